@@ -1,0 +1,31 @@
+"""The failures a user can mend: one clear line each, and the exit status the command ends with.
+
+CodelmError
+├── InputError         2   what was asked for cannot be done as asked
+├── DamagedDataError   3   what was read is broken
+└── ResourceError      4   the machine has run out of something
+"""
+
+
+class CodelmError(Exception):
+    """A failure whose message is meant for the user: what was given, what was wanted, what to do."""
+
+    exit_status = 1
+
+
+class InputError(CodelmError, ValueError):
+    """The request cannot be served: a wrong path, name, number or setting."""
+
+    exit_status = 2
+
+
+class DamagedDataError(CodelmError):
+    """The data is broken: a corrupt repository, cache or checkpoint."""
+
+    exit_status = 3
+
+
+class ResourceError(CodelmError, OSError):
+    """The machine cannot do it: a full disk, a folder without permission, no memory left."""
+
+    exit_status = 4

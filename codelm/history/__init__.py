@@ -1,0 +1,1 @@
+"""From a git history to packed samples, in plain Python and numpy."""

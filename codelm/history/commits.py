@@ -1,0 +1,78 @@
+"""What a history is made of, in git's words: commits, the files they change, and the hunks of those changes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One commit in the graph of ancestry."""
+
+    sha: str
+    parents: tuple[str, ...]
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether the commit has more than one parent."""
+        return len(self.parents) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """A run of lines that were replaced by other lines; either side may be empty. Lines keep their line ends.
+
+    ``old_start`` and ``new_start`` count lines from 0: the index of the first line of the run, or where it would stand.
+    """
+
+    old_start: int
+    new_start: int
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit did to one file."""
+
+    path: str
+    old_path: str
+    status: str
+    """Git's letter: A added, M modified, D deleted, R renamed, C copied, T type changed."""
+    old_blob: str
+    new_blob: str
+    after: str | None = None
+    """The whole text after the commit; None where the file was deleted or the change was dropped."""
+    hunks: tuple[Hunk, ...] = ()
+    dropped: str | None = None
+    """Why the content was not read, if it was not."""
+
+    @property
+    def before(self) -> str:
+        """The whole text before the commit, rebuilt from the text after it; empty for a new file."""
+        lines = (self.after or "").splitlines(keepends=True)
+        for hunk in reversed(self.hunks):
+            lines[hunk.new_start : hunk.new_start + len(hunk.added)] = hunk.removed
+        return "".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit with its changes; ``time`` is the author's, in seconds since 1970, and may lie."""
+
+    sha: str
+    parents: tuple[str, ...]
+    author: str
+    email: str
+    time: int
+    message: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a tree."""
+
+    path: str
+    blob: str
+    text: str | None = None
+    dropped: str | None = None
+    """Why the content was not read, if it was not."""
