@@ -1,6 +1,18 @@
 """What a history is made of, in git's words: commits, the files they change, and the hunks of those changes."""
 
+import re
 from dataclasses import dataclass
+
+LINE = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Split at LF alone, as git does, and keep the line ends; `str.splitlines` would also split at form feeds.
+
+    >>> lines_of("a\x0cb\r\n\nc")
+    ['a\x0cb\r\n', '\n', 'c']
+    """
+    return LINE.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class Change:
     @property
     def before(self) -> str:
         """The whole text before the commit, rebuilt from the text after it; empty for a new file."""
-        lines = (self.after or "").splitlines(keepends=True)
+        lines = lines_of(self.after or "")
         for hunk in reversed(self.hunks):
             lines[hunk.new_start : hunk.new_start + len(hunk.added)] = hunk.removed
         return "".join(lines)
