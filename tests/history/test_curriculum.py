@@ -1,0 +1,62 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from codelm.history.curriculum import competence, difficulty, draw_epoch, resample
+
+WEIGHTS = arrays(np.float64, st.integers(1, 300), elements=st.floats(0.01, 100))
+
+
+@given(WEIGHTS, st.integers(0, 9))
+def test_each_sample_is_drawn_as_often_as_its_weight_says_to_one_draw(weights, seed):
+    drawn = np.bincount(resample(weights, len(weights), np.random.default_rng(seed)), minlength=len(weights))
+    assert np.abs(drawn - len(weights) * weights / weights.sum()).max() < 1.0 + 1e-6
+
+
+@given(st.integers(1, 5000), st.floats(0.1, 10), st.integers(0, 99))
+def test_equal_weights_draw_every_sample_exactly_once(count, weight, seed):
+    assert resample(np.full(count, weight), count, np.random.default_rng(seed)).tolist() == list(range(count))
+
+
+def test_competence_grows_from_a_tenth_to_everything():
+    values = [competence(progress / 10) for progress in range(11)]
+    assert values[0] == 0.1
+    assert values[-1] == 1.0
+    assert values == sorted(values)
+
+
+def test_short_samples_of_small_commits_are_easy():
+    assert difficulty(np.array([10, 1000, 100]), np.array([5, 900, 50])).tolist() == [0.0, 1.0, 0.5]
+
+
+def test_a_curriculum_begins_with_easy_samples_and_ends_with_all():
+    easy_first = np.linspace(0, 1, 1000)
+    lessons = draw_epoch(np.ones(1000), easy_first, seed=0, epoch=0, curriculum_epochs=1.0)
+    hardest = [easy_first[lesson].max() for lesson in lessons]
+    assert hardest[0] <= 0.1
+    assert hardest == sorted(hardest)
+    assert sum(map(len, lessons)) == 1000
+    (everything,) = draw_epoch(np.ones(1000), easy_first, seed=0, epoch=1, curriculum_epochs=1.0)
+    assert everything.tolist() == list(range(1000))
+
+
+def test_without_a_curriculum_weights_of_one_give_a_plain_epoch():
+    (everything,) = draw_epoch(np.ones(500), np.linspace(0, 1, 500), seed=3, epoch=0, curriculum_epochs=0)
+    assert everything.tolist() == list(range(500))
+
+
+def test_a_heavy_sample_comes_more_often():
+    weights = np.array([1.0, 1.0, 2.0, 4.0])
+    (drawn,) = draw_epoch(weights, np.zeros(4), seed=0, epoch=5, curriculum_epochs=1.0)
+    assert np.bincount(drawn, minlength=4)[3] == 2
+
+
+def test_the_same_seed_and_epoch_draw_the_same():
+    weights = np.random.default_rng(0).random(100)
+    draws = [
+        draw_epoch(weights, weights, seed=seed, epoch=epoch, curriculum_epochs=2)
+        for seed, epoch in [(1, 1), (1, 1), (1, 0)]
+    ]
+    assert all((a == b).all() for a, b in zip(draws[0], draws[1], strict=True))
+    assert any(a.tolist() != b.tolist() for a, b in zip(draws[0], draws[2], strict=True))
