@@ -1,0 +1,76 @@
+"""Surroundings in which a piece of Rust that begins in the middle of things parses.
+
+A completion of ``Result<`` is a type, of ``.map_err(`` the rest of an expression, of ``where`` the rest of a function's
+head: bare, none of them ever parses. For each form of prompt there are surroundings (before, behind) in which the
+text that repositories really have there does.
+"""
+
+import re
+from collections.abc import Sequence
+
+Wrapper = tuple[str, str]
+"""The text before and the text behind."""
+
+ITEM: Sequence[Wrapper] = [("", ""), ("fn probe() {\n", "\n}"), ("trait Probe {\n", "\n}")]
+STATEMENT: Sequence[Wrapper] = [
+    ("fn probe() {\n", "\n}"),
+    ("fn probe() {\nlet value = ", ";\n}"),
+    ("fn probe() {\nprobe(", ")\n}"),
+    ("fn probe() {\nmatch value { probe => ", "}\n}"),
+    ("fn probe() {\nProbe { value: ", "}\n}"),
+]
+REST_OF_EXPRESSION: Sequence[Wrapper] = [
+    ("fn probe() {\nvalue", "\n}"),
+    ("fn probe() {\nprobe(value", ")\n}"),
+    ("fn probe() {\nmatch value { probe => value", "}\n}"),
+    ("fn probe() {\nProbe { value: value", "}\n}"),
+    ("fn probe() {\nmatch value", "\n}"),
+    ("fn probe() {\nif let probe = value", "\n}"),
+]
+REST_OF_HEAD: Sequence[Wrapper] = [
+    ("fn probe<T>(value: T)\n", ""),
+    ("impl<T> Probe for Value<T>\n", ""),
+    ("struct Probe<T>\n", ""),
+    ("trait Probe<T>\n", ""),
+]
+PLACE: Wrapper = ("fn probe() {\nProbe {\n", "\n}\n}")
+ATTRIBUTE: Sequence[Wrapper] = [*ITEM, ("enum Probe {\n", "\n}"), ("struct Probe {\n", "\n}"), PLACE]
+TYPE_PLACES: Sequence[Wrapper] = [
+    ("fn probe() -> ", ""),
+    ("fn probe() -> ", ";"),
+    ("fn probe(value: ", ") {}"),
+    ("struct Probe {\nvalue: ", "\n}"),
+    ("struct Probe(", ");"),
+    ("enum Probe { Value(", ")\n}"),
+    ("fn probe() {\nlet value: ", "\n}"),
+    ("type Probe = ", ""),
+    ("const PROBE: ", ""),
+    ("impl Probe for ", ""),
+    ("impl ", ""),
+    ("fn probe() {\n", "\n}"),
+    ("fn probe() {\nlet value = |value: ", "\n}"),
+    ("fn probe() {\nlet value = value.probe::<", "\n}"),
+    ("fn probe<T: Iterator<Item = ", ""),
+    ("fn probe<T: FnMut() -> ", ""),
+    ("fn probe<T>(value: T)\nwhere\nT: FnMut() -> ", ""),
+]
+OPEN_TYPES = ("", "Vec<", "Result<(), ", "Vec<Vec<", "(", "&")
+TYPE: Sequence[Wrapper] = [(before + open_type, behind) for open_type in OPEN_TYPES for before, behind in TYPE_PLACES]
+
+FORMS: Sequence[tuple[str, Sequence[Wrapper]]] = [
+    (r"#!?\[", ATTRIBUTE),
+    (r"where\b", REST_OF_HEAD),
+    (r"[.?]", REST_OF_EXPRESSION),
+    (r"impl\b", [*ITEM, *TYPE]),
+    (r"(pub|fn|struct|enum|union|trait|mod|use|async|const|static|type|unsafe|extern|macro_rules!)\b", ITEM),
+    (r"&|dyn\b|[A-Z]\w*(::\w+)*<", TYPE),
+]
+
+
+def wrappers(prompt: str) -> Sequence[Wrapper]:
+    r"""Return the surroundings to try for completions of a prompt, the likeliest first.
+
+    >>> wrappers("where\n    T:")[0]
+    ('fn probe<T>(value: T)\n', '')
+    """
+    return next((found for form, found in FORMS if re.match(r"\s*" + form, prompt)), STATEMENT)

@@ -1,0 +1,39 @@
+import pytest
+
+from codelm.evaluation.completion import completion
+
+
+def test_a_rust_completion_stops_behind_its_item():
+    done = completion("rust", "fn process", "(a: u8) -> u8 { a }\n\nfn other() {}", stopped=False)
+    assert (done.text, done.finished) == ("(a: u8) -> u8 { a }", True)
+
+
+def test_a_rust_completion_without_tokens_left_stops_behind_its_last_whole_part():
+    done = completion("rust", "impl", " A {\n    fn b() {}\n    fn c() { d", stopped=False)
+    assert (done.text, done.finished) == (" A {\n    fn b() {}", False)
+
+
+def test_a_rust_completion_that_stopped_too_early_is_left_as_it_is():
+    done = completion("rust", "impl", " A {\n    fn b() {}\n    fn c() { d", stopped=True)
+    assert (done.text, done.finished) == (" A {\n    fn b() {}\n    fn c() { d", True)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kept"),
+    [
+        ("def analyze_", "x(\n    a,\n):\n    return a"),
+        ("import", " os"),
+        ("class Energy", ":\n    @property\n    def joule(self):\n        return 1"),
+        ("    def f", "(self):\n        try:\n            a()\n        except E:\n            b()"),
+        ("@cache", "\ndef f():\n    pass"),
+    ],
+)
+def test_a_python_completion_stops_before_the_next_statement(prompt, kept):
+    indentation = " " * (len(prompt) - len(prompt.lstrip()))
+    done = completion("python", prompt, f"{kept}\n\n{indentation}x = 1\n", stopped=False)
+    assert (done.text, done.finished) == (kept, True)
+
+
+def test_the_completion_of_another_language_is_all_that_was_written():
+    done = completion("cobol", "MOVE", " A TO B.\n\nMOVE", stopped=False)
+    assert (done.text, done.finished) == (" A TO B.\n\nMOVE", False)

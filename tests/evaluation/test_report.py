@@ -1,0 +1,47 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codelm.evaluation.report import cell, clip, printable, side_by_side, table
+
+NASTY = [
+    "```\n| a | b |",
+    "</code></td></table><script>alert(1)</script>",
+    "# head\n* list\n[a](b) ![c](d) <b>",
+    "\\| \\`",
+]
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_generated_text_cannot_break_out_of_its_cell(text):
+    plugin = pytest.importorskip("tensorboard.plugin_util")
+    html = plugin.markdown_to_safe_html(table(["prompt", "base"], [[text, "fn"]]))
+    assert html.count("<td>") == 2
+    assert set(re.findall(r"</?(\w+)", html)) <= {"table", "thead", "tbody", "tr", "th", "td", "code", "br"}
+
+
+@given(st.text())
+def test_a_cell_is_one_line_without_marks(text):
+    inner = cell(text).removeprefix("<code>").removesuffix("</code>").replace("<br>", "")
+    assert not set("\n\r|`<>*_[]\\") & set(inner)
+
+
+@given(st.text())
+def test_printable_text_holds_no_control(text):
+    assert all(char == "\n" or char.isprintable() or char.isspace() for char in printable(text))
+
+
+def test_escape_sequences_are_disarmed():
+    assert printable("\x1b]0;title\x07\x9b31m") == "]0;title31m"
+
+
+@given(st.text(), st.integers(2, 20))
+def test_a_clipped_text_is_as_wide_as_asked(text, width):
+    assert len(clip(text, width)) == width
+
+
+def test_two_texts_stand_beside_each_other():
+    lines = side_by_side(("base", "tuned"), ("a\nb\nc", "d"), 5)
+    assert lines == ["base  | tuned", "----- | -----", "a     | d    ", "b     |      ", "c     |      "]

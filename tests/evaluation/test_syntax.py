@@ -1,0 +1,20 @@
+import sys
+
+from codelm.evaluation.syntax import faults, grammar, nodes, parse
+
+
+def test_missing_brackets_are_faults_that_no_error_node_shows():
+    root = parse(grammar("rust"), "fn f() { g(a }")
+    assert root.type == "source_file"
+    assert [node.type for node in nodes(root) if node.is_missing] == [")"]
+    assert not any(node.is_error for node in nodes(root))
+    assert faults(root) == 1
+
+
+def test_a_language_without_grammar_has_none():
+    assert grammar("cobol") is None
+
+
+def test_without_tree_sitter_no_language_has_a_grammar(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tree_sitter", None)
+    assert grammar.__wrapped__("rust") is None
