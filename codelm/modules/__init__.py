@@ -1,0 +1,1 @@
+"""What learns: language models that train on packed rows."""

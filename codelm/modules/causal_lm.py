@@ -1,0 +1,200 @@
+"""A causal language model that learns from packed rows, as a Lightning module."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Optimizer
+from torchmetrics import MeanMetric
+from transformers import PreTrainedModel
+
+from codelm.batch import IGNORE, Batch
+from codelm.errors import CodelmError, InputError
+from codelm.modules.losses import weighted_nll_sum
+from codelm.modules.optimizers import OptimizerName, build_optimizer, gradient_norm, warmup_cosine_schedule
+
+FAILURES = 3
+"""So many steps in a row that are not finite end the run."""
+
+TINY = torch.finfo(torch.float32).tiny
+"""Divides no tokens at all into 0 instead of NaN."""
+
+
+class CausalLM(LightningModule):
+    """Learns whatever `build` returns; the parameters that want a gradient are trained, and only they are saved.
+
+    Args:
+        learning_rate: the highest learning rate, reached after warm-up.
+        weight_decay: how strongly matrices decay; vectors do not.
+        warmup: the share of all steps over which the learning rate rises; then it falls as a half cosine.
+        optimizer: AdamW, or bitsandbytes' paged 8-bit AdamW, which saves memory on CUDA.
+    """
+
+    def __init__(
+        self,
+        *,
+        learning_rate: PositiveFloat = 1e-4,
+        weight_decay: NonNegativeFloat = 0.01,
+        warmup: ClosedUnitInterval = 0.1,
+        optimizer: OptimizerName = "adamw",
+    ) -> None:
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.warmup = warmup
+        self.optimizer = optimizer
+        # Checkpoints hold only what is trained: `on_load_checkpoint` does the strict check on that set instead.
+        self.strict_loading = False
+        self.step_loss = torch.zeros(())
+        self.failures = 0
+        self.skipped_steps = 0
+        self.held_out = MeanMetric(nan_strategy="disable").set_dtype(torch.float64)
+
+    def build(self) -> PreTrainedModel:
+        """Return the model to train."""
+        raise NotImplementedError
+
+    def configure_model(self) -> None:
+        """Build the model, once."""
+        if not hasattr(self, "model"):
+            self.model = self.build().train()  # from_pretrained returns eval mode, and Lightning keeps it
+
+    @property
+    def language_model(self) -> Any:
+        """The Hugging Face model with decoder and head."""
+        return self.model
+
+    def trained(self) -> Iterator[tuple[str, Parameter]]:
+        """Name the parameters that learn."""
+        return ((name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the decoder's last hidden states, ``[B, T, H]``."""
+        # use_cache=False and no attention mask: only then do restarting positions keep samples apart.
+        decoder = self.language_model.get_decoder()
+        output = decoder(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False)
+        states: Tensor = output.last_hidden_state
+        return states
+
+    def surprise(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the weighted sum of surprise over the learned positions, in nats, and the sum of their weights."""
+        head = self.language_model.get_output_embeddings()
+        total = weighted_nll_sum(self(batch), head.weight, batch["labels"], batch["weights"], head_bias=head.bias)
+        learned = batch["labels"][:, 1:] != IGNORE
+        return total, (batch["weights"][:, 1:] * learned).sum()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return this micro-batch's share of the step's loss, times what Lightning will divide by."""
+        total, _ = self.surprise(batch)
+        share = total / batch["step_weight"].clamp(min=TINY)
+        self.step_loss = self.step_loss.to(share.device) + share.detach()
+        return share * self.trainer.accumulate_grad_batches
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Log the step, before its gradient is clipped; drop it if its loss or gradient is not finite."""
+        loss, self.step_loss = self.step_loss, torch.zeros_like(self.step_loss)
+        norm = gradient_norm(parameter for _, parameter in self.trained())
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
+        self.log("train/gradient_norm", norm)
+        self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
+        self.sound = math.isfinite(loss) and math.isfinite(norm)
+        if not self.sound:
+            optimizer.zero_grad()  # AdamW leaves parameters without a gradient as they are
+            self._count_failure(float(loss), float(norm))
+        self.failures *= not self.sound
+
+    def _count_failure(self, loss: float, norm: float) -> None:
+        """Remember a step that came out not finite; give up after `FAILURES` in a row."""
+        self.skipped_steps += 1
+        # A float16 scaler finds its scale by overflowing: such steps are no failures while the scale can still fall.
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        self.failures += not (scaler and math.isfinite(loss) and scaler.get_scale() >= 1)
+        if self.failures >= FAILURES:
+            raise CodelmError(
+                f"gave up at step {self.global_step}: loss {loss}, gradient norm {norm}, {FAILURES} steps in a row"
+                " not finite; go on from the last checkpoint with a lower learning rate, or with precision 32-true"
+            )
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """Move the learning rate on, if the step was taken."""
+        if self.sound:
+            scheduler.step()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measure held-out rows."""
+        self._measure(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/loss`` and ``val/perplexity``."""
+        self._report("val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measure test rows."""
+        self._measure(batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Log ``test/loss`` and ``test/perplexity``."""
+        self._report("test")
+
+    def _measure(self, batch: Batch) -> None:
+        """Add a batch to the mean over tokens, not over batches."""
+        total, weight = self.surprise(batch)
+        self.held_out.update(total / weight.clamp(min=TINY), weight)
+
+    def _report(self, stage: str) -> None:
+        """Log mean surprise and its exponential."""
+        loss = self.held_out.compute()
+        self.held_out.reset()
+        if not math.isfinite(loss):
+            raise CodelmError(
+                f"{stage}/loss is {float(loss)} at step {self.global_step}: the model or its data is broken"
+            )
+        self.log(f"{stage}/loss", loss, prog_bar=True)
+        self.log(f"{stage}/perplexity", loss.exp())
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Return the optimizer with its learning rate's course over all steps of the run."""
+        optimizer = build_optimizer(
+            self.optimizer,
+            [parameter for _, parameter in self.trained()],
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            # Lightning cannot clip what a fused optimizer unscales itself, as it does under a float16 scaler.
+            fused=self.trainer.precision != "16-mixed",
+        )
+        schedule = warmup_cosine_schedule(optimizer, total=self._total_steps(), warmup=self.warmup)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _total_steps(self) -> int:
+        """Return how many optimizer steps the run has: the datamodule knows, else Lightning estimates."""
+        # Lightning's estimate makes the loader before its position is restored: a resumed run would start over.
+        planned = getattr(getattr(self.trainer, "datamodule", None), "total_steps", None)
+        total = self.trainer.estimated_stepping_batches if planned is None else planned
+        if not 0 < total < math.inf:
+            raise InputError(
+                f"the learning rate has no course over {total} steps: set trainer.max_epochs or trainer.max_steps"
+            )
+        return int(total)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what is trained: the rest is the base, which is loaded from its own place."""
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: state[name] for name, _ in self.trained()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint that is not this model's, name by name and shape by shape."""
+        given = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
+        wanted = {name: tuple(parameter.shape) for name, parameter in self.trained()}
+        wrong = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))
+        if wrong:
+            raise InputError(
+                f"the checkpoint is not this model's: {len(wrong)} of {len(given | wanted)} weights differ, the first"
+                f" {wrong[0]}: {given.get(wrong[0], 'absent')} instead of {wanted.get(wrong[0], 'absent')};"
+                " give the base and LoRA settings it was trained with"
+            )

@@ -1,0 +1,134 @@
+import pytest
+
+
+@pytest.fixture
+def example():
+    """Hidden states [2, 9, 8], a head [50, 8] with bias, labels with gaps and uneven weights."""
+    import torch
+
+    torch.manual_seed(0)
+    labels = torch.randint(50, (2, 9))
+    labels[0, 3:5] = labels[1, 7] = -100
+    tensors = torch.randn(2, 9, 8), torch.randn(50, 8), torch.randn(50)
+    return [tensor.double().requires_grad_() for tensor in tensors], labels, torch.rand(2, 9)
+
+
+def reference(hidden, head, bias, labels, weights):
+    from torch.nn.functional import cross_entropy
+
+    logits = (hidden @ head.T + bias)[:, :-1].flatten(0, 1)
+    surprise = cross_entropy(logits, labels[:, 1:].flatten(), reduction="none", ignore_index=-100)
+    return surprise @ weights[:, 1:].flatten().to(surprise.dtype)
+
+
+@pytest.mark.parametrize("chunk_elements", [1, 150, 2**24])
+def test_value_and_gradients_are_those_of_the_full_logits(example, chunk_elements):
+    import torch
+
+    from codelm.modules.losses import weighted_nll_sum
+
+    (hidden, head, bias), labels, weights = example
+    expected = reference(hidden, head, bias, labels, weights)
+    loss = weighted_nll_sum(hidden, head, labels, weights, head_bias=bias, chunk_elements=chunk_elements)
+    torch.testing.assert_close(loss, expected)
+    wanted = torch.autograd.grad(3 * expected, (hidden, head, bias))
+    torch.testing.assert_close(torch.autograd.grad(3 * loss, (hidden, head, bias)), wanted)
+
+
+def test_a_frozen_head_gets_no_gradient_and_changes_nothing(example):
+    import torch
+
+    from codelm.modules.losses import weighted_nll_sum
+
+    (hidden, head, bias), labels, weights = example
+    wanted = torch.autograd.grad(reference(hidden, head, bias, labels, weights), hidden)
+    frozen = head.detach()
+    loss = weighted_nll_sum(hidden, frozen, labels, weights, head_bias=bias.detach())
+    torch.testing.assert_close(torch.autograd.grad(loss, hidden), wanted)
+    assert frozen.grad is None
+
+
+def test_nothing_to_learn_is_zero_with_a_gradient_of_zero(example):
+    import torch
+
+    from codelm.modules.losses import weighted_nll_sum
+
+    (hidden, head, _), labels, weights = example
+    loss = weighted_nll_sum(hidden, head, torch.full_like(labels, -100), weights)
+    loss.backward()
+    assert loss == 0
+    assert not hidden.grad.any()
+    assert not head.grad.any()
+
+
+def test_a_label_without_weight_is_not_learned(example):
+    import torch
+
+    from codelm.modules.losses import weighted_nll_sum
+
+    (hidden, head, _), labels, weights = example
+    silent = labels.clone()
+    silent[0, 1:4] = -100
+    weights[0, 1:4] = 0
+    torch.testing.assert_close(
+        weighted_nll_sum(hidden, head, labels, weights), weighted_nll_sum(hidden, head, silent, weights)
+    )
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_autocast_computes_narrow_and_sums_wide(example, dtype):
+    import torch
+
+    from codelm.modules.losses import weighted_nll_sum
+
+    (hidden, head, bias), labels, weights = example
+    hidden, head = hidden.detach().float().requires_grad_(), head.detach().float().requires_grad_()
+    expected = reference(hidden, head, 0 * bias.float(), labels, weights)
+    with torch.autocast("cpu", getattr(torch, dtype)):
+        loss = weighted_nll_sum(hidden, head, labels, weights)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, expected, rtol=2e-2, atol=0)
+    wanted = torch.autograd.grad(expected, (hidden, head))
+    torch.testing.assert_close(torch.autograd.grad(loss, (hidden, head)), wanted, rtol=0.1, atol=0.1)
+
+
+def test_validation_makes_no_gradients(example):
+    import torch
+
+    from codelm.modules.losses import weighted_nll_sum
+
+    (hidden, head, _), labels, weights = example
+    with torch.no_grad(), shapes_made() as shapes:
+        loss = weighted_nll_sum(hidden, head, labels, weights)
+    assert not loss.requires_grad
+    assert head.shape not in shapes
+
+
+def test_the_full_logits_never_exist(example):
+    from codelm.modules.losses import weighted_nll_sum
+
+    (hidden, head, _), labels, weights = example
+    with shapes_made() as shapes:
+        weighted_nll_sum(hidden, head, labels, weights, chunk_elements=150).backward()
+    positions = {tuple(shape[:-1]) for shape in shapes if shape[-1:] == head.shape[:1]} - {(), head.shape[1:]}
+    assert positions == {(3,), (1,)}  # 13 learned positions, three at a time
+
+
+def shapes_made():
+    """Watch which shapes every operation returns."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Watch(TorchDispatchMode):
+        def __enter__(self):
+            super().__enter__()
+            self.seen = []
+            return self.seen
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor):
+                self.seen.append(result.shape)
+            return result
+
+    return Watch()
