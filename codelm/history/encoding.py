@@ -1,0 +1,244 @@
+"""From samples to token ids; the only room that says tokenizer.
+
+What a file says is text, even where it spells the name of a special token: sentinels are put in by their ids. All text
+between two sentinels is tokenised as one, as it will be when the model is used; cutting it where roles change would
+teach the model tokens that no prompt has, such as a line end apart from the indentation after it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.errors import InputError
+from codelm.history.samples import END, SENTINELS, Kind, Piece, Sample
+
+MINIMUM_ROOM = 32
+"""The shortest row, in tokens, that is worth cutting samples for."""
+
+MakeSamples = Callable[[int], list[Sample]]
+"""Makes the samples of one change or file for rows of that many tokens."""
+
+
+class Encoding(Protocol):
+    """What we ask of one tokenised text."""
+
+    ids: list[int]
+
+    def char_to_token(self, char_pos: int) -> int | None:
+        """Return the token that holds a character; None for a character that no token holds."""
+
+    def token_to_chars(self, token_index: int) -> tuple[int, int] | None:
+        """Return where a token's characters begin and end."""
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+
+
+class Backend(Protocol):
+    """What we ask of ``tokenizers.Tokenizer``."""
+
+    encode_special_tokens: bool
+
+    def to_str(self) -> str:
+        """Return the whole tokenizer as JSON."""
+
+    @staticmethod
+    def from_str(json: str) -> "Backend":
+        """Return the tokenizer that this JSON describes."""
+
+    def token_to_id(self, token: str) -> int | None:
+        """Return the id of a token, by its exact name."""
+
+    def encode_batch(self, input: list[str], *, add_special_tokens: bool) -> Sequence[Encoding]:
+        """Return the tokens of texts, with their places in the text."""
+
+    def encode_batch_fast(self, input: list[str], *, add_special_tokens: bool) -> Sequence[Encoding]:
+        """Return the tokens of texts, without their places."""
+
+
+class Tokenizer(Protocol):
+    """What we ask of a fast tokenizer of Hugging Face."""
+
+    eos_token_id: int | None
+
+    @property
+    def backend_tokenizer(self) -> Backend:
+        """The tokenizer behind the tokenizer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One sample as the model reads it."""
+
+    ids: NDArray[np.uint32]
+    """Token ids, ``[T]``."""
+    roles: NDArray[np.uint8]
+    """The `Role` of each token, ``[T]``."""
+    kind: Kind
+
+
+class Encoder:
+    """Turns text into token ids.
+
+    Attributes:
+        sentinels: The special tokens of our formats that the tokenizer has, with their ids; its own end of sequence
+            stands in where it has no end of text by StarCoder2's name.
+        special: The names alone.
+        fingerprint: SHA-256 that changes with anything that could change a token.
+
+    Raises:
+        InputError: The tokenizer is not a fast one, does not hold a sentinel as one token, or finds it in plain text.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        if not hasattr(tokenizer, "backend_tokenizer"):
+            raise InputError(f"{type(tokenizer).__name__} has no tokenizer.json: give a base with a fast tokenizer")
+        tell_forks_apart()
+        backend = tokenizer.backend_tokenizer
+        self._backend = text_only(backend)
+        self.sentinels = {name: found for name in SENTINELS if (found := backend.token_to_id(name)) is not None}
+        for name, token in self.sentinels.items():
+            check_sentinel(name, token, backend, self._backend)
+        if tokenizer.eos_token_id is not None:
+            self.sentinels.setdefault(END, tokenizer.eos_token_id)
+        self.special = frozenset(self.sentinels)
+        self.fingerprint = fingerprint(self._backend, self.sentinels)
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text."""
+        return [len(encoding) for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
+        """Return the tokens of each sample; some hundred samples at a time keep all cores busy and memory small."""
+        runs = [list(runs_of(sample.pieces)) for sample in samples]
+        texts = ["".join(piece.text for piece in run) for sample in runs for run in sample if not run[0].special]
+        encodings = iter(self._backend.encode_batch(texts, add_special_tokens=False))
+        return [self._assembled(sample.kind, run, encodings) for sample, run in zip(samples, runs, strict=True)]
+
+    def _assembled(self, kind: Kind, runs: Sequence[Sequence[Piece]], encodings: Iterator[Encoding]) -> Encoded:
+        ids: list[int] = []
+        roles: list[NDArray[np.uint8]] = []
+        for run in runs:
+            if run[0].special:
+                ids.append(self.sentinels[run[0].text])
+                roles.append(np.array([run[0].role], np.uint8))
+            else:
+                encoding = next(encodings)
+                ids.extend(encoding.ids)
+                roles.append(roles_of(run, encoding))
+        return Encoded(np.array(ids, np.uint32), np.concatenate(roles), kind)
+
+
+def fitted(makers: Sequence[MakeSamples], encoder: Encoder, room: int) -> list[list[Encoded]]:
+    """Return the encoded samples of each maker, none longer than ``room`` tokens.
+
+    A maker estimates lengths from parts, and tokenizers are not additive: where a sample came out too long, all samples
+    of its maker are made again for a shorter row, so that each target stays in exactly one of them.
+
+    Raises:
+        InputError: The room is below `MINIMUM_ROOM`, or the tokenizer needs more than that for a single character.
+    """
+    if room < MINIMUM_ROOM:
+        raise InputError(f"a row of {room} tokens is too short: give at least {MINIMUM_ROOM}")
+    results: list[list[Encoded]] = [[] for _ in makers]
+    todo = dict.fromkeys(range(len(makers)), room)
+    while todo:
+        groups = encoded_together([makers[index](tried) for index, tried in todo.items()], encoder)
+        for index, group in zip(todo, groups, strict=True):
+            results[index] = group
+        todo = {
+            index: shorter(tried, room, results[index])
+            for index, tried in todo.items()
+            if longest(results[index]) > room
+        }
+    return results
+
+
+def encoded_together(groups: Sequence[Sequence[Sample]], encoder: Encoder) -> list[list[Encoded]]:
+    """Encode groups of samples in one batch."""
+    encoded = iter(encoder.encode([sample for group in groups for sample in group]))
+    return [[next(encoded) for _ in group] for group in groups]
+
+
+def longest(encoded: Sequence[Encoded]) -> int:
+    """Return the length of the longest sample, 0 if there is none."""
+    return max((len(each.ids) for each in encoded), default=0)
+
+
+def shorter(tried: int, room: int, encoded: Sequence[Encoded]) -> int:
+    """Return the next row length to try when one was tried and the samples came out longer than ``room``."""
+    if tried == 1:
+        raise InputError(f"a row of {room} tokens cannot hold one character: give longer rows or another tokenizer")
+    length = longest(encoded)
+    return max(1, min(tried - (length - room), tried * room // length))
+
+
+def runs_of(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Yield what is tokenised together: each sentinel alone, and all text between two of them."""
+    for special, group in groupby(pieces, key=lambda piece: piece.special):
+        run = list(group)
+        yield from ([piece] for piece in run) if special else [run]
+
+
+def roles_of(run: Sequence[Piece], encoding: Encoding) -> NDArray[np.uint8]:
+    """Return the role of each token; a token across two pieces takes the higher role, so that no target is lost."""
+    roles = np.full(len(encoding), run[0].role, np.uint8)
+    length, place = sum(len(piece.text) for piece in run), 0
+    for before, after in pairwise(run):
+        place += len(before.text)
+        token = token_at(place, length, encoding)
+        shared = roles[token : token + 1].max(initial=0) if begins_before(place, token, encoding) else 0
+        roles[token:] = after.role
+        roles[token : token + 1] = max(shared, after.role)
+    return roles
+
+
+def token_at(place: int, length: int, encoding: Encoding) -> int:
+    """Return the first token at or after a character; a normaliser may have left characters without a token."""
+    found = (encoding.char_to_token(character) for character in range(place, length))
+    return next((token for token in found if token is not None), len(encoding))
+
+
+def begins_before(place: int, token: int, encoding: Encoding) -> bool:
+    """Whether a token begins before a character, as one does that joins a line end to the indentation after it."""
+    characters = encoding.token_to_chars(token) if token < len(encoding) else None
+    return characters is not None and characters[0] < place
+
+
+def text_only(backend: Backend) -> Backend:
+    """Return a copy that reads special tokens as text, cuts and pads nothing, and keeps each token's true place."""
+    description = json.loads(backend.to_str()) | {"truncation": None, "padding": None, "post_processor": None}
+    copy = type(backend).from_str(json.dumps(description))
+    copy.encode_special_tokens = True
+    return copy
+
+
+def check_sentinel(name: str, token: int, backend: Backend, text_only: Backend) -> None:
+    """Refuse a sentinel that is more than one token, or that ordinary text could forge."""
+    [parsed, forged] = [each.encode_batch([name], add_special_tokens=False)[0].ids for each in (backend, text_only)]
+    if parsed != [token]:
+        raise InputError(f"the tokenizer splits {name} into {len(parsed)} tokens: give one that holds it as one")
+    if token in forged:
+        raise InputError(f"the tokenizer finds {name} in ordinary text: mark it as special in its tokenizer.json")
+
+
+def fingerprint(backend: Backend, ids: dict[str, int]) -> str:
+    """Return the SHA-256 of all that decides which tokens a text becomes."""
+    return hashlib.sha256((backend.to_str() + json.dumps(ids, sort_keys=True)).encode()).hexdigest()
+
+
+def tell_forks_apart() -> None:
+    """Let the tokenizer use all cores here and one in forked workers, without its warning; unless the user has chosen.
+
+    The Rust threads do not survive a fork: a worker that counted on them would wait for ever.
+    """
+    if "TOKENIZERS_PARALLELISM" not in os.environ:
+        os.environ["TOKENIZERS_PARALLELISM"] = "true"
+        os.register_at_fork(after_in_child=lambda: os.environ.update(TOKENIZERS_PARALLELISM="false"))

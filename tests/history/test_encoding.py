@@ -1,0 +1,255 @@
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codelm.errors import InputError
+from codelm.history.commits import Change, File, Hunk, lines_of
+from codelm.history.encoding import Encoder, fitted
+from codelm.history.samples import (
+    END,
+    FIM_TOKENS,
+    SENTINELS,
+    Formats,
+    Kind,
+    Piece,
+    Role,
+    Sample,
+    change_samples,
+    file_samples,
+)
+
+ROOMS = st.sampled_from([32, 33, 47, 64, 128])
+ODD_LINES = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        [
+            "",
+            "\r",
+            "    ",
+            "\t\t}",
+            "é" * 50,
+            "\u3042" * 30,
+            "\U0001f600" * 9,
+            "x" * 300,
+            "let x = 1; " * 30,
+            *SENTINELS,
+        ]
+    ),
+)
+ODD_TEXT = st.lists(ODD_LINES, max_size=12).map("\n".join)
+
+
+def encode_text(encoder, *pieces):
+    [encoded] = encoder.encode([Sample(tuple(Piece(*piece) for piece in pieces), Kind.CHANGE)])
+    return encoded
+
+
+def decoded(encoder, ids):
+    return encoder._backend.decode(list(ids), skip_special_tokens=False)
+
+
+def file_maker(encoder, text, path="src/lib.rs"):
+    return lambda room: file_samples("rg", File(path, "", text), Formats(), room, encoder.count, encoder.special)
+
+
+def change_maker(encoder, change, formats, seed=0):
+    return lambda room: change_samples("rg", "c0ffee", change, formats, room, encoder.count, encoder.special, seed)
+
+
+def change_of(text, learned):
+    lines = lines_of(text)
+    hunks = tuple(Hunk(line, line, (), (lines[line],)) for line in range(0, len(lines)) if learned(line))
+    return Change("src/lib.rs", "src/lib.rs", "M", "", "", after=text, hunks=hunks)
+
+
+def targets(encoder, groups):
+    return "".join(
+        decoded(encoder, each.ids[(each.roles == Role.TARGET) & (each.ids != encoder.sentinels.get(END))])
+        for group in groups
+        for each in group
+    )
+
+
+def test_a_sentinel_is_one_token_and_text_comes_back(encoder, rust):
+    encoded = encode_text(encoder, ("<fim_prefix>", Role.SILENT, True), (rust, Role.CONTEXT))
+    assert encoded.ids[0] == encoder.sentinels["<fim_prefix>"]
+    assert decoded(encoder, encoded.ids[1:]) == rust
+    assert encoded.ids.dtype == np.uint32
+    assert encoded.roles.dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", SENTINELS)
+def test_a_file_that_spells_a_sentinel_is_text(encoder, name):
+    encoded = encode_text(encoder, (f'let end = "{name}";\n', Role.TARGET))
+    assert not set(encoded.ids.tolist()) & set(encoder.sentinels.values())
+    assert name in decoded(encoder, encoded.ids)
+
+
+def test_text_is_tokenised_as_one_where_only_the_role_changes(encoder, rust):
+    whole = encode_text(encoder, (rust, Role.CONTEXT))
+    lines = lines_of(rust)
+    parted = encode_text(encoder, *((line, Role(1 + index % 2)) for index, line in enumerate(lines)))
+    assert parted.ids.tolist() == whole.ids.tolist()
+
+
+def test_a_token_across_a_border_is_learned_if_one_side_is(encoder):
+    before, after = "struct A {\n", "        b: usize,\n"
+    for roles in [(Role.CONTEXT, Role.TARGET), (Role.TARGET, Role.CONTEXT), (Role.SILENT, Role.TARGET)]:
+        encoded = encode_text(encoder, (before, roles[0]), (after, roles[1]))
+        learned = decoded(encoder, encoded.ids[encoded.roles == Role.TARGET])
+        target = (before, after)[roles.index(Role.TARGET)]
+        assert target in learned
+        assert learned.strip() == target.strip()
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=6), st.sampled_from(list(Role))), min_size=1, max_size=8))
+def test_each_character_to_learn_is_in_a_token_to_learn(encoder, pieces):
+    encoded = encode_text(encoder, *pieces)
+    [encoding] = encoder._backend.encode_batch(["".join(text for text, _ in pieces)], add_special_tokens=False)
+    wanted = [role for text, role in pieces for _ in text]
+    for (start, stop), role in zip(encoding.offsets, encoded.roles, strict=True):
+        assert role == max(wanted[start:stop])
+
+
+def test_counting_is_encoding(encoder, rust):
+    assert encoder.count([rust, "", "é"]) == [len(encode_text(encoder, (rust, Role.TARGET)).ids), 0, 2]
+
+
+def test_the_sentinels_a_tokenizer_has_are_known(encoder, encoder_without_fim, plain_encoder):
+    assert encoder.special == set(SENTINELS)
+    assert encoder_without_fim.special == set(SENTINELS) - FIM_TOKENS
+    assert plain_encoder.special == set()
+
+
+def test_the_end_of_sequence_stands_in_for_the_end_of_text(make_tokenizer):
+    tokenizer = make_tokenizer(["</s>"])
+    tokenizer.eos_token_id = 0
+    assert encode_text(Encoder(tokenizer), (END, Role.TARGET, True)).ids.tolist() == [0]
+
+
+def test_the_tokenizer_given_is_left_as_it_was(make_tokenizer):
+    tokenizer = make_tokenizer(list(SENTINELS))
+    tokenizer.backend_tokenizer.enable_truncation(4)
+    encoder = Encoder(tokenizer)
+    assert encoder.count(["one two three four five six"])[0] > 4
+    assert tokenizer.backend_tokenizer.encode(END).ids == [0]
+
+
+def test_a_sentinel_that_text_could_forge_is_refused(make_tokenizer):
+    from tokenizers import AddedToken
+
+    tokenizer = make_tokenizer([END])
+    tokenizer.backend_tokenizer.add_tokens([AddedToken("<file_sep>", special=False)])
+    with pytest.raises(InputError, match=r"<file_sep> in ordinary text"):
+        Encoder(tokenizer)
+
+
+def test_a_sentinel_that_is_not_one_token_is_refused(make_tokenizer):
+    from tokenizers import Tokenizer
+
+    tokenizer = make_tokenizer(list(SENTINELS))
+    description = json.loads(tokenizer.backend_tokenizer.to_str())
+    description["added_tokens"] = description["added_tokens"][:1]
+    tokenizer.backend_tokenizer = Tokenizer.from_str(json.dumps(description))
+    with pytest.raises(InputError, match=r"splits <repo_name> into \d+ tokens"):
+        Encoder(tokenizer)
+
+
+def test_a_slow_tokenizer_is_refused():
+    with pytest.raises(InputError, match="SimpleNamespace has no tokenizer"):
+        Encoder(SimpleNamespace(eos_token_id=0))
+
+
+def test_a_tokenizer_of_transformers_will_do(make_tokenizer):
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=make_tokenizer(list(SENTINELS)).backend_tokenizer, eos_token=END
+    )
+    assert Encoder(tokenizer).special == set(SENTINELS)
+
+
+def test_the_fingerprint_follows_the_tokens_and_nothing_else(encoder, make_tokenizer):
+    same = make_tokenizer(list(SENTINELS))
+    same.backend_tokenizer.enable_truncation(4)
+    assert Encoder(same).fingerprint == encoder.fingerprint
+    assert Encoder(make_tokenizer([*SENTINELS, "<more>"])).fingerprint != encoder.fingerprint
+
+
+def test_a_file_of_exactly_one_row_is_one_sample(encoder):
+    maker = file_maker(encoder, "x;\n" * 40)
+    [[whole]] = fitted([maker], encoder, 4096)
+    length = len(whole.ids)
+    assert [len(fitted([maker], encoder, room)[0]) for room in (length - 1, length, length + 1)] == [2, 1, 1]
+
+
+def test_makers_come_back_in_their_order(encoder):
+    texts = ["a;\n", "", "b;\n" * 90, "c;\n"]
+    groups = fitted([file_maker(encoder, text) for text in texts], encoder, 64)
+    assert [targets(encoder, [group]) for group in groups] == texts
+
+
+def test_rows_too_short_are_refused(encoder):
+    with pytest.raises(InputError, match="a row of 31 tokens"):
+        fitted([], encoder, 31)
+
+
+def test_wrong_estimates_are_made_good(encoder, rust):
+    def maker(room):
+        return file_samples(
+            "rg", File("a.rs", "", rust), Formats(), room, lambda texts: [1 for _ in texts], encoder.special
+        )
+
+    groups = fitted([maker], encoder, 64)
+    assert max(len(each.ids) for each in groups[0]) <= 64
+    assert targets(encoder, groups) == rust
+
+
+@given(text=ODD_TEXT, room=ROOMS)
+def test_no_part_of_a_file_is_too_long_and_nothing_is_lost(encoder, text, room):
+    groups = fitted([file_maker(encoder, text)], encoder, room)
+    assert all(len(each.ids) <= room for each in groups[0])
+    assert targets(encoder, groups) == text
+
+
+@given(text=ODD_TEXT, room=ROOMS, rate=st.sampled_from([0.0, 0.5, 1.0]), learned=st.sets(st.integers(0, 12)))
+def test_no_part_of_a_change_is_too_long(encoder, text, room, rate, learned):
+    change = change_of(text, learned.__contains__)
+    groups = fitted([change_maker(encoder, change, Formats(rate))], encoder, room)
+    assert all(len(each.ids) <= room for each in groups[0])
+    assert bool(groups[0]) == bool(change.hunks)
+
+
+@given(text=ODD_TEXT, room=ROOMS)
+def test_a_tokenizer_without_special_tokens_does_the_same(plain_encoder, text, room):
+    groups = fitted([file_maker(plain_encoder, text)], plain_encoder, room)
+    assert all(len(each.ids) <= room for each in groups[0])
+    assert targets(plain_encoder, groups) == text
+
+
+def test_a_huge_line_is_broken_inside(encoder):
+    text = "x = [" + "1, " * 20_000
+    groups = fitted([file_maker(encoder, text)], encoder, 512)
+    assert targets(encoder, groups) == text
+    assert max(len(each.ids) for each in groups[0]) <= 512
+
+
+def test_forked_workers_do_not_wait_for_threads_that_are_gone():
+    code = "\n".join(
+        [
+            "import os",
+            "from codelm.history.encoding import tell_forks_apart",
+            "tell_forks_apart()",
+            "child = os.fork() or os._exit(os.environ['TOKENIZERS_PARALLELISM'] != 'false')",
+            "raise SystemExit(os.waitpid(child, 0)[1] or os.environ['TOKENIZERS_PARALLELISM'] != 'true')",
+        ]
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
