@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from codelm.config_files import SHIPPED, checked_arguments, find_config, shipped_names
+from codelm.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text("name: mine\n")
+
+
+@pytest.mark.parametrize(
+    "given", [["--config", "mine.yaml"], ["--config=mine.yaml"], ["-c", "mine.yaml"], ["-cmine.yaml"]]
+)
+def test_every_spelling_of_a_configuration_is_checked(given):
+    assert checked_arguments(given, allow_code=False) == ["--config=mine.yaml"]
+    Path("mine.yaml").write_text("trainer: {logger: evil.C}\n")
+    with pytest.raises(InputError, match="--allow_code"):
+        checked_arguments(given, allow_code=False)
+
+
+def test_settings_keep_their_order_around_configurations():
+    given = ["--name", "x", "--config", "mine.yaml", "--data.repo=.", "--config=mine.yaml"]
+    assert checked_arguments(given, allow_code=False) == [
+        *("--name", "x", "--config=mine.yaml", "--data.repo=.", "--config=mine.yaml")
+    ]
+
+
+@pytest.mark.parametrize(
+    "given", [["--trainer", "part.yaml"], ["--trainer=part.yaml"], ["--trainer.callbacks=part.yaml"]]
+)
+def test_a_part_given_as_a_file_is_looked_into(given):
+    Path("part.yaml").write_text("logger: evil.C\n")
+    with pytest.raises(InputError, match="--allow_code"):
+        checked_arguments(given, allow_code=False)
+
+
+def test_a_part_may_lie_in_a_file_of_its_own():
+    Path("part.yaml").write_text("max_epochs: 2\n")
+    Path("mine.yaml").write_text("trainer: part.yaml\n")
+    assert checked_arguments(["--config=mine.yaml"], allow_code=False)
+
+
+def test_what_the_user_types_is_the_users_will():
+    assert checked_arguments(["--trainer.logger=my.Logger"], allow_code=False) == ["--trainer.logger=my.Logger"]
+
+
+def test_a_checkpoint_is_no_configuration():
+    Path("last.ckpt").write_bytes(b"PK\x03\x04\xff")
+    assert checked_arguments(["--ckpt_path", "last.ckpt"], allow_code=False) == ["--ckpt_path", "last.ckpt"]
+
+
+@pytest.mark.parametrize("name", ["configs/rust.yaml", "rust.yaml", "rust", "configs/hardware/6gb.yaml"])
+def test_a_shipped_configuration_is_found_from_any_folder(name):
+    assert SHIPPED in find_config(name).parents
+
+
+def test_a_file_of_ones_own_comes_before_the_shipped_one():
+    Path("configs").mkdir()
+    Path("configs/rust.yaml").write_text("name: mine\n")
+    assert find_config("configs/rust.yaml") == Path("configs/rust.yaml")
+
+
+def test_the_shipped_configurations_are_named_as_one_asks_for_them():
+    assert {"configs/default.yaml", "configs/rust.yaml", "configs/tiny.yaml"} <= set(shipped_names())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("configs/rsut.yaml", None, "did you mean configs/rust.yaml"),
+        ("../../etc/x.yaml", None, "no config file"),
+        ("", None, "no config file"),
+        ("x" * 5000, None, "no config file"),
+        ("~nobody/x.yaml", None, "no config file"),
+        (".", None, "no config file"),
+        ("c.yaml", b"", "is empty"),
+        ("c.yaml", b"# nothing\n", "is empty"),
+        ("c.yaml", b"- a\n", "holds no settings"),
+        ("c.yaml", b"just text", "holds no settings"),
+        ("c.yaml", b"\x00\x01\xff", "not text"),
+    ],
+)
+def test_a_configuration_that_is_none_is_refused(name, content, says):
+    if content is not None:
+        Path(name).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        checked_arguments(["--config", name], allow_code=False)
