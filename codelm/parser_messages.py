@@ -1,0 +1,75 @@
+"""What the parser complains about, in one line and in the user's words."""
+
+import re
+from collections.abc import Iterable
+
+from codelm.nearest import did_you_mean
+
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "dict": "a mapping",
+    "NoneType": "null",
+}
+LONGEST = 300
+"""Characters of a message that no rule here knows; more would hide the end of it."""
+
+
+def explain(message: str, known: Iterable[str]) -> str:
+    r"""Return the parser's ``message`` as one line, with the nearest of the ``known`` settings where a name is wrong.
+
+    >>> explain("unrecognized arguments: --model.bsae x", ["model.base"])
+    'unknown setting --model.bsae: did you mean --model.base?'
+    >>> explain("Parser key \"model.lora.r\":\n  Expected a <class 'int'>. Got value: many", [])
+    'model.lora.r: "many" is not a whole number'
+    """
+    if found := re.match(r"unrecognized arguments: (\S+)", message):
+        return unknown_argument(found[1], known)
+    if found := re.search(r"does not accept option '(.+)'", message):
+        return f"unknown setting {found[1]}{did_you_mean(found[1], known)}"
+    if found := re.match(r'Linked "(.+)" must be given via "(.+)"', message):
+        return f"{found[1]} follows {found[2]}; give {found[2]} instead"
+    if found := re.match(r'Parser key "(.+?)":(.*)', message, re.DOTALL):
+        return wrong_value(found[1], found[2])
+    return one_line(message)
+
+
+def unknown_argument(token: str, known: Iterable[str]) -> str:
+    """Return what to say about an argument that no setting claims."""
+    if not token.startswith("-"):
+        return f"unexpected {token!r}: settings are given as --name value"
+    name = token.partition("=")[0].lstrip("-")
+    return f"unknown setting --{name}{did_you_mean(name, known, prefix='--')}"
+
+
+def wrong_value(key: str, details: str) -> str:
+    """Return what to say about a value that setting ``key`` does not take."""
+    if found := re.search(r"class_path '(.+?)':\s+Option '(.+?)' is not accepted", details):
+        return f"{key}: {found[1].rpartition('.')[2]} has no setting {found[2]}"
+    value = re.search(r"(?:Given value|Got value): (.*)", details)
+    types = re.findall(r"Expected an? (.+?)(?:\. Got value.*)?$", details, re.MULTILINE)
+    wanted = list(dict.fromkeys(map(kind, types)))
+    if value is None or not wanted:
+        return f"{key}: {one_line(details)}"
+    return f'{key}: "{value[1].strip()}" is not {" or ".join(wanted)}'
+
+
+def kind(text: str) -> str:
+    """Return the parser's name for a type in words.
+
+    >>> kind("<class 'int'>"), kind("typing.Literal['a', 'b']")
+    ('a whole number', "one of 'a', 'b'")
+    """
+    if found := re.search(r"Literal\[(.*)\]", text):
+        return f"one of {found[1]}"
+    name = re.sub(r"<class '(.*)'>", r"\1", text).rpartition(".")[2]
+    return KINDS.get(name, name)
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` on one line, cut where nobody reads on."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."

@@ -1,0 +1,125 @@
+"""The folder of a run: its name, a number that no other run has, and what is asked of older runs."""
+
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os.path import expanduser
+from pathlib import Path
+
+from codelm.errors import DamagedDataError, InputError
+
+NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
+VERSION = re.compile(r"version_(\d+)")
+
+
+def run_name(name: str | None, repositories: Sequence[str]) -> str:
+    """Return the name a user chose, or one made from the folders of the repositories.
+
+    >>> run_name(None, ["/home/me/src/ripgrep/.git", "/srv/fd.git"])
+    'ripgrep-and-1-more'
+
+    Raises:
+        InputError: The name could lead out of the output folder, or be no folder at all.
+    """
+    if name is not None:
+        if not NAME.fullmatch(name):
+            raise InputError(f"--name {name!r} cannot name a folder: use 1 to 64 letters, digits, dots, - and _")
+        return name
+    first = folder_name(Path(expanduser(repositories[0])).resolve()) if repositories else "run"
+    return first if len(repositories) < 2 else f"{first[:48]}-and-{len(repositories) - 1}-more"
+
+
+def folder_name(path: Path) -> str:
+    """Return what people call the repository at ``path``: its folder, without git's own suffix.
+
+    >>> folder_name(Path("/srv/fd.git")), folder_name(Path("/src/my crate/.git")), folder_name(Path("/"))
+    ('fd', 'my-crate', 'run')
+    """
+    name = path.parent.name if path.name == ".git" else path.name.removesuffix(".git")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:64] or "run"
+
+
+@contextmanager
+def claimed_folder(output: Path, name: str) -> Iterator[Path]:
+    """Make the next free ``output/name/version_N`` and hand it over; take it back where the run asked the impossible.
+
+    Raises:
+        InputError: The folder cannot be made.
+    """
+    new_parents = [folder for folder in (output / name, *(output / name).parents) if not folder.exists()]
+    try:
+        folder = next_version(output / name)
+    except OSError as error:
+        remove_empty(new_parents)
+        raise InputError(f"output folder {output / name}: {error.strerror}; choose another with --output") from error
+    try:
+        yield folder
+    except InputError:
+        discard_untrained(folder)
+        raise
+    finally:
+        remove_empty([folder, *new_parents])
+
+
+def next_version(parent: Path) -> Path:
+    """Make and return the first ``version_N`` after all others; two runs at once get different ones."""
+    parent.mkdir(parents=True, exist_ok=True)
+    number = max((version_number(path) for path in parent.iterdir()), default=-1) + 1
+    while True:
+        folder = parent / f"version_{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def version_number(path: Path) -> int:
+    """Return N of ``version_N``, or -1 for any other name."""
+    found = VERSION.fullmatch(path.name)
+    return int(found[1]) if found else -1
+
+
+def discard_untrained(folder: Path) -> None:
+    """Remove a run's folder unless something was learned in it."""
+    if not any((folder / name).exists() for name in ("adapter", "checkpoints")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove those of ``folders`` that exist and hold nothing, innermost first."""
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
+    """Return the checkpoint that ``--ckpt_path`` means: a file, or ``last`` or ``best`` of the newest run of that name.
+
+    Raises:
+        InputError: There is none; training would start from scratch without a word.
+        DamagedDataError: The file is not, or no longer, a checkpoint.
+    """
+    if wanted is None:
+        return None
+    path = newest_checkpoint(wanted, output / name) if wanted in ("last", "best") else Path(expanduser(wanted))
+    if path is None:
+        raise InputError(f"--ckpt_path {wanted}: no run in {output / name} has one; give the file itself")
+    if not path.is_file():
+        raise InputError(f"--ckpt_path {path}: no such file; give a file from a run's checkpoints folder")
+    if not zipfile.is_zipfile(path):
+        raise DamagedDataError(f"checkpoint {path} is damaged, or no checkpoint; use another one")
+    return str(path)
+
+
+def newest_checkpoint(wanted: str, runs: Path) -> Path | None:
+    """Return ``last`` or ``best`` of the newest run below ``runs`` that has one."""
+    for folder in sorted(runs.glob("version_*"), key=version_number, reverse=True):
+        files = (folder / "checkpoints").glob("*.ckpt")
+        found = [path for path in files if (path.stem == "last") == (wanted == "last")]
+        if found:
+            return max(found, key=lambda path: path.stat().st_mtime)
+    return None

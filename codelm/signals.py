@@ -1,0 +1,38 @@
+"""Stopping on request: Ctrl-C and SIGTERM both unwind the program, so that what is being written is tidied up."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stopping() -> Iterator[list[int]]:
+    """Let the stopping signals raise ``KeyboardInterrupt``, and list the numbers of those that came.
+
+    Armed before anything heavy is imported, because Lightning handles Ctrl-C only while it trains, and ends with
+    status 0 after a SIGTERM. A signal that the caller of the program had ignored (``nohup``, ``&``) stays ignored.
+    """
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in STOPPING} if in_main_thread() else {}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def in_main_thread() -> bool:
+    """Say whether Python lets this thread set signal handlers."""
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,48 @@
+import pytest
+
+from codelm.parser_messages import explain
+
+KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs"]
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            "unrecognized arguments: --model.lerning_rate 3",
+            "unknown setting --model.lerning_rate: did you mean --model.learning_rate?",
+        ),
+        ("unrecognized arguments: --what=3", "unknown setting --what"),
+        ("unrecognized arguments: stray", "unexpected 'stray': settings are given as --name value"),
+        (
+            "Subcommand 'fit' does not accept option 'model.lora.rr'",
+            "unknown setting model.lora.rr: did you mean model.lora.r?",
+        ),
+        (
+            'Linked "data.tokenizer" must be given via "model.base".',
+            "data.tokenizer follows model.base; give model.base instead",
+        ),
+        (
+            "Parser key \"model.lora.r\":\n  Expected a <class 'int'>. Got value: many",
+            'model.lora.r: "many" is not a whole number',
+        ),
+        (
+            'Parser key "a":\n  Does not validate against any of the Union subtypes\n  Errors:\n'
+            "    - Expected a <class 'int'>\n    - Expected a <class 'NoneType'>\n  Given value type: <class 'str'>\n"
+            "  Given value: x",
+            'a: "x" is not a whole number or null',
+        ),
+        (
+            "Parser key \"trainer.callbacks\":\n  Errors:\n    - Problem with given class_path 'a.b.Stop':\n"
+            "        Option 'monitr' is not accepted\n    - Expected a <class 'NoneType'>\n  Given value: [{}]",
+            "trainer.callbacks: Stop has no setting monitr",
+        ),
+        ("argument -c/--config:\n expected one argument", "argument -c/--config: expected one argument"),
+    ],
+)
+def test_a_complaint_of_the_parser_becomes_one_line(message, line):
+    assert explain(message, KNOWN) == line
+
+
+def test_a_complaint_that_never_ends_is_cut():
+    assert len(explain("x " * 1000, KNOWN)) < 320

@@ -1,0 +1,112 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from codelm.errors import DamagedDataError, InputError
+from codelm.runs import checkpoint_file, claimed_folder, next_version, run_name
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two runs named ``x``: version_2 with both checkpoints, version_10 with only the last."""
+    for version, names in (("version_2", ["last", "epoch=1-step=9"]), ("version_10", ["last"])):
+        (tmp_path / "x" / version / "checkpoints").mkdir(parents=True)
+        for name in names:
+            with zipfile.ZipFile(tmp_path / "x" / version / "checkpoints" / f"{name}.ckpt", "w") as archive:
+                archive.writestr("data", "weights")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../../x", "a b", "x" * 65, "\n"])
+def test_a_name_that_is_no_plain_folder_is_refused(name):
+    with pytest.raises(InputError, match="cannot name a folder"):
+        run_name(name, ["."])
+
+
+def test_a_name_that_a_user_chose_is_taken():
+    assert run_name("v1.2_try-3", ["/src/x"]) == "v1.2_try-3"
+
+
+def test_without_a_name_the_run_is_called_as_the_repository():
+    assert run_name(None, ["/src/ripgrep"]) == "ripgrep"
+    assert run_name(None, ["/src/ripgrep", "/src/fd", "/src/bat"]) == "ripgrep-and-2-more"
+
+
+def test_each_run_gets_the_next_number(tmp_path):
+    (tmp_path / "version_9").mkdir()
+    (tmp_path / "version_x").mkdir()
+    assert next_version(tmp_path).name == "version_10"
+    assert next_version(tmp_path).name == "version_11"
+
+
+def test_a_number_taken_meanwhile_is_stepped_over(tmp_path, monkeypatch):
+    (tmp_path / "version_0").mkdir()
+    monkeypatch.setattr("codelm.runs.version_number", lambda path: -1)
+    assert next_version(tmp_path).name == "version_1"
+
+
+def fail_in(output, leave, error):
+    """Claim a folder, leave something in it, and fail."""
+    with claimed_folder(output, "x") as folder:
+        leave(folder)
+        raise error
+
+
+def test_a_run_that_was_asked_the_impossible_leaves_nothing_behind(tmp_path):
+    with pytest.raises(InputError):
+        fail_in(
+            tmp_path / "runs", lambda folder: (folder / "config.yaml").write_text("name: x"), InputError("no commits")
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_learned_is_never_removed(tmp_path):
+    with pytest.raises(InputError):
+        fail_in(tmp_path / "runs", lambda folder: (folder / "checkpoints").mkdir(), InputError("too late"))
+    assert (tmp_path / "runs" / "x" / "version_0" / "checkpoints").is_dir()
+
+
+def test_a_failed_run_keeps_its_record(tmp_path):
+    with pytest.raises(RuntimeError):
+        fail_in(tmp_path / "runs", lambda folder: (folder / "MANIFEST.json").write_text("{}"), RuntimeError())
+    assert (tmp_path / "runs" / "x" / "version_0" / "MANIFEST.json").is_file()
+
+
+def test_older_runs_stay_when_a_new_one_is_taken_back(tmp_path):
+    old = tmp_path / "runs" / "x" / "version_0"
+    old.mkdir(parents=True)
+    with pytest.raises(InputError), claimed_folder(tmp_path / "runs", "x"):
+        raise InputError("no commits")
+    assert list((tmp_path / "runs" / "x").iterdir()) == [old]
+
+
+def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(InputError, match="--output"), claimed_folder(tmp_path / "runs", "x"):
+        pytest.fail("handed over a folder that cannot be")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_last_is_that_of_the_newest_run(runs):
+    assert Path(checkpoint_file("last", runs, "x")).parts[-3:] == ("version_10", "checkpoints", "last.ckpt")
+
+
+def test_best_is_that_of_the_newest_run_which_has_one(runs):
+    assert Path(checkpoint_file("best", runs, "x")).parts[-3:] == ("version_2", "checkpoints", "epoch=1-step=9.ckpt")
+
+
+def test_no_checkpoint_is_asked_for_by_default(runs):
+    assert checkpoint_file(None, runs, "x") is None
+
+
+@pytest.mark.parametrize("wanted", ["last", "best", "nowhere.ckpt"])
+def test_a_checkpoint_that_is_not_there_is_refused(tmp_path, wanted):
+    with pytest.raises(InputError, match="--ckpt_path"):
+        checkpoint_file(wanted, tmp_path, "x")
+
+
+def test_a_torn_checkpoint_is_called_damaged(tmp_path):
+    (tmp_path / "torn.ckpt").write_bytes(b"PK\x03\x04 and no end")
+    with pytest.raises(DamagedDataError, match="damaged"):
+        checkpoint_file(str(tmp_path / "torn.ckpt"), tmp_path, "x")

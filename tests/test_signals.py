@@ -1,0 +1,46 @@
+import signal
+import threading
+
+import pytest
+
+from codelm.signals import stopping
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopping_signal_unwinds_and_is_remembered(number):
+    with stopping() as received, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+    assert received == [number]
+
+
+def test_the_handlers_of_before_come_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with stopping():
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_that_was_ignored_stays_ignored():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with stopping() as received:
+            signal.raise_signal(signal.SIGTERM)
+        assert received == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_thread_that_may_set_no_handlers_does_without():
+    failures = []
+
+    def use():
+        try:
+            with stopping():
+                pass
+        except ValueError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert not failures
