@@ -1,0 +1,184 @@
+"""One or more repositories' git histories as packed training rows."""
+
+import logging
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.bases import resolve
+from codelm.datamodules.packed import PackedDataModule
+from codelm.datamodules.progress import show_progress
+from codelm.datamodules.tokenizer import load_tokenizer
+from codelm.errors import InputError
+from codelm.history.encoding import Encoder
+from codelm.history.filters import Filters
+from codelm.history.importance import Importance, commit_cap, sample_weight
+from codelm.history.mining import Recipe, mine, store_key
+from codelm.history.repository import Repository, open_repository
+from codelm.history.samples import Formats, Kind, shortcomings
+from codelm.history.store import Part, Store, building, open_store
+
+log = logging.getLogger(__name__)
+
+
+class GitCommitDataModule(PackedDataModule):
+    """Learns from the past of a repository and is judged on what came after.
+
+    The first run reads the history, tokenises it and keeps the result in a cache; a second run on an unchanged
+    history starts at once. Needs neither peft nor bitsandbytes:
+
+        data = GitCommitDataModule("bigcode/starcoder2-3b", repo="~/src/ripgrep")
+        data.prepare_data()
+        data.setup("fit")
+        for batch in data.train_dataloader(): ...
+
+    Args:
+        tokenizer: Name or folder of the base model whose tokenizer is used.
+        repo: The repository's folder, or several.
+        revision: Learn from the commits that this branch, tag, id or range (A..B) reaches.
+        sequence_length: Tokens in a row; no sample is longer.
+        batch_size: Rows in a batch.
+        filters: What is left out.
+        formats: How samples are written.
+        importance: How often a sample is drawn, relative to the others.
+        curriculum: Begin with short samples of small commits and grow to all of them ("competence"), or draw from all
+            from the start ("none").
+        curriculum_epochs: How many epochs the curriculum takes.
+        held_out: Share of the newest commits that training does not see; the older half validates, the newer tests.
+        max_commits: Learn from the newest so many commits before the held-out ones; null for all.
+        context_weight: Loss weight of unchanged lines, beside 1 for added ones.
+        cache: Folder that keeps tokenised histories; null for codelm's own in the user's cache folder.
+        seed: Decides the draw and the order of samples.
+        num_workers: Processes that prepare batches; 0 prepares them in the main process.
+    """
+
+    def __init__(
+        self,
+        tokenizer: str = "bigcode/starcoder2-3b",
+        repo: str | list[str] = ".",
+        revision: str = "HEAD",
+        *,
+        sequence_length: int = 2048,
+        batch_size: int = 8,
+        filters: Filters = Filters(),
+        formats: Formats = Formats(),
+        importance: Importance = Importance(),
+        curriculum: Literal["competence", "none"] = "competence",
+        curriculum_epochs: float = 1.0,
+        held_out: float = 0.1,
+        max_commits: int | None = None,
+        context_weight: float = 0.1,
+        cache: str | None = None,
+        seed: int = 42,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(
+            sequence_length=sequence_length,
+            batch_size=batch_size,
+            context_weight=context_weight,
+            curriculum_epochs=curriculum_epochs if curriculum == "competence" else 0.0,
+            seed=seed,
+            num_workers=num_workers,
+        )
+        self.tokenizer = tokenizer
+        self.repo = [repo] if isinstance(repo, str) else repo
+        self.revision = revision
+        self.importance = importance
+        self.cache = Path(cache).expanduser() if cache else default_cache()
+        self.recipe = Recipe(sequence_length, filters, formats, held_out, max_commits, seed)
+
+    @cached_property
+    def repositories(self) -> list[Repository]:
+        """The opened repositories."""
+        return [open_repository(Path(path).expanduser(), self.revision) for path in self.repo]
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The base model's tokenizer."""
+        return Encoder(load_tokenizer(resolve(self.tokenizer)))
+
+    @property
+    def store_folder(self) -> Path:
+        """Where the tokenised history lies, or will lie."""
+        return self.cache / store_key(self.repositories, self.recipe, self.encoder.fingerprint)
+
+    def prepare_data(self) -> None:
+        """Read, filter, split and tokenise the histories, unless the cache holds the result already."""
+        folder = self.store_folder
+        if folder.exists():
+            log.info("history: using the tokenised one in %s", folder)
+            return
+        for shortcoming in shortcomings(self.encoder.special):
+            log.warning(shortcoming)
+        with building(folder) as (writer, facts):
+            facts |= mine(self.repositories, self.recipe, self.encoder, writer, show_progress)
+            log.info(report(facts))
+            require(facts["tokenize"], "train", "validation")
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the tokenised history."""
+        super().setup(stage)
+        self.store = open_store(self.store_folder)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was read, dropped and tokenised, for the manifest."""
+        facts = {name: self.store.facts[name] for name in ("analysis", "scrape", "tokenize")}
+        facts["tokenize"]["packing_efficiency"] = self.packing_efficiency()
+        return facts
+
+    @cached_property
+    def importances(self) -> NDArray[np.float64]:
+        """How often each training sample is drawn, by the rules of `Importance`."""
+        return weights_of(self.store, self.importance)
+
+
+def weights_of(store: Store, importance: Importance) -> NDArray[np.float64]:
+    """Return the weight of each training sample, ``[samples]``: the product of its rules and the cap on its commit."""
+    samples = store.samples[store.part(Part.TRAIN)]
+    commits, paths = store.facts["commits"], store.facts["paths"]
+    now = max((commit["time"] for commit in commits), default=0)
+    changes, inverse = np.unique(samples[["commit", "path"]], return_inverse=True)
+    weights = [
+        sample_weight(paths[path], commit["message"], commit["author"], commit["time"], now, importance)
+        for path, commit in ((change["path"], commits[change["commit"]]) for change in changes)
+    ]
+    tokens = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)
+    caps = commit_cap(tokens, importance.max_commit_tokens)[samples["commit"]]
+    return np.array(weights)[inverse] * np.where(samples["kind"] == Kind.FILE, 1.0, caps)
+
+
+def report(facts: dict[str, Any]) -> str:
+    """Return what a person wants to know of a history that has just been read: what was kept, and what was not."""
+    return "\n".join([*map(sentence, facts["scrape"]["repositories"]), facts["scrape"]["table"]])
+
+
+def sentence(history: dict[str, Any]) -> str:
+    """Return one history's counts in one line."""
+    kept, split = history["kept"], history["split"]
+    parts = ", ".join(f"{kept[part]:,} of {split[part]:,} to {part}" for part in ("train", "validation", "test"))
+    commits = f"{history['non_merges']:,} commits, {history['merges']:,} merges"
+    return f"{history['name']} at {history['tip'][:12]}: {commits}; kept {parts}, and {kept['files']:,} files"
+
+
+def require(tokenized: dict[str, Any], *parts: str) -> None:
+    """Refuse a history of which nothing is left in one of the parts.
+
+    Raises:
+        InputError: A part has no sample.
+    """
+    for part in parts:
+        if not tokenized[part]["samples"]:
+            raise InputError(
+                f"nothing is left of the {part} part of the history; the table above says what was dropped and why: "
+                "loosen data.filters, or give a longer history"
+            )
+
+
+def default_cache() -> Path:
+    """Return the folder for tokenised histories: the platform's cache folder, as the XDG base directories name it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "codelm"

@@ -1,0 +1,157 @@
+"""Encoded samples in memory-mapped files: written once, whole or not at all, and read without being loaded.
+
+A store is a folder:
+
+    tokens.bin    the ids of all samples, one after the other, four bytes each
+    roles.bin     the `Role` of each token, one byte each
+    samples.npy   the table: where each sample lies and what is known of it (`SAMPLE`)
+    facts.json    how it was made and what was counted on the way
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.errors import DamagedDataError
+from codelm.history.encoding import Encoded
+from codelm.history.samples import Role
+
+IDS = np.dtype("<u4")
+"""Wide enough for any vocabulary; a history of 100 million tokens takes 400 MB."""
+SAMPLE = np.dtype(
+    [
+        ("offset", "u8"),  # where its first token lies
+        ("length", "u4"),  # tokens
+        ("targets", "u4"),  # tokens with the role TARGET
+        ("contexts", "u4"),  # tokens with the role CONTEXT
+        ("kind", "u1"),
+        ("part", "u1"),
+        ("commit", "u4"),  # index into facts["commits"]
+        ("path", "u4"),  # index into facts["paths"]
+    ]
+)
+
+
+class Part(IntEnum):
+    """Which part of the history a sample belongs to."""
+
+    TRAIN = 0
+    VALIDATION = 1
+    TEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An opened store; tokens and roles stay on disk until they are read."""
+
+    folder: Path
+    tokens: NDArray[np.unsignedinteger]
+    roles: NDArray[np.uint8]
+    samples: NDArray[np.void]
+    facts: dict[str, Any]
+
+    def sample(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return the token ids and the roles of one sample, both of its length."""
+        start = int(self.samples["offset"][index])
+        span = slice(start, start + int(self.samples["length"][index]))
+        return self.tokens[span].astype(np.int64), np.array(self.roles[span])
+
+    def part(self, part: Part) -> NDArray[np.intp]:
+        """Return the indices of the samples of one part."""
+        return np.flatnonzero(self.samples["part"] == part)
+
+
+class StoreWriter:
+    """Adds samples to a store that is being built; see `building`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tokens = (folder / "tokens.bin").open("wb")
+        self._roles = (folder / "roles.bin").open("wb")
+        self._table: list[tuple[int, ...]] = []
+        self._end = 0
+
+    def add(self, encoded: Encoded, part: Part, *, commit: int, path: int) -> bool:
+        """Append one sample; return False, having written nothing, if nothing in it is learned."""
+        roles = encoded.roles.copy()
+        roles[:1] = Role.SILENT  # the first token of a sample has nothing before it that could predict it
+        targets = int((roles == Role.TARGET).sum())
+        if not targets:
+            return False
+        contexts = int((roles == Role.CONTEXT).sum())
+        self._tokens.write(encoded.ids.astype(IDS).tobytes())
+        self._roles.write(roles.tobytes())
+        self._table.append((self._end, len(roles), targets, contexts, encoded.kind, part, commit, path))
+        self._end += len(roles)
+        return True
+
+    @property
+    def table(self) -> NDArray[np.void]:
+        """The samples added so far."""
+        return np.array(self._table, dtype=SAMPLE)
+
+    def finish(self, facts: dict[str, Any]) -> None:
+        """Write the table and the facts, and make everything durable."""
+        for file in (self._tokens, self._roles):
+            file.flush()
+            os.fsync(file.fileno())
+        self.close()
+        np.save(self.folder / "samples.npy", self.table)
+        about = {"tokens": self._end, **facts}
+        (self.folder / "facts.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
+
+    def close(self) -> None:
+        """Close the files; a store that is not finished stays incomplete."""
+        self._tokens.close()
+        self._roles.close()
+
+
+@contextmanager
+def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
+    """Build the store ``target``: yields a writer and a dictionary of facts to fill.
+
+    The files lie in a folder of another name beside the target until all of them are complete; an interruption
+    leaves no half of a store. Where another process was faster, its store stays.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    writer, facts = StoreWriter(temporary), dict[str, Any]()
+    try:
+        yield writer, facts
+        writer.finish(facts)
+        if not target.exists():
+            temporary.replace(target)
+    finally:
+        writer.close()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def open_store(folder: Path) -> Store:
+    """Open a finished store.
+
+    Raises:
+        DamagedDataError: A file is missing or of the wrong size.
+    """
+    try:
+        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        samples = np.load(folder / "samples.npy")
+        tokens = np.memmap(folder / "tokens.bin", dtype=IDS, mode="r")
+        roles = np.memmap(folder / "roles.bin", dtype=np.uint8, mode="r")
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedDataError(
+            f"the cache {folder} cannot be read ({error}): delete that folder and run again"
+        ) from error
+    if not len(tokens) == len(roles) == facts["tokens"]:
+        raise DamagedDataError(f"the cache {folder} is cut short: delete that folder and run again")
+    return Store(folder, tokens, roles, samples, facts)
