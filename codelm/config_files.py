@@ -66,7 +66,8 @@ def find_config(name: str) -> Path:
     candidates = [Path(expanduser(name)), *shipped_candidates(name)]
     found = next(filter(is_file, candidates), None)
     if found is None:
-        raise InputError(f"no config file {name[:99]!r}{did_you_mean(name, shipped_names())}")
+        shipped = (name.removesuffix(".yaml") for name in shipped_names())
+        raise InputError(f"no config file {name[:99]!r}{did_you_mean(name.removesuffix('.yaml'), shipped)}")
     return found
 
 

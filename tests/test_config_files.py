@@ -71,7 +71,7 @@ def test_the_shipped_configurations_are_named_as_one_asks_for_them():
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("configs/rsut.yaml", None, "did you mean configs/rust.yaml"),
+        ("configs/rsut.yaml", None, "did you mean configs/rust"),
         ("../../etc/x.yaml", None, "no config file"),
         ("", None, "no config file"),
         ("x" * 5000, None, "no config file"),

@@ -1,0 +1,145 @@
+"""The light half of the command: it answers at once, and says one line about trouble."""
+
+import errno
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import codelm
+from codelm.cli import main, split_switches
+from codelm.errors import DamagedDataError, InputError, ResourceError
+
+
+@pytest.fixture
+def said(capsys):
+    """Return what stood on standard error, which may be one line at most."""
+
+    def line():
+        error = capsys.readouterr().err
+        assert error.count("\n") <= 1
+        return error
+
+    return line
+
+
+@pytest.fixture
+def failing_run(monkeypatch):
+    """Make every run of the heavy half end with an error."""
+
+    def install(error):
+        def run(*arguments, **settings):
+            raise error
+
+        module = type(sys)("codelm.lightning_cli")
+        module.run = run
+        monkeypatch.setitem(sys.modules, "codelm.lightning_cli", module)
+
+    return install
+
+
+@pytest.mark.parametrize("argv", [[], ["-h"], ["--help"], ["help"]])
+def test_help_names_the_commands_the_configs_and_the_switches(argv, capsys):
+    assert main(argv) == 0
+    said = capsys.readouterr().out
+    for word in ("fit", "validate", "test", "predict", "configs/rust.yaml", "--data.repo", "--quiet", "--allow_code"):
+        assert word in said
+
+
+def test_the_version_is_the_package_s(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"codelm {codelm.__version__}\n"
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_an_answer_comes_within_a_second_and_without_torch(argument):
+    code = "import sys; from codelm.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code, argument], check=True, capture_output=True)
+    assert time.perf_counter() - started < 1
+
+
+def test_python_m_codelm_is_the_same_command():
+    result = subprocess.run([sys.executable, "-m", "codelm", "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout == f"codelm {codelm.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["fti"], "no command 'fti': did you mean fit?"),
+        (["evaluate"], "did you mean validate?"),
+        (["xyz"], "fit, validate, test, predict"),
+        (["--config", "x.yaml", "fit"], "the command comes first"),
+        (["fit", "--config", "configs/rsut.yaml"], "did you mean configs/rust"),
+        (["fit", "--config"], "no config file"),
+    ],
+)
+def test_a_wrong_request_costs_one_line_and_status_2(argv, says, said):
+    assert main(argv) == 2
+    line = said()
+    assert line.startswith("codelm: error: ")
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (InputError("no commits"), 2, "codelm: error: no commits\n"),
+        (DamagedDataError("broken\npack"), 3, "codelm: error: broken pack\n"),
+        (ResourceError("disk full"), 4, "codelm: error: disk full\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 4, "No space left"),
+        (MemoryError(), 4, "out of memory"),
+        (ZeroDivisionError("by\nzero"), 1, "ZeroDivisionError: by zero; run again with --debug for the traceback"),
+        (KeyboardInterrupt(), 130, "codelm: stopped\n"),
+        (SystemExit(0), 0, ""),
+        (SystemExit(None), 0, ""),
+        (SystemExit("text"), 1, ""),
+    ],
+)
+def test_each_kind_of_failure_has_its_status_and_one_line(error, status, says, failing_run, said):
+    failing_run(error)
+    assert main(["fit"]) == status
+    assert says in said()
+
+
+def test_debug_shows_where_an_error_came_from(failing_run, capsys):
+    failing_run(ZeroDivisionError("by zero"))
+    assert main(["fit", "--debug"]) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" in error
+    assert error.endswith("codelm: error: ZeroDivisionError: by zero\n")
+
+
+def test_switches_may_stand_anywhere():
+    assert split_switches(["--quiet", "fit"]) == split_switches(["fit", "--quiet"])
+    assert split_switches(["fit", "--allow_code"])[0].allow_code
+
+
+STOPPED = """
+import os, signal, sys, types
+from codelm.cli import main
+
+def run(*arguments, **settings):
+    os.kill(os.getpid(), {number})
+    signal.pause()
+
+def lightning_run(*arguments, **settings):
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.exit(1)  # as Lightning does
+
+sys.modules["codelm.lightning_cli"] = types.SimpleNamespace(run={run})
+sys.exit(main(["fit"]))
+"""
+
+
+@pytest.mark.parametrize("run", ["run", "lightning_run"])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_with_its_own_status_and_one_line(number, status, run):
+    code = STOPPED.format(number=int(number), run=run)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (status, "codelm: stopped\n")
