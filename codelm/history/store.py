@@ -11,6 +11,7 @@ A store is a folder:
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,9 +124,7 @@ def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
     leaves no half of a store. Where another process was faster, its store stays.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
     writer, facts = StoreWriter(temporary), dict[str, Any]()
     try:
         yield writer, facts

@@ -1,0 +1,68 @@
+import pytest
+
+LENGTHS = [5, 9, 3, 12, 7, 4, 6, 10, 2, 8] * 4
+
+
+@pytest.fixture
+def data(make_store):
+    from codelm.datamodules.packed import PackedDataModule
+
+    module = PackedDataModule(
+        sequence_length=16, batch_size=2, context_weight=0.5, curriculum_epochs=0.0, seed=1, num_workers=0
+    )
+    module.store = make_store(train=LENGTHS)
+    return module
+
+
+def drawn(loader):
+    """Return how many tokens of each training sample a loader serves."""
+    import torch
+
+    ids = torch.cat([batch["input_ids"].flatten() for batch in loader])
+    return torch.bincount(ids, minlength=10 + len(LENGTHS))[10:].tolist()
+
+
+def test_an_epoch_serves_every_token_of_every_sample_once(data):
+    assert drawn(data.train_dataloader()) == LENGTHS
+
+
+def test_each_epoch_has_its_own_order(data):
+    first, again, second = (next(iter(data.epoch_dataloader(epoch)))["input_ids"].tolist() for epoch in (0, 0, 1))
+    assert first == again != second
+
+
+def test_the_steps_of_an_epoch_are_known_before_it_begins(data):
+    planned = data.micro_batches(0, accumulate=3)
+    assert data.optimizer_steps(1, accumulate=3) == -(-len(planned) // 3)
+    assert data.optimizer_steps(2) == len(data.micro_batches(0)) + len(data.micro_batches(1))
+
+
+def test_a_steps_weight_is_the_weight_of_its_labels(data):
+    batches = list(data.epoch_dataloader(0, accumulate=3))
+    for first in range(0, len(batches), 3):
+        step = batches[first : first + 3]
+        total = sum(float(batch["weights"].sum()) for batch in step)
+        assert [float(batch["step_weight"]) for batch in step] == pytest.approx([total] * len(step))
+
+
+def test_held_out_rows_weigh_added_lines_alone(data):
+    (batch,) = data.val_dataloader()
+    assert sorted(batch["weights"].unique().tolist()) == [0.0, 1.0]
+    assert float(batch["step_weight"]) == float(batch["weights"].sum())
+
+
+def test_under_a_curriculum_an_epoch_begins_with_short_samples(make_store):
+    from codelm.datamodules.packed import PackedDataModule
+
+    settings = {"sequence_length": 64, "batch_size": 1, "context_weight": 0.5, "seed": 1, "num_workers": 0}
+    data = PackedDataModule(curriculum_epochs=1.0, **settings)
+    data.store = make_store(train=range(2, 62))
+    longest = [max(data.store.samples["length"][list(row)]) for row in data.rows(0)]
+    assert max(longest[:2]) < max(longest)
+    assert longest[-1] > 30
+
+
+def test_workers_serve_the_same_batches(data):
+    alone = [batch["input_ids"].tolist() for batch in data.train_dataloader()]
+    data.num_workers = 1
+    assert [batch["input_ids"].tolist() for batch in data.train_dataloader()] == alone

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+
+from codelm.errors import DamagedDataError
+from codelm.history.encoding import Encoded
+from codelm.history.samples import Kind, Role
+from codelm.history.store import Part, building, open_store
+
+
+def encoded(*roles, first=100):
+    ids = np.arange(first, first + len(roles), dtype=np.uint32)
+    return Encoded(ids, np.array(roles, np.uint8), Kind.CHANGE)
+
+
+def build(folder, samples=((Role.SILENT, Role.TARGET), (Role.CONTEXT, Role.TARGET, Role.TARGET))):
+    with building(folder) as (writer, facts):
+        for number, roles in enumerate(samples):
+            writer.add(encoded(*roles, first=100 * number), Part.TRAIN, commit=number, path=7)
+        facts["about"] = "a test"
+    return open_store(folder)
+
+
+def test_what_was_written_is_read_back(tmp_path):
+    store = build(tmp_path / "store")
+    ids, roles = store.sample(1)
+    assert ids.tolist() == [100, 101, 102]
+    assert store.samples[1].tolist() == (2, 3, 2, 0, Kind.CHANGE, Part.TRAIN, 1, 7)
+    assert store.part(Part.TRAIN).tolist() == [0, 1]
+    assert store.part(Part.TEST).tolist() == []
+    assert store.facts["about"] == "a test"
+    assert roles.dtype == np.uint8
+
+
+def test_the_first_token_of_a_sample_is_never_learned(tmp_path):
+    _, roles = build(tmp_path / "store", [(Role.TARGET, Role.TARGET)]).sample(0)
+    assert roles.tolist() == [Role.SILENT, Role.TARGET]
+
+
+@pytest.mark.parametrize("roles", [(Role.SILENT, Role.CONTEXT), (Role.TARGET,), ()])
+def test_a_sample_without_targets_is_not_written(tmp_path, roles):
+    with building(tmp_path / "store") as (writer, _):
+        assert not writer.add(encoded(*roles), Part.TRAIN, commit=0, path=0)
+        assert len(writer.table) == 0
+
+
+def test_an_interrupted_build_leaves_nothing(tmp_path):
+    def interrupted():
+        with building(tmp_path / "store") as (writer, _):
+            writer.add(encoded(Role.SILENT, Role.TARGET), Part.TRAIN, commit=0, path=0)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_another_process_finished_first_stays(tmp_path):
+    with building(tmp_path / "store") as (writer, facts):
+        writer.add(encoded(Role.SILENT, Role.TARGET), Part.TRAIN, commit=0, path=0)
+        build(tmp_path / "store")
+        facts["about"] = "the slower one"
+    assert open_store(tmp_path / "store").facts["about"] == "a test"
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+@pytest.mark.parametrize("name", ["tokens.bin", "roles.bin", "samples.npy", "facts.json"])
+@pytest.mark.parametrize("harm", ["cut", "gone"])
+def test_a_damaged_store_is_refused_in_one_sentence(tmp_path, name, harm):
+    folder = build(tmp_path / "store").folder
+    content = (folder / name).read_bytes()
+    (folder / name).unlink()
+    if harm == "cut":
+        (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DamagedDataError, match="delete that folder and run again"):
+        open_store(folder)
+
+
+def test_facts_are_plain_json(tmp_path):
+    folder = build(tmp_path / "store").folder
+    assert json.loads((folder / "facts.json").read_text())["tokens"] == 5
