@@ -68,7 +68,7 @@ class Sample:
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
 class Formats:
     """How changes and files are written down for the model.
 
