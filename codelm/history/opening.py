@@ -66,7 +66,7 @@ def _commit(folder: str, name: str) -> str:
 
 
 def _why_not(folder: str, name: str, unpeeled: Answer) -> InputError | DamagedDataError:
-    if unpeeled.status == 0 and unpeeled.text != name:
+    if unpeeled.status == 0 and unpeeled.text.isalnum() and unpeeled.text != name:
         kind = ask(folder, "cat-file", "-t", unpeeled.text)
         if kind.status == 0:
             return InputError(f"revision {name!r} is a {kind.text} in {folder}; give a commit, branch or tag")

@@ -1,0 +1,108 @@
+import os
+import subprocess
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+IDENTITY = "Ann Author <ann@example.org>"
+FIRST_SECOND = 1_700_000_000
+
+
+def git_environment():
+    """The surroundings of a test's own git: no settings but ours, and time stands still."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    nobody = {
+        "GIT_AUTHOR_NAME": "Ann Author",
+        "GIT_AUTHOR_EMAIL": "ann@example.org",
+        "GIT_AUTHOR_DATE": "1700000000 +0000",
+    }
+    nobody |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in nobody.items()}
+    return kept | nobody | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+
+
+@pytest.fixture
+def git():
+    """Run git in a folder and return what it says: ``git(folder, "rev-parse", "HEAD")``."""
+
+    def run(folder, *words, stdin=b"", check=True):
+        command = ["git", "-C", folder, *words]
+        done = subprocess.run(command, env=git_environment(), input=stdin, capture_output=True, check=False)
+        assert not check or done.returncode == 0, done.stderr.decode()
+        return os.fsdecode(done.stdout).strip()
+
+    return run
+
+
+@pytest.fixture
+def make_repository(tmp_path, git):
+    """Make a repository from a list of commits and return its folder; nothing is checked out.
+
+    A commit is ``{path: text, bytes, or None to delete}``, or a pair of that and its options: ``message`` and
+    ``author`` ("Name <mail>"; text or bytes), ``time`` (seconds), ``parents`` (numbers of earlier commits; by default
+    the one before), ``modes`` ({path: "100755", "120000" for a link, "160000" for a submodule}). Paths may be bytes.
+    """
+    numbers = count()
+
+    def make(commits, *, name=None, bare=False, object_format="sha1"):
+        folder = tmp_path / (name or f"repository-{next(numbers)}")
+        folder.mkdir(parents=True)
+        kind = ["--bare"] if bare else []
+        git(folder, "init", "-q", "--template=", "-b", "main", f"--object-format={object_format}", *kind)
+        pairs = [commit if isinstance(commit, tuple) else (commit, {}) for commit in commits]
+        stream = b"".join(written(number, *pair) for number, pair in enumerate(pairs))
+        words = ["-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--force", "--date-format=raw-permissive"]
+        git(folder, *words, stdin=stream)
+        return Path(folder)
+
+    return make
+
+
+@pytest.fixture
+def read():
+    """Read every commit that is no merge, oldest first: ``read(folder)``."""
+    from codelm.history.repository import open_repository, read_commits, read_graph
+
+    def commits(folder, revision="HEAD", drop_path=lambda path: None, limit=1_000_000):
+        repository = open_repository(folder, revision)
+        shas = [node.sha for node in read_graph(repository) if not node.is_merge]
+        return list(read_commits(repository, shas, drop_path, limit))
+
+    return commits
+
+
+def written(number, files, options):
+    """One commit in the language of git fast-import."""
+    author = as_bytes(options.get("author", IDENTITY))
+    time = b"%d +0000" % options.get("time", FIRST_SECOND + number)
+    parents = options.get("parents", [number - 1] if number else [])
+    modes = options.get("modes", {})
+    lines = [b"reset refs/heads/main\n"] if not parents else []
+    lines += [b"commit refs/heads/main\nmark :%d\n" % (number + 1)]
+    lines += [b"%s %s %s\n" % (who, author, time) for who in (b"author", b"committer")]
+    lines += [data(options.get("message", f"Commit {number}"))]
+    lines += [
+        b"%s :%d\n" % (word, parent + 1) for word, parent in zip([b"from", *[b"merge"] * 9], parents, strict=False)
+    ]
+    lines += [changed(path, content, modes.get(path, "100644")) for path, content in files.items()]
+    return b"".join(lines) + b"\n"
+
+
+def changed(path, content, mode):
+    if content is None:
+        return b"D %s\n" % quoted(path)
+    if mode == "160000":
+        return b"M %s %s %s\n" % (mode.encode(), as_bytes(content), quoted(path))
+    return b"M %s inline %s\n%s" % (mode.encode(), quoted(path), data(content))
+
+
+def quoted(path):
+    return b'"' + as_bytes(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
+
+
+def data(content):
+    return b"data %d\n%s\n" % (len(as_bytes(content)), as_bytes(content))
+
+
+def as_bytes(content):
+    return content if isinstance(content, bytes) else os.fsencode(content)

@@ -1,0 +1,172 @@
+"""What is not read, and why; damaged and incomplete repositories."""
+
+import hashlib
+import tracemalloc
+
+import pytest
+
+from codelm.errors import DamagedDataError
+from codelm.history.repository import open_repository, read_tree
+
+LIMIT = 1_000_000
+
+
+def keep_all(path):
+    return None
+
+
+def only_change(commits):
+    (change,) = commits[-1].changes
+    return change
+
+
+def sides(change):
+    return change.before, change.after
+
+
+def test_every_unreadable_content_has_its_reason(make_repository, read):
+    files = {
+        "binary": b"a\0b",
+        "latin": b"caf\xe9",
+        "late": b"x" * 9000 + b"\0",
+        "large": "x\n" * 30,
+        "pointer": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+        "link": "/etc/passwd",
+        "module": "1" * 40,
+        "kept": "x",
+    }
+    folder = make_repository([(files, {"modes": {"link": "120000", "module": "160000"}})])
+    expected = {"binary": "binary", "latin": "not UTF-8", "late": None, "large": None, "pointer": "LFS pointer"}
+    expected |= {"link": "symlink", "module": "submodule", "kept": None}
+    (commit,) = read(folder, limit=10_000)
+    assert {change.path: change.dropped for change in commit.changes} == expected
+    (commit,) = read(folder, limit=50)
+    large = dict.fromkeys(("late", "large", "pointer"), "too large")
+    assert {change.path: change.dropped for change in commit.changes} == expected | large
+    repository = open_repository(folder)
+    assert {file.path: file.dropped for file in read_tree(repository, repository.tip, keep_all, 10_000)} == expected
+
+
+def test_a_path_that_is_not_wanted_is_named_but_not_read(make_repository, read):
+    folder = make_repository([{"a.rs": "x", "b.lock": "y"}])
+    (kept, dropped) = read(folder, drop_path=lambda path: "lock file" if path.endswith(".lock") else None)[0].changes
+    assert (kept.after, kept.dropped) == ("x", None)
+    assert (dropped.path, dropped.after, dropped.hunks, dropped.dropped) == ("b.lock", None, (), "lock file")
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"caf\xe9\n", "x\n"), ("x\n", b"caf\xe9\n"), (b"\0", "x\n")])
+def test_a_change_is_read_only_if_both_sides_are(make_repository, read, old, new):
+    change = only_change(read(make_repository([{"a": old}, {"a": new}])))
+    assert change.dropped == ("binary" if old == b"\0" else "not UTF-8")
+    assert (change.after, change.hunks) == (None, ())
+
+
+@pytest.mark.parametrize(("old", "new"), [("x\n" * 100, "x\n"), ("x\n", "x\n" * 100), ("x\n" * 100, None)])
+def test_too_large_counts_on_both_sides(make_repository, read, old, new):
+    assert only_change(read(make_repository([{"a": old}, {"a": new}]), limit=100)).dropped == "too large"
+
+
+def test_a_heading_cut_within_a_character_is_no_reason(make_repository, read):
+    old = "fn " + "é" * 60 + "() {\n" + "".join(f"    line {number}\n" for number in range(9)) + "}\n"
+    new = old.replace("line 5", "other")
+    assert sides(only_change(read(make_repository([{"a.rs": old}, {"a.rs": new}])))) == (old, new)
+
+
+def test_links_and_files_may_change_places(make_repository, read):
+    as_link = {"modes": {"a": "120000"}}
+    folder = make_repository([{"a": "x\n", "z": "q"}, ({"a": "target", "z": "r"}, as_link), {"a": "y\n", "z": "s"}])
+    _, to_link, to_file = (commit.changes for commit in read(folder))
+    assert [(change.status, change.dropped) for change in to_link] == [("T", "symlink"), ("M", None)]
+    assert [(change.status, *sides(change)) for change in to_file] == [("T", "", "y\n"), ("M", "r", "s")]
+
+
+def test_a_large_file_is_passed_over_without_being_held(make_repository, read):
+    large = b"0123456789abcde\n" * 2_000_000
+    folder = make_repository([{"a.rs": large, "b.rs": "x\n"}, {"a.rs": large + b"more\n", "b.rs": "y\n"}])
+    del large
+    tracemalloc.start()
+    commits = read(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [[change.dropped for change in commit.changes] for commit in commits] == [["too large", None]] * 2
+    assert peak < 5_000_000
+
+
+def remove_blob(folder, git, name):
+    """Take one object out of a repository."""
+    sha = git(folder, "rev-parse", name)
+    (pack,) = (folder / ".git/objects/pack").glob("*.pack")
+    content = pack.read_bytes()
+    for file in (folder / ".git/objects/pack").iterdir():
+        file.unlink()
+    git(folder, "unpack-objects", "-q", stdin=content)
+    (folder / ".git/objects" / sha[:2] / sha[2:]).unlink()
+    return folder
+
+
+def test_a_missing_blob_costs_its_own_commits_and_no_others(make_repository, read, git):
+    folder = make_repository([{"a.rs": f"{number}\n", "b.rs": f"{number}\n", "x.lock": "1"} for number in range(8)])
+    remove_blob(folder, git, "HEAD~4:a.rs")
+    commits = read(folder, drop_path=lambda path: "lock" if path.endswith(".lock") else None)
+    reasons = [{change.dropped for change in commit.changes} - {"lock"} for commit in commits]
+    assert reasons == [{None}] * 3 + [{"missing object"}] * 2 + [{None}] * 3
+    assert [change.after for change in commits[-1].changes] == ["7\n", "7\n"]
+
+
+@pytest.mark.parametrize("age", [0, 7])
+def test_a_missing_blob_at_either_end_is_found(make_repository, read, git, age):
+    folder = make_repository([{"a.rs": f"{number}\n"} for number in range(8)])
+    remove_blob(folder, git, f"HEAD~{age}:a.rs")
+    assert [commit.changes[0].dropped for commit in read(folder)].count("missing object") == (1 if age == 0 else 2)
+
+
+def test_a_missing_blob_of_the_tree_is_one_file(make_repository, git):
+    folder = remove_blob(make_repository([{"a.rs": "a\n", "b.rs": "b\n", "c.rs": "c\n"}]), git, "HEAD:b.rs")
+    repository = open_repository(folder)
+    files = read_tree(repository, repository.tip, keep_all, LIMIT)
+    assert [(file.text, file.dropped) for file in files] == [("a\n", None), (None, "missing object"), ("c\n", None)]
+
+
+def test_a_damaged_blob_of_the_tree_is_one_file(make_repository, git):
+    folder = remove_blob(make_repository([{"a.rs": "a\n", "b.rs": "b\n", "c.rs": "c\n"}]), git, "HEAD:b.rs")
+    sha = hashlib.sha1(b"blob 2\0b\n").hexdigest()
+    (folder / ".git/objects" / sha[:2]).mkdir(exist_ok=True)
+    (folder / ".git/objects" / sha[:2] / sha[2:]).write_bytes(b"garbage")
+    repository = open_repository(folder)
+    files = read_tree(repository, repository.tip, keep_all, LIMIT)
+    assert [file.dropped for file in files] == [None, "missing object", None]
+
+
+@pytest.mark.parametrize("name", ["HEAD~2", "HEAD~2^{tree}"])
+def test_a_missing_commit_or_tree_is_damage(make_repository, read, git, name):
+    folder = remove_blob(make_repository([{"a.rs": f"{number}\n"} for number in range(4)]), git, name)
+    with pytest.raises(DamagedDataError, match="git fsck"):
+        read(folder)
+
+
+def test_a_tip_that_is_missing_is_damage(make_repository, git):
+    folder = remove_blob(make_repository([{"a": "x"}]), git, "HEAD")
+    with pytest.raises(DamagedDataError, match="git fsck"):
+        open_repository(folder)
+
+
+def test_a_shallow_clone_learns_nothing_from_where_it_was_cut(make_repository, read, git, tmp_path):
+    folder = make_repository([{"a": f"{number}\n", "b": "same"} for number in range(6)])
+    git(tmp_path, "clone", "-q", "--depth=3", f"file://{folder}", "cut")
+    commits = read(tmp_path / "cut")
+    assert open_repository(tmp_path / "cut").shallow == {commits[0].sha}
+    assert [len(commit.changes) for commit in commits] == [0, 1, 1]
+    assert commits[0].message == "Commit 3"
+
+
+def test_a_partial_clone_fetches_nothing(make_repository, read, git, tmp_path):
+    folder = make_repository([{"a": f"{number}\n"} for number in range(4)])
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", f"file://{folder}", "partial")
+    packs = sorted((tmp_path / "partial/objects/pack").iterdir())
+    assert open_repository(tmp_path / "partial").partial
+    assert not open_repository(folder).partial
+    assert [change.dropped for commit in read(tmp_path / "partial") for change in commit.changes] == [
+        "missing object"
+    ] * 4
+    assert sorted((tmp_path / "partial/objects/pack").iterdir()) == packs
