@@ -7,53 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codelm import __version__
-from codelm.config_files import checked_arguments, shipped_names
+from codelm.commands import COMMANDS, help_text
+from codelm.config_files import checked_arguments
 from codelm.errors import CodelmError, InputError, ResourceError
 from codelm.nearest import did_you_mean
 from codelm.signals import stopping
 
 OUT_OF = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """What the system says when a disk is full or not ours to write to."""
-
-COMMANDS = {
-    "fit": "learn from a repository's git history",
-    "validate": "measure the held-out loss on the older half of the newest commits",
-    "test": "measure it on the newest commits, which no decision was taken on",
-    "predict": "write the surprise at every held-out sample",
-}
-
-HELP = """usage: codelm COMMAND [--config FILE]... [--SETTING VALUE]...
-
-Tune a code model on one repository's git history.
-
-commands:
-{commands}
-
-  codelm fit --config configs/rust.yaml --data.repo ~/src/ripgrep
-
-Later configs and settings win over earlier ones. Shipped configs:
-  {configs}
-
-settings that most people want:
-  --data.repo PATH            the repository, or [several]; default: the current folder
-  --data.revision REVISION    learn from what this branch, tag, id or range reaches
-  --data.sequence_length N    tokens in a row
-  --model.base NAME           base model, by name or folder; "tiny" travels with codelm
-  --model.lora.r N            rank of the adapter
-  --model.learning_rate X     highest learning rate
-  --output FOLDER --name NAME a run is written to FOLDER/NAME/version_N
-
-codelm COMMAND --help lists every setting; --print_config shows them with their values.
-
-{switches}
-  -h, --help     say this
-  --version      print the version
-"""
-
-SWITCHES = """anywhere on the line:
-  --quiet        say only what went wrong
-  --debug        say more, and show where an error came from
-  --allow_code   let configs name code from outside codelm and Lightning; it runs, so read it first"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +74,6 @@ def answer(arguments: Sequence[str], switches: Switches) -> int:
 
     run([command, *checked], quiet=switches.quiet, debug=switches.debug)
     return 0
-
-
-def help_text() -> str:
-    """Return what ``codelm --help`` prints."""
-    commands = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
-    return HELP.format(commands=commands, configs="\n  ".join(shipped_names()), switches=SWITCHES)
 
 
 def require_command(word: str) -> None:

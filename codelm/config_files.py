@@ -15,11 +15,16 @@ PACKAGE = Path(__file__).parent
 SHIPPED = next((folder for folder in (PACKAGE / "configs", PACKAGE.parent / "configs") if folder.is_dir()), PACKAGE)
 """The configurations that travel with the package; in a checkout they lie beside it."""
 
+DEFAULT = SHIPPED / "default.yaml"
+"""What a run without a configuration takes; by its full path, for another project may have a file of that name."""
+
 SHORT = re.compile(r"^-c=?")
 
 
 def checked_arguments(arguments: Sequence[str], *, allow_code: bool) -> list[str]:
     """Return the arguments with each ``--config`` naming a file that exists and passed the first look.
+
+    Where there is none, the default configuration is put in front.
 
     Raises:
         InputError: A configuration does not exist, is empty or not YAML, or holds what the first look refuses.
@@ -34,7 +39,8 @@ def checked_arguments(arguments: Sequence[str], *, allow_code: bool) -> list[str
         elif value:
             look.at_value(value, Path(), in_trainer=option.startswith("--trainer"))
         checked.append(token)
-    return checked
+    has_config = any(token.startswith("--config=") for token in checked)
+    return checked if has_config else [f"--config={DEFAULT}", *checked]
 
 
 def joined(arguments: Sequence[str]) -> list[str]:

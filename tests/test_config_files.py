@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from codelm.config_files import SHIPPED, checked_arguments, find_config, shipped_names
+from codelm.config_files import DEFAULT, SHIPPED, checked_arguments, find_config, shipped_names
 from codelm.errors import InputError
 
 
@@ -45,12 +45,18 @@ def test_a_part_may_lie_in_a_file_of_its_own():
 
 
 def test_what_the_user_types_is_the_users_will():
-    assert checked_arguments(["--trainer.logger=my.Logger"], allow_code=False) == ["--trainer.logger=my.Logger"]
+    assert checked_arguments(["--trainer.logger=my.Logger"], allow_code=False)[-1] == "--trainer.logger=my.Logger"
 
 
 def test_a_checkpoint_is_no_configuration():
     Path("last.ckpt").write_bytes(b"PK\x03\x04\xff")
-    assert checked_arguments(["--ckpt_path", "last.ckpt"], allow_code=False) == ["--ckpt_path", "last.ckpt"]
+    assert checked_arguments(["--ckpt_path", "last.ckpt"], allow_code=False)[-2:] == ["--ckpt_path", "last.ckpt"]
+
+
+def test_without_a_configuration_the_shipped_default_comes_first():
+    Path("configs").mkdir()
+    Path("configs/default.yaml").write_text("name: of another project\n")
+    assert checked_arguments(["--name", "x"], allow_code=False) == [f"--config={DEFAULT}", "--name", "x"]
 
 
 @pytest.mark.parametrize("name", ["configs/rust.yaml", "rust.yaml", "rust", "configs/hardware/6gb.yaml"])

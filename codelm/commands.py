@@ -1,0 +1,49 @@
+"""The commands there are, and what is said about them."""
+
+from codelm.config_files import shipped_names
+
+COMMANDS = {
+    "fit": "learn from a repository's git history",
+    "validate": "measure the held-out loss on the older half of the newest commits",
+    "test": "measure it on the newest commits, which no decision was taken on",
+    "predict": "write the surprise at every held-out sample",
+}
+
+HELP = """usage: codelm COMMAND [--config FILE]... [--SETTING VALUE]...
+
+Tune a code model on one repository's git history.
+
+commands:
+{commands}
+
+  codelm fit --config configs/rust.yaml --data.repo ~/src/ripgrep
+
+Later configs and settings win over earlier ones. Shipped configs:
+  {configs}
+
+settings that most people want:
+  --data.repo PATH            the repository, or [several]; default: the current folder
+  --data.revision REVISION    learn from what this branch, tag, id or range reaches
+  --data.sequence_length N    tokens in a row
+  --model.base NAME           base model, by name or folder; "tiny" travels with codelm
+  --model.lora.r N            rank of the adapter
+  --model.learning_rate X     highest learning rate
+  --output FOLDER --name NAME a run is written to FOLDER/NAME/version_N
+
+codelm COMMAND --help lists every setting; --print_config shows them with their values.
+
+{switches}
+  -h, --help     say this
+  --version      print the version
+"""
+
+SWITCHES = """anywhere on the line:
+  --quiet        say only what went wrong
+  --debug        say more, and show where an error came from
+  --allow_code   let configs name code from outside codelm and Lightning; it runs, so read it first"""
+
+
+def help_text() -> str:
+    """Return what ``codelm --help`` prints."""
+    commands = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
+    return HELP.format(commands=commands, configs="\n  ".join(shipped_names()), switches=SWITCHES)

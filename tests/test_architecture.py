@@ -1,0 +1,77 @@
+"""The plan of rooms: imports go down only, and the lower rooms stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import codelm
+
+PACKAGE = Path(codelm.__file__).parent
+
+MAY_IMPORT = {  # a room, and the rooms it may look into
+    "__init__": set(),
+    "errors": set(),
+    "batch": set(),
+    "bases": set(),
+    "nearest": set(),
+    "signals": set(),
+    "parser_messages": {"nearest"},
+    "first_look": {"errors"},
+    "config_files": {"errors", "first_look", "nearest"},
+    "commands": {"config_files"},
+    "runs": {"errors"},
+    "atomic": {"errors"},
+    "history": {"errors"},
+    "evaluation": {"errors"},
+    "datamodules": {"batch", "bases", "errors", "history"},
+    "modules": {"batch", "bases", "errors"},
+    "callbacks": {"atomic", "batch", "errors", "evaluation", "modules"},
+    "cli": {"commands", "config_files", "errors", "nearest", "signals", "lightning_cli"},
+    "lightning_cli": {"callbacks", "commands", "datamodules", "errors", "modules", "parser_messages", "runs"},
+    "__main__": {"cli"},
+}
+
+HEAVY = ("torch", "transformers", "lightning", "peft", "bitsandbytes")
+
+
+def rooms_seen_by(file: Path) -> set[str]:
+    """Return the rooms of the package that a file imports from, at any depth of its code."""
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively"
+            imported |= {f"{node.module}.{name.name}" for name in node.names}
+    inside = [name.split(".") for name in imported if name.startswith("codelm.")]
+    return {parts[1] for parts in inside} - {"__version__"}
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_go_down(file):
+    room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert rooms_seen_by(file) - {room} <= MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize(
+    ("rooms", "absent"),
+    [
+        (("history",), (*HEAVY, "jsonargparse")),
+        (("evaluation",), HEAVY),
+        (("cli",), (*HEAVY, "jsonargparse")),
+    ],
+    ids=["history", "evaluation", "cli"],
+)
+def test_the_light_rooms_import_nothing_heavy(rooms, absent):
+    modules = [
+        ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for room in rooms
+        for file in [*(PACKAGE / room).rglob("*.py"), PACKAGE / f"{room}.py"]
+        if file.is_file()
+    ]
+    code = f"import sys, importlib; [importlib.import_module(m) for m in {modules}]; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not set(absent) & set(loaded)
