@@ -1,0 +1,156 @@
+"""How much a sample counts: the product of rules, each of which may be left out.
+
+**One file rule per sample.** The first pattern that matches a file's path gives its factor, to that file's samples
+alone; nothing is multiplied over the files of a commit. A commit of forty files in ``src/`` is forty changes that
+weigh 1.3, not one that weighs 1.3 ** 40. What a large commit may gather all the same is bounded by `commit_cap`.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.errors import InputError
+from codelm.history.commits import Commit
+from codelm.history.paths import Verdict, matcher
+
+DAY = 86_400
+"""Seconds."""
+
+Rules = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
+class Importance:
+    """How much samples count; without rules, each counts 1.
+
+    Attributes:
+        file_rules: Factor of a file by gitignore pattern: the first that matches its path counts, the others do not.
+        message_rules: Factor of a commit by words of its message, as alternatives: "impl|trait". Whole words, in upper
+            or lower case; each rule counts once however many of its words there are, and several rules multiply.
+        half_life_days: A commit this much older than the newest one counts half; null for no ageing.
+        directories: Factor of a file by its folder, such as "crates/core"; the deepest folder named counts.
+        authors: Factor of a commit by its author's name or address.
+        max_commit_tokens: What one commit may weigh in all, counted in tokens; samples of a larger one count less.
+            Null for no bound.
+    """
+
+    file_rules: dict[str, float] = field(default_factory=dict)
+    message_rules: dict[str, float] = field(default_factory=dict)
+    half_life_days: float | None = None
+    directories: dict[str, float] = field(default_factory=dict)
+    authors: dict[str, float] = field(default_factory=dict)
+    max_commit_tokens: int | None = None
+
+
+def sample_weight(path: str, message: str, author: str, time: int, now: int, importance: Importance) -> float:
+    """Return how much a sample of the file counts.
+
+    Args:
+        path: The file, from the root of the repository.
+        message: What the commit says of itself.
+        author: The author's name, or "Name <address>" if rules may go by the address.
+        time: When the commit was written, in seconds since 1970.
+        now: The time of the newest commit to learn from; a later ``time`` counts as this.
+        importance: The rules.
+
+    Raises:
+        InputError: A rule cannot be read, or its factor is negative or not finite.
+
+    >>> sample_weight("src/a/lib.rs", "Fix", "Jo", 0, 0, Importance(file_rules={"lib.rs": 2.0, "src/": 1.3}))
+    2.0
+    """
+    return (
+        _file_factor(path, _rules(importance.file_rules, "file_rules"))
+        * _directory_factor(path, importance.directories)
+        * _message_factor(message, _rules(importance.message_rules, "message_rules"))
+        * _author_factor(author, importance.authors)
+        * recency(now - time, importance.half_life_days)
+    )
+
+
+def change_weights(commit: Commit, now: int, importance: Importance) -> NDArray[np.float64]:
+    """Return how much the samples of each change of the commit count, ``[changes]``, before `commit_cap`."""
+    author = f"{commit.author} <{commit.email}>"
+    paths = [change.path for change in commit.changes]
+    weights = (sample_weight(path, commit.message, author, commit.time, now, importance) for path in paths)
+    return np.fromiter(weights, np.float64, len(paths))
+
+
+def recency(age: float, half_life_days: float | None) -> float:
+    """Return the factor of a commit ``age`` seconds older than the newest: 1 at none or a negative age, then halving.
+
+    >>> recency(30 * DAY, 30.0), recency(-1, 30.0), recency(1e12, None)
+    (0.5, 1.0, 1.0)
+    """
+    if half_life_days is None:
+        return 1.0
+    if not half_life_days > 0:
+        raise InputError(f"importance.half_life_days is {half_life_days}: give a number above 0, or null for no ageing")
+    return float(0.5 ** (max(0.0, age) / DAY / half_life_days))
+
+
+def commit_cap(tokens_per_commit: NDArray[np.int64], max_commit_tokens: int | None) -> NDArray[np.float64]:
+    """Return the factor that holds each commit to at most so many tokens in all, ``[commits]``: min(1, most / tokens).
+
+    A few mass edits would otherwise fill an epoch: in histories measured, 10 to 19 % of the commits held 70 % of the
+    bytes.
+    """
+    if max_commit_tokens is None:
+        return np.ones(len(tokens_per_commit))
+    if max_commit_tokens < 1:
+        raise InputError(f"importance.max_commit_tokens is {max_commit_tokens}: give 1 or more, or null for no bound")
+    return np.minimum(1.0, max_commit_tokens / np.maximum(1, tokens_per_commit))
+
+
+def _rules(rules: Mapping[str, float], name: str) -> Rules:
+    return _checked(tuple(rules.items()), name)
+
+
+@lru_cache
+def _checked(rules: Rules, name: str) -> Rules:
+    for pattern, factor in rules:
+        if not 0 <= factor < math.inf:
+            raise InputError(f"importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
+    return rules
+
+
+@lru_cache(maxsize=1 << 16)
+def _file_factor(path: str, rules: Rules) -> float:
+    return next((factor for pattern, factor in rules if _matcher(pattern)(path)[0]), 1.0)
+
+
+@lru_cache
+def _matcher(pattern: str) -> Callable[[str], Verdict]:
+    return matcher([pattern], "importance.file_rules")
+
+
+def _directory_factor(path: str, directories: Mapping[str, float]) -> float:
+    rules = _rules(directories, "directories")
+    matching = [(len(folder), factor) for folder, factor in rules if path.startswith(folder.rstrip("/") + "/")]
+    return max(matching, default=(0, 1.0))[1]
+
+
+def _message_factor(message: str, rules: Rules) -> float:
+    return math.prod(factor for words, factor in rules if _whole_words(words).search(message))
+
+
+@lru_cache
+def _whole_words(words: str) -> re.Pattern[str]:
+    try:
+        return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+    except re.error as error:
+        raise InputError(
+            f"importance.message_rules: {words!r} cannot be read ({error}); write words as 'impl|trait'"
+        ) from error
+
+
+def _author_factor(author: str, authors: Mapping[str, float]) -> float:
+    name, _, address = author.partition(" <")
+    known = {name.casefold(), address.rstrip(">").casefold(), author.casefold()}
+    rules = _rules(authors, "authors")
+    return next((factor for who, factor in rules if who.casefold() in known), 1.0)

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from codelm.errors import InputError
+from codelm.history.commits import Change, Commit
+from codelm.history.importance import DAY, Importance, change_weights, commit_cap, recency, sample_weight
+
+RUST = Importance(
+    file_rules={"lib.rs": 2.0, "main.rs": 1.5, "src/": 1.3, "tests/": 0.7, "Cargo.toml": 0.5},
+    message_rules={"impl|trait|async|unsafe": 1.5, "error|result|unwrap|expect": 1.3},
+)
+
+
+def weight(path="a.rs", message="", author="", time=0, now=0, importance=RUST):
+    return sample_weight(path, message, author, time, now, importance)
+
+
+@pytest.mark.parametrize(
+    ("path", "factor"),
+    [
+        ("src/lib.rs", 2.0),
+        ("crates/a/src/lib.rs", 2.0),
+        ("src/bin/main.rs", 1.5),
+        ("crates/a/src/deep/b.rs", 1.3),
+        ("crates/a/tests/b.rs", 0.7),
+        ("crates/a/Cargo.toml", 0.5),
+        ("build.rs", 1.0),
+    ],
+)
+def test_the_first_file_rule_that_matches_counts_alone(path, factor):
+    assert weight(path) == factor
+
+
+@pytest.mark.parametrize(
+    ("message", "factor"),
+    [
+        ("Add a trait", 1.5),
+        ("ASYNC, impl trait, unsafe!", 1.5),
+        ("Implement traits for the resulting errors", 1.0),
+        ("trait: return Result", 1.5 * 1.3),
+        ("impl_trait", 1.0),
+    ],
+)
+def test_whole_words_of_the_message_count_once_a_rule(message, factor):
+    assert weight(message=message) == pytest.approx(factor)
+
+
+def test_without_rules_all_weigh_exactly_one():
+    assert weight("src/lib.rs", "impl", "Jo", 0, 10**10, Importance()) == 1.0
+
+
+def test_age_halves_and_the_future_is_now():
+    ageing = Importance(half_life_days=10)
+    assert weight(time=0, now=20 * DAY, importance=ageing) == 0.25
+    assert weight(time=99 * DAY, now=20 * DAY, importance=ageing) == 1.0
+    assert weight(time=-(2**63), now=2**63, importance=ageing) == 0.0
+
+
+def test_the_deepest_folder_counts():
+    importance = Importance(directories={"crates": 2.0, "crates/core/": 3.0, "cra": 5.0})
+    assert [weight(path, importance=importance) for path in ("crates/a.rs", "crates/core/a.rs", "a.rs")] == [2, 3, 1]
+
+
+@pytest.mark.parametrize("who", ["jo", "JO@example.com", "Jo <jo@example.com>"])
+def test_authors_go_by_name_or_address(who):
+    assert weight(author="Jo <jo@example.com>", importance=Importance(authors={who: 0.5})) == 0.5
+    assert weight(author="Someone <jo@other.org>", importance=Importance(authors={"someone": 2.0})) == 2.0
+
+
+def test_a_commit_of_many_files_gives_each_its_own_weight():
+    changes = tuple(Change(f"src/{name}.rs", "", "M", "", "") for name in range(40))
+    commit = Commit("a", (), "Jo", "jo@example.com", 0, "trait", changes)
+    np.testing.assert_allclose(change_weights(commit, 0, RUST), 1.3 * 1.5)
+
+
+def test_a_commit_weighs_no_more_than_the_cap():
+    tokens = np.array([0, 10, 100, 1000])
+    np.testing.assert_array_equal(commit_cap(tokens, 100), [1, 1, 1, 0.1])
+    np.testing.assert_array_equal(commit_cap(tokens, None), np.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("importance", "complaint"),
+    [
+        (Importance(message_rules={"(impl": 1.5}), "message_rules"),
+        (Importance(file_rules={"!": 1.5}), "file_rules"),
+        (Importance(file_rules={"src/": -1.0}), "file_rules"),
+        (Importance(authors={"jo": float("nan")}), "authors"),
+        (Importance(half_life_days=0), "half_life_days"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused_by_name(importance, complaint):
+    with pytest.raises(InputError, match=complaint):
+        weight(importance=importance)
+
+
+def test_a_cap_of_nothing_is_refused():
+    with pytest.raises(InputError, match="max_commit_tokens"):
+        commit_cap(np.ones(1, np.int64), 0)
+
+
+def test_no_half_life_means_no_ageing():
+    assert recency(1e30, None) == 1.0
