@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from codelm.history.analysis import analyse, language
+from codelm.history.commits import File
+
+RUST = File("src/lib.rs", "1", "fn a() {}\n")
+PYTHON = File("tools/a.py", "2", "x = 1\n")
+CHANGELOG = File("CHANGELOG.md", "3", "words\n" * 100)
+
+
+def test_languages_are_counted_by_files_and_bytes():
+    facts = analyse([RUST, PYTHON, CHANGELOG, File("b.rs", "4", "é\n"), File("x.rs", "5", dropped="binary")])
+    assert facts["languages"]["Rust"] == {"files": 2, "bytes": 13, "share": round(13 / 619, 4)}
+    assert list(facts["languages"]) == ["Markdown", "Rust", "Python"]
+    assert (facts["files"], facts["bytes"]) == (4, 619)
+
+
+@pytest.mark.parametrize(
+    ("files", "config"),
+    [
+        ([RUST, PYTHON, CHANGELOG], "configs/rust.yaml"),
+        ([RUST, PYTHON, PYTHON], "configs/default.yaml"),
+        ([CHANGELOG], "configs/default.yaml"),
+        ([], "configs/default.yaml"),
+    ],
+)
+def test_rust_is_recommended_where_it_is_the_largest_programming_language(files, config):
+    assert analyse(files)["recommended_config"] == config
+
+
+def test_the_history_is_described_where_it_is_given():
+    facts = analyse([], commits=3, authors=2, first_time=0, last_time=10**18)
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["commits"] == 3
+    assert facts["first_date"] == "1970-01-01T00:00:00+00:00"
+    assert "last_date" not in facts
+
+
+@pytest.mark.parametrize(("path", "name"), [("a.RS", "Rust"), ("go", "other"), ("a.b/c", "other"), (".h", "other")])
+def test_only_the_extension_tells_the_language(path, name):
+    assert language(path) == name
