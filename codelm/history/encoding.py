@@ -1,76 +1,29 @@
-"""From samples to token ids; the only room that says tokenizer.
+"""From samples to token ids.
 
 What a file says is text, even where it spells the name of a special token: sentinels are put in by their ids. All text
 between two sentinels is tokenised as one, as it will be when the model is used; cutting it where roles change would
 teach the model tokens that no prompt has, such as a line end apart from the indentation after it.
 """
 
-import hashlib
-import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
+from codelm.history.backend import Encoding, Tokenizer, check_sentinel, fingerprint, tell_forks_apart, text_only
 from codelm.history.samples import END, SENTINELS, Kind, Piece, Sample
 
 MINIMUM_ROOM = 32
 """The shortest row, in tokens, that is worth cutting samples for."""
 
+BATCH_CHARACTERS = 1 << 20
+"""How much is tokenised at a time; the tokenizer holds a hundred bytes for each token it has just made."""
+
 MakeSamples = Callable[[int], list[Sample]]
 """Makes the samples of one change or file for rows of that many tokens."""
-
-
-class Encoding(Protocol):
-    """What we ask of one tokenised text."""
-
-    ids: list[int]
-
-    def char_to_token(self, char_pos: int) -> int | None:
-        """Return the token that holds a character; None for a character that no token holds."""
-
-    def token_to_chars(self, token_index: int) -> tuple[int, int] | None:
-        """Return where a token's characters begin and end."""
-
-    def __len__(self) -> int:
-        """Return the number of tokens."""
-
-
-class Backend(Protocol):
-    """What we ask of ``tokenizers.Tokenizer``."""
-
-    encode_special_tokens: bool
-
-    def to_str(self) -> str:
-        """Return the whole tokenizer as JSON."""
-
-    @staticmethod
-    def from_str(json: str) -> "Backend":
-        """Return the tokenizer that this JSON describes."""
-
-    def token_to_id(self, token: str) -> int | None:
-        """Return the id of a token, by its exact name."""
-
-    def encode_batch(self, input: list[str], *, add_special_tokens: bool) -> Sequence[Encoding]:
-        """Return the tokens of texts, with their places in the text."""
-
-    def encode_batch_fast(self, input: list[str], *, add_special_tokens: bool) -> Sequence[Encoding]:
-        """Return the tokens of texts, without their places."""
-
-
-class Tokenizer(Protocol):
-    """What we ask of a fast tokenizer of Hugging Face."""
-
-    eos_token_id: int | None
-
-    @property
-    def backend_tokenizer(self) -> Backend:
-        """The tokenizer behind the tokenizer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +69,10 @@ class Encoder:
         return [len(encoding) for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
-        """Return the tokens of each sample; some hundred samples at a time keep all cores busy and memory small."""
+        """Return the tokens of each sample; many samples at a time keep all cores busy."""
+        return [encoded for batch in batches(samples) for encoded in self._encode(batch)]
+
+    def _encode(self, samples: Sequence[Sample]) -> list[Encoded]:
         runs = [list(runs_of(sample.pieces)) for sample in samples]
         texts = ["".join(piece.text for piece in run) for sample in runs for run in sample if not run[0].special]
         encodings = iter(self._backend.encode_batch(texts, add_special_tokens=False))
@@ -180,6 +136,20 @@ def shorter(tried: int, room: int, encoded: Sequence[Encoded]) -> int:
     return max(1, min(tried - (length - room), tried * room // length))
 
 
+def batches(samples: Sequence[Sample], characters: int = BATCH_CHARACTERS) -> Iterator[list[Sample]]:
+    """Yield the samples in their order, in batches that end once they have so many characters."""
+    batch: list[Sample] = []
+    length = 0
+    for sample in samples:
+        batch.append(sample)
+        length += sum(len(piece.text) for piece in sample.pieces)
+        if length >= characters:
+            yield batch
+            batch, length = [], 0
+    if batch:
+        yield batch
+
+
 def runs_of(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     """Yield what is tokenised together: each sentinel alone, and all text between two of them."""
     for special, group in groupby(pieces, key=lambda piece: piece.special):
@@ -210,35 +180,3 @@ def begins_before(place: int, token: int, encoding: Encoding) -> bool:
     """Whether a token begins before a character, as one does that joins a line end to the indentation after it."""
     characters = encoding.token_to_chars(token) if token < len(encoding) else None
     return characters is not None and characters[0] < place
-
-
-def text_only(backend: Backend) -> Backend:
-    """Return a copy that reads special tokens as text, cuts and pads nothing, and keeps each token's true place."""
-    description = json.loads(backend.to_str()) | {"truncation": None, "padding": None, "post_processor": None}
-    copy = type(backend).from_str(json.dumps(description))
-    copy.encode_special_tokens = True
-    return copy
-
-
-def check_sentinel(name: str, token: int, backend: Backend, text_only: Backend) -> None:
-    """Refuse a sentinel that is more than one token, or that ordinary text could forge."""
-    [parsed, forged] = [each.encode_batch([name], add_special_tokens=False)[0].ids for each in (backend, text_only)]
-    if parsed != [token]:
-        raise InputError(f"the tokenizer splits {name} into {len(parsed)} tokens: give one that holds it as one")
-    if token in forged:
-        raise InputError(f"the tokenizer finds {name} in ordinary text: mark it as special in its tokenizer.json")
-
-
-def fingerprint(backend: Backend, ids: dict[str, int]) -> str:
-    """Return the SHA-256 of all that decides which tokens a text becomes."""
-    return hashlib.sha256((backend.to_str() + json.dumps(ids, sort_keys=True)).encode()).hexdigest()
-
-
-def tell_forks_apart() -> None:
-    """Let the tokenizer use all cores here and one in forked workers, without its warning; unless the user has chosen.
-
-    The Rust threads do not survive a fork: a worker that counted on them would wait for ever.
-    """
-    if "TOKENIZERS_PARALLELISM" not in os.environ:
-        os.environ["TOKENIZERS_PARALLELISM"] = "true"
-        os.register_at_fork(after_in_child=lambda: os.environ.update(TOKENIZERS_PARALLELISM="false"))

@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from itertools import groupby
 
 from codelm.errors import InputError
@@ -159,6 +160,7 @@ def shortcomings(special: Container[str]) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=4096)  # a history returns to the same paths, and counting two words costs as much as a page
 def frame_of(repository_name: str, path: str, room: int, count: Count, special: frozenset[str]) -> Frame:
     """Return the frame; without a heading where it cannot be written or would fill half of the room."""
     name, line = speakable(repository_name), speakable(path) + "\n"

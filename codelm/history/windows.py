@@ -91,13 +91,27 @@ def near(span: Span, context_lines: int, end: int) -> Span:
 
 def ruled(lines: Sequence[str], spans: Sequence[Span], context_lines: int, budget: int, count: Count) -> Ruler:
     """Measure the lines that windows around ``spans`` can show; all others count as nothing."""
-    seen = sorted({line for span in spans for line in range(*near(span, context_lines, len(lines)))})
     costs = [0] * len(lines)
-    # Measured with the line end before, not after: tokenizers join it to the indentation that follows.
-    texts = ["\n" + lines[line].removesuffix("\n") for line in seen]
-    for line, cost in zip(seen, measured(texts, budget, count), strict=True):
-        costs[line] = cost
+    for start, stop in regions(spans, context_lines, len(lines)):
+        # Measured with the line end before, not after: tokenizers join it to the indentation that follows.
+        texts = ["\n" + line.removesuffix("\n") for line in lines[start:stop]]
+        costs[start:stop] = measured(texts, budget, count)
     return Ruler(costs)
+
+
+def regions(spans: Sequence[Span], context_lines: int, end: int) -> list[Span]:
+    """Return the stretches of the file that can be shown; no window reaches from one into another.
+
+    >>> regions([Span(3, 5), Span(9, 10), Span(20, 21)], context_lines=3, end=22)
+    [Span(start=0, stop=13), Span(start=17, stop=22)]
+    """
+    found: list[Span] = []
+    for span in spans:
+        start, stop = near(span, context_lines, end)
+        if found and start <= found[-1].stop:
+            start = found.pop().start
+        found.append(Span(start, stop))
+    return found
 
 
 def measured(texts: Sequence[str], budget: int, count: Count) -> Sequence[int]:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from codelm.history.encoding import Encoder
 from codelm.history.samples import END, FIM_TOKENS, SENTINELS

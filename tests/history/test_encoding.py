@@ -1,9 +1,3 @@
-import json
-import os
-import subprocess
-import sys
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +5,7 @@ from hypothesis import strategies as st
 
 from codelm.errors import InputError
 from codelm.history.commits import Change, File, Hunk, lines_of
-from codelm.history.encoding import Encoder, fitted
+from codelm.history.encoding import Encoder, batches, fitted
 from codelm.history.samples import (
     END,
     FIM_TOKENS,
@@ -69,12 +63,11 @@ def change_of(text, learned):
     return Change("src/lib.rs", "src/lib.rs", "M", "", "", after=text, hunks=hunks)
 
 
-def targets(encoder, groups):
-    return "".join(
-        decoded(encoder, each.ids[(each.roles == Role.TARGET) & (each.ids != encoder.sentinels.get(END))])
-        for group in groups
-        for each in group
-    )
+def code(encoder, groups):
+    """What stands after the headings, of all samples together."""
+    end = encoder.sentinels.get(END)
+    texts = [decoded(encoder, each.ids[each.ids != end]) for group in groups for each in group]
+    return "".join(text.split("<file_sep>src/lib.rs\n", 1)[-1] for text in texts)
 
 
 def test_a_sentinel_is_one_token_and_text_comes_back(encoder, rust):
@@ -118,6 +111,11 @@ def test_each_character_to_learn_is_in_a_token_to_learn(encoder, pieces):
         assert role == max(wanted[start:stop])
 
 
+def test_samples_are_tokenised_a_little_at_a_time_and_in_order():
+    samples = [Sample((Piece("x" * length, Role.TARGET),), Kind.FILE) for length in (3, 4, 5, 20, 1)]
+    assert list(batches(samples, characters=10)) == [samples[:3], samples[3:4], samples[4:]]
+
+
 def test_counting_is_encoding(encoder, rust):
     assert encoder.count([rust, "", "é"]) == [len(encode_text(encoder, (rust, Role.TARGET)).ids), 0, 2]
 
@@ -134,55 +132,6 @@ def test_the_end_of_sequence_stands_in_for_the_end_of_text(make_tokenizer):
     assert encode_text(Encoder(tokenizer), (END, Role.TARGET, True)).ids.tolist() == [0]
 
 
-def test_the_tokenizer_given_is_left_as_it_was(make_tokenizer):
-    tokenizer = make_tokenizer(list(SENTINELS))
-    tokenizer.backend_tokenizer.enable_truncation(4)
-    encoder = Encoder(tokenizer)
-    assert encoder.count(["one two three four five six"])[0] > 4
-    assert tokenizer.backend_tokenizer.encode(END).ids == [0]
-
-
-def test_a_sentinel_that_text_could_forge_is_refused(make_tokenizer):
-    from tokenizers import AddedToken
-
-    tokenizer = make_tokenizer([END])
-    tokenizer.backend_tokenizer.add_tokens([AddedToken("<file_sep>", special=False)])
-    with pytest.raises(InputError, match=r"<file_sep> in ordinary text"):
-        Encoder(tokenizer)
-
-
-def test_a_sentinel_that_is_not_one_token_is_refused(make_tokenizer):
-    from tokenizers import Tokenizer
-
-    tokenizer = make_tokenizer(list(SENTINELS))
-    description = json.loads(tokenizer.backend_tokenizer.to_str())
-    description["added_tokens"] = description["added_tokens"][:1]
-    tokenizer.backend_tokenizer = Tokenizer.from_str(json.dumps(description))
-    with pytest.raises(InputError, match=r"splits <repo_name> into \d+ tokens"):
-        Encoder(tokenizer)
-
-
-def test_a_slow_tokenizer_is_refused():
-    with pytest.raises(InputError, match="SimpleNamespace has no tokenizer"):
-        Encoder(SimpleNamespace(eos_token_id=0))
-
-
-def test_a_tokenizer_of_transformers_will_do(make_tokenizer):
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=make_tokenizer(list(SENTINELS)).backend_tokenizer, eos_token=END
-    )
-    assert Encoder(tokenizer).special == set(SENTINELS)
-
-
-def test_the_fingerprint_follows_the_tokens_and_nothing_else(encoder, make_tokenizer):
-    same = make_tokenizer(list(SENTINELS))
-    same.backend_tokenizer.enable_truncation(4)
-    assert Encoder(same).fingerprint == encoder.fingerprint
-    assert Encoder(make_tokenizer([*SENTINELS, "<more>"])).fingerprint != encoder.fingerprint
-
-
 def test_a_file_of_exactly_one_row_is_one_sample(encoder):
     maker = file_maker(encoder, "x;\n" * 40)
     [[whole]] = fitted([maker], encoder, 4096)
@@ -193,7 +142,7 @@ def test_a_file_of_exactly_one_row_is_one_sample(encoder):
 def test_makers_come_back_in_their_order(encoder):
     texts = ["a;\n", "", "b;\n" * 90, "c;\n"]
     groups = fitted([file_maker(encoder, text) for text in texts], encoder, 64)
-    assert [targets(encoder, [group]) for group in groups] == texts
+    assert [code(encoder, [group]) for group in groups] == texts
 
 
 def test_rows_too_short_are_refused(encoder):
@@ -204,19 +153,19 @@ def test_rows_too_short_are_refused(encoder):
 def test_wrong_estimates_are_made_good(encoder, rust):
     def maker(room):
         return file_samples(
-            "rg", File("a.rs", "", rust), Formats(), room, lambda texts: [1 for _ in texts], encoder.special
+            "rg", File("src/lib.rs", "", rust), Formats(), room, lambda texts: [1 for _ in texts], encoder.special
         )
 
     groups = fitted([maker], encoder, 64)
     assert max(len(each.ids) for each in groups[0]) <= 64
-    assert targets(encoder, groups) == rust
+    assert code(encoder, groups) == rust
 
 
 @given(text=ODD_TEXT, room=ROOMS)
 def test_no_part_of_a_file_is_too_long_and_nothing_is_lost(encoder, text, room):
     groups = fitted([file_maker(encoder, text)], encoder, room)
     assert all(len(each.ids) <= room for each in groups[0])
-    assert targets(encoder, groups) == text
+    assert code(encoder, groups) == text
 
 
 @given(text=ODD_TEXT, room=ROOMS, rate=st.sampled_from([0.0, 0.5, 1.0]), learned=st.sets(st.integers(0, 12)))
@@ -231,25 +180,11 @@ def test_no_part_of_a_change_is_too_long(encoder, text, room, rate, learned):
 def test_a_tokenizer_without_special_tokens_does_the_same(plain_encoder, text, room):
     groups = fitted([file_maker(plain_encoder, text)], plain_encoder, room)
     assert all(len(each.ids) <= room for each in groups[0])
-    assert targets(plain_encoder, groups) == text
+    assert code(plain_encoder, groups) == text
 
 
 def test_a_huge_line_is_broken_inside(encoder):
     text = "x = [" + "1, " * 20_000
     groups = fitted([file_maker(encoder, text)], encoder, 512)
-    assert targets(encoder, groups) == text
+    assert code(encoder, groups) == text
     assert max(len(each.ids) for each in groups[0]) <= 512
-
-
-def test_forked_workers_do_not_wait_for_threads_that_are_gone():
-    code = "\n".join(
-        [
-            "import os",
-            "from codelm.history.encoding import tell_forks_apart",
-            "tell_forks_apart()",
-            "child = os.fork() or os._exit(os.environ['TOKENIZERS_PARALLELISM'] != 'false')",
-            "raise SystemExit(os.waitpid(child, 0)[1] or os.environ['TOKENIZERS_PARALLELISM'] != 'true')",
-        ]
-    )
-    environment = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
-    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
