@@ -8,6 +8,9 @@ from hypothesis import settings
 from codelm.history.encoding import Encoder
 from codelm.history.samples import END, FIM_TOKENS, SENTINELS
 
+settings.register_profile("patient", deadline=None)  # a busy machine is slow, not wrong
+settings.load_profile("patient")
+
 RUST = """\
 use std::fmt;
 
