@@ -23,7 +23,6 @@ from codelm.history.process import Ended, Reader
 HEADER = "%x01%H%x00%P%x00%aN%x00%aE%x00%at%x00%B%x00"
 NEXT_PATCH = b"\ndiff --git "
 POSITIONS = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-HEADING = re.compile(rb"^(@@ -[\d,]+ \+[\d,]+ @@).*$", re.MULTILINE)
 LAST_SECOND = 2**63 - 1
 
 Judge: TypeAlias = Callable[["Entry"], str | None]
@@ -177,15 +176,7 @@ def hunks_of(patch: bytes) -> tuple[Hunk, ...]:
         UnicodeDecodeError: a line is not UTF-8.
     """
     start = patch.find(b"\n@@ ")
-    return tuple(_hunks(_decoded(patch[start + 1 :]).split("\n"))) if start >= 0 else ()
-
-
-def _decoded(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        # Git cuts the heading after "@@" at 80 bytes, perhaps within a character.
-        return HEADING.sub(rb"\1", body).decode()
+    return tuple(_hunks(patch[start + 1 :].decode().split("\n"))) if start >= 0 else ()
 
 
 def _hunks(lines: list[str]) -> Iterator[Hunk]:

@@ -66,7 +66,7 @@ def test_too_large_counts_on_both_sides(make_repository, read, old, new):
     assert only_change(read(make_repository([{"a": old}, {"a": new}]), limit=100)).dropped == "too large"
 
 
-def test_a_heading_cut_within_a_character_is_no_reason(make_repository, read):
+def test_a_heading_that_git_cuts_short_is_no_reason(make_repository, read):
     old = "fn " + "é" * 60 + "() {\n" + "".join(f"    line {number}\n" for number in range(9)) + "}\n"
     new = old.replace("line 5", "other")
     assert sides(only_change(read(make_repository([{"a.rs": old}, {"a.rs": new}])))) == (old, new)
