@@ -106,3 +106,27 @@ def data(content):
 
 def as_bytes(content):
     return content if isinstance(content, bytes) else os.fsencode(content)
+
+
+@pytest.fixture
+def rust_repository(make_repository):
+    """A small Rust project: 40 commits that each add a function, with a lock file and build output beside the code."""
+    names = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
+    code = {name: f"//! All about {name}.\n" for name in names}
+
+    def commit(number):
+        name = names[number % len(names)]
+        code[name] += (
+            f"\n/// Adds {number} to a {name}.\npub fn add_{name}_{number}(value: u64) -> Option<u64> {{\n"
+            f"    let {name}_{number} = value.checked_add({number * 7919})?;\n"
+            f"    Some({name}_{number} * {number + 2})\n}}\n"
+        )
+        files = {f"src/{name}.rs": code[name]}
+        if number % 10 == 0:
+            files |= {"Cargo.lock": f"version = {number}\n", "target/out.rs": "fn made() {}\n" * number}
+        return files, {
+            "message": f"Add {number} to {name}",
+            "author": f"Author {number % 3} <a{number % 3}@example.org>",
+        }
+
+    return make_repository([commit(number) for number in range(40)], name="numbers")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -141,15 +142,28 @@ def weights_of(store: Store, importance: Importance) -> NDArray[np.float64]:
     """Return the weight of each training sample, ``[samples]``: the product of its rules and the cap on its commit."""
     samples = store.samples[store.part(Part.TRAIN)]
     commits, paths = store.facts["commits"], store.facts["paths"]
-    now = max((commit["time"] for commit in commits), default=0)
     changes, inverse = np.unique(samples[["commit", "path"]], return_inverse=True)
-    weights = [
-        sample_weight(paths[path], commit["message"], commit["author"], commit["time"], now, importance)
-        for path, commit in ((change["path"], commits[change["commit"]]) for change in changes)
-    ]
+    now = newest_time([commits[index] for index in np.unique(samples["commit"])])
+    weights = []
+    for change in changes:
+        commit = commits[change["commit"]]
+        when = now if commit["time"] is None else commit["time"]
+        weights.append(sample_weight(paths[change["path"]], commit["message"], commit["author"], when, now, importance))
     tokens = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)
     caps = commit_cap(tokens, importance.max_commit_tokens)[samples["commit"]]
     return np.array(weights)[inverse] * np.where(samples["kind"] == Kind.FILE, 1.0, caps)
+
+
+def newest_time(commits: Sequence[dict[str, Any]]) -> int:
+    """Return when the newest commits of the repositories were written; ``commits`` come newest first in each.
+
+    Newest by ancestry: one commit with a date in the future would make all others look old.
+    """
+    newest: dict[str, int] = {}
+    for commit in commits:
+        if commit["time"] is not None:
+            newest.setdefault(commit["repository"], commit["time"])
+    return max(newest.values(), default=0)
 
 
 def report(facts: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """How much was left out, and why."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -15,6 +16,15 @@ class Drops:
     def as_dict(self) -> dict[str, dict[str, int]]:
         """Return the counts as plain dicts, the largest first."""
         return {name: dict(_ranked(getattr(self, name))) for name in ("commits", "files", "hunks")}
+
+
+def total(parts: Iterable[Drops]) -> Drops:
+    """Add counts up."""
+    summed = Drops()
+    for drops in parts:
+        for name in ("commits", "files", "hunks"):
+            getattr(summed, name).update(getattr(drops, name))
+    return summed
 
 
 def table(drops: Drops) -> str:

@@ -16,18 +16,21 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from codelm.history.analysis import analyse
-from codelm.history.commits import Change, Commit, File, Node
-from codelm.history.drops import Drops, table
-from codelm.history.encoding import Encoder, MakeSamples, fitted
+from codelm.history.commits import Change, Commit, File
+from codelm.history.drops import Drops, table, total
+from codelm.history.encoding import Encoded, Encoder, MakeSamples, fitted
+from codelm.history.facts import History, about, analysis_of, described, sums
 from codelm.history.filters import Filters, keep, keep_files, path_filter
-from codelm.history.repository import DropPath, Repository, read_commits, read_graph, read_tree
-from codelm.history.samples import Formats, Kind, change_samples, file_samples
-from codelm.history.split import NearCopies, Split, drop_near_copies, split
+from codelm.history.repository import Repository, read_commits, read_graph, read_tree
+from codelm.history.samples import Formats, change_samples, file_samples
+from codelm.history.split import NearCopies, drop_near_copies, split
 from codelm.history.store import Part, StoreWriter
 
+PARTS = ("files", "train", "validation", "test")
+"""What is counted apart."""
 VERSION = 1
 """Part of every cache key: raise it when the same history and settings would give other samples."""
+ATTRIBUTES = ".gitattributes"
 BLOCK = 256
 """Changes encoded at a time: enough to keep the tokenizer's threads busy, few enough to keep memory flat."""
 
@@ -80,21 +83,39 @@ def mine(
     """Fill ``writer`` from the histories and return the facts: what was read, dropped, split and written."""
     started = time.perf_counter()
     miner = Miner(recipe, encoder, writer, progress)
-    histories = [miner.add(repository) for repository in repositories]
-    analysing = sum(history["analysis"]["seconds"] for history in histories)
-    reading = time.perf_counter() - started - miner.seconds_encoding - analysing
+    histories = [opened(repository, recipe) for repository in repositories]
+    # All training parts first: what one repository holds out may be a copy of what another learns.
+    for history in histories:
+        miner.add_training(history)
+    for history in histories:
+        miner.add_held_out(history)
+    analysis = [analysis_of(history) for history in histories]
+    analysing = sum(found["seconds"] for found in analysis)
     return {
-        "analysis": {"seconds": analysing, "repositories": [history.pop("analysis") for history in histories]},
+        "analysis": {"seconds": analysing, "repositories": analysis},
         "scrape": {
-            "seconds": reading,
-            "repositories": histories,
-            "dropped": miner.drops.as_dict(),
-            "table": table(miner.drops),
+            "seconds": time.perf_counter() - started - miner.seconds_encoding - analysing,
+            "repositories": [described(history) for history in histories],
+            "dropped": {name: drops.as_dict() for name, drops in miner.drops.items()},
+            "table": table(total(miner.drops.values())),
         },
-        "tokenize": {"seconds": miner.seconds_encoding, "without_targets": miner.without_targets, **sums(writer)},
+        "tokenize": {
+            "seconds": miner.seconds_encoding,
+            "without_targets": miner.without_targets,
+            **{part.name.lower(): sums(writer.table, part) for part in Part},
+        },
         "commits": miner.commits,
         "paths": list(miner.paths),
     }
+
+
+def opened(repository: Repository, recipe: Recipe) -> History:
+    """Read the graph of a repository and split it."""
+    graph = read_graph(repository)
+    parts = split(graph, recipe.held_out)
+    only = read_tree(repository, parts.cut, lambda path: None if path == ATTRIBUTES else "another file", 1 << 20)
+    attributes = "".join(file.text or "" for file in only)
+    return History(repository, graph, parts, path_filter(recipe.filters, attributes))
 
 
 class Job(NamedTuple):
@@ -114,50 +135,47 @@ class Miner:
     encoder: Encoder
     writer: StoreWriter
     progress: Progress
-    drops: Drops = field(default_factory=Drops)
+    drops: dict[str, Drops] = field(default_factory=lambda: {name: Drops() for name in PARTS})
     commits: list[dict[str, Any]] = field(default_factory=list)
     paths: dict[str, int] = field(default_factory=dict)
     copies: NearCopies = field(default_factory=NearCopies)
     without_targets: int = 0
     seconds_encoding: float = 0.0
 
-    def add(self, repository: Repository) -> dict[str, Any]:
-        """Carry one repository's history over and return what was read of it."""
-        graph = read_graph(repository)
-        parts = split(graph, self.recipe.held_out)
-        analysis = analysis_of(repository, graph)
-        reason = path_filter(self.recipe.filters, root_attributes(repository, parts.cut))
-        kept_files = self._add_files(repository, parts.cut, reason)
-        shas = {Part.TRAIN: self._newest(parts.train), Part.VALIDATION: parts.validation, Part.TEST: parts.test}
-        kept = {part.name.lower(): self._add_commits(repository, shas[part], reason, part) for part in Part}
-        return {"analysis": analysis, **described(repository, graph, parts), "kept": {"files": kept_files, **kept}}
+    def add_training(self, history: History) -> None:
+        """Carry over the files as they stood at the cut, and the changes of the commits before it."""
+        if self.recipe.formats.whole_files:
+            self._add_files(history)
+        shas, most = history.parts.train, self.recipe.max_commits
+        if most is not None and len(shas) > most:
+            self.drops["train"].commits[f"older than the newest {most}"] += len(shas) - most
+            shas = shas[:most]
+        self._add_commits(history, shas, Part.TRAIN)
 
-    def _newest(self, shas: Sequence[str]) -> Sequence[str]:
-        most = self.recipe.max_commits
-        if most is None or len(shas) <= most:
-            return shas
-        self.drops.commits[f"older than the newest {most}"] += len(shas) - most
-        return shas[:most]
+    def add_held_out(self, history: History) -> None:
+        """Carry over the changes of the commits after the cut, less what is a copy of training."""
+        self._add_commits(history, history.parts.validation, Part.VALIDATION)
+        self._add_commits(history, history.parts.test, Part.TEST)
 
-    def _add_files(self, repository: Repository, cut: str, reason: DropPath) -> int:
-        if not self.recipe.formats.whole_files:
-            return 0
-        files = read_tree(repository, cut, reason, self.recipe.filters.max_file_bytes)
-        # No message, author or age: a file as it stands is weighed by its path alone.
-        number = self._number({"sha": cut, "repository": repository.name, "time": 0, "author": "", "message": ""})
-        kept = list(keep_files(files, self.recipe.filters, self.drops))
+    def _add_files(self, history: History) -> None:
+        repository, cut = history.repository, history.parts.cut
+        files = read_tree(repository, cut, history.reason, self.recipe.filters.max_file_bytes)
+        kept = list(keep_files(files, self.recipe.filters, self.drops["files"]))
+        history.kept["files"] = len(kept)
+        # No message and no author: a file as it stands is weighed by its path alone.
+        number = self._number({"sha": cut, "repository": repository.name, "time": None, "author": "", "message": ""})
         self._write(self._file_jobs(repository, self.progress(kept, len(kept), f"{repository.name}: files"), number))
-        return len(kept)
 
-    def _add_commits(self, repository: Repository, shas: Sequence[str], reason: DropPath, part: Part) -> int:
-        commits = read_commits(repository, shas, reason, self.recipe.filters.max_file_bytes)
-        shown = self.progress(commits, len(shas), f"{repository.name}: {part.name.lower()} commits")
-        kept = keep(shown, self.recipe.filters, self.drops)
+    def _add_commits(self, history: History, shas: Sequence[str], part: Part) -> None:
+        repository, name = history.repository, part.name.lower()
+        commits = read_commits(repository, shas, history.reason, self.recipe.filters.max_file_bytes)
+        shown = self.progress(history.noting(commits), len(shas), f"{repository.name}: {name} commits")
+        kept = keep(shown, self.recipe.filters, self.drops[name])
         if part != Part.TRAIN:
-            kept = drop_near_copies(kept, self.copies, self.drops)
+            kept = drop_near_copies(kept, self.copies, self.drops[name])
         before = len(self.commits)
         self._write(self._change_jobs(repository, kept, part))
-        return len(self.commits) - before
+        history.kept[name] = len(self.commits) - before
 
     def _file_jobs(self, repository: Repository, files: Iterable[File], commit: int) -> Iterator[Job]:
         for file in files:
@@ -192,7 +210,7 @@ class Miner:
                     self.without_targets += not written
             self.seconds_encoding += time.perf_counter() - started
 
-    def _encode(self, block: Sequence[Job]) -> list[Any]:
+    def _encode(self, block: Sequence[Job]) -> list[list[Encoded]]:
         return fitted([job.samples for job in block], self.encoder, self.recipe.sequence_length)
 
     def _number(self, commit: dict[str, Any]) -> int:
@@ -201,66 +219,3 @@ class Miner:
 
     def _path(self, path: str) -> int:
         return self.paths.setdefault(path, len(self.paths))
-
-
-def about(commit: Commit, repository: Repository) -> dict[str, Any]:
-    """Return what is kept of a commit: what its samples are weighed by."""
-    author = f"{commit.author} <{commit.email}>"
-    return {
-        "sha": commit.sha,
-        "repository": repository.name,
-        "time": commit.time,
-        "author": author,
-        "message": commit.message,
-    }
-
-
-def analysis_of(repository: Repository, graph: Sequence[Node]) -> dict[str, Any]:
-    """Return what kind of repository this is, as it stands at the tip."""
-    started = time.perf_counter()
-    files = read_tree(repository, repository.tip, lambda path: None, Filters().max_file_bytes)
-    found = analyse(files, commits=len(graph))
-    return {"name": repository.name, **found, "seconds": time.perf_counter() - started}
-
-
-def root_attributes(repository: Repository, sha: str) -> str:
-    """Return the text of the root ``.gitattributes`` of a commit, empty if it has none."""
-    only = read_tree(repository, sha, lambda path: None if path == ".gitattributes" else "another file", 1 << 20)
-    return "".join(file.text or "" for file in only)
-
-
-def described(repository: Repository, graph: Sequence[Node], parts: Split) -> dict[str, Any]:
-    """Return which history was read and how it was split; counts are of commits."""
-    merges = sum(node.is_merge for node in graph)
-    return {
-        "name": repository.name,
-        "revision": repository.revision,
-        "tip": repository.tip,
-        "base": repository.base,
-        "reachable": len(graph),
-        "merges": merges,
-        "non_merges": len(graph) - merges,
-        "split": {
-            "kind": "by ancestry",
-            "cut": parts.cut,
-            "second_cut": parts.second_cut,
-            "train": len(parts.train),
-            "validation": len(parts.validation),
-            "test": len(parts.test),
-        },
-    }
-
-
-def sums(writer: StoreWriter) -> dict[str, Any]:
-    """Return samples, tokens and targets by part and kind."""
-    table = writer.table
-    counted: dict[str, Any] = {}
-    for part in Part:
-        rows = table[table["part"] == part]
-        counted[part.name.lower()] = {
-            "samples": len(rows),
-            "tokens": int(rows["length"].sum()),
-            "targets": int(rows["targets"].sum()),
-            "kinds": {kind.name.lower(): int((rows["kind"] == kind).sum()) for kind in Kind},
-        }
-    return counted

@@ -1,0 +1,88 @@
+"""What is told of a history that was read: in the manifest, on the console, and to whoever weighs its samples."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.history.analysis import analyse
+from codelm.history.commits import Commit, Node
+from codelm.history.filters import Filters
+from codelm.history.repository import DropPath, Repository, read_tree
+from codelm.history.samples import Kind
+from codelm.history.split import Split
+from codelm.history.store import Part
+
+
+@dataclass(slots=True)
+class History:
+    """One repository on its way into a store."""
+
+    repository: Repository
+    graph: Sequence[Node]
+    parts: Split
+    reason: DropPath
+    kept: dict[str, int] = field(default_factory=lambda: {"files": 0})
+    """Files and commits of which something was kept, by part."""
+    authors: set[str] = field(default_factory=set)
+    times: list[int] = field(default_factory=list)
+
+    def noting(self, commits: Iterable[Commit]) -> Iterator[Commit]:
+        """Pass commits on, noting who wrote them and when."""
+        for commit in commits:
+            self.authors.add(commit.email)
+            self.times.append(commit.time)
+            yield commit
+
+
+def about(commit: Commit, repository: Repository) -> dict[str, Any]:
+    """Return what is kept of a commit: what its samples are weighed by."""
+    known = {"sha": commit.sha, "repository": repository.name, "time": commit.time}
+    return {**known, "author": f"{commit.author} <{commit.email}>", "message": commit.message}
+
+
+def analysis_of(history: History) -> dict[str, Any]:
+    """Return what kind of repository this is as it stands at the tip, and who wrote the commits that were read."""
+    started = time.perf_counter()
+    files = read_tree(history.repository, history.repository.tip, lambda path: None, Filters().max_file_bytes)
+    first, last = min(history.times, default=None), max(history.times, default=None)
+    found = analyse(files, commits=len(history.graph), authors=len(history.authors), first_time=first, last_time=last)
+    return {"name": history.repository.name, **found, "seconds": time.perf_counter() - started}
+
+
+def described(history: History) -> dict[str, Any]:
+    """Return which history was read, how it was split, and what was kept; counts are of commits, and of files."""
+    repository, parts = history.repository, history.parts
+    merges = sum(node.is_merge for node in history.graph)
+    return {
+        "name": repository.name,
+        "revision": repository.revision,
+        "tip": repository.tip,
+        "base": repository.base,
+        "reachable": len(history.graph),
+        "merges": merges,
+        "non_merges": len(history.graph) - merges,
+        "split": {
+            "kind": "by ancestry",
+            "cut": parts.cut,
+            "second_cut": parts.second_cut,
+            "train": len(parts.train),
+            "validation": len(parts.validation),
+            "test": len(parts.test),
+        },
+        "kept": history.kept,
+    }
+
+
+def sums(samples: NDArray[np.void], part: Part) -> dict[str, Any]:
+    """Return how many samples, tokens and targets one part holds, and how many samples of each kind."""
+    rows = samples[samples["part"] == part]
+    return {
+        "samples": len(rows),
+        "tokens": int(rows["length"].sum()),
+        "targets": int(rows["targets"].sum()),
+        "kinds": {kind.name.lower(): int((rows["kind"] == kind).sum()) for kind in Kind},
+    }

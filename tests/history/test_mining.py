@@ -1,0 +1,128 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from codelm.errors import InputError
+from codelm.history.filters import Filters
+from codelm.history.mining import Recipe, mine, store_key
+from codelm.history.repository import open_repository, read_graph
+from codelm.history.samples import Formats, Kind
+from codelm.history.store import Part, building, open_store
+
+IGNORE = ["target/", "Cargo.lock"]
+RECIPE = Recipe(256, Filters(ignore=IGNORE), Formats(), held_out=0.2, max_commits=None, seed=1)
+
+
+def in_silence(items, total, description):
+    return items
+
+
+@pytest.fixture
+def mined(rust_repository, encoder, tmp_path):
+    """Mine the small project: ``mined(max_commits=3)``."""
+
+    def run(**settings):
+        folder = tmp_path / "store"
+        with building(folder) as (writer, facts):
+            facts |= mine([open_repository(rust_repository)], replace(RECIPE, **settings), encoder, writer, in_silence)
+        return open_store(folder)
+
+    return run
+
+
+def test_every_commit_is_kept_or_dropped_for_one_reason(mined, git, rust_repository):
+    scrape = mined().facts["scrape"]
+    (history,) = scrape["repositories"]
+    assert history["non_merges"] == int(git(rust_repository, "rev-list", "--count", "--no-merges", "HEAD"))
+    for part in ("train", "validation", "test"):
+        dropped = sum(scrape["dropped"][part]["commits"].values())
+        assert history["kept"][part] + dropped == history["split"][part]
+
+
+def test_commits_beyond_the_newest_so_many_are_counted(mined):
+    scrape = mined(max_commits=5).facts["scrape"]
+    (history,) = scrape["repositories"]
+    assert history["kept"]["train"] == 5
+    assert scrape["dropped"]["train"]["commits"]["older than the newest 5"] == history["split"]["train"] - 5
+
+
+def test_no_sample_comes_from_an_ignored_path(mined):
+    assert [path for path in mined().facts["paths"] if not path.startswith("src/")] == []
+
+
+def test_held_out_commits_are_the_newest_and_share_nothing_with_training(mined, rust_repository):
+    store = mined()
+    order = [node.sha for node in read_graph(open_repository(rust_repository))]
+    commits = store.facts["commits"]
+    places = {
+        part: {order.index(commits[row["commit"]]["sha"]) for row in store.samples[store.part(part)]} for part in Part
+    }
+    assert max(places[Part.TRAIN]) < min(places[Part.VALIDATION])
+    assert max(places[Part.VALIDATION]) < min(places[Part.TEST])
+
+
+def test_each_added_line_of_the_training_commits_is_a_target_once(mined, encoder, rust_repository, read):
+    store = mined(formats=Formats(whole_files=False), filters=Filters(ignore=IGNORE, duplicates=False))
+    learned = {store.facts["commits"][row["commit"]]["sha"] for row in store.samples[store.part(Part.TRAIN)]}
+    changes = [change for commit in read(rust_repository) if commit.sha in learned for change in commit.changes]
+    added = [
+        line for change in changes if change.path.startswith("src/") for hunk in change.hunks for line in hunk.added
+    ]
+    rows = store.samples[store.part(Part.TRAIN)]
+    ends = sum(row["kind"] == Kind.FIM for row in rows)
+    tokens = sum(encoder.count(["".join(added)]))
+    # Each end of text is one target more, and tokens at the seams may be cut otherwise.
+    assert rows["targets"].sum() == pytest.approx(tokens + ends, rel=0.1)
+
+
+def test_no_sample_is_longer_than_a_row(mined):
+    assert mined(sequence_length=64).samples["length"].max() <= 64
+
+
+def test_the_newest_files_are_learned_whole_as_they_stood_at_the_cut(mined, git, rust_repository):
+    store = mined()
+    (history,) = store.facts["scrape"]["repositories"]
+    listed = git(rust_repository, "ls-tree", "-r", "--name-only", history["split"]["cut"]).splitlines()
+    rows = store.samples[store.samples["kind"] == Kind.FILE]
+    names = {store.facts["paths"][row["path"]] for row in rows}
+    assert names == {path for path in listed if path.startswith("src/")}
+    assert {row["part"] for row in rows} == {Part.TRAIN}
+
+
+def test_the_counts_agree_with_the_table(mined):
+    store = mined()
+    for part in Part:
+        rows = store.samples[store.part(part)]
+        said = store.facts["tokenize"][part.name.lower()]
+        assert (said["samples"], said["tokens"], said["targets"]) == (
+            len(rows),
+            rows["length"].sum(),
+            rows["targets"].sum(),
+        )
+        assert Counter(rows["kind"].tolist()) == {kind: n for kind in Kind if (n := said["kinds"][kind.name.lower()])}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sequence_length": 128},
+        {"held_out": 0.3},
+        {"seed": 2},
+        {"formats": Formats(fim_rate=0.1)},
+        {"filters": Filters()},
+    ],
+)
+def test_a_store_is_known_by_all_that_shapes_it(rust_repository, change):
+    repositories = [open_repository(rust_repository)]
+    key = store_key(repositories, RECIPE, "tokenizer")
+    assert key == store_key([open_repository(rust_repository, "main")], RECIPE, "tokenizer")
+    assert key != store_key(repositories, replace(RECIPE, **change), "tokenizer")
+    assert key != store_key(repositories, RECIPE, "another tokenizer")
+    assert key != store_key([open_repository(rust_repository, "HEAD~1")], RECIPE, "tokenizer")
+
+
+def test_a_history_too_short_to_split_is_refused(make_repository, encoder, tmp_path):
+    folder = make_repository([{"a.rs": "fn a() {}\n"}])
+    with building(tmp_path / "store") as (writer, _), pytest.raises(InputError, match="at least 10"):
+        mine([open_repository(folder)], RECIPE, encoder, writer, in_silence)
