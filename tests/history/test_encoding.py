@@ -132,8 +132,9 @@ def test_the_end_of_sequence_stands_in_for_the_end_of_text(make_tokenizer):
     assert encode_text(Encoder(tokenizer), (END, Role.TARGET, True)).ids.tolist() == [0]
 
 
-def test_a_file_of_exactly_one_row_is_one_sample(encoder):
-    maker = file_maker(encoder, "x;\n" * 40)
+@pytest.mark.parametrize("line", ["x;\n", "    x;\n"])
+def test_a_file_of_exactly_one_row_is_one_sample(encoder, line):
+    maker = file_maker(encoder, line * 40)
     [[whole]] = fitted([maker], encoder, 4096)
     length = len(whole.ids)
     assert [len(fitted([maker], encoder, room)[0]) for room in (length - 1, length, length + 1)] == [2, 1, 1]

@@ -73,6 +73,10 @@ def text_with(sample, *roles):
     return "".join(piece.text for piece in sample.pieces if piece.role in roles and not piece.special)
 
 
+def length(sample):
+    return sum(1 if piece.special else len(piece.text.encode()) for piece in sample.pieces)
+
+
 def shown(sample):
     """The code of a sample in the order of the file."""
     pieces = sample.pieces
@@ -240,9 +244,10 @@ def test_every_added_line_is_learned_in_exactly_one_sample(lines, added, fim_rat
 
 
 @given(LINES, st.sets(st.integers(0, 39)), st.floats(0, 1), st.integers(32, 200))
-def test_nothing_is_lost_in_rows_too_short_for_a_line(lines, added, fim_rate, room):
+def test_rows_too_short_for_a_line_are_kept_and_nothing_is_lost(lines, added, fim_rate, room):
     added = {line for line in added if line < len(lines)}
     samples = samples_of(change(lines, added), Formats(fim_rate), room=room)
+    assert all(length(sample) <= room for sample in samples)
     learned = Counter(text_with(sample, Role.TARGET) for sample in samples)
     assert Counter("".join(learned.elements())) == Counter("".join(lines[line] for line in added))
 
