@@ -1,1 +1,7 @@
 """What learns: language models that train on packed rows."""
+
+from codelm.modules.adapters import LoRA
+from codelm.modules.causal_lm import CausalLM
+from codelm.modules.lora_causal_lm import LoRACausalLM
+
+__all__ = ["CausalLM", "LoRA", "LoRACausalLM"]

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
-from torchmetrics import MeanMetric
+from torchmetrics import SumMetric
 from transformers import PreTrainedModel
 
 from codelm.batch import IGNORE, Batch
@@ -54,7 +54,9 @@ class CausalLM(LightningModule):
         self.step_loss = torch.zeros(())
         self.failures = 0
         self.skipped_steps = 0
-        self.held_out = MeanMetric(nan_strategy="disable").set_dtype(torch.float64)
+        # Two sums: torchmetrics' weighted mean forgets its weights when it is told to let NaN through.
+        self.held_out_surprise = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
+        self.held_out_weight = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
 
     def build(self) -> PreTrainedModel:
         """Return the model to train."""
@@ -85,9 +87,10 @@ class CausalLM(LightningModule):
     def surprise(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weighted sum of surprise over the learned positions, in nats, and the sum of their weights."""
         head = self.language_model.get_output_embeddings()
-        total = weighted_nll_sum(self(batch), head.weight, batch["labels"], batch["weights"], head_bias=head.bias)
-        learned = batch["labels"][:, 1:] != IGNORE
-        return total, (batch["weights"][:, 1:] * learned).sum()
+        # What stands before a sample's first token belongs to another sample: nothing predicts that token.
+        labels = batch["labels"].masked_fill(batch["position_ids"] == 0, IGNORE)
+        total = weighted_nll_sum(self(batch), head.weight, labels, batch["weights"], head_bias=head.bias)
+        return total, (batch["weights"] * (labels != IGNORE)).sum()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return this micro-batch's share of the step's loss, times what Lightning will divide by."""
@@ -145,12 +148,14 @@ class CausalLM(LightningModule):
     def _measure(self, batch: Batch) -> None:
         """Add a batch to the mean over tokens, not over batches."""
         total, weight = self.surprise(batch)
-        self.held_out.update(total / weight.clamp(min=TINY), weight)
+        self.held_out_surprise.update(total)
+        self.held_out_weight.update(weight)
 
     def _report(self, stage: str) -> None:
         """Log mean surprise and its exponential."""
-        loss = self.held_out.compute()
-        self.held_out.reset()
+        loss = self.held_out_surprise.compute() / self.held_out_weight.compute()
+        self.held_out_surprise.reset()
+        self.held_out_weight.reset()
         if not math.isfinite(loss):
             raise CodelmError(
                 f"{stage}/loss is {float(loss)} at step {self.global_step}: the model or its data is broken"
@@ -168,10 +173,10 @@ class CausalLM(LightningModule):
             # Lightning cannot clip what a fused optimizer unscales itself, as it does under a float16 scaler.
             fused=self.trainer.precision != "16-mixed",
         )
-        schedule = warmup_cosine_schedule(optimizer, total=self._total_steps(), warmup=self.warmup)
+        schedule = warmup_cosine_schedule(optimizer, total=self.total_steps(), warmup=self.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _total_steps(self) -> int:
+    def total_steps(self) -> int:
         """Return how many optimizer steps the run has: the datamodule knows, else Lightning estimates."""
         # Lightning's estimate makes the loader before its position is restored: a resumed run would start over.
         planned = getattr(getattr(self.trainer, "datamodule", None), "total_steps", None)

@@ -5,6 +5,19 @@ import pytest
 SPECIAL = ["<|endoftext|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<file_sep>", "<repo_name>"]
 LAYERS, HIDDEN = 2, 16
 
+HARMLESS = (
+    "ignore:.*LeafSpec.* is deprecated:FutureWarning",  # lightning 2.6 asks torch 2.13 for a name that goes
+    "ignore:.*does not have many workers",  # batches that lie in memory need none
+    "ignore:.*have no .val_dataloader",  # a test that looks at training only
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            for warning in HARMLESS:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
 
 def byte_tokenizer():
     """Return a tokenizer of one token per byte, after StarCoder2's special names."""
@@ -46,6 +59,46 @@ def tiny_base(tmp_path_factory) -> Path:
     Starcoder2ForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def fit():
+    """Return a function that trains a module on a list of batches, always alike, and returns the trainer."""
+    from lightning.pytorch import Trainer, seed_everything
+    from torch.utils.data import DataLoader
+
+    def loader(batches):
+        return None if batches is None else DataLoader(batches, batch_size=None)
+
+    def fit(model, batches, held_out=None, *, ckpt_path=None, **settings):
+        seed_everything(0, verbose=False)
+        defaults = {"max_epochs": 1, "log_every_n_steps": 1, "num_sanity_val_steps": 0, "enable_checkpointing": False}
+        trainer = Trainer(
+            accelerator="cpu",
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **({"logger": False} | defaults | settings),
+        )
+        trainer.fit(model, loader(batches), loader(held_out), ckpt_path=ckpt_path)
+        return trainer
+
+    return fit
+
+
+@pytest.fixture
+def adapted(tiny_base):
+    """Return a function that makes a built LoRACausalLM on the tiny base, always with the same adapters."""
+    import torch
+
+    from codelm.modules import LoRACausalLM
+
+    def adapted(**settings):
+        torch.manual_seed(0)
+        model = LoRACausalLM(str(tiny_base), **({"quantization": "none"} | settings))
+        model.configure_model()
+        return model
+
+    return adapted
 
 
 @pytest.fixture

@@ -2,20 +2,13 @@ import math
 
 import pytest
 
-pytestmark = [
-    # lightning 2.6 asks torch 2.13 for a name it deprecates
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning"),
-    # a list in memory needs no workers
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
-]
-
 
 @pytest.fixture
 def make_model(tiny_base):
-    """Return a function that makes a CausalLM training all of the tiny base."""
+    """Return a function that makes a CausalLM which trains all of the tiny base."""
     from transformers import AutoModelForCausalLM
 
-    from codelm.modules.causal_lm import CausalLM
+    from codelm.modules import CausalLM
 
     class Everything(CausalLM):
         def build(self):
@@ -25,32 +18,147 @@ def make_model(tiny_base):
 
 
 @pytest.fixture
-def fit():
-    """Return a function that trains a module on a list of batches, deterministically, and returns the trainer."""
-    from lightning.pytorch import Trainer, seed_everything
-    from torch.utils.data import DataLoader
+def recorder():
+    """Return a callback that keeps every step's logged numbers."""
+    from lightning.pytorch import Callback
 
-    def loader(batches):
-        return None if batches is None else DataLoader(batches, batch_size=None)
+    class Recorder(Callback):
+        def __init__(self):
+            self.steps = []
 
-    def fit(model, batches, *, held_out=None, callbacks=(), ckpt_path=None, **settings):
-        seed_everything(0, verbose=False)
-        settings = {"max_epochs": 1, "log_every_n_steps": 1, "logger": False, "enable_checkpointing": False} | settings
-        trainer = Trainer(
-            accelerator="cpu",
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            callbacks=list(callbacks),
-            **settings,
-        )
-        trainer.fit(model, loader(batches), loader(held_out), ckpt_path=ckpt_path, weights_only=True)
-        return trainer
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            self.steps.append({name: float(value) for name, value in trainer.callback_metrics.items()})
 
-    return fit
+    return Recorder()
 
 
-def test_smoke(make_model, fit, make_batch):
+def weights_of(model):
+    return {name: parameter.detach().clone() for name, parameter in model.trained()}
+
+
+def one_by_one(batch):
+    """Split a batch into its rows; each keeps the weight of the whole step."""
+    return [
+        {name: part if name == "step_weight" else part[row : row + 1] for name, part in batch.items()}
+        for row in range(len(batch["input_ids"]))
+    ]
+
+
+UNEVEN = [[32], [3], [2, 2, 5], [20, 10], [4], [30], [7, 8, 9], [2]]
+
+
+def test_eight_small_batches_learn_what_one_large_batch_learns(make_model, fit, make_batch):
+    import torch
+    from torch.optim import SGD
+
+    batch = make_batch(*UNEVEN)
+    together, apart = make_model(), make_model()
+    for model in (together, apart):
+        model.configure_optimizers = lambda model=model: SGD(model.parameters(), lr=1.0)
+    fit(together, [batch])
+    fit(apart, one_by_one(batch), accumulate_grad_batches=8)
+    torch.testing.assert_close(weights_of(apart), weights_of(together), rtol=1e-5, atol=1e-6)
+
+
+def test_the_logged_loss_of_a_step_is_the_mean_over_its_label_weights(make_model, fit, make_batch, recorder):
+    batch = make_batch(*UNEVEN)
     model = make_model()
-    trainer = fit(model, [make_batch([10, 20])] * 4, held_out=[make_batch([30])] * 2)
-    print(trainer.callback_metrics)
-    assert math.isfinite(trainer.callback_metrics["val/loss"])
+    fit(model, one_by_one(batch), accumulate_grad_batches=8, callbacks=[recorder], max_epochs=1)
+    untrained = make_model()
+    untrained.configure_model()
+    total, weight = (part.detach() for part in untrained.surprise(batch))
+    assert recorder.steps[-1]["train/loss"] == pytest.approx(float(total / weight), rel=1e-5)
+
+
+def test_held_out_loss_is_the_mean_over_tokens_not_over_batches(make_model, fit, make_batch):
+    import torch
+
+    held_out = [make_batch([2], seed=1), make_batch([32], [30], seed=2)]
+    model = make_model()
+    trainer = fit(model, [make_batch([8])], held_out)
+    with torch.no_grad():
+        total, weight = map(sum, zip(*map(model.eval().surprise, held_out), strict=True))
+    assert trainer.callback_metrics["val/loss"] == pytest.approx(float(total / weight), rel=1e-6)
+    assert trainer.callback_metrics["val/perplexity"] == pytest.approx(math.exp(total / weight), rel=1e-5)
+
+
+def test_the_first_token_of_a_sample_is_nobodys_target(make_model, make_batch):
+    import torch
+
+    model = make_model()
+    model.configure_model()
+    batch = make_batch([10, 20])
+    expected = model.surprise(batch)
+    batch["labels"] = torch.where(batch["position_ids"] == 0, batch["input_ids"], batch["labels"])
+    torch.testing.assert_close(model.surprise(batch), expected)
+
+
+def test_the_gradient_norm_is_logged_before_clipping(make_model, fit, make_batch, recorder):
+    fit(make_model(), [make_batch([30])], callbacks=[recorder], gradient_clip_val=1e-3)
+    assert recorder.steps[0]["train/gradient_norm"] > 0.1
+
+
+def test_the_learning_rate_rises_and_falls_over_the_whole_run(make_model, fit, make_batch, recorder):
+    fit(make_model(learning_rate=1.0, warmup=0.2), [make_batch([9])] * 5, max_epochs=2, callbacks=[recorder])
+    rates = [step["train/learning_rate"] for step in recorder.steps]
+    assert rates[:3] == [0.5, 1.0, 1.0]
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert 0 < rates[-1] < 0.1
+
+
+def test_the_datamodule_knows_the_number_of_steps_best(make_model, make_batch):
+    from types import SimpleNamespace
+
+    model = make_model()
+    model._trainer = SimpleNamespace(datamodule=SimpleNamespace(total_steps=7), estimated_stepping_batches=99)
+    assert model.total_steps() == 7
+
+
+@pytest.mark.filterwarnings("ignore:.*max_epochs. was not set")
+def test_a_run_without_an_end_is_refused(make_model, fit, make_batch):
+    from codelm.errors import InputError
+
+    with pytest.raises(InputError, match=r"trainer\.max_epochs"):
+        fit(make_model(), [make_batch([9])], max_epochs=-1)
+
+
+def broken(batch):
+    return batch | {"weights": batch["weights"] * math.nan}
+
+
+def test_a_step_that_is_not_finite_changes_nothing(make_model, fit, make_batch, recorder):
+    import torch
+
+    good, bad = make_batch([20]), broken(make_batch([20]))
+    model = make_model()
+    fit(model, [good, bad, bad, good], callbacks=[recorder])
+    assert model.skipped_steps == 2
+    assert recorder.steps[1]["train/learning_rate"] == recorder.steps[2]["train/learning_rate"]
+    assert all(torch.isfinite(weight).all() for weight in weights_of(model).values())
+    assert model.optimizers().state_dict()["state"][0]["step"] == 2
+
+
+def test_three_steps_in_a_row_that_are_not_finite_end_the_run(make_model, fit, make_batch):
+    from codelm.errors import CodelmError
+
+    good, bad = make_batch([20]), broken(make_batch([20]))
+    with pytest.raises(CodelmError, match="step 6") as failure:
+        fit(make_model(), [good, bad, bad, good, bad, bad, bad, good])
+    assert failure.value.exit_status == 1
+
+
+def test_a_held_out_loss_that_is_not_finite_ends_the_run(make_model, fit, make_batch):
+    from codelm.errors import CodelmError
+
+    with pytest.raises(CodelmError, match="val/loss is nan"):
+        fit(make_model(), [make_batch([20])], [broken(make_batch([20]))])
+
+
+def test_rows_without_targets_are_no_failure(make_model, fit, make_batch):
+    import torch
+
+    silent = make_batch([1])
+    model = make_model()
+    fit(model, [silent, make_batch([20])], [make_batch([20]), silent], max_epochs=1)
+    assert model.skipped_steps == 0
+    assert all(torch.isfinite(weight).all() for weight in weights_of(model).values())

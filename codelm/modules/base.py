@@ -1,0 +1,204 @@
+"""Base models: known by their configuration first, then loaded, and refused where they are not what they seem."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+
+from codelm.bases import resolve
+from codelm.errors import DamagedDataError, InputError, ResourceError
+
+Quantization = Literal["nf4", "none"]
+"""``nf4``: linear weights in 4 bits, with bitsandbytes; ``none``: in the type of computation."""
+
+Attention = Literal["sdpa", "eager"]
+"""The attention of transformers that keeps packed samples apart; flash attention does so for single rows only."""
+
+PROBE = 8
+"""Tokens that try out a model's head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How a base's weights are held."""
+
+    dtype: torch.dtype = torch.float32
+    quantization: Quantization = "none"
+    double_quantization: bool = True
+    attention: Attention = "sdpa"
+    device: str = "cpu"
+
+
+def load_config(name: str, revision: str | None = None) -> PretrainedConfig:
+    """Return the configuration of base ``name``: a bundled name, a folder, or a model hub's name.
+
+    Raises:
+        InputError: there is no such base, or no network to fetch it.
+    """
+    with _plain_errors(name):
+        config: PretrainedConfig = AutoConfig.from_pretrained(_locate(name), revision=revision, trust_remote_code=False)
+    return config
+
+
+def load_tokenizer(name: str, revision: str | None = None) -> Any:
+    """Return the tokenizer of base ``name``; raises as `load_config` does."""
+    with _plain_errors(name):
+        return AutoTokenizer.from_pretrained(_locate(name), revision=revision, trust_remote_code=False)
+
+
+def load_base(name: str, loading: Loading, *, revision: str | None = None) -> PreTrainedModel:
+    """Return base ``name`` with exactly the weights its folder holds, in eval mode.
+
+    Raises:
+        InputError: there is no such base, or no network to fetch it.
+        DamagedDataError: weights are missing, left over, of another shape, or cannot be read.
+        ResourceError: it does not fit into memory.
+    """
+    loader: Any = AutoModelForCausalLM
+    with _plain_errors(name):
+        model, report = loader.from_pretrained(
+            _locate(name),
+            revision=revision,
+            dtype=loading.dtype,
+            quantization_config=_quantization(loading),
+            attn_implementation=loading.attention,
+            device_map={"": loading.device},
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # reported with the rest, instead of raised
+            output_loading_info=True,
+        )
+    _refuse_incomplete(name, report)
+    _keep_4bit_weights_trainable(model)
+    base: PreTrainedModel = model
+    return base
+
+
+def linear_layers(model: nn.Module, head: nn.Module) -> list[str]:
+    """Name the linear layers that may carry adapters: all but the head, whose product the loss makes itself."""
+    return [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and layer is not head]
+
+
+def declared_linear_layers(config: PretrainedConfig) -> list[str]:
+    """Name the linear layers of the model that ``config`` describes, without making its weights."""
+    maker: Any = AutoModelForCausalLM
+    with torch.device("meta"):
+        model = maker.from_config(config, trust_remote_code=False)
+    return linear_layers(model, model.get_output_embeddings())
+
+
+def checkpoint_activations(model: Any) -> None:
+    """Keep only each block's input for the backward pass; it works in train mode only."""
+    # transformers renamed it; releases we accept know one or the other
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+
+
+def refuse_unusual_head(name: str, model: Any) -> None:
+    """Refuse a model whose logits are more than its head's product with the decoder's last hidden states.
+
+    The loss makes that product itself; logits that are scaled or capped afterwards would be learned wrongly, silently.
+    """
+    seen: dict[str, Any] = {}
+    head, decoder = model.get_output_embeddings(), model.get_decoder()
+    hooks = [
+        decoder.register_forward_hook(lambda module, inputs, output: seen.update(hidden=output.last_hidden_state)),
+        head.register_forward_hook(lambda module, inputs, output: seen.update(given=inputs[0], product=output)),
+    ]
+    tokens = torch.arange(PROBE, device=head.weight.device)[None] % head.weight.shape[0]
+    with torch.no_grad():
+        logits = model(input_ids=tokens, use_cache=False).logits
+    for hook in hooks:
+        hook.remove()
+    if not (_same(seen.get("hidden"), seen.get("given")) and _same(seen.get("product"), logits)):
+        raise InputError(
+            f"base model {name} scales or caps its logits, which the loss does not know: take another base"
+        )
+
+
+def _same(left: torch.Tensor | None, right: torch.Tensor | None) -> bool:
+    return left is not None and right is not None and torch.equal(left.float(), right.float())
+
+
+def _locate(name: str) -> str:
+    """Return the folder or the hub's name of a base."""
+    place = os.path.expanduser(resolve(name))
+    if place.startswith((os.sep, ".")) and not os.path.isdir(place):
+        raise InputError(f"base model {name} cannot be had: there is no such folder; give one that holds config.json")
+    return place
+
+
+def _quantization(loading: Loading) -> BitsAndBytesConfig | None:
+    """Say it in transformers' words."""
+    if loading.quantization == "none":
+        return None
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type=loading.quantization,
+        bnb_4bit_use_double_quant=loading.double_quantization,
+        bnb_4bit_compute_dtype=loading.dtype,
+    )
+
+
+def _refuse_incomplete(name: str, report: dict[str, Any]) -> None:
+    """Raise if transformers filled gaps with random weights, or left weights out."""
+    wrong = {kind: sorted(map(str, report[f"{kind}_keys"])) for kind in ("missing", "unexpected", "mismatched")}
+    found = [f"{len(keys)} {kind} (first {keys[0]})" for kind, keys in wrong.items() if keys]
+    if found:
+        raise DamagedDataError(f"base model {name} has weights that are {', '.join(found)}: fetch it again")
+
+
+def _keep_4bit_weights_trainable(base: nn.Module) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights for inference.
+
+    On a CPU with bfloat16 instructions it does so at the first pass in eval mode, for good; the packed product then
+    passes no gradient back, so that training after a validation fails or learns in part.
+    """
+    for layer in base.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            vars(layer)["support_avx512bf16_for_cpu"] = False
+
+
+@contextmanager
+def _plain_errors(name: str) -> Iterator[None]:
+    """Turn what the libraries raise about a base into one line each, and spare the user their retries."""
+    try:
+        with _quiet("huggingface_hub"):
+            yield
+    except InputError:
+        raise
+    except SafetensorError as error:
+        raise DamagedDataError(f"base model {name} cannot be read: {error}; fetch it again") from error
+    except torch.OutOfMemoryError as error:
+        raise ResourceError(f"base model {name} does not fit into GPU memory: try quantization nf4") from error
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise InputError(
+            f"base model {name} cannot be had: {reason}; give the folder of a model that is on this machine, or 'tiny'"
+        ) from error
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Hold back a library's warnings for a while."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

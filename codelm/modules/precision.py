@@ -1,0 +1,46 @@
+"""In which numbers to compute: what the device multiplies natively, and nothing narrower."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+
+from codelm.errors import InputError
+
+Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
+"""Lightning's names of the precisions that keep trained weights in float32."""
+
+COMPUTE_DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
+
+
+def auto_precision(accelerator: str = "auto") -> Precision:
+    """Return the fastest precision this machine trains well in.
+
+    GPUs before Ampere only emulate bfloat16, slowly: they take float16 with a gradient scaler.
+
+    Args:
+        accelerator: Lightning's name; ``cpu`` leaves a GPU aside.
+    """
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    return "bf16-mixed" if _cpu_multiplies_bfloat16() else "32-true"
+
+
+def compute_dtype(precision: str) -> torch.dtype:
+    """Return the type in which the base's frozen weights are kept and products are made.
+
+    Raises:
+        InputError: a precision that would train in narrow weights.
+    """
+    if precision not in COMPUTE_DTYPES:
+        offered = ", ".join(COMPUTE_DTYPES)
+        raise InputError(
+            f"trainer.precision {precision} does not keep trained weights in float32: take one of {offered}"
+        )
+    return COMPUTE_DTYPES[precision]
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    """Tell whether the processor has instructions for bfloat16 products; torch before 2.12 cannot say."""
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
