@@ -1,0 +1,179 @@
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from codelm.errors import InputError
+from codelm.history.filters import Filters
+from codelm.history.importance import Importance
+from codelm.history.store import Part
+
+IGNORE = ["target/", "Cargo.lock"]
+
+ELSEWHERE = """
+import sys
+sys.modules["peft"] = sys.modules["bitsandbytes"] = None  # an import of either fails
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from codelm.batch import IGNORE
+from codelm.datamodules import GitCommitDataModule
+
+tokenizer, repo, cache, folder = sys.argv[1:]
+data = GitCommitDataModule(tokenizer, repo, sequence_length=256, batch_size=2, cache=cache)
+
+
+class Bigrams(LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(300, 300)
+
+    def training_step(self, batch, _):
+        scores = self.table(batch["input_ids"][:, :-1]).flatten(0, 1)
+        return torch.nn.functional.cross_entropy(scores, batch["labels"][:, 1:].flatten(), ignore_index=IGNORE)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), 0.1)
+
+
+model = Bigrams()
+quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+Trainer(max_epochs=2, accelerator="cpu", default_root_dir=folder, **quiet).fit(model, data)
+
+bare = GitCommitDataModule(tokenizer, repo, sequence_length=256, batch_size=2, cache=cache)
+bare.prepare_data()
+bare.setup()
+optimizer = model.configure_optimizers()
+losses = []
+for epoch in range(2):
+    for batch in bare.epoch_dataloader(epoch):
+        losses.append(model.training_step(batch, 0))
+        losses[-1].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+assert losses[-1] < losses[0], losses
+print("steps", len(losses), "of", bare.optimizer_steps(2))
+"""
+
+
+@pytest.fixture
+def make_data(rust_repository, tokenizer_folder, tmp_path):
+    from codelm.datamodules import GitCommitDataModule
+
+    def make(**settings):
+        defaults = {"sequence_length": 512, "filters": Filters(ignore=IGNORE), "cache": str(tmp_path / "cache")}
+        return GitCommitDataModule(tokenizer_folder, str(rust_repository), **(defaults | settings))
+
+    return make
+
+
+def ready(data):
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def test_making_one_touches_nothing(tmp_path):
+    from codelm.datamodules import GitCommitDataModule
+
+    GitCommitDataModule("no/such-model", "/no/such/folder", cache=str(tmp_path / "cache"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_run_reads_no_history(make_data, monkeypatch):
+    ready(make_data())
+    monkeypatch.setattr("codelm.datamodules.git_commits.mine", lambda *_: pytest.fail("the history was read again"))
+    assert len(ready(make_data()).train_dataloader()) > 0
+
+
+def test_a_new_commit_makes_a_new_store(make_data, git, rust_repository):
+    before = make_data().store_folder
+    git(rust_repository, "symbolic-ref", "HEAD", "refs/heads/main")
+    tree = git(rust_repository, "rev-parse", "HEAD^{tree}")
+    commit = git(rust_repository, "commit-tree", tree, "-p", "HEAD", "-m", "Another")
+    git(rust_repository, "update-ref", "refs/heads/main", commit)
+    assert make_data().store_folder != before
+
+
+def test_file_rules_decide_how_often_a_sample_is_drawn(make_data):
+    data = ready(make_data(importance=Importance(file_rules={"alpha.rs": 3.0})))
+    samples = data.store.samples[data.store.part(Part.TRAIN)]
+    alpha = data.store.facts["paths"].index("src/alpha.rs")
+    assert set(data.importances[samples["path"] == alpha]) == {3.0}
+    assert set(data.importances[samples["path"] != alpha]) == {1.0}
+
+
+def test_old_commits_count_less_and_files_as_they_stand_do_not_age(make_data):
+    from codelm.history.samples import Kind
+
+    data = ready(make_data(importance=Importance(half_life_days=1 / 86_400)))
+    samples = data.store.samples[data.store.part(Part.TRAIN)]
+    assert set(data.importances[samples["kind"] == Kind.FILE]) == {1.0}
+    changes = data.importances[samples["kind"] != Kind.FILE]
+    assert changes.max() == 1.0
+    assert changes.min() < 1e-6
+
+
+def test_weights_of_one_draw_every_sample_once(make_data):
+    data = ready(make_data(curriculum="none"))
+    drawn = sorted(index for row in data.rows(0) for index in row)
+    assert drawn == data.store.part(Part.TRAIN).tolist()
+
+
+def test_a_large_commit_is_held_to_its_cap(make_data):
+    plain = ready(make_data())
+    capped = ready(make_data(importance=Importance(max_commit_tokens=50)))
+    samples = plain.store.samples[plain.store.part(Part.TRAIN)]
+    assert capped.importances.min() < 1.0
+    assert (plain.importances == 1.0).all()
+    assert len(samples) == len(capped.importances)
+
+
+def test_what_was_read_is_told_once(make_data, caplog):
+    with caplog.at_level(logging.INFO, "codelm"):
+        ready(make_data())
+    assert "40 commits, 0 merges; kept 36 of 36 to train" in caplog.text
+    assert "ignored by pattern Cargo.lock" in caplog.text
+
+
+def test_several_repositories_are_learned_together(make_data, make_repository, rust_repository):
+    other = make_repository(
+        [{f"src/{n}.rs": f"fn other_{n}() -> u32 {{ {n} * {n} }}\n"} for n in range(12)], name="other"
+    )
+    data = make_data()
+    data.repo = [str(rust_repository), str(other)]
+    names = {commit["repository"] for commit in ready(data).store.facts["commits"]}
+    assert names == {"numbers", "other"}
+
+
+def test_when_everything_is_filtered_away_nothing_stays_behind(make_data, tmp_path):
+    data = make_data(filters=Filters(ignore=["*"]))
+    with pytest.raises(InputError, match=r"nothing is left of the train part"):
+        data.prepare_data()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_an_unknown_tokenizer_is_refused_in_one_sentence(make_data):
+    data = make_data()
+    data.tokenizer = "/no/such/folder"
+    with pytest.raises(InputError, match="no such folder: /no/such/folder"):
+        data.prepare_data()
+
+
+def test_another_project_needs_neither_peft_nor_bitsandbytes(rust_repository, tokenizer_folder, tmp_path):
+    words = [sys.executable, "-c", ELSEWHERE, tokenizer_folder, rust_repository, tmp_path / "cache", tmp_path]
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    _, steps, _, planned = done.stdout.split()
+    assert steps == planned
+
+
+def test_the_manifest_gets_json(make_data):
+    import json
+
+    facts = ready(make_data()).facts
+    assert json.loads(json.dumps(facts)) == facts
+    assert 0 < facts["tokenize"]["packing_efficiency"] <= 1
