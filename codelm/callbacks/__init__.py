@@ -1,0 +1,32 @@
+"""What happens beside a training: its measures, its record, and what it leaves behind.
+
+In a configuration they are listed in this order, because each says what those before it have made:
+
+    trainer:
+      callbacks:
+        - class_path: codelm.callbacks.BaseReference
+        - class_path: codelm.callbacks.BehavioralEvaluation
+          init_args: {prompts: ["fn process"], language: rust}
+        - class_path: codelm.callbacks.ExportAdapter
+        - class_path: codelm.callbacks.Manifest
+        - class_path: codelm.callbacks.Summary
+"""
+
+from codelm.callbacks.base_reference import BaseReference
+from codelm.callbacks.behavior import BehavioralEvaluation
+from codelm.callbacks.export import ExportAdapter
+from codelm.callbacks.manifest import Manifest
+from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
+from codelm.callbacks.progress import Progress
+from codelm.callbacks.summary import Summary
+
+__all__ = [
+    "BaseReference",
+    "BehavioralEvaluation",
+    "ExportAdapter",
+    "Manifest",
+    "MemoryPeaks",
+    "Progress",
+    "Summary",
+    "TokensPerSecond",
+]

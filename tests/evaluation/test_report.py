@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codelm.evaluation.report import cell, clip, printable, side_by_side, table
@@ -22,12 +22,14 @@ def test_generated_text_cannot_break_out_of_its_cell(text):
     assert set(re.findall(r"</?(\w+)", html)) <= {"table", "thead", "tbody", "tr", "th", "td", "code", "br"}
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_cell_is_one_line_without_marks(text):
     inner = cell(text).removeprefix("<code>").removesuffix("</code>").replace("<br>", "")
     assert not set("\n\r|`<>*_[]\\") & set(inner)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_printable_text_holds_no_control(text):
     assert all(char == "\n" or char.isprintable() or char.isspace() for char in printable(text))
@@ -37,6 +39,7 @@ def test_escape_sequences_are_disarmed():
     assert printable("\x1b]0;title\x07\x9b31m") == "]0;title31m"
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(2, 20))
 def test_a_clipped_text_is_as_wide_as_asked(text, width):
     assert len(clip(text, width)) == width

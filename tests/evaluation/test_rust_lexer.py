@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codelm.evaluation.rust_lexer import identifiers, inner_end, item_end, lex, line_end, open_brackets, scope_end
@@ -11,11 +11,13 @@ def cut(text, start=0):
     return text[: item_end(text, start)]
 
 
+@settings(deadline=None)
 @given(st.text() | RUSTLIKE)
 def test_the_tokens_of_any_text_are_all_of_it(text):
     assert "".join(token.text for token in lex(text)) == text
 
 
+@settings(deadline=None)
 @given(RUSTLIKE)
 def test_an_end_lies_within_the_text(text):
     for end in (item_end(text), inner_end(text), scope_end(text), line_end(text)):

@@ -1,0 +1,81 @@
+"""Files and folders that are old or new, never half of either: a kill or a full disk costs nothing that was there."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a file, UTF-8, in one step; its folder is made if need be.
+
+    Raises:
+        OSError: It cannot be written; what was there before still is.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = beside(target)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        sync_folder(target.parent)
+    finally:  # after a kill signal as well as after an error: leave nothing half-written
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the name ``target`` when the block ends well, in place of what was there.
+
+    Raises:
+        OSError: It cannot be written; what was there before still is.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = beside(target)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        sync_files(temporary)
+        replace_folder(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def beside(target: Path, ending: str = "tmp") -> Path:
+    """Return a hidden name in the same folder, and so on the same file system: only there is a rename one step."""
+    return target.parent / f".{target.name}.{os.getpid()}.{ending}"
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Rename a folder over another; a rename refuses a folder that holds something, so that one steps aside first."""
+    aside = beside(target, "old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if target.exists():
+        target.replace(aside)
+    source.replace(target)
+    sync_folder(target.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def sync_files(folder: Path) -> None:
+    """Make the contents of all files below a folder durable."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the system can open a folder at all."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,150 @@
+"""What the model writes, before and after: the same prompts completed by the untouched base and by the tuned model."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
+
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveInt
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from transformers import PreTrainedTokenizerBase
+
+from codelm.callbacks.generation import Sampling, complete
+from codelm.callbacks.run import log_scalars, measures_training, untouched
+from codelm.evaluation.completion import Completion, completion
+from codelm.evaluation.measures import Measures, means, measure
+from codelm.evaluation.report import table
+from codelm.modules.base import load_tokenizer
+
+log = logging.getLogger(__name__)
+
+
+class BehavioralEvaluation(Callback):
+    """Completes prompts with the base at step 0 and with the tuned model after every N-th epoch's validation.
+
+    Writes them side by side to TensorBoard, with scalars ``behavior/...``, and keeps them in `records` for the
+    manifest. An illustration, not a measurement: a few prompts with one completion each say little about a repository.
+    Training goes on exactly as without it: random state and train mode are put back, and a failure only logs a warning.
+
+    Args:
+        prompts: What is completed; nothing is done without any.
+        language: The language of the completions, which decides where they end and what is measured: "rust" or
+            "python". Of others only the text is kept.
+        every_n_epochs: Epochs from one evaluation to the next.
+        max_new_tokens: Tokens of a completion at most.
+        temperature: 0 takes the likeliest token; 1 samples what the model says.
+        top_p: Sample from the likeliest tokens that together have this probability.
+        seed: Makes the choice of tokens repeatable, the same for base and tuned model.
+        batch_size: Prompts that are completed at a time; fewer need less memory.
+    """
+
+    def __init__(
+        self,
+        prompts: Sequence[str] = (),
+        language: str = "rust",
+        *,
+        every_n_epochs: PositiveInt = 1,
+        max_new_tokens: PositiveInt = 256,
+        temperature: NonNegativeFloat = 0.7,
+        top_p: ClosedUnitInterval = 0.95,
+        seed: int = 42,
+        batch_size: PositiveInt = 8,
+    ) -> None:
+        self.prompts = list(prompts)
+        self.language = language
+        self.every_n_epochs = every_n_epochs
+        self.sampling = Sampling(max_new_tokens, temperature, top_p, batch_size)
+        self.seed = seed
+        self.records: list[dict[str, Any]] = []
+
+    @property
+    def base(self) -> dict[str, Any] | None:
+        """The record of the untouched base, if it was made."""
+        return next((record for record in self.records if record["epoch"] == 0), None)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Complete the prompts with the untouched base; a resumed run has done so before."""
+        if self.base is None:
+            self.evaluate(trainer, pl_module, epoch=0)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Complete the prompts with the tuned model, if this validation ends an epoch whose turn it is."""
+        epoch = trainer.current_epoch + 1
+        ends_epoch = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        if measures_training(trainer) and ends_epoch and epoch % self.every_n_epochs == 0:
+            self.evaluate(trainer, pl_module, epoch=epoch)
+
+    def evaluate(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
+        """Complete all prompts after an epoch, 0 meaning the base; keep and show what comes out."""
+        if not self.prompts or not trainer.is_global_zero:
+            return
+        try:
+            record = self.observe(trainer, pl_module, epoch)
+            self.records.append(record)
+            self.show(trainer, record)
+        except Exception as error:  # whatever it is, hours of training must not end for an illustration
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            log.warning("behavioural evaluation after epoch %d failed, training goes on: %s", epoch, reason)
+
+    def observe(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> dict[str, Any]:
+        """Return the record of one evaluation."""
+        model: Any = pl_module
+        with untouched(trainer, pl_module, self.seed), model.base_disabled() if epoch == 0 else nullcontext():
+            texts = list(complete(model.model, tokenizer_of(model), self.prompts, self.sampling))
+        completions = [
+            completion(self.language, prompt, text, stopped=stopped)
+            for prompt, (text, stopped) in zip(self.prompts, texts, strict=True)
+        ]
+        return record(epoch, completions, [measure(self.language, one) for one in completions])
+
+    def show(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Write an evaluation to the loggers: its means, and its texts beside the base's."""
+        log_scalars(trainer, {f"behavior/{name}": value for name, value in record["means"].items()})
+        columns = [self.base, record] if self.base and record["epoch"] else [record]
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_text("behavior/completions", side_by_side(columns), trainer.global_step)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest says of behaviour."""
+        names = ("language", "seed", "every_n_epochs")
+        return {name: getattr(self, name) for name in names} | asdict(self.sampling) | {"evaluations": self.records}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep the records with a checkpoint."""
+        return {"records": self.records}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the records of the run that is continued."""
+        self.records = list(state_dict["records"])
+
+
+def tokenizer_of(pl_module: Any) -> PreTrainedTokenizerBase:
+    """Return the module's own tokenizer, or else the one that belongs to its base model."""
+    own: PreTrainedTokenizerBase | None = getattr(pl_module, "tokenizer", None)
+    if own is not None:
+        return own
+    found: PreTrainedTokenizerBase = load_tokenizer(pl_module.base, pl_module.revision)
+    return found
+
+
+def record(epoch: int, completions: Sequence[Completion], measured: Sequence[Measures | None]) -> dict[str, Any]:
+    """Return one evaluation in plain types, ready for JSON; measures are None where a language has no grammar."""
+    known = [one for one in measured if one is not None]
+    return {
+        "epoch": epoch,
+        "means": means(known),
+        "completions": [
+            asdict(one) | {"measures": None if found is None else asdict(found)}
+            for one, found in zip(completions, measured, strict=True)
+        ],
+    }
+
+
+def side_by_side(records: Sequence[dict[str, Any]]) -> str:
+    """Return the texts of several evaluations as a Markdown table: the prompt, then a column for each."""
+    heads = ["base" if record["epoch"] == 0 else f"after epoch {record['epoch']}" for record in records]
+    rows = zip(*(record["completions"] for record in records), strict=True)
+    return table(["prompt", *heads], [(row[0]["prompt"], *(one["text"] for one in row)) for row in rows])

@@ -1,0 +1,98 @@
+"""The adapter that a run leaves behind: the best one, in PEFT's format."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from codelm.atomic import new_folder
+from codelm.callbacks.run import run_folder, writes
+from codelm.errors import DamagedDataError
+
+log = logging.getLogger(__name__)
+
+
+class ExportAdapter(Callback):
+    """Saves the adapter of the best checkpoint to the run's ``adapter`` folder when training ends.
+
+    Without a checkpoint the weights as they are. A run that was stopped or failed saves the best so far; one that
+    failed before its first checkpoint saves nothing. The folder appears whole or not at all.
+
+    List it before `Manifest`, which writes the files' hashes.
+    """
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.source: Literal["best", "last"] | None = None
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the best adapter; the model keeps its weights."""
+        if writes(trainer):
+            self.export(trainer, pl_module, best_checkpoint(trainer))
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Save what is best so far, and leave the model as it is: a checkpoint of the last step may follow."""
+        best = best_checkpoint(trainer)
+        stopped = not isinstance(exception, Exception) and trainer.global_step > 0
+        if not writes(trainer) or not (best or stopped):
+            return
+        before = {name: parameter.detach().clone() for name, parameter in trained(pl_module)}
+        try:
+            self.export(trainer, pl_module, best)
+        except Exception as error:  # the run's own exception is the one to report
+            log.warning("the adapter could not be saved: %s", error)
+        finally:
+            put(pl_module, before)
+
+    def export(self, trainer: Trainer, pl_module: Any, best: Path | None) -> None:
+        """Load the weights of ``best``, if given, and save the adapter."""
+        if best:
+            put(pl_module, read_weights(best))
+        folder = run_folder(trainer) / "adapter"
+        with new_folder(folder) as unfinished:
+            pl_module.save_adapter(unfinished)
+        self.folder, self.source = folder, "best" if best else "last"
+
+
+def best_checkpoint(trainer: Trainer) -> Path | None:
+    """Return the file of the best checkpoint so far; None if there is none."""
+    # Lightning names the file also where writing it was refused.
+    path = Path(getattr(trainer.checkpoint_callback, "best_model_path", "") or "/nowhere")
+    return path if path.is_file() else None
+
+
+def trained(pl_module: LightningModule) -> list[tuple[str, Tensor]]:
+    """Return the names and values of what training changes."""
+    return [(name, parameter) for name, parameter in pl_module.named_parameters() if parameter.requires_grad]
+
+
+def read_weights(checkpoint: Path) -> Mapping[str, Tensor]:
+    """Return a checkpoint's weights by name.
+
+    Raises:
+        DamagedDataError: It cannot be read.
+    """
+    try:
+        # Not weights_only: this run wrote the file, with whatever its other callbacks keep in it.
+        weights: Mapping[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    except (OSError, RuntimeError, KeyError, EOFError) as error:
+        raise DamagedDataError(f"checkpoint {checkpoint} cannot be read ({error}): is the disk full?") from error
+    return weights
+
+
+@torch.no_grad()
+def put(pl_module: LightningModule, weights: Mapping[str, Tensor]) -> None:
+    """Give what training changes the values of ``weights``.
+
+    Raises:
+        DamagedDataError: One of them is missing.
+    """
+    missing = [name for name, _ in trained(pl_module) if name not in weights]
+    if missing:
+        raise DamagedDataError(f"the best checkpoint lacks {len(missing)} trained weights, first {missing[0]}")
+    for name, parameter in trained(pl_module):
+        parameter.copy_(weights[name])

@@ -1,0 +1,199 @@
+"""One JSON file that says what a run did, valid at every moment of it."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from codelm.atomic import write_text
+from codelm.batch import Batch
+from codelm.callbacks.base_reference import BaseReference
+from codelm.callbacks.behavior import BehavioralEvaluation
+from codelm.callbacks.export import ExportAdapter
+from codelm.callbacks.machine import hardware, peaks, versions
+from codelm.callbacks.monitors import TrainLoss
+from codelm.callbacks.phases import Moment, hashes, phase_results, saved_moment, to_json, training_phase
+from codelm.callbacks.run import companion, measures_training, run_folder, writes
+from codelm.errors import InputError
+
+log = logging.getLogger(__name__)
+
+FILE = "MANIFEST.json"
+MODEL_FACTS = ("base", "revision", "quantization", "double_quantization", "attention", "lora", "coverage")
+"""The attributes of the model that the manifest tells of, where it has them."""
+
+
+class Manifest(Callback):
+    """Writes ``MANIFEST.json`` to the run's folder when training starts, after each validation, and at the end.
+
+    Its ``status`` is "running", "completed", "interrupted" or "failed" (then with a ``reason``). The file is replaced
+    in one step: a run that is killed leaves the one it wrote last.
+
+    List it behind `ExportAdapter`, whose files it hashes, and before `Summary`, which prints from it.
+    """
+
+    def __init__(self) -> None:
+        self.history: list[Moment] = []
+        self.content: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
+        self.train_loss = TrainLoss()
+        self.earlier_seconds = 0.0
+        self.started: float | None = None
+        self.begun = ""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse a list of callbacks in which the adapter is saved after it was to be described.
+
+        Raises:
+            InputError: `ExportAdapter` stands behind this.
+        """
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        if any(isinstance(callback, ExportAdapter) for callback in callbacks[callbacks.index(self) :]):
+            raise InputError(
+                "trainer.callbacks lists Manifest before ExportAdapter, whose files it describes: swap them"
+            )
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the first manifest: a folder that cannot be written is found out now.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        self.started, self.begun = time.perf_counter(), now()
+        self.facts = getattr(getattr(trainer, "datamodule", None), "facts", {})
+        try:
+            self.write(trainer, pl_module, "running")
+        except OSError as error:
+            raise InputError(f"output folder {run_folder(trainer)}: {error.strerror}; choose another") from error
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Count a batch towards the mean training loss."""
+        self.train_loss.add(outputs["loss"], batch)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember a validation of training, and write it down."""
+        if not measures_training(trainer):
+            return
+        val_loss = number(trainer.callback_metrics.get("val/loss"))
+        moment = Moment(
+            trainer.current_epoch + 1, trainer.global_step, self.train_loss.mean, val_loss, self.seconds_so_far()
+        )
+        self.history.append(moment)
+        self.train_loss.reset()
+        self.try_to_write(trainer, pl_module, "running")
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write once more: by now Lightning has saved the last epoch's checkpoint and judged whether it is the best."""
+        self.try_to_write(trainer, pl_module, "running")
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the last manifest."""
+        self.write(trainer, pl_module, "completed")
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Write how the run ended, if it had begun."""
+        if self.started is not None:
+            status, reason = ending(exception)
+            self.try_to_write(trainer, pl_module, status, reason)
+
+    def try_to_write(
+        self, trainer: Trainer, pl_module: LightningModule, status: str, reason: str | None = None
+    ) -> None:
+        """Write the manifest, or say why not: training is worth more than a note of it."""
+        try:
+            self.write(trainer, pl_module, status, reason)
+        except OSError as error:
+            log.warning("%s was not written: %s", run_folder(trainer) / FILE, error)
+
+    def write(self, trainer: Trainer, pl_module: LightningModule, status: str, reason: str | None = None) -> None:
+        """Write the manifest of this moment.
+
+        Raises:
+            OSError: It cannot be written; the one before still stands.
+        """
+        if writes(trainer):
+            self.content = self.build(trainer, pl_module, status, reason)
+            write_text(run_folder(trainer) / FILE, to_json(self.content))
+
+    def build(self, trainer: Trainer, pl_module: LightningModule, status: str, reason: str | None) -> dict[str, Any]:
+        """Return the manifest of this moment."""
+        export, behavior = companion(trainer, ExportAdapter), companion(trainer, BehavioralEvaluation)
+        return {
+            "codelm_manifest": 1,
+            "status": status,
+            "reason": reason,
+            "started": self.begun,
+            "written": now(),
+            "phase_results": phase_results(self.facts, self.training(trainer)),
+            "model": {name: getattr(pl_module, name, None) for name in MODEL_FACTS},
+            "behavior": behavior.facts() if behavior else None,
+            "hardware": hardware() | {"peaks": peaks(), "precision": trainer.precision},
+            "versions": versions(),
+            "adapter": {"weights": export.source, "sha256": hashes(export.folder)} if export else None,
+        }
+
+    def training(self, trainer: Trainer) -> dict[str, Any]:
+        """Return phase 4 of this moment."""
+        reference, export = companion(trainer, BaseReference), companion(trainer, ExportAdapter)
+        stopper = trainer.early_stopping_callback
+        saved_last = export is not None and export.source == "last"
+        return training_phase(
+            self.history,
+            saved_moment(self.history, None if saved_last else best_loss(trainer, self.history)),
+            base_loss=reference.loss if reference else None,
+            seconds=self.seconds_so_far(),
+            stopped_early=stopper is not None and stopper.stopping_reason_message is not None,
+        )
+
+    def seconds_so_far(self) -> float:
+        """Return how long this run has trained, together with the runs it continues."""
+        return self.earlier_seconds + (0.0 if self.started is None else time.perf_counter() - self.started)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep history and time with a checkpoint."""
+        return {"history": [asdict(moment) for moment in self.history], "seconds": self.seconds_so_far()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take history and time of the run that is continued."""
+        self.history = [Moment(**moment) for moment in state_dict["history"]]
+        self.earlier_seconds = state_dict["seconds"]
+
+
+def ending(exception: BaseException) -> tuple[str, str | None]:
+    """Return the status, and for a failure the reason, that an exception gives a run.
+
+    >>> ending(KeyboardInterrupt()), ending(ValueError("no"))
+    (('interrupted', None), ('failed', 'ValueError: no'))
+    """
+    if not isinstance(exception, Exception):  # Ctrl-C, and SIGTERM, which Lightning raises as a SystemExit
+        return "interrupted", None
+    return "failed", " ".join(f"{type(exception).__name__}: {exception}".split())[:1000]
+
+
+def best_loss(trainer: Trainer, history: Sequence[Moment]) -> float | None:
+    """Return the validation loss of the best checkpoint; None if there is none, or it was not chosen by that loss.
+
+    A run that continues another one keeps the other's best file, but not its loss, until it has measured itself.
+    """
+    checkpoint: Any = trainer.checkpoint_callback
+    if getattr(checkpoint, "monitor", None) != "val/loss" or not checkpoint.best_model_path:
+        return None
+    losses = [moment.val_loss for moment in history if moment.val_loss is not None]
+    return min(losses, default=None) if checkpoint.best_model_score is None else number(checkpoint.best_model_score)
+
+
+def now() -> str:
+    """Return the time in ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def number(value: Tensor | float | None) -> float | None:
+    """Return a metric as a number."""
+    return None if value is None else float(value)

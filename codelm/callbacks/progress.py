@@ -1,0 +1,102 @@
+"""Where a training is: a bar on a terminal, a line now and then in a log."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from jsonargparse.typing import PositiveFloat
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+from codelm.callbacks.run import measures_training
+
+
+class Progress(TQDMProgressBar):
+    """Lightning's bar where standard output is a terminal; elsewhere a readable line every so many seconds.
+
+    Lightning draws its bar into files too, where every step becomes one more carriage return.
+
+    Args:
+        every_seconds: Time between two lines, in seconds.
+        refresh_rate: Batches between two updates of the bar.
+    """
+
+    def __init__(self, every_seconds: PositiveFloat = 30.0, refresh_rate: int = 1) -> None:
+        super().__init__(refresh_rate=refresh_rate)
+        self.every_seconds = every_seconds
+        self.writes_lines = False
+        self.said = self.began = 0.0
+        self.batches = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Choose between bar and lines; Lightning has disabled both on all processes but the first."""
+        super().setup(trainer, pl_module, stage)
+        self.writes_lines = self.is_enabled and not sys.stdout.isatty()
+        if self.writes_lines:
+            self.disable()
+
+    def on_train_epoch_start(self, trainer: Trainer, *rest: Any) -> None:
+        """Begin to count an epoch's time."""
+        super().on_train_epoch_start(trainer, *rest)
+        self.began = time.monotonic()
+        self.batches = 0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar, or say where the epoch is if it is time to."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self.batches += 1
+        now = time.monotonic()
+        if self.writes_lines and now - self.said >= self.every_seconds:
+            self.said, rate = now, self.batches / max(now - self.began, 1e-9)
+            total = float(self.total_train_batches)
+            place = f"{batch_idx + 1}/{total:.0f}, {rate:.2f} a second, {clock((total - batch_idx - 1) / rate)} left"
+            self.say(f"epoch {trainer.current_epoch + 1}: batch {place}, {self.numbers(trainer, pl_module)}")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Close the validation's bar, or say what it measured."""
+        super().on_validation_end(trainer, pl_module)
+        if self.writes_lines and measures_training(trainer):
+            self.say(f"epoch {trainer.current_epoch + 1} measured, {self.numbers(trainer, pl_module)}")
+
+    def print(self, *parts: Any, sep: str = " ", **options: Any) -> None:
+        """Write above the bar, or just write where there is none."""
+        if self.writes_lines:
+            self.say(sep.join(map(str, parts)))
+            return
+        super().print(*parts, sep=sep, **options)
+
+    def numbers(self, trainer: Trainer, pl_module: LightningModule) -> str:
+        """Return what Lightning would show behind the bar."""
+        return describe(self.get_metrics(trainer, pl_module))
+
+    def say(self, line: str) -> None:
+        """Write a line at once: who reads a log wants to see it grow."""
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def describe(numbers: Mapping[str, Any]) -> str:
+    """Return numbers as text, without the version of the run, which its folder says.
+
+    >>> describe({"v_num": 3, "train/loss": 1.23456, "steps": 7})
+    'train/loss 1.235, steps 7'
+    """
+    shown = {name: value for name, value in numbers.items() if name != "v_num"}
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()
+    )
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds.
+
+    >>> clock(75.3), clock(3675), clock(float("inf"))
+    ('1:15', '1:01:15', '?')
+    """
+    if not 0 <= seconds < float("inf"):
+        return "?"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

@@ -1,0 +1,185 @@
+"""A model of two layers with a real adapter, rows to learn, and a function that trains on them with some callbacks."""
+
+import pytest
+
+WARNINGS = [
+    "ignore:.*LeafSpec.* is deprecated:FutureWarning",  # lightning 2.6 asks torch 2.13 for a name it deprecates
+    "ignore:.*does not have many workers",  # a list in memory needs none
+    "ignore:The dirpath has changed",  # each run has its folder, also one that continues another
+    "ignore:.*is_gradient_checkpointing.* is deprecated:FutureWarning",  # peft asks transformers by its old name
+]
+SPECIAL = ["<|endoftext|>", "<file_sep>", "<repo_name>"]
+PACKING = 0.99
+
+
+def pytest_collection_modifyitems(items):
+    """Let the libraries regret their own dealings with each other in these tests."""
+    for item in items:
+        if "callbacks" in item.path.parts:
+            for warning in WARNINGS:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Compute on one thread: for so small a model more of them only wait for one another."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    """A folder with a StarCoder2 of some ten thousand random weights and a tokenizer of one token per byte."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, Starcoder2Config, Starcoder2ForCausalLM
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    bytewise = Tokenizer(models.BPE(vocab={token: id_ for id_, token in enumerate(SPECIAL + alphabet)}, merges=[]))
+    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytewise.decoder = decoders.ByteLevel()
+    bytewise.add_special_tokens(SPECIAL)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bytewise, bos_token=SPECIAL[0], eos_token=SPECIAL[0])
+    torch.manual_seed(0)
+    config = Starcoder2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        sliding_window=None,
+        bos_token_id=0,
+        eos_token_id=0,
+        initializer_range=0.2,
+    )
+    folder = tmp_path_factory.mktemp("base")
+    Starcoder2ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_module(base):
+    """Return a function that makes the module to train: the base with a small adapter."""
+    import torch
+
+    from codelm.modules import LoRA, LoRACausalLM
+
+    def make(**settings):
+        torch.manual_seed(1)
+        # With dropout, a training next to which somebody has used up random numbers ends otherwise.
+        lora = LoRA(r=2, dropout=0.2, targets=["q_proj", "v_proj", "c_fc"])
+        return LoRACausalLM(
+            str(base), **({"quantization": "none", "lora": lora, "learning_rate": 0.02, "warmup": 0.0} | settings)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_rows():
+    """Return a function that makes batches of one row: the same phrase, over and over."""
+    import torch
+
+    def make(count, phrase=b"fn a() { b(c)?; }\n", start=0):
+        ids = torch.tensor([[len(SPECIAL) + byte % 250 for byte in phrase * 2]])
+        batches = []
+        for index in range(count):
+            shifted = ids.roll(start + index, 1)
+            weights = torch.ones(shifted.shape)
+            weights[:, : index % 5] = 0.5
+            batches.append(
+                {
+                    "input_ids": shifted,
+                    "position_ids": torch.arange(shifted.shape[1])[None],
+                    "labels": shifted.clone(),
+                    "weights": weights,
+                    "step_weight": weights[:, 1:].sum(),
+                }
+            )
+        return batches
+
+    return make
+
+
+@pytest.fixture
+def make_data(make_rows):
+    """Return a function that makes a datamodule of six training and two held-out batches."""
+    from lightning.pytorch import LightningDataModule
+    from torch.utils.data import DataLoader
+
+    class Rows(LightningDataModule):
+        @property
+        def facts(self):
+            return {
+                "analysis": {"seconds": 0.5, "languages": {"Rust": 1.0}},
+                "scrape": {"seconds": 1.5, "commits": 11},
+                "tokenize": {"seconds": 2.5, "packing_efficiency": PACKING},
+            }
+
+        def train_dataloader(self):
+            return DataLoader(make_rows(6), batch_size=None, shuffle=True)
+
+        def val_dataloader(self):
+            return DataLoader(make_rows(2, start=9), batch_size=None)
+
+    return Rows
+
+
+@pytest.fixture
+def make_trainer(tmp_path):
+    """Return a function that makes a quiet trainer with some callbacks, which keeps its best checkpoint."""
+    from lightning.pytorch import Trainer, seed_everything
+    from lightning.pytorch.callbacks import ModelCheckpoint
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    def make(*callbacks, **options):
+        seed_everything(7)
+        checkpoint = ModelCheckpoint(monitor="val/loss", filename="best")
+        settings = {
+            "max_epochs": 2,
+            "accelerator": "cpu",
+            "logger": TensorBoardLogger(tmp_path / "runs", "demo"),
+            "log_every_n_steps": 1,
+            "enable_model_summary": False,
+            "enable_progress_bar": False,
+            "num_sanity_val_steps": 0,
+        }
+        return Trainer(callbacks=[*callbacks, checkpoint], **(settings | options))
+
+    return make
+
+
+@pytest.fixture
+def fit(make_module, make_data, make_trainer):
+    """Return a function that trains with some callbacks and returns trainer and module."""
+
+    def run(*callbacks, module=None, ckpt_path=None, **options):
+        trainer = make_trainer(*callbacks, **options)
+        module = module or make_module()
+        trainer.fit(module, datamodule=make_data(), ckpt_path=ckpt_path)
+        return trainer, module
+
+    return run
+
+
+@pytest.fixture
+def stop_at():
+    """Return a function that makes a callback which raises behind an optimizer step."""
+    from lightning.pytorch import Callback
+
+    class Stop(Callback):
+        def __init__(self, step, error):
+            self.step, self.error = step, error
+
+        def on_train_batch_end(self, trainer, *_):
+            if trainer.global_step == self.step:
+                raise self.error
+
+    return Stop

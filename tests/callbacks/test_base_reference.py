@@ -1,0 +1,81 @@
+import math
+
+import pytest
+
+
+def reference():
+    from codelm.callbacks import BaseReference
+
+    return BaseReference()
+
+
+@pytest.fixture
+def true_loss(base, make_rows):
+    """What the base loses on the held-out rows, from its plain logits."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model, nll, weight = AutoModelForCausalLM.from_pretrained(base), 0.0, 0.0
+    for batch in make_rows(2, start=9):
+        with torch.no_grad():
+            logits = model(input_ids=batch["input_ids"]).logits
+        each = torch.nn.functional.cross_entropy(logits[0, :-1], batch["labels"][0, 1:], reduction="none")
+        nll += float((each * batch["weights"][0, 1:]).sum())
+        weight += float(batch["weights"][0, 1:].sum())
+    return nll / weight
+
+
+def test_the_loss_is_the_bases_own_whatever_the_adapter_has_learned(fit, make_module, true_loss):
+    import torch
+
+    module = make_module()
+    module.configure_model()
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            parameter += "lora_B" in name
+    callback = reference()
+    fit(callback, module=module, max_epochs=1)
+    assert callback.loss == pytest.approx(true_loss, rel=1e-5)
+
+
+def test_training_with_and_without_it_ends_with_the_same_bits(fit):
+    import torch
+
+    _, without = fit()
+    _, with_it = fit(reference())
+    after = dict(with_it.named_parameters())
+    assert all(torch.equal(value, after[name]) for name, value in without.named_parameters())
+
+
+def test_a_resumed_run_remembers_the_loss_and_does_not_measure_again(fit, monkeypatch):
+    first, second = reference(), reference()
+    trainer, _ = fit(first, max_epochs=1)
+    monkeypatch.setattr("codelm.callbacks.base_reference.base_loss", None)
+    fit(second, max_epochs=2, ckpt_path=trainer.checkpoint_callback.best_model_path)
+    assert second.loss == first.loss
+
+
+def test_tensorboard_draws_the_base_as_a_line(fit):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    callback = reference()
+    trainer, _ = fit(callback)
+    events = EventAccumulator(trainer.log_dir)
+    events.Reload()
+    line = events.Scalars("val/base_loss")
+    assert [event.step for event in line] == [0, 6, 12]
+    assert all(math.isclose(event.value, callback.loss, rel_tol=1e-6) for event in line)
+
+
+def test_only_as_many_batches_count_as_validation_takes(fit):
+    limited, whole = reference(), reference()
+    fit(limited, limit_val_batches=1, max_epochs=1)
+    fit(whole, max_epochs=1)
+    assert limited.loss != whole.loss
+
+
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
+def test_without_held_out_rows_there_is_no_loss(fit):
+    callback = reference()
+    fit(callback, limit_val_batches=0, max_epochs=1)
+    assert callback.loss is None

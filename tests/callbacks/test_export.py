@@ -1,0 +1,152 @@
+import pytest
+
+
+def export():
+    from codelm.callbacks import ExportAdapter
+
+    return ExportAdapter()
+
+
+def saved_weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def by_peft_name(state):
+    return {name.removeprefix("model.").replace(".default", ""): value for name, value in state.items()}
+
+
+def checkpoint_weights(trainer):
+    import torch
+
+    return by_peft_name(torch.load(trainer.checkpoint_callback.best_model_path, weights_only=True)["state_dict"])
+
+
+def assert_same(one, two):
+    import torch
+
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_the_best_checkpoint_is_what_is_saved(fit):
+    from pathlib import Path
+
+    callback = export()
+    trainer, module = fit(callback)
+    adapter = Path(trainer.log_dir) / "adapter"
+    assert callback.folder == adapter
+    assert callback.source == "best"
+    assert_same(saved_weights(adapter), checkpoint_weights(trainer))
+    assert_same(saved_weights(adapter), by_peft_name(dict(trained(module))))
+    assert (adapter / "tokenizer.json").is_file()
+
+
+def trained(module):
+    return [(name, value.detach()) for name, value in module.named_parameters() if value.requires_grad]
+
+
+def test_a_best_checkpoint_that_is_not_the_last_is_the_one_saved(fit, make_module):
+    from pathlib import Path
+
+    # So high a learning rate destroys what the first epochs have learned.
+    trainer, _ = fit(export(), max_epochs=3, module=make_module(learning_rate=2.0))
+    adapter = saved_weights(Path(trainer.log_dir) / "adapter")
+    assert_same(adapter, checkpoint_weights(trainer))
+    assert trainer.checkpoint_callback.best_model_score < trainer.callback_metrics["val/loss"]
+
+
+def test_peft_alone_loads_what_was_saved_and_finds_the_same_loss(fit, base, make_rows):
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    callback = export()
+    trainer, _ = fit(callback)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), callback.folder).eval()
+    nll, weight = 0.0, 0.0
+    for batch in make_rows(2, start=9):
+        with torch.no_grad():
+            logits = model(input_ids=batch["input_ids"]).logits
+        each = torch.nn.functional.cross_entropy(logits[0, :-1], batch["labels"][0, 1:], reduction="none")
+        nll += float((each * batch["weights"][0, 1:]).sum())
+        weight += float(batch["weights"][0, 1:].sum())
+    assert nll / weight == pytest.approx(float(trainer.checkpoint_callback.best_model_score), abs=1e-3)
+
+
+def test_without_checkpoints_the_weights_are_saved_as_they_are(make_module, make_data, tmp_path):
+    from lightning.pytorch import Trainer
+
+    callback, module = export(), make_module()
+    options = {"enable_checkpointing": False, "logger": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    trainer = Trainer(
+        max_epochs=1, callbacks=[callback], default_root_dir=tmp_path, enable_model_summary=False, **options
+    )
+    trainer.fit(module, datamodule=make_data())
+    assert callback.source == "last"
+    assert_same(saved_weights(tmp_path / "adapter"), by_peft_name(dict(trained(module))))
+
+
+def test_a_stopped_run_saves_the_best_so_far_and_goes_on_with_its_own_weights(fit, make_module, stop_at):
+    callback, module = export(), make_module()
+    with pytest.raises(SystemExit):
+        fit(callback, stop_at(9, KeyboardInterrupt()), module=module)
+    assert callback.source == "best"
+    now = by_peft_name(dict(trained(module)))
+    saved = saved_weights(callback.folder)
+    assert any(not now[name].equal(saved[name]) for name in now)
+
+
+def test_a_run_stopped_before_its_first_validation_saves_what_it_has(fit, stop_at):
+    callback = export()
+    with pytest.raises(SystemExit):
+        fit(callback, stop_at(3, KeyboardInterrupt()))
+    assert callback.source == "last"
+    assert callback.folder.is_dir()
+
+
+def test_a_run_that_failed_before_its_first_validation_saves_nothing(fit, stop_at):
+    callback = export()
+    with pytest.raises(ValueError, match="broken"):
+        fit(callback, stop_at(3, ValueError("broken")))
+    assert callback.folder is None
+
+
+def test_an_export_that_fails_does_not_hide_why_the_run_failed(fit, stop_at, monkeypatch, caplog):
+    from codelm.modules import LoRACausalLM
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(LoRACausalLM, "save_adapter", full)
+    callback = export()
+    with pytest.raises(ValueError, match="broken"):
+        fit(callback, stop_at(9, ValueError("broken")))
+    assert "no space left" in caplog.text
+
+
+def test_a_rehearsal_leaves_nothing(fit, tmp_path):
+    callback = export()
+    fit(callback, fast_dev_run=True)
+    assert callback.folder is None
+    assert not list(tmp_path.rglob("adapter"))
+
+
+def test_a_checkpoint_without_a_trained_weight_is_refused(make_module):
+    from codelm.callbacks.export import put
+    from codelm.errors import DamagedDataError
+
+    module = make_module()
+    module.configure_model()
+    with pytest.raises(DamagedDataError, match=r"lacks 12 trained weights"):
+        put(module, {})
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    from codelm.callbacks.export import read_weights
+    from codelm.errors import DamagedDataError
+
+    (tmp_path / "a.ckpt").write_bytes(b"")
+    with pytest.raises(DamagedDataError, match=r"a\.ckpt cannot be read"):
+        read_weights(tmp_path / "a.ckpt")

@@ -1,0 +1,66 @@
+import pytest
+
+
+@pytest.fixture(scope="module")
+def model_and_tokenizer(base):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    return AutoModelForCausalLM.from_pretrained(base), AutoTokenizer.from_pretrained(base)
+
+
+@pytest.fixture
+def sampling():
+    from codelm.callbacks.generation import Sampling
+
+    return lambda **changes: Sampling(
+        **({"max_new_tokens": 10, "temperature": 0.0, "top_p": 1.0, "batch_size": 4} | changes)
+    )
+
+
+PROMPTS = ["fn process(a: u8) -> u8 {", "a", "use std::", "match", "#[test]"]
+
+
+def test_prompts_of_different_length_are_completed_as_if_alone(model_and_tokenizer, sampling):
+    from codelm.callbacks.generation import complete
+
+    together = list(complete(*model_and_tokenizer, PROMPTS, sampling()))
+    alone = [next(complete(*model_and_tokenizer, [prompt], sampling())) for prompt in PROMPTS]
+    assert together == alone
+    assert len({one.text for one in alone}) > 1
+
+
+def test_the_same_seed_writes_the_same_and_another_something_else(model_and_tokenizer, sampling):
+    import torch
+
+    from codelm.callbacks.generation import complete
+
+    def write(seed):
+        torch.manual_seed(seed)
+        return list(complete(*model_and_tokenizer, PROMPTS, sampling(temperature=1.0)))
+
+    assert write(0) == write(0) != write(1)
+
+
+def test_a_text_ends_at_the_next_file(model_and_tokenizer):
+    from codelm.callbacks.generation import read, stop_ids
+
+    _, tokenizer = model_and_tokenizer
+    row = [*tokenizer.encode("a  b ;"), tokenizer.convert_tokens_to_ids("<file_sep>"), *tokenizer.encode("c")]
+    assert read(tokenizer, row, stop_ids(tokenizer)) == ("a  b ;", True)
+    assert read(tokenizer, row[:3], stop_ids(tokenizer)) == ("a  ", False)
+
+
+def test_a_completion_stays_within_the_models_positions(model_and_tokenizer, sampling):
+    from codelm.callbacks.generation import complete
+
+    found = next(complete(*model_and_tokenizer, ["x" * 60], sampling(max_new_tokens=1000)))
+    assert len(found.text) <= 4
+
+
+def test_the_tokenizer_is_left_as_it_was(model_and_tokenizer, sampling):
+    from codelm.callbacks.generation import complete
+
+    _, tokenizer = model_and_tokenizer
+    before = (tokenizer.padding_side, tokenizer.pad_token, tokenizer.truncation_side)
+    list(complete(*model_and_tokenizer, PROMPTS, sampling()))
+    assert (tokenizer.padding_side, tokenizer.pad_token, tokenizer.truncation_side) == before

@@ -1,0 +1,215 @@
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def make():
+    """Return a function that makes the callbacks that a manifest tells of, in their order."""
+    from codelm.callbacks import BaseReference, BehavioralEvaluation, ExportAdapter, Manifest
+
+    return lambda: [BaseReference(), BehavioralEvaluation(["fn"], max_new_tokens=4), ExportAdapter(), Manifest()]
+
+
+def read(trainer):
+    def refuse(word):
+        raise AssertionError(f"{word} in JSON")
+
+    return json.loads((Path(trainer.log_dir) / "MANIFEST.json").read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def stats(content):
+    return content["phase_results"]["phase_4_training"]["training_stats"]
+
+
+@pytest.fixture
+def run(fit, make, tmp_path):
+    """Train to the end or to an error and return the manifest."""
+
+    def train(*others, **options):
+        callbacks = make()
+        try:
+            trainer, _ = fit(*others, *callbacks, **options)
+            return read(trainer), trainer, callbacks
+        except (SystemExit, ValueError):
+            (path,) = tmp_path.rglob("MANIFEST.json")
+            return json.loads(path.read_text()), None, callbacks
+
+    return train
+
+
+def test_a_completed_run_says_what_it_did(run, base):
+    content, trainer, (reference, behavior, export, _) = run()
+    numbers = stats(content)
+    assert content["status"] == "completed"
+    assert content["reason"] is None
+    assert numbers["final_val_loss"] == pytest.approx(float(trainer.checkpoint_callback.best_model_score))
+    assert numbers["final_perplexity"] == math.exp(numbers["final_val_loss"])
+    assert numbers["base_val_loss"] == reference.loss
+    assert numbers["training_time_minutes"] > 0
+    assert [moment["epoch"] for moment in content["phase_results"]["phase_4_training"]["history"]] == [1, 2]
+    assert content["phase_results"]["phase_1_scrape"] == {"seconds": 1.5, "commits": 11}
+    assert content["behavior"]["evaluations"] == json.loads(json.dumps(behavior.records))
+    assert content["model"]["base"] == str(base)
+    assert content["model"]["coverage"]["adapted_layers"] == {"q_proj": 2, "v_proj": 2, "c_fc": 2}
+    assert content["versions"]["torch"]
+    weights = export.folder / "adapter_model.safetensors"
+    assert content["adapter"]["sha256"][weights.name] == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def test_the_training_loss_is_the_mean_over_the_epochs_labels(fit, make_rows):
+    from lightning.pytorch import Callback
+
+    from codelm.callbacks import Manifest
+
+    class Listen(Callback):
+        def __init__(self):
+            self.sums = [0.0, 0.0]
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            self.sums[0] += float(trainer.callback_metrics["train/loss"] * batch["step_weight"])
+            self.sums[1] += float(batch["step_weight"])
+
+    manifest, listen = Manifest(), Listen()
+    fit(manifest, listen, max_epochs=1)
+    assert manifest.history[0].train_loss == pytest.approx(listen.sums[0] / listen.sums[1], rel=1e-5)
+
+
+def test_the_training_loss_does_not_depend_on_accumulation(fit, make_module):
+    from codelm.callbacks import Manifest
+
+    losses = []
+    for accumulate in (1, 3):
+        manifest = Manifest()
+        fit(manifest, module=make_module(learning_rate=1e-9), max_epochs=1, accumulate_grad_batches=accumulate)
+        losses.append(manifest.history[0].train_loss)
+    # each batch here names only its own labels as its step's, so a step of three adds up three means
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_it_is_written_when_training_starts(run, stop_at):
+    from lightning.pytorch import Callback
+
+    seen = []
+
+    class Look(Callback):
+        def on_train_start(self, trainer, pl_module):
+            seen.append(read(trainer))
+
+    run(Look(), max_epochs=1)
+    assert seen[0]["status"] == "running"
+    assert stats(seen[0])["final_val_loss"] is None
+
+
+def test_after_an_epoch_it_tells_of_that_epochs_checkpoint(run):
+    from lightning.pytorch import Callback
+
+    seen = []
+
+    class Look(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            seen.append((read(trainer), trainer.checkpoint_callback.best_model_score))
+
+    run(Look(), max_epochs=3)
+    assert len(seen) == 18
+    for content, score in seen[6:]:
+        assert stats(content)["final_val_loss"] == pytest.approx(float(score))
+
+
+def test_a_stopped_run_is_interrupted_and_describes_its_adapter(run, stop_at):
+    content, _, (_, _, export, _) = run(stop_at(9, KeyboardInterrupt()))
+    assert content["status"] == "interrupted"
+    assert stats(content)["final_val_loss"] > 0
+    assert content["adapter"]["weights"] == "best"
+    assert set(content["adapter"]["sha256"]) == {path.name for path in export.folder.iterdir()}
+
+
+def test_a_terminated_run_is_interrupted(run, stop_at):
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    content, _, _ = run(stop_at(9, SIGTERMException()))
+    assert content["status"] == "interrupted"
+
+
+def test_a_failed_run_says_why(run, stop_at):
+    content, _, _ = run(stop_at(2, ValueError("broken\nfor good")))
+    assert (content["status"], content["reason"]) == ("failed", "ValueError: broken for good")
+    assert stats(content)["final_val_loss"] is None
+
+
+def test_early_stopping_is_told(run):
+    from lightning.pytorch.callbacks import EarlyStopping
+
+    content, _, _ = run(EarlyStopping("val/loss", patience=1, min_delta=100.0), max_epochs=6)
+    assert content["status"] == "completed"
+    assert stats(content)["stopped_early"] is True
+    assert len(content["phase_results"]["phase_4_training"]["history"]) == 2
+    content, _, _ = run(EarlyStopping("val/loss", patience=3), max_epochs=1)
+    assert stats(content)["stopped_early"] is False
+
+
+def test_a_resumed_run_tells_of_the_whole_training(run):
+    first, trainer, _ = run(max_epochs=1)
+    second, _, _ = run(max_epochs=2, ckpt_path=trainer.checkpoint_callback.best_model_path)
+    history = [content["phase_results"]["phase_4_training"]["history"] for content in (first, second)]
+    assert history[1][0]["val_loss"] == history[0][0]["val_loss"]
+    assert [moment["epoch"] for moment in history[1]] == [1, 2]
+    assert stats(second)["training_time_minutes"] > stats(first)["training_time_minutes"] / 2
+    assert stats(second)["base_val_loss"] == stats(first)["base_val_loss"]
+
+
+@pytest.mark.skipif(
+    os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
+)
+def test_a_folder_that_cannot_be_written_is_found_out_before_training(fit, tmp_path):
+    from codelm.callbacks import Manifest
+    from codelm.errors import InputError
+
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="choose another"):
+        fit(Manifest(), logger=False, default_root_dir=tmp_path / "runs")
+
+
+def test_a_file_where_the_folder_should_be_is_found_out_before_training(fit, tmp_path):
+    from codelm.callbacks import Manifest
+    from codelm.errors import InputError
+
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match=r"taken.*choose another"):
+        fit(Manifest(), logger=False, default_root_dir=tmp_path / "taken")
+
+
+def test_a_full_disk_in_the_middle_does_not_end_the_training(fit, monkeypatch, caplog):
+    from codelm.callbacks import Manifest, manifest
+
+    calls = []
+
+    def write(path, text):
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError("no space left")
+
+    monkeypatch.setattr(manifest, "write_text", write)
+    trainer, _ = fit(Manifest(), max_epochs=1)
+    assert "no space left" in caplog.text
+    assert trainer.global_step == 6
+
+
+def test_an_adapter_saved_after_its_description_is_refused(fit):
+    from codelm.callbacks import ExportAdapter, Manifest
+    from codelm.errors import InputError
+
+    with pytest.raises(InputError, match="swap them"):
+        fit(Manifest(), ExportAdapter())
+
+
+def test_a_rehearsal_and_a_validation_of_its_own_leave_nothing(fit, make_trainer, make_module, make_data, tmp_path):
+    from codelm.callbacks import Manifest
+
+    fit(Manifest(), fast_dev_run=True)
+    make_trainer(Manifest()).validate(make_module(), datamodule=make_data(), verbose=False)
+    assert not list(tmp_path.rglob("MANIFEST.json"))

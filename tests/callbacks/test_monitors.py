@@ -1,0 +1,64 @@
+import pytest
+
+
+@pytest.fixture
+def scalars(fit):
+    """Train with a callback and return what it logged: name to pairs of step and value."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def read(callback, **options):
+        trainer, _ = fit(callback, **options)
+        events = EventAccumulator(trainer.log_dir)
+        events.Reload()
+        return {
+            name: [(event.step, event.value) for event in events.Scalars(name)] for name in events.Tags()["scalars"]
+        }
+
+    return read
+
+
+def test_tokens_read_and_learned_are_counted(scalars, make_rows):
+    from codelm.callbacks import TokensPerSecond
+
+    found = scalars(TokensPerSecond(), max_epochs=1)
+    steps = [step for step, _ in found["train/tokens_per_second"]]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    rates = zip(found["train/tokens_per_second"], found["train/learned_tokens_per_second"], strict=True)
+    assert all(read[1] == pytest.approx(learned[1], rel=1e-5) for read, learned in rates)
+    assert found["train/packing_efficiency"][0][1] == pytest.approx(0.99)
+
+
+def test_only_every_nth_step_is_logged(scalars):
+    from codelm.callbacks import MemoryPeaks, TokensPerSecond
+
+    for callback, name in ((TokensPerSecond(), "train/tokens_per_second"), (MemoryPeaks(), "memory/ram_gib")):
+        found = scalars(callback, max_epochs=1, accumulate_grad_batches=2, log_every_n_steps=2)
+        assert [step for step, _ in found[name]] == [2, 3]
+
+
+def test_labels_without_weight_are_not_learned(make_rows):
+    from codelm.batch import IGNORE
+    from codelm.callbacks.monitors import learned_tokens
+
+    (batch,) = make_rows(1)
+    batch["labels"][:, :3] = IGNORE
+    batch["weights"][:, 3:5] = 0
+    assert int(learned_tokens(batch)) == batch["labels"].numel() - 5
+
+
+def test_the_mean_training_loss_is_over_weights_and_not_over_batches(make_rows):
+    import torch
+
+    from codelm.callbacks.monitors import TrainLoss
+
+    small, large = make_rows(2)
+    small["weights"] = small["weights"] / 3
+    small["step_weight"] = small["weights"][:, 1:].sum()
+    loss = TrainLoss()
+    assert loss.mean is None
+    loss.add(torch.tensor(4.0), small)
+    loss.add(torch.tensor(1.0), large)
+    weights = float(small["step_weight"]), float(large["step_weight"])
+    assert loss.mean == pytest.approx((4 * weights[0] + weights[1]) / sum(weights), rel=1e-6)
+    loss.reset()
+    assert loss.mean is None

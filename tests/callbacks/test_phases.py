@@ -1,0 +1,120 @@
+import json
+import math
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@pytest.fixture
+def moment():
+    from codelm.callbacks.phases import Moment
+
+    return lambda **changes: Moment(
+        **({"epoch": 1, "step": 10, "train_loss": 2.0, "val_loss": 1.0, "seconds": 6.0} | changes)
+    )
+
+
+@pytest.fixture
+def phase(moment):
+    from codelm.callbacks.phases import training_phase
+
+    def make(*history, saved=None, base_loss=1.5, seconds=90.0, stopped_early=False):
+        return training_phase(history, saved, base_loss=base_loss, seconds=seconds, stopped_early=stopped_early)
+
+    return make
+
+
+def test_the_five_phases_each_have_their_time(phase):
+    from codelm.callbacks.phases import phase_results
+
+    facts = {name: {"seconds": number} for number, name in enumerate(("analysis", "scrape", "tokenize"))}
+    results = phase_results(facts, phase())
+    assert list(results) == [
+        "phase_0_analysis",
+        "phase_1_scrape",
+        "phase_2_tokenize",
+        "phase_3_embeddings",
+        "phase_4_training",
+    ]
+    assert [result["seconds"] for result in results.values()] == [0, 1, 2, 0.0, 90.0]
+    assert results["phase_3_embeddings"]["status"] == "skipped"
+
+
+def test_the_final_numbers_are_those_of_what_was_saved(moment, phase):
+    best = moment(epoch=2, step=20, train_loss=1.25, val_loss=0.5)
+    stats = phase(moment(), best, moment(epoch=3, val_loss=0.75), saved=best)["training_stats"]
+    assert stats == {
+        "final_train_loss": 1.25,
+        "final_val_loss": 0.5,
+        "final_perplexity": math.exp(0.5),
+        "training_time_minutes": 1.5,
+        "base_val_loss": 1.5,
+        "base_perplexity": math.exp(1.5),
+        "best_epoch": 2,
+        "best_step": 20,
+        "stopped_early": False,
+    }
+
+
+def test_before_the_first_validation_the_numbers_are_unknown(phase):
+    stats = phase(base_loss=None)["training_stats"]
+    assert stats["final_val_loss"] is stats["final_perplexity"] is stats["base_perplexity"] is None
+
+
+def test_the_moment_saved_is_the_best_and_without_a_best_the_last(moment):
+    from codelm.callbacks.phases import saved_moment
+
+    history = [moment(epoch=1, val_loss=3.0), moment(epoch=2, val_loss=None), moment(epoch=3, val_loss=2.0)]
+    assert saved_moment(history, 3.0) is history[0]
+    assert saved_moment(history, 2.0000001) is history[2]
+    assert saved_moment(history, None) is history[2]
+    assert saved_moment([], 1.0) is None
+
+
+def test_a_perplexity_beyond_all_numbers_is_unknown():
+    from codelm.callbacks.phases import perplexity
+
+    assert perplexity(709.7) == math.exp(709.7)
+    assert perplexity(1e4) is perplexity(math.nan) is perplexity(math.inf) is None
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.dictionaries(st.text(), VALUES))
+def test_whatever_a_manifest_holds_is_json_without_infinities(content):
+    from codelm.callbacks.phases import to_json
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    json.loads(to_json(content), parse_constant=refuse)
+
+
+def test_numbers_of_other_libraries_and_settings_become_plain():
+    import numpy as np
+    import torch
+
+    from codelm.callbacks.phases import plain
+
+    @dataclass(frozen=True, slots=True)
+    class Settings:
+        rank: int
+
+    values = [np.float32("nan"), np.int64(3), torch.tensor(2.5), Settings(4), {1}, np.bool_(True)]
+    assert plain(values) == [None, 3, 2.5, {"rank": 4}, [1], True]
+
+
+def test_files_are_hashed_by_their_place_in_the_folder(tmp_path):
+    from codelm.callbacks.phases import hashes
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.txt").write_text("abc")
+    assert hashes(tmp_path) == {"a/b.txt": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+    assert hashes(tmp_path / "absent") == hashes(None) == {}

@@ -1,0 +1,54 @@
+import io
+
+import pytest
+
+
+@pytest.fixture
+def progress():
+    from codelm.callbacks import Progress
+
+    return lambda **settings: Progress(**({"every_seconds": 1e-9} | settings))
+
+
+def test_a_log_gets_readable_lines_and_no_carriage_returns(fit, progress, capsys):
+    fit(progress(), max_epochs=1, enable_progress_bar=True)
+    out = capsys.readouterr().out
+    assert "\r" not in out
+    lines = [line for line in out.splitlines() if line.startswith("epoch")]
+    assert len(lines) == 7
+    assert lines[3].startswith("epoch 1: batch 4/6, ")
+    assert "train/loss" in lines[3]
+    assert lines[-1].startswith("epoch 1 measured")
+    assert "val/loss" in lines[-1]
+
+
+def test_lines_come_only_every_so_often(fit, progress, capsys):
+    fit(progress(every_seconds=1000.0), max_epochs=1, enable_progress_bar=True)
+    out = capsys.readouterr().out
+    assert sum(line.startswith("epoch 1: batch") for line in out.splitlines()) <= 1
+
+
+def test_a_terminal_gets_lightnings_bar(fit, progress, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    fit(progress(), max_epochs=1, enable_progress_bar=True)
+    assert "\r" in terminal.getvalue()
+    assert "batch 4/6" not in terminal.getvalue()
+
+
+def test_a_process_whose_bar_is_disabled_writes_nothing(fit, progress, capsys):
+    callback = progress()
+    callback.disable()
+    fit(callback, max_epochs=1, enable_progress_bar=True)
+    assert "epoch" not in capsys.readouterr().out
+
+
+def test_what_the_model_prints_is_still_seen(progress, capsys):
+    callback = progress()
+    callback.writes_lines = True
+    callback.print("a", 1, sep="-")
+    assert capsys.readouterr().out == "a-1\n"

@@ -1,0 +1,113 @@
+import copy
+
+import pytest
+
+CONTENT = {
+    "status": "completed",
+    "phase_results": {
+        "phase_4_training": {
+            "training_stats": {
+                "base_val_loss": 2.0,
+                "final_val_loss": 1.5,
+                "base_perplexity": 7.389,
+                "final_perplexity": 4.4817,
+                "training_time_minutes": 1.25,
+                "best_epoch": 1,
+            },
+            "history": [{"epoch": 1}, {"epoch": 2}],
+        }
+    },
+    "behavior": {
+        "evaluations": [
+            {"epoch": epoch, "completions": [{"prompt": "fn ", "text": "same"}, {"prompt": "impl", "text": text}]}
+            for epoch, text in [(0, " A {\x1b[31m}"), (1, " Best {}"), (2, " Last {}")]
+        ]
+    },
+}
+
+
+def test_loss_and_perplexity_stand_with_their_change():
+    from codelm.callbacks.summary import numbers
+
+    assert numbers(CONTENT) == [
+        "held-out loss  base 2.0000 -> tuned 1.5000 (-25.0 %)",
+        "perplexity     base 7.3890 -> tuned 4.4817 (-39.3 %)",
+        "best epoch     1 of 2, 1.2 minutes",
+    ]
+
+
+def test_numbers_that_are_unknown_are_left_out():
+    from codelm.callbacks.summary import numbers
+
+    content = copy.deepcopy(CONTENT)
+    content["status"] = "interrupted"
+    stats = content["phase_results"]["phase_4_training"]["training_stats"]
+    stats |= {"base_val_loss": None, "final_perplexity": None}
+    assert numbers(content)[0] == "held-out loss  tuned 1.5000 (interrupted)"
+    assert len(numbers(content)) == 2
+
+
+def test_the_first_completion_that_differs_is_shown_as_the_saved_weights_write_it():
+    from codelm.callbacks.summary import completion
+
+    lines = completion(CONTENT, width=16, lines=8)
+    assert lines[1] == "completion of `impl`"
+    assert lines[3] == "base             | tuned, epoch 1  "
+    assert lines[5] == "impl A {[31m}    | impl Best {}    "
+
+
+def test_long_completions_are_cut():
+    from codelm.callbacks.summary import completion
+
+    content = copy.deepcopy(CONTENT)
+    content["behavior"]["evaluations"][1]["completions"][1]["text"] = "\nx" * 50
+    lines = completion(content, width=16, lines=4)
+    assert len(lines) == 3 + 2 + 4 + 1
+    assert lines[-1] == "..."
+
+
+@pytest.mark.parametrize(
+    "behavior", [None, {"evaluations": []}, {"evaluations": CONTENT["behavior"]["evaluations"][1:]}]
+)
+def test_without_a_pair_no_completion_is_shown(behavior):
+    from codelm.callbacks.summary import completion
+
+    assert completion(CONTENT | {"behavior": behavior}, 16, 8) == []
+
+
+@pytest.fixture
+def all_of_them():
+    from codelm.callbacks import BaseReference, BehavioralEvaluation, ExportAdapter, Manifest, Summary
+
+    prompts = BehavioralEvaluation(["fn", "impl"], max_new_tokens=8)
+    return [BaseReference(), prompts, ExportAdapter(), Manifest(), Summary()]
+
+
+def test_a_run_ends_with_its_result(fit, all_of_them, capsys):
+    trainer, _ = fit(*all_of_them)
+    out = capsys.readouterr().out
+    assert "held-out loss  base " in out
+    assert "| tuned, epoch " in out
+    assert f"adapter        {trainer.log_dir}/adapter\n" in out
+    assert f"manifest       {trainer.log_dir}/MANIFEST.json\n" in out
+    assert "tensorboard --logdir " in out
+
+
+def test_a_stopped_run_ends_with_what_it_has(fit, all_of_them, stop_at, capsys):
+    with pytest.raises(SystemExit):
+        fit(stop_at(9, KeyboardInterrupt()), *all_of_them)
+    assert "(interrupted)" in capsys.readouterr().out
+
+
+def test_a_failed_run_prints_no_result(fit, all_of_them, stop_at, capsys):
+    with pytest.raises(ValueError, match="broken"):
+        fit(stop_at(9, ValueError("broken")), *all_of_them)
+    assert "held-out" not in capsys.readouterr().out
+
+
+def test_a_result_without_a_manifest_is_refused(fit):
+    from codelm.callbacks import Summary
+    from codelm.errors import InputError
+
+    with pytest.raises(InputError, match="Manifest before it"):
+        fit(Summary())

@@ -1,0 +1,36 @@
+import pytest
+
+from codelm.atomic import new_folder, write_text
+
+
+def test_a_file_is_written_with_its_folder(tmp_path):
+    write_text(tmp_path / "a" / "b.json", "größe")
+    assert (tmp_path / "a" / "b.json").read_text(encoding="utf-8") == "größe"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.json"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "b.json"
+    write_text(target, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(target, "\ud800")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_the_one_that_was_there(tmp_path):
+    for name in ("first", "second"):
+        with new_folder(tmp_path / "adapter") as folder:
+            (folder / name).write_text(name)
+    assert [path.name for path in (tmp_path / "adapter").iterdir()] == ["second"]
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+
+
+def test_a_folder_that_fails_leaves_the_one_that_was_there(tmp_path):
+    with new_folder(tmp_path / "adapter") as folder:
+        (folder / "first").write_text("first")
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "adapter") as folder:  # noqa: PT012
+        (folder / "second").write_text("second")
+        raise KeyboardInterrupt
+    assert [path.name for path in (tmp_path / "adapter").iterdir()] == ["first"]
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
