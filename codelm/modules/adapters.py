@@ -4,6 +4,7 @@ Both are imported where they are used: it takes them seconds.
 """
 
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -82,7 +83,10 @@ def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = Non
         use_dora=lora.dora,
         task_type="CAUSAL_LM",
     )
-    model = peft.get_peft_model(base, settings, revision=revision)
+    with warnings.catch_warnings():
+        # peft asks transformers for a name that 6.0 drops
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        model = peft.get_peft_model(base, settings, revision=revision)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)

@@ -103,9 +103,10 @@ class LoRACausalLM(CausalLM):
         self.check()
         base = load_base(self.base, self._loading(), revision=self.revision)
         refuse_unusual_head(self.base, base)
+        model = add_adapter(base, self.lora, revision=self.revision)
         if self.gradient_checkpointing:
-            checkpoint_activations(base)
-        return add_adapter(base, self.lora, revision=self.revision)
+            checkpoint_activations(base)  # only now: peft would make the embedding's output want a gradient
+        return model
 
     def _loading(self) -> Loading:
         """Say how to hold the base's weights under the trainer given."""

@@ -1,0 +1,153 @@
+import json
+import shutil
+
+import pytest
+
+
+@pytest.fixture
+def copy(tiny_base, tmp_path):
+    """A copy of the tiny base that a test may break."""
+    return shutil.copytree(tiny_base, tmp_path / "copy")
+
+
+def edit_weights(folder, edit):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    edit(weights)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def test_a_whole_base_loads_in_the_type_asked_for(tiny_base):
+    import torch
+
+    from codelm.modules.base import Loading, load_base
+
+    base = load_base(str(tiny_base), Loading(dtype=torch.bfloat16))
+    assert {parameter.dtype for parameter in base.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "./no/such/folder"])
+def test_a_folder_that_is_not_there_is_named(name):
+    from codelm.errors import InputError
+    from codelm.modules.base import load_config
+
+    with pytest.raises(InputError, match=rf"base model {name} .* no such folder"):
+        load_config(name)
+
+
+def test_an_unknown_name_without_network_points_to_a_local_folder(monkeypatch):
+    import huggingface_hub
+
+    from codelm.errors import InputError
+    from codelm.modules.base import load_config
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match=r"base model nobody/nothing .*give the folder of a model") as failure:
+        load_config("nobody/nothing")
+    assert "\n" not in str(failure.value)
+
+
+def test_a_folder_without_a_configuration_is_refused(tmp_path):
+    from codelm.errors import InputError
+    from codelm.modules.base import load_config
+
+    with pytest.raises(InputError, match="cannot be had"):
+        load_config(str(tmp_path))
+
+
+def test_a_folder_without_weights_is_refused(copy):
+    from codelm.errors import InputError
+    from codelm.modules.base import Loading, load_base
+
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="cannot be had"):
+        load_base(str(copy), Loading())
+
+
+NORM = "model.norm.weight"
+
+
+@pytest.mark.parametrize(
+    ("edit", "complaint"),
+    [
+        (lambda weights: weights.pop(NORM), f"1 missing .first {NORM}"),
+        (lambda weights: weights.update(extra=weights[NORM].clone()), "1 unexpected .first extra"),
+        (lambda weights: weights.update({NORM: weights[NORM][:-1].clone()}), "1 mismatched"),
+    ],
+    ids=["missing", "unexpected", "mismatched"],
+)
+def test_weights_that_do_not_fit_the_configuration_are_damage(copy, edit, complaint):
+    from codelm.errors import DamagedDataError
+    from codelm.modules.base import Loading, load_base
+
+    edit_weights(copy, edit)
+    with pytest.raises(DamagedDataError, match=complaint):
+        load_base(str(copy), Loading())
+
+
+def test_truncated_weights_are_damage(copy):
+    from codelm.errors import DamagedDataError
+    from codelm.modules.base import Loading, load_base
+
+    file = copy / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(DamagedDataError, match="cannot be read"):
+        load_base(str(copy), Loading())
+
+
+def test_code_that_comes_with_a_model_is_not_run(copy):
+    from codelm.errors import InputError
+    from codelm.modules.base import load_config
+
+    config = json.loads((copy / "config.json").read_text())
+    config |= {"model_type": "stranger", "auto_map": {"AutoConfig": "evil.Config"}}
+    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "evil.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(InputError, match="cannot be had"):
+        load_config(str(copy))
+
+
+def test_the_configuration_alone_tells_the_linear_layers(tiny_base):
+    from codelm.modules.base import Loading, declared_linear_layers, linear_layers, load_base, load_config
+
+    base = load_base(str(tiny_base), Loading())
+    declared = declared_linear_layers(load_config(str(tiny_base)))
+    assert declared == linear_layers(base, base.get_output_embeddings())
+    assert len(declared) == 12
+    assert "lm_head" not in declared
+
+
+def test_a_plain_head_passes(tiny_base):
+    from codelm.modules.base import Loading, load_base, refuse_unusual_head
+
+    refuse_unusual_head("tiny", load_base(str(tiny_base), Loading()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", ["capped", "scaled"])
+def test_logits_that_are_capped_or_scaled_are_refused(kind, dtype):
+    import torch
+    from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
+
+    from codelm.errors import InputError
+    from codelm.modules.base import refuse_unusual_head
+
+    torch.manual_seed(0)
+    shape = {
+        "vocab_size": 40,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "pad_token_id": 0,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+    }
+    models = {
+        "capped": lambda: Gemma2ForCausalLM(Gemma2Config(**shape, head_dim=8)),
+        "scaled": lambda: CohereForCausalLM(CohereConfig(**shape)),
+    }
+    with pytest.raises(InputError, match="scales or caps"):
+        refuse_unusual_head(kind, models[kind]().to(getattr(torch, dtype)).eval())

@@ -1,0 +1,247 @@
+from itertools import pairwise
+
+import pytest
+
+ATTENTION = pytest.mark.parametrize("attention", ["eager", "sdpa"])
+QUANTIZATION = pytest.mark.parametrize("quantization", ["none", "nf4"])
+
+
+def states_of(model, batch):
+    import torch
+
+    with torch.no_grad():
+        return model(batch)
+
+
+def slices(batch, row, *borders):
+    """Cut the samples out of a packed row, each as a batch of its own."""
+    return [
+        {name: part if name == "step_weight" else part[row : row + 1, start:end] for name, part in batch.items()}
+        for start, end in pairwise(borders)
+    ]
+
+
+@ATTENTION
+def test_packed_samples_do_not_see_each_other(adapted, make_batch, attention):
+    import torch
+
+    model = adapted(attention=attention).eval()
+    batch = make_batch([10, 1, 15], [32])
+    assert model.language_model.config._attn_implementation == attention
+    packed = states_of(model, batch)
+    for row, borders in enumerate([(0, 10, 11, 26), (0, 32)]):
+        apart = torch.cat([states_of(model, sample) for sample in slices(batch, row, *borders)], dim=1)
+        torch.testing.assert_close(packed[row : row + 1, : borders[-1]], apart, rtol=1e-4, atol=1e-4)
+
+
+@ATTENTION
+def test_the_sight_of_another_sample_would_show(adapted, make_batch, attention):
+    import torch
+
+    model = adapted(attention=attention).eval()
+    batch = make_batch([10, 15])
+    merged = batch | {"position_ids": torch.arange(32)[None]}
+    assert not torch.allclose(states_of(model, batch)[0, 10:25], states_of(model, merged)[0, 10:25], atol=0.01)
+
+
+@ATTENTION
+@pytest.mark.parametrize("gradient_checkpointing", [True, False])
+def test_packing_changes_neither_loss_nor_gradient(adapted, make_batch, attention, gradient_checkpointing):
+    import torch
+
+    from codelm.modules import LoRA
+
+    model = adapted(attention=attention, gradient_checkpointing=gradient_checkpointing, lora=LoRA(dropout=0.0))
+    names, parameters = zip(*model.trained(), strict=True)
+    batch = make_batch([10, 15])
+    packed, weight = model.surprise(batch)
+    apart, weights = map(sum, zip(*map(model.surprise, slices(batch, 0, 0, 10, 25)), strict=True))
+    torch.testing.assert_close(packed, apart)
+    assert weight == weights
+    torch.testing.assert_close(torch.autograd.grad(packed, parameters), torch.autograd.grad(apart, parameters))
+    assert len(names) == 24
+
+
+def test_the_loss_is_that_of_the_models_own_logits(adapted, make_batch):
+    import torch
+
+    model = adapted().eval()
+    batch = make_batch([32], [32])
+    with torch.no_grad():
+        logits = model.model(input_ids=batch["input_ids"], use_cache=False).logits.log_softmax(-1)
+        surprise = -logits[:, :-1].gather(-1, batch["input_ids"][:, 1:, None]).squeeze(-1)
+        torch.testing.assert_close(model.surprise(batch)[0], (surprise * batch["weights"][:, 1:]).sum())
+
+
+@QUANTIZATION
+def test_the_disabled_adapter_leaves_exactly_the_base(adapted, make_batch, fit, quantization):
+    import torch
+
+    batch = make_batch([20, 12])
+    model = adapted(quantization=quantization, learning_rate=0.1)
+    before = states_of(model.eval(), batch)
+    fit(model.train(), [batch] * 3)
+    assert not torch.equal(states_of(model.eval(), batch), before)
+    with model.base_disabled():
+        assert torch.equal(states_of(model, batch), before)
+    assert len(list(model.trained())) == 24
+
+
+@QUANTIZATION
+def test_every_adapter_moves_in_the_first_step_and_nothing_else_does(adapted, make_batch, fit, quantization):
+    import torch
+
+    model = adapted(quantization=quantization)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    fit(model, [make_batch([20, 12])])
+    moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    assert {name for name in before if "lora_B" in name} <= moved
+    assert all("lora_" in name for name in moved)
+
+
+def test_only_the_adapters_get_gradients(adapted, make_batch):
+    model = adapted()
+    model.surprise(make_batch([20]))[0].backward()
+    assert all((parameter.grad is not None) == ("lora_" in name) for name, parameter in model.named_parameters())
+
+
+@pytest.mark.parametrize(("gradient_checkpointing", "passes"), [(True, 2), (False, 1)])
+def test_gradient_checkpointing_computes_each_block_twice(adapted, make_batch, gradient_checkpointing, passes):
+    model = adapted(gradient_checkpointing=gradient_checkpointing)
+    calls = []
+    model.language_model.model.layers[0].mlp.c_fc.register_forward_hook(lambda *_: calls.append(1))
+    model.surprise(make_batch([20]))[0].backward()
+    assert len(calls) == passes
+
+
+@QUANTIZATION
+def test_training_goes_on_unharmed_after_an_evaluation(adapted, make_batch, quantization):
+    import torch
+
+    batch = make_batch([20, 12])
+    model = adapted(quantization=quantization)
+
+    def gradients():
+        torch.manual_seed(0)
+        return torch.autograd.grad(model.train().surprise(batch)[0], [parameter for _, parameter in model.trained()])
+
+    before = gradients()
+    states_of(model.eval(), batch)
+    torch.testing.assert_close(gradients(), before, rtol=0, atol=0)
+
+
+def test_training_starts_with_no_module_in_eval_mode(adapted, make_batch, fit):
+    from lightning.pytorch import Callback
+
+    class Look(Callback):
+        def on_train_start(self, trainer, pl_module):
+            self.asleep = [name for name, module in pl_module.named_modules() if not module.training]
+
+    look = Look()
+    fit(adapted(), [make_batch([20])], callbacks=[look])
+    assert look.asleep == []
+
+
+@pytest.mark.parametrize(("precision", "kept"), [("bf16-mixed", "bfloat16"), ("32-true", "float32")])
+@QUANTIZATION
+def test_the_base_is_kept_in_the_type_of_computation_and_adapters_in_float32(
+    tiny_base, make_batch, fit, precision, kept, quantization
+):
+    import torch
+
+    from codelm.modules import LoRACausalLM
+
+    model = LoRACausalLM(str(tiny_base), quantization=quantization)
+    trainer = fit(model, [make_batch([20])] * 2, [make_batch([9])], precision=precision)
+    types = {name: parameter.dtype for name, parameter in model.named_parameters()}
+    assert {types[name] for name in types if "lora_" in name} == {torch.float32}
+    assert {types[name] for name in types if "norm" in name or "embed" in name} == {getattr(torch, kept)}
+    assert ({types[name] for name in types if "base_layer.weight" in name} == {torch.uint8}) == (quantization == "nf4")
+    assert trainer.callback_metrics["val/loss"].isfinite()
+
+
+@QUANTIZATION
+def test_training_learns_the_rows_it_sees(adapted, make_batch, fit, quantization):
+    model = adapted(quantization=quantization, learning_rate=0.05)
+    batch = make_batch([20, 12])
+    before = float(model.surprise(batch)[0].detach())
+    fit(model, [batch] * 6)
+    assert model.surprise(batch)[0].detach() < 0.8 * before
+
+
+@pytest.fixture
+def trained(adapted, make_batch, fit, tmp_path):
+    """A trained model and the path of its checkpoint."""
+    model = adapted(learning_rate=0.01)
+    trainer = fit(model, [make_batch([20])] * 2)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    return model, tmp_path / "last.ckpt"
+
+
+def test_a_checkpoint_holds_the_adapter_only_and_goes_on_from_there(trained, adapted, make_batch, fit):
+    import torch
+
+    model, path = trained
+    weights = torch.load(path, weights_only=True)["state_dict"]
+    assert set(weights) == {name for name, _ in model.trained()}
+    assert all("lora_" in name for name in weights)
+    resumed = adapted()
+    trainer = fit(resumed, [make_batch([20])] * 2, ckpt_path=path)
+    assert trainer.global_step == 2
+    torch.testing.assert_close(dict(resumed.trained()), dict(model.trained()))
+
+
+def test_a_checkpoint_of_other_adapters_is_refused(trained, adapted, make_batch, fit):
+    from codelm.errors import InputError
+    from codelm.modules import LoRA
+
+    for lora in (LoRA(r=4), LoRA(targets=["q_proj"])):
+        with pytest.raises(InputError, match="not this model's"):
+            fit(adapted(lora=lora), [make_batch([20])] * 2, ckpt_path=trained[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")  # peft asks for a name that transformers 6 drops
+def test_peft_alone_reads_the_saved_adapter(trained, tiny_base, make_batch, tmp_path):
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model, _ = trained
+    model.save_adapter(tmp_path / "adapter")
+    ids = make_batch([32])["input_ids"]
+    other = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_base), tmp_path / "adapter")
+    with torch.no_grad():
+        torch.testing.assert_close(other(ids).logits, model.model.eval()(ids).logits)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "adapter")
+    assert tokenizer.decode(tokenizer.encode("fn main() {}\n")) == "fn main() {}\n"
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").exists()
+
+
+def test_a_constructor_only_remembers():
+    from codelm.modules import LoRACausalLM
+
+    model = LoRACausalLM("/no/such/folder")
+    assert list(model.parameters()) == []
+
+
+def test_the_model_is_built_once(adapted):
+    model = adapted()
+    built = model.model
+    model.configure_model()
+    assert model.model is built
+
+
+def test_wrong_targets_are_refused_before_weights_are_read(tiny_base, monkeypatch):
+    from codelm.errors import InputError
+    from codelm.modules import LoRA, LoRACausalLM, lora_causal_lm
+
+    monkeypatch.setattr(lora_causal_lm, "load_base", lambda *_, **__: pytest.fail("weights were read"))
+    model = LoRACausalLM(str(tiny_base), lora=LoRA(targets=["q_proj", "c_attn"]))
+    with pytest.raises(InputError, match=r"c_attn: no such linear layer .* c_fc, c_proj, k_proj"):
+        model.configure_model()
+
+
+def test_the_configuration_tells_how_many_positions_there_are(tiny_base):
+    from codelm.modules import LoRACausalLM
+
+    assert LoRACausalLM(str(tiny_base)).max_positions == 128
