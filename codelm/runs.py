@@ -15,10 +15,10 @@ VERSION = re.compile(r"version_(\d+)")
 
 
 def run_name(name: str | None, repositories: Sequence[str]) -> str:
-    """Return the name a user chose, or one made from the folders of the repositories.
+    """Return the name a user chose, or one made from the names of the repositories.
 
-    >>> run_name(None, ["/home/me/src/ripgrep/.git", "/srv/fd.git"])
-    'ripgrep-and-1-more'
+    >>> run_name(None, ["my crate", "fd"])
+    'my-crate-and-1-more'
 
     Raises:
         InputError: The name could lead out of the output folder, or be no folder at all.
@@ -27,18 +27,8 @@ def run_name(name: str | None, repositories: Sequence[str]) -> str:
         if not NAME.fullmatch(name):
             raise InputError(f"--name {name!r} cannot name a folder: use 1 to 64 letters, digits, dots, - and _")
         return name
-    first = folder_name(Path(expanduser(repositories[0])).resolve()) if repositories else "run"
-    return first if len(repositories) < 2 else f"{first[:48]}-and-{len(repositories) - 1}-more"
-
-
-def folder_name(path: Path) -> str:
-    """Return what people call the repository at ``path``: its folder, without git's own suffix.
-
-    >>> folder_name(Path("/srv/fd.git")), folder_name(Path("/src/my crate/.git")), folder_name(Path("/"))
-    ('fd', 'my-crate', 'run')
-    """
-    name = path.parent.name if path.name == ".git" else path.name.removesuffix(".git")
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:64] or "run"
+    first = re.sub(r"[^A-Za-z0-9._-]+", "-", repositories[0]).strip(".-")[:48] or "run"
+    return first if len(repositories) == 1 else f"{first}-and-{len(repositories) - 1}-more"
 
 
 @contextmanager

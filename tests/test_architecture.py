@@ -18,6 +18,7 @@ MAY_IMPORT = {  # a room, and the rooms it may look into
     "bases": set(),
     "nearest": set(),
     "signals": set(),
+    "voice": set(),
     "parser_messages": {"nearest"},
     "first_look": {"errors"},
     "config_files": {"errors", "first_look", "nearest"},
@@ -30,7 +31,17 @@ MAY_IMPORT = {  # a room, and the rooms it may look into
     "modules": {"batch", "bases", "errors"},
     "callbacks": {"atomic", "batch", "errors", "evaluation", "modules"},
     "cli": {"commands", "config_files", "errors", "nearest", "signals", "lightning_cli"},
-    "lightning_cli": {"callbacks", "commands", "datamodules", "errors", "modules", "parser_messages", "runs"},
+    "lightning_cli": {
+        "callbacks",
+        "commands",
+        "datamodules",
+        "errors",
+        "history",
+        "modules",
+        "parser_messages",
+        "runs",
+        "voice",
+    },
     "__main__": {"cli"},
 }
 

@@ -29,8 +29,14 @@ def test_a_name_that_a_user_chose_is_taken():
 
 
 def test_without_a_name_the_run_is_called_as_the_repository():
-    assert run_name(None, ["/src/ripgrep"]) == "ripgrep"
-    assert run_name(None, ["/src/ripgrep", "/src/fd", "/src/bat"]) == "ripgrep-and-2-more"
+    assert run_name(None, ["ripgrep"]) == "ripgrep"
+    assert run_name(None, ["ripgrep", "fd", "bat"]) == "ripgrep-and-2-more"
+
+
+@pytest.mark.parametrize("name", ["..", "/", "a/../b", "\n", "-x", "n" * 999, "\u00fc"])
+def test_a_repository_of_any_name_names_a_folder(name):
+    made = run_name(None, [name])
+    assert run_name(made, []) == made
 
 
 def test_each_run_gets_the_next_number(tmp_path):

@@ -1,0 +1,246 @@
+"""The heavy half of the command: Lightning's trainer, one model, one datamodule, and a folder for the run."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from os.path import expanduser
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from jsonargparse import Namespace, set_parsing_settings
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, ProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from codelm import __version__
+from codelm.callbacks import (
+    BaseReference,
+    BehavioralEvaluation,
+    ExportAdapter,
+    Manifest,
+    MemoryPeaks,
+    Progress,
+    Summary,
+    TokensPerSecond,
+)
+from codelm.commands import COMMANDS
+from codelm.datamodules import GitCommitDataModule
+from codelm.errors import InputError, ResourceError
+from codelm.history.repository import open_repository
+from codelm.modules import LoRACausalLM
+from codelm.modules.precision import auto_precision
+from codelm.parser_messages import explain, one_line
+from codelm.runs import checkpoint_file, claimed_folder, run_name
+from codelm.voice import voice
+
+EPILOG = "--quiet, --debug and --allow_code go with every command; codelm --help says what they do."
+
+TRAINER_DEFAULTS = {
+    "max_epochs": 6,
+    "accumulate_grad_batches": 2,
+    "gradient_clip_val": 1.0,
+    "log_every_n_steps": 10,
+    "enable_model_summary": False,  # it counts packed 4-bit weights as half of what they are
+    "num_sanity_val_steps": 0,  # the base is measured on all held-out rows at step 0
+    "use_distributed_sampler": False,  # the datamodule deals out the rows itself
+}
+
+STOPPING_DEFAULTS = {"monitor": "val/loss", "patience": 3, "min_delta": 1e-4}
+
+CHECKPOINT_DEFAULTS = {
+    "monitor": "val/loss",
+    "save_top_k": 1,
+    "save_last": True,
+    "filename": "epoch={epoch}-step={step}",
+    "auto_insert_metric_name": False,  # the slash in val/loss would make a folder
+}
+
+
+class OneLineParser(LightningArgumentParser):
+    """Complains in one line, with the nearest known name, instead of printing the usage of three hundred settings."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise `InputError` for the user; let parsers inside parsers go on asking one another."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        parser = getattr(ex, "subcommand_parser", None) or self
+        raise InputError(explain(message, parser.get_defaults().keys())) from ex
+
+
+class Board(TensorBoardLogger):
+    """TensorBoard's events without the ``hparams.yaml`` that would lie beside ``config.yaml`` and hold nothing."""
+
+    def save(self) -> None:
+        """Write what was logged."""
+        self.experiment.flush()
+
+
+class SaveFitConfig(SaveConfigCallback):
+    """Writes ``config.yaml`` beside what a training run leaves behind; other commands have no folder."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Save the configuration when training begins."""
+        if stage == "fit":
+            super().setup(trainer, pl_module, stage)
+
+
+class CodelmCLI(LightningCLI):
+    """Lightning's command line for one model class and one datamodule class.
+
+    Args:
+        arguments: The command and its settings.
+        cleanup: Closed when the run is over; takes the run's folder back where nothing came of it.
+        quiet: Whether to draw no progress bar.
+    """
+
+    def __init__(self, arguments: Sequence[str], cleanup: ExitStack, *, quiet: bool) -> None:
+        self.cleanup = cleanup
+        self.quiet = quiet
+        each = {name: about(name, what) for name, what in COMMANDS.items()}
+        super().__init__(
+            LoRACausalLM,
+            GitCommitDataModule,
+            args=list(arguments),
+            parser_class=OneLineParser,
+            parser_kwargs={"prog": "codelm", "allow_abbrev": False, **each},  # or --trainer.max_epoch would pass
+            seed_everything_default=42,
+            save_config_callback=SaveFitConfig,
+            save_config_kwargs={"overwrite": True},
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Make a parser whose configurations say what wrote them."""
+        parser: LightningArgumentParser = super().init_parser(**kwargs, dump_header=[f"codelm {__version__}"])
+        return parser
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add model and data before the trainer, whose forty settings hide what comes after them."""
+        parser.add_lightning_class_args(LoRACausalLM, "model")
+        parser.add_lightning_class_args(GitCommitDataModule, "data")
+        parser.add_lightning_class_args(Trainer, "trainer")
+        parser.set_defaults({f"trainer.{key}": value for key, value in TRAINER_DEFAULTS.items()})
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what a run has beside model, data and trainer, each under a short name."""
+        parser.add_argument("--output", type=str, default="runs", help="Folder for the runs.")
+        parser.add_argument("--name", type=str | None, help="Name of the run; null for the repository's.")
+        parser.add_lightning_class_args(BehavioralEvaluation, "behavior")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        for target in ("data.seed", "behavior.seed"):
+            parser.link_arguments("seed_everything", target, compute_fn=int)
+        parser.link_arguments("model.base", "data.tokenizer")
+        parser.set_defaults({f"early_stopping.{key}": value for key, value in STOPPING_DEFAULTS.items()})
+        parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINT_DEFAULTS.items()})
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse what the command was given; Lightning would warn that the program has arguments of its own."""
+        self.config = parser.parse_args(args)
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the settings alone: Lightning would let those in the checkpoint overrule the user's, silently."""
+
+    @property
+    def settings(self) -> Namespace:
+        """The settings of the chosen command."""
+        settings: Namespace = self.config[self.subcommand]
+        return settings
+
+    def before_instantiate_classes(self) -> None:
+        """Decide what was left open, so that the saved configuration holds the decision."""
+        settings = self.settings
+        paths = as_list(settings.data.repo)
+        repositories = [open_repository(Path(expanduser(path)), settings.data.revision) for path in paths]
+        settings.name = run_name(settings.name, [repository.name for repository in repositories])
+        settings.trainer.precision = settings.trainer.precision or auto_precision(str(settings.trainer.accelerator))
+        settings.ckpt_path = checkpoint_file(settings.ckpt_path, Path(settings.output), settings.name)
+
+    def instantiate_classes(self) -> None:
+        """Make model, data and trainer; whatever they refuse was asked for by a setting."""
+        try:
+            super().instantiate_classes()
+        except (MisconfigurationException, TypeError, ValueError) as error:
+            raise error if isinstance(error, InputError) else InputError(one_line(str(error))) from error
+
+    def after_instantiate_classes(self) -> None:
+        """Refuse what the base cannot do before any history is read or weight loaded."""
+        self.model.check()
+        refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Make the trainer, and for training the folder it writes to."""
+        given = self._get(self.config_init, "trainer")
+        self.trainer_defaults["callbacks"] = always(as_list(given.callbacks), quiet=self.quiet)
+        if self.quiet:
+            kwargs |= {"enable_progress_bar": False}
+        if self.subcommand == "fit" and not given.fast_dev_run:
+            kwargs |= self.writing_to_own_folder(given.logger)
+        elif given.logger is None:
+            kwargs |= {"logger": False}
+        trainer: Trainer = super().instantiate_trainer(**kwargs)
+        return trainer
+
+    def writing_to_own_folder(self, loggers: Any) -> dict[str, Any]:
+        """Claim the run's folder and return the trainer's arguments that make everybody write to it."""
+        folder = self.cleanup.enter_context(claimed_folder(Path(self.settings.output), self.settings.name))
+        if loggers is False:
+            return {"default_root_dir": folder}
+        # Ours comes first: callbacks take their folder from the first logger.
+        board = Board(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
+        others = [logger for logger in as_list(loggers) if isinstance(logger, Logger)]
+        return {"default_root_dir": folder, "logger": [board, *others]}
+
+
+def about(command: str, what: str) -> dict[str, str]:
+    """Return what the help of a command says around its settings."""
+    usage = f"codelm {command} [--config FILE]... [--SETTING VALUE]..."
+    return {"usage": usage, "description": f"{what[0].upper()}{what[1:]}.", "epilog": EPILOG}
+
+
+def always(given: Sequence[Callback], *, quiet: bool) -> list[Callback]:
+    """Return the callbacks of every run, which a list of the user's own does not lose; ``given`` ones come instead."""
+    ours = [BaseReference(), TokensPerSecond(), MemoryPeaks(), ExportAdapter(), Manifest()]
+    if not quiet:
+        ours += [Summary(), *([] if any(isinstance(one, ProgressBar) for one in given) else [Progress()])]
+    kinds = {type(one) for one in given}
+    return [one for one in ours if type(one) not in kinds]
+
+
+def refuse_long_rows(sequence_length: int, max_positions: int | None, base: str) -> None:
+    """Raise `InputError` where rows are longer than the base has positions: it would run, and learn nothing there."""
+    if max_positions is not None and sequence_length > max_positions:
+        raise InputError(
+            f"data.sequence_length {sequence_length} is beyond the {max_positions} positions of base model {base}; "
+            "give no more than that"
+        )
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a setting that is one thing, several or none as a list."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def run(arguments: Sequence[str], *, quiet: bool = False, debug: bool = False) -> None:
+    """Run one of Lightning's commands with its settings.
+
+    Raises:
+        CodelmError: With one line for the user.
+    """
+    # Otherwise a configuration could name a part of itself by an address on the network.
+    set_parsing_settings(config_read_mode_fsspec_enabled=False)
+    with ExitStack() as cleanup, voice(quiet=quiet, debug=debug):
+        try:
+            CodelmCLI(arguments, cleanup, quiet=quiet)
+        except MisconfigurationException as error:
+            raise InputError(one_line(str(error))) from error
+        except torch.OutOfMemoryError as error:
+            raise ResourceError(
+                "out of GPU memory; halve --data.batch_size and double --trainer.accumulate_grad_batches, "
+                "or shorten --data.sequence_length"
+            ) from error
