@@ -17,11 +17,12 @@ def weights(module):
     return {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
 
 
-def test_training_with_and_without_it_ends_with_the_same_bits(fit, behavior):
+@pytest.mark.parametrize(("quantization", "precision"), [("none", "32-true"), ("nf4", "bf16-mixed")])
+def test_training_with_and_without_it_ends_with_the_same_bits(fit, make_module, behavior, quantization, precision):
     import torch
 
-    _, without = fit()
-    _, with_it = fit(behavior())
+    _, without = fit(module=make_module(quantization=quantization), precision=precision)
+    _, with_it = fit(behavior(), module=make_module(quantization=quantization), precision=precision)
     before, after = weights(without), weights(with_it)
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
