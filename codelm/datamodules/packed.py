@@ -86,6 +86,17 @@ class PackedDataModule(LightningDataModule):
         size = self.batch_size * accumulate * ranks
         return sum(-(-len(self.rows(epoch)) // size) for epoch in range(epochs))
 
+    @property
+    def total_steps(self) -> int | None:
+        """The optimizer steps of the trainer's whole run; None where only the trainer can tell."""
+        trainer = self.trainer
+        if trainer is None or trainer.limit_train_batches != 1.0 or trainer.max_epochs in (None, -1):
+            return None
+        steps = self.optimizer_steps(
+            trainer.max_epochs, accumulate=trainer.accumulate_grad_batches, ranks=trainer.world_size
+        )
+        return steps if trainer.max_steps == -1 else min(steps, trainer.max_steps)
+
     def packing_efficiency(self, epoch: int = 0) -> float:
         """Return the share of a training epoch's positions that hold tokens, 0 to 1."""
         return efficiency(self.rows(epoch), self.store.samples["length"], self.sequence_length)

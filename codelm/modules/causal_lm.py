@@ -170,8 +170,6 @@ class CausalLM(LightningModule):
             [parameter for _, parameter in self.trained()],
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
-            # Lightning cannot clip what a fused optimizer unscales itself, as it does under a float16 scaler.
-            fused=self.trainer.precision != "16-mixed",
         )
         schedule = warmup_cosine_schedule(optimizer, total=self.total_steps(), warmup=self.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -49,7 +49,7 @@ def decay_groups(parameters: Iterable[Parameter], weight_decay: float) -> list[d
 
 
 def build_optimizer(
-    name: OptimizerName, parameters: Sequence[Parameter], *, learning_rate: float, weight_decay: float, fused: bool
+    name: OptimizerName, parameters: Sequence[Parameter], *, learning_rate: float, weight_decay: float
 ) -> Optimizer:
     """Return the optimizer called ``name`` over ``parameters``.
 
@@ -58,7 +58,8 @@ def build_optimizer(
     """
     groups = decay_groups(parameters, weight_decay)
     if name == "adamw":
-        return torch.optim.AdamW(groups, lr=learning_rate, fused=fused)
+        # Not the fused form: Lightning refuses to clip gradients that an optimizer may unscale itself.
+        return torch.optim.AdamW(groups, lr=learning_rate)
     if any(parameter.device.type != "cuda" for parameter in parameters):
         raise InputError(f"optimizer {name} needs a CUDA GPU, and the model is not on one: take adamw")
     return paged_adamw_8bit(groups, learning_rate=learning_rate)
