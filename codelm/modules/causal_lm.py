@@ -45,8 +45,9 @@ class CausalLM(LightningModule):
         optimizer: OptimizerName = "adamw",
     ) -> None:
         super().__init__()
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        # The parser's own kinds of numbers would go into the optimizer's state, which then no safe loader takes.
+        self.learning_rate = float(learning_rate)
+        self.weight_decay = float(weight_decay)
         self.warmup = warmup
         self.optimizer = optimizer
         # Checkpoints hold only what is trained: `on_load_checkpoint` does the strict check on that set instead.
