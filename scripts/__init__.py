@@ -1,0 +1,1 @@
+"""What a person and the checks run; no part of the installed package."""

@@ -1,0 +1,167 @@
+"""The command line: one subcommand a stage, each of which leaves its result in the work folder."""
+
+import argparse
+import csv
+import logging
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = Path.home() / ".cache" / "codelm-pretrain"
+LIST = Path(__file__).parent / "corpus.tsv"
+WHEELS = Path(__file__).parent / "wheels.txt"
+
+log = logging.getLogger("pretrain")
+
+
+def corpus(options: argparse.Namespace) -> None:
+    """Gather the corpus and write the list of what is in it."""
+    from scripts.pretrain import sources
+    from scripts.pretrain.corpus import Entry, build, judged, write
+    from scripts.pretrain.duplicates import Seen
+
+    work = options.work
+    sources.download_crates(work / "debs")
+    sources.unpack_crates(work / "debs", work / "rust")
+    sources.download_wheels(WHEELS.read_text().split(), work / "wheels")
+    sources.unpack_wheels(work / "wheels", work / "python")
+    packages = [*sources.crates(work / "rust"), *sources.distributions(work / "python")]
+    seen, drops = Seen(), Counter[str]()
+    seen.add_all(judged(packages))
+    for repository in options.avoid:
+        seen.add_all(tree(repository))
+    entries = write(build(packages, seen, drops), work / "corpus", log.debug)
+    for reason, count in drops.most_common():
+        log.info("left out: %6d %s", count, reason)
+    with LIST.open("w", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow([field.name for field in fields(Entry)])
+        table.writerows(asdict(entry).values() for entry in entries)
+
+
+def tree(repository: Path) -> Iterator[str]:
+    """Read the Rust and Python files of a repository's newest commit."""
+    git = ["git", "-C", str(repository)]
+    names = subprocess.run([*git, "ls-tree", "-r", "-z", "--name-only", "HEAD"], check=True, capture_output=True).stdout
+    for name in names.decode("utf-8", "surrogateescape").split("\0"):
+        if name.endswith((".rs", ".py")):
+            shown = subprocess.run([*git, "show", f"HEAD:{name}"], check=True, capture_output=True).stdout
+            yield shown.decode("utf-8", "replace")
+
+
+def tokenizer(options: argparse.Namespace) -> None:
+    """Train the tokenizer on every third file."""
+    from scripts.pretrain.corpus import read
+    from scripts.pretrain.tokenizer import every, save, train_bpe
+    from scripts.pretrain.train import POSITIONS
+
+    texts = (document.text for document in read(options.work / "corpus" / "train.jsonl"))
+    save(train_bpe(every(texts, 3), options.entries), options.work / "tokenizer", POSITIONS)
+
+
+def rows(options: argparse.Namespace) -> None:
+    """Encode the corpus."""
+    from codelm.datamodules.tokenizer import load_tokenizer
+    from codelm.history.encoding import Encoder
+    from scripts.pretrain.rows import build_store
+
+    build_store(
+        options.work / "corpus", Encoder(load_tokenizer(str(options.work / "tokenizer"))), options.work / "store"
+    )
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run the stable phase, or go on with it."""
+    import torch
+
+    from scripts.pretrain.train import Course, Shape, train
+
+    torch.set_num_threads(options.threads)
+    train(
+        options.work / "store",
+        options.work / "run",
+        steps=options.steps,
+        batch_tokens=options.batch_tokens,
+        shape=Shape(),
+        course=Course(options.rate),
+    )
+
+
+def finish(options: argparse.Namespace) -> None:
+    """Let the rate fall on a branch off the last checkpoint, and write the model."""
+    import torch
+
+    from scripts.pretrain.export import write_model
+    from scripts.pretrain.train import Shape, finish
+
+    torch.set_num_threads(options.threads)
+    module = finish(
+        options.work / "store",
+        options.work / "run" / "last.ckpt",
+        options.work / "branch",
+        decay=options.decay,
+        batch_tokens=options.batch_tokens,
+        shape=Shape(),
+        rate=options.rate,
+    )
+    write_model(module.model, options.work / "tokenizer", options.output)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Print what a finished model can do."""
+    import torch
+
+    from scripts.pretrain.evaluate import report
+
+    torch.set_num_threads(options.threads)
+    print(report(options.model, options.work / "corpus" / "held-out.jsonl", options.files))
+
+
+def everything(options: argparse.Namespace) -> None:
+    """Run all stages that have not left their result, one after the other."""
+    stages = [(corpus, "corpus"), (tokenizer, "tokenizer"), (rows, "store"), (train, None), (finish, None)]
+    for stage, result in stages:
+        if result is None or not (options.work / result).exists():
+            stage(options)
+    evaluate(options)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    parser = argparse.ArgumentParser(prog="pretrain_tiny", description=__doc__)
+    parser.add_argument("--work", type=Path, default=WORK, help="folder for downloads, corpus and checkpoints")
+    stages = parser.add_subparsers(required=True, metavar="stage")
+    for stage in (corpus, tokenizer, rows, train, finish, evaluate, everything):
+        name = "all" if stage is everything else stage.__name__
+        options = stages.add_parser(name, help=stage.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        options.set_defaults(stage=stage)
+        _add_options(options)
+    return parser
+
+
+def _add_options(options: argparse.ArgumentParser) -> None:
+    """Give every stage the same options, so that `all` takes those of each."""
+    cores = len(os.sched_getaffinity(0))
+    options.add_argument(
+        "--avoid", type=Path, nargs="*", default=[], help="repositories no copy of which may be learned"
+    )
+    options.add_argument("--entries", type=int, default=12_288, help="size of the vocabulary")
+    options.add_argument("--steps", type=int, default=4000, help="optimizer steps up to which the stable phase runs")
+    options.add_argument("--decay", type=int, default=600, help="optimizer steps over which the rate falls")
+    options.add_argument("--batch-tokens", type=int, default=8192, help="tokens a step")
+    options.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
+    options.add_argument("--threads", type=int, default=cores, help="threads of one product")
+    options.add_argument("--output", type=Path, default=ROOT / "codelm" / "bases" / "tiny", help="folder of the model")
+    options.add_argument("--model", type=Path, default=ROOT / "codelm" / "bases" / "tiny", help="model to evaluate")
+    options.add_argument("--files", type=int, default=0, help="held-out files to evaluate on; 0 for all")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one stage."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    options = parser().parse_args(arguments)
+    options.stage(options)

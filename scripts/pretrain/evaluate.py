@@ -1,0 +1,157 @@
+"""What the base model can do, in figures: bits per byte beside xz, holes with and without their suffix, syntax."""
+
+import lzma
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from codelm.datamodules.tokenizer import load_tokenizer
+from codelm.evaluation.completion import completion
+from codelm.evaluation.measures import measure
+from codelm.history.commits import File, lines_of
+from codelm.history.encoding import Encoder
+from codelm.history.samples import MIDDLE, PREFIX, SUFFIX, Formats, Piece, Role, Sample, file_samples, sentinel, text
+from scripts.pretrain.corpus import Document, bucket, read
+from scripts.pretrain.documents import Parts, taken_apart
+
+CONTEXT = 1024
+STRIDE = 512
+HOLES = 300
+LONGEST_HOLE = 8
+"""Lines."""
+
+PROMPTS = ("fn process", "pub struct", "impl", "#[derive(", "mod tests {")
+PLACES = 10
+"""Held-out files in whose names each prompt is completed: with five prompts, 50 completions."""
+
+NEW_TOKENS = 192
+
+
+class Judge:
+    """A finished model and its tokenizer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tokenizer = load_tokenizer(str(folder))
+        self.encoder = Encoder(self.tokenizer)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        self.model = model.train(mode=False)
+
+    def ids(self, pieces: Sequence[Piece]) -> list[int]:
+        """Return the tokens of pieces."""
+        return [int(each) for each in self.encoder.encode([Sample(tuple(pieces), kind=0)])[0].ids]  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def bits(self, context: Sequence[int], ids: Sequence[int]) -> float:
+        """Return the bits that ``ids`` take after ``context``, each seen with at most `CONTEXT` tokens before it."""
+        whole = [*context, *ids]
+        return sum(self._window(whole, start, learn, stop) for start, learn, stop in spans(len(context), len(whole)))
+
+    def _window(self, whole: Sequence[int], start: int, learn: int, stop: int) -> float:
+        """Return the bits of the tokens from ``learn`` to ``stop``, read from ``start``."""
+        window = torch.tensor([whole[start:stop]])
+        with torch.autocast("cpu", torch.bfloat16):
+            logits: Tensor = self.model(window[:, :-1], use_cache=False).logits[0, learn - start - 1 :]
+        return float(
+            torch.nn.functional.cross_entropy(logits.float(), window[0, learn - start :], reduction="sum")
+        ) / math.log(2)
+
+    @torch.no_grad()
+    def write(self, ids: Sequence[int]) -> tuple[str, bool]:
+        """Return the likeliest continuation and whether the model ended it by itself."""
+        given = torch.tensor([list(ids)])
+        end = self.tokenizer.eos_token_id
+        out = self.model.generate(
+            given, attention_mask=torch.ones_like(given), max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=end
+        )[0, len(ids) :].tolist()
+        return str(self.tokenizer.decode(out, skip_special_tokens=True)), end in out
+
+
+def spans(context: int, length: int) -> Iterator[tuple[int, int, int]]:
+    """Yield windows over ``length`` tokens: where each starts, from where on it counts, where it stops.
+
+    >>> list(spans(2, 1600))
+    [(0, 2, 1024), (512, 1024, 1536), (1024, 1536, 1600)]
+    """
+    learn = max(1, context)
+    while learn < length:
+        stop = min(length, max(learn - learn % STRIDE + STRIDE, CONTEXT))
+        yield max(0, learn - learn % STRIDE - STRIDE), learn, stop
+        learn = stop
+
+
+def report(folder: Path, held_out: Path, files: int) -> str:
+    """Return the table of all figures; ``files`` of the held-out files of each language, 0 for all."""
+    judge = Judge(folder)
+    documents = sorted(read(held_out), key=lambda document: bucket(document.text, 2**32))
+    rust, python = ([each for each in documents if each.language == name] for name in ("rust", "python"))
+    lines = [compare(judge, name, each[: files or None]) for name, each in (("rust", rust), ("python", python))]
+    return "\n".join([*lines, fill(judge, rust), complete(judge, rust)])
+
+
+def compare(judge: Judge, language: str, documents: Sequence[Document]) -> str:
+    """Return bits per byte beside those of xz on the same bytes."""
+    code = b"".join(document.text.encode() for document in documents)
+    packed = lzma.compress(code, preset=9 | lzma.PRESET_EXTREME)
+    bits = sum(surprise(judge, document) for document in documents) / len(code)
+    return (
+        f"{language}: {bits:.4f} bits per byte, xz -9e {8 * len(packed) / len(code):.4f} ({len(code):,} held-out bytes)"
+    )
+
+
+def surprise(judge: Judge, document: Document) -> float:
+    """Return the bits of a document after its heading."""
+    parts = parts_of(judge, document, room=10**9)
+    return judge.bits(judge.ids((*parts.repository, *parts.path)), judge.ids(text(parts.code, Role.TARGET)))
+
+
+def parts_of(judge: Judge, document: Document, room: int) -> Parts:
+    """Return the first part of a document that fits ``room`` tokens, taken apart."""
+    file = File(document.path, blob="", text=document.text)
+    first = file_samples(document.package, file, Formats(), room, judge.encoder.count, judge.encoder.special)[0]
+    return taken_apart(first)
+
+
+def fill(judge: Judge, documents: Sequence[Document]) -> str:
+    """Return bits per byte of held-out holes, left to right and with what stands behind them."""
+    random = Random(0)
+    size = without = with_suffix = 0.0
+    for document in documents[:HOLES]:
+        parts = parts_of(judge, document, room=CONTEXT - 64)
+        before, hole, after = cut(parts.code, random)
+        ids = judge.ids(text(hole, Role.TARGET))
+        size += len(hole.encode())
+        without += judge.bits(judge.ids((*parts.repository, *parts.path, *text(before, Role.TARGET))), ids)
+        given = (sentinel(PREFIX), *parts.path, *text(before, Role.TARGET), sentinel(SUFFIX), *text(after, Role.TARGET))
+        with_suffix += judge.bits(judge.ids((*parts.repository, *given, sentinel(MIDDLE))), ids)
+    lower = 100 * (1 - with_suffix / without)
+    return f"holes: {without / size:.4f} bits per byte, with suffix {with_suffix / size:.4f} ({lower:.1f} % lower)"
+
+
+def cut(code: str, random: Random) -> tuple[str, str, str]:
+    """Cut code in three between lines, so that the same tokens are asked for with and without the suffix."""
+    lines = lines_of(code)
+    start = random.randrange(len(lines))
+    stop = min(len(lines), start + random.randint(1, LONGEST_HOLE))
+    return "".join(lines[:start]), "".join(lines[start:stop]), "".join(lines[stop:])
+
+
+def complete(judge: Judge, documents: Sequence[Document]) -> str:
+    """Return the share of completions that parse, and one of each prompt."""
+    parsed = {prompt: [parses(judge, document, prompt) for document in documents[:PLACES]] for prompt in PROMPTS}
+    share = sum(map(sum, parsed.values())) / (len(PROMPTS) * PLACES)
+    by_prompt = ", ".join(f"{prompt} {sum(each)}/{len(each)}" for prompt, each in parsed.items())
+    return f"completions that parse: {share:.0%} ({by_prompt})"
+
+
+def parses(judge: Judge, document: Document, prompt: str) -> bool:
+    """Tell whether the completion of a prompt, in the name of a held-out file, came to its end and parses."""
+    parts = parts_of(judge, document, room=CONTEXT)
+    written, stopped = judge.write(judge.ids((*parts.repository, *parts.path, *text(prompt, Role.TARGET))))
+    whole = completion("rust", prompt, written, stopped=stopped)
+    measured = measure("rust", whole)
+    return bool(measured and measured.parses)

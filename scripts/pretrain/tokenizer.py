@@ -1,0 +1,49 @@
+"""The tokenizer: byte-level BPE with StarCoder2's special tokens by the same names."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+END = "<|endoftext|>"
+SPECIAL = [END, "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>", "<repo_name>", "<file_sep>"]
+"""In this order from id 0; StarCoder2's first one is begin, end, unknown and padding at once."""
+
+
+def train_bpe(texts: Iterable[str], entries: int) -> Tokenizer:
+    """Learn ``entries`` byte-level sub-words, digits apart as in StarCoder2."""
+    tokenizer = Tokenizer(models.BPE())
+    digits = pre_tokenizers.Split(Regex(r"\p{N}"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=entries, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def save(tokenizer: Tokenizer, folder: Path, positions: int) -> None:
+    """Write the files that `AutoTokenizer` loads; ``positions`` is the longest text the model takes, in tokens."""
+    names = dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token"), END)
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        additional_special_tokens=SPECIAL[1:],
+        model_max_length=positions,
+        clean_up_tokenization_spaces=False,
+        **names,
+    )
+    fast.save_pretrained(folder)
+
+
+def bytes_per_token(tokenizer: Tokenizer, texts: Iterable[str]) -> float:
+    """Return the bytes of ``texts`` divided by the tokens they take."""
+    sizes = [(len(text.encode()), len(tokenizer.encode(text).ids)) for text in texts]
+    return sum(size for size, _ in sizes) / sum(tokens for _, tokens in sizes)
+
+
+def every(texts: Iterable[str], step: int) -> Iterator[str]:
+    """Take every ``step``-th text."""
+    return (text for index, text in enumerate(texts) if index % step == 0)

@@ -1,0 +1,44 @@
+from random import Random
+
+import pytest
+
+from codelm.history.samples import END, SENTINELS, Role
+from scripts.pretrain.documents import cut, samples
+
+CODE = "".join(f"fn item_{number}() {{\n    work({number});\n}}\n\n" for number in range(60))
+
+
+def count(texts):
+    return [len(text.encode()) for text in texts]
+
+
+def made(seed, room=600):
+    return samples("crate", "src/lib.rs", CODE, room, count, frozenset(SENTINELS), Random(seed))
+
+
+def learned(sample):
+    return "".join(piece.text for piece in sample.pieces if piece.role == Role.TARGET and not piece.special)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_character_is_learned_once(seed):
+    assert sorted("".join(map(learned, made(seed)))) == sorted(CODE)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_sample_is_longer_than_a_row(seed):
+    lengths = [sum(1 if piece.special else len(piece.text) for piece in sample.pieces) for sample in made(seed)]
+    assert max(lengths) <= 600
+
+
+def test_all_forms_occur():
+    drawn = [sample for seed in range(30) for sample in made(seed)]
+    starts = [tuple(piece.text for piece in sample.pieces if piece.special) for sample in drawn]
+    assert {("<repo_name>", "<file_sep>"), ()} <= set(starts)
+    assert ("<fim_prefix>", "<fim_suffix>", "<fim_middle>", END) in starts
+    assert any(sample.pieces[0].text == "<fim_prefix>" and sample.pieces[1].text == "<fim_suffix>" for sample in drawn)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cut_loses_nothing(seed):
+    assert "".join(cut(CODE, Random(seed))) == CODE

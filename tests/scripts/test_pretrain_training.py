@@ -1,0 +1,144 @@
+import pytest
+
+
+@pytest.fixture
+def tokenizer_folder(tmp_path):
+    from scripts.pretrain.tokenizer import save, train_bpe
+
+    save(train_bpe(["fn main() { let x = 1234; }\n" * 50], 300), tmp_path / "tokenizer", 4096)
+    return tmp_path / "tokenizer"
+
+
+@pytest.fixture
+def tokenizer(tokenizer_folder):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tokenizer_folder)
+
+
+def test_the_tokenizer_has_the_special_tokens_in_their_places(tokenizer):
+    from scripts.pretrain.tokenizer import SPECIAL
+
+    assert tokenizer.convert_tokens_to_ids(SPECIAL) == list(range(7))
+    assert {tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id} == {0}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\r\n\t \x00\x07", "żółć 漢字 🦀\u200d", "fn  f( ) {\n\n    1.50\n}", "<fim_prefix"]
+)
+def test_the_tokenizer_loses_nothing(tokenizer, text):
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_digits_stand_alone(tokenizer):
+    assert tokenizer.tokenize("1234") == ["1", "2", "3", "4"]
+
+
+def test_our_encoder_takes_the_tokenizer(tokenizer):
+    from codelm.history.encoding import Encoder
+    from codelm.history.samples import SENTINELS
+
+    assert Encoder(tokenizer).special == frozenset(SENTINELS)
+
+
+@pytest.fixture
+def course():
+    from scripts.pretrain.train import Course
+
+    return Course(rate=1e-3, warmup=2)
+
+
+@pytest.fixture
+def shape():
+    from scripts.pretrain.train import Shape
+
+    return Shape(vocabulary=300, width=32, layers=2, inner=64, heads=2, key_value_heads=1)
+
+
+@pytest.fixture
+def store(tmp_path, tokenizer, monkeypatch):
+    import json
+    from dataclasses import asdict
+
+    from codelm.history.encoding import Encoder
+    from scripts.pretrain import rows
+    from scripts.pretrain.corpus import Document
+
+    monkeypatch.setattr(rows, "ROOMS", (64, 128))
+    code = "".join(f"fn item{number}() -> u8 {{ {number} }}\n" for number in range(40))
+    documents = [Document("rust", "crate", "1.0.0", f"src/{number}.rs", code + f"// {number}\n") for number in range(8)]
+    for name in ("train", "held-out"):
+        lines = "".join(json.dumps(asdict(document)) + "\n" for document in documents)
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    rows.build_store(tmp_path, Encoder(tokenizer), tmp_path / "store")
+    return tmp_path / "store"
+
+
+def test_a_step_always_reads_the_same_rows(store):
+    from scripts.pretrain.rows import PretrainingRows
+
+    plans = [PretrainingRows(store, batch_tokens=256, epochs=2) for _ in range(2)]
+    for data in plans:
+        data.setup()
+    assert plans[0].plan == plans[1].plan
+    assert {len(step.rows) for step in plans[0].plan} <= {1, 2, 3, 4}
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning has much to say about a run this small
+def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, shape, course, tmp_path):
+    import torch
+
+    from scripts.pretrain.train import train
+
+    settings = {"batch_tokens": 256, "shape": shape, "course": course}
+    train(store, tmp_path / "one", steps=4, **settings)
+    train(store, tmp_path / "two", steps=2, **settings)
+    train(store, tmp_path / "two", steps=4, **settings)
+    one, two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("one", "two"))
+    assert one["global_step"] == two["global_step"] == 4
+    for name, tensor in one["state_dict"].items():
+        torch.testing.assert_close(two["state_dict"][name], tensor)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_finished_model_loads_by_its_folder(store, shape, course, tokenizer_folder, tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from scripts.pretrain.export import write_model
+    from scripts.pretrain.train import finish, train
+
+    train(store, tmp_path / "run", steps=2, batch_tokens=256, shape=shape, course=course)
+    last = tmp_path / "run" / "last.ckpt"
+    module = finish(store, last, tmp_path / "branch", decay=2, batch_tokens=256, shape=shape, rate=1e-3)
+    write_model(module.model, tokenizer_folder, tmp_path / "model")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert model.dtype == torch.bfloat16
+    assert (model.config.bos_token_id, model.config.eos_token_id) == (0, 0)
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+
+
+def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
+    from scripts.pretrain.optimizers import muon_with_adamw
+    from scripts.pretrain.train import Course, Pretraining
+
+    module = Pretraining(shape, Course())
+    module.configure_model()
+    muon, adamw = muon_with_adamw(module.model, learning_rate=1e-3, weight_decay=0.0).param_groups
+    assert len(muon["params"]) == 6 * shape.layers
+    everything = {id(parameter) for parameter in module.model.parameters()}
+    assert {id(parameter) for group in (muon, adamw) for parameter in group["params"]} == everything
+
+
+def test_windows_count_every_token_once_and_show_at_most_the_context():
+    from scripts.pretrain.evaluate import CONTEXT, spans
+
+    windows = list(spans(10, 5000))
+    assert [index for _, learn, stop in windows for index in range(learn, stop)] == list(range(10, 5000))
+    assert all(stop - start <= CONTEXT for start, _, stop in windows)
+    assert all(learn - start >= CONTEXT // 2 for start, learn, _ in windows[1:])
