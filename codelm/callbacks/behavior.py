@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class BehavioralEvaluation(Callback):
     """Completes prompts with the base at step 0 and with the tuned model after every N-th epoch's validation.
 
-    Writes them side by side to TensorBoard, with scalars ``behavior/...``, and keeps them in `records` for the
+    Also after the validation at which a time limit ends the training. Writes them side by side to TensorBoard, with scalars ``behavior/...``, and keeps them in `records` for the
     manifest. An illustration, not a measurement: a few prompts with one completion each say little about a repository.
     Training goes on exactly as without it: random state and train mode are put back, and a failure only logs a warning.
 
@@ -70,10 +70,11 @@ class BehavioralEvaluation(Callback):
             self.evaluate(trainer, pl_module, epoch=0)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Complete the prompts with the tuned model, if this validation ends an epoch whose turn it is."""
+        """Complete the prompts with the tuned model, if its turn has come or training stops here."""
         epoch = trainer.current_epoch + 1
         ends_epoch = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        if measures_training(trainer) and ends_epoch and epoch % self.every_n_epochs == 0:
+        is_due = trainer.should_stop or (ends_epoch and epoch % self.every_n_epochs == 0)
+        if measures_training(trainer) and is_due:
             self.evaluate(trainer, pl_module, epoch=epoch)
 
     def evaluate(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
+from codelm import __version__
+
 GIB = 2**30
 LIBRARIES = (
-    "codelm",
     "torch",
     "lightning",
     "transformers",
@@ -74,7 +75,7 @@ def peak_memory() -> int:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that are installed."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "codelm": __version__}
     for library in LIBRARIES:
         try:
             found[library] = version(library)

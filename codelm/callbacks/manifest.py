@@ -55,7 +55,7 @@ class Manifest(Callback):
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if any(isinstance(callback, ExportAdapter) for callback in callbacks[callbacks.index(self) :]):
             raise InputError(
-                "trainer.callbacks lists Manifest before ExportAdapter, whose files it describes: swap them"
+                "trainer.callbacks lists Manifest before ExportAdapter, whose files it describes: list that first"
             )
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -59,6 +59,18 @@ def test_several_validations_in_an_epoch_are_one_turn(fit, behavior):
     assert [record["epoch"] for record in callback.records] == [0, 1, 2]
 
 
+def test_where_training_stops_within_an_epoch_the_tuned_model_is_completed_as_well(fit, behavior):
+    from lightning.pytorch import Callback
+
+    class Enough(Callback):
+        def on_train_batch_end(self, trainer, *_):
+            trainer.should_stop = trainer.global_step == 3
+
+    callback = behavior(every_n_epochs=5)
+    fit(callback, Enough())
+    assert [record["epoch"] for record in callback.records] == [0, 1]
+
+
 def test_the_base_writes_what_it_writes_without_an_adapter(fit, behavior, base, make_module):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -24,4 +24,4 @@ def test_versions_are_those_of_the_libraries():
 
     found = versions()
     assert torch.__version__.startswith(found["torch"].partition("+")[0])
-    assert {"python", "lightning", "transformers", "peft"} <= set(found)
+    assert {"python", "codelm", "lightning", "transformers", "peft"} <= set(found)

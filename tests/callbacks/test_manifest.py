@@ -190,7 +190,7 @@ def test_an_adapter_saved_after_its_description_is_refused(fit):
     from codelm.callbacks import ExportAdapter, Manifest
     from codelm.errors import InputError
 
-    with pytest.raises(InputError, match="swap them"):
+    with pytest.raises(InputError, match="list that first"):
         fit(Manifest(), ExportAdapter())
 
 
