@@ -7,7 +7,7 @@ def test_matrices_decay_and_vectors_do_not():
     from codelm.modules.optimizers import build_optimizer
 
     parameters = list(nn.Linear(3, 2).parameters())
-    optimizer = build_optimizer("adamw", parameters, learning_rate=0.1, weight_decay=0.5, fused=True)
+    optimizer = build_optimizer("adamw", parameters, learning_rate=0.1, weight_decay=0.5)
     decay = {group["params"][0].ndim: group["weight_decay"] for group in optimizer.param_groups}
     assert decay == {2: 0.5, 1: 0.0}
 
@@ -19,7 +19,7 @@ def test_the_paged_optimizer_is_refused_without_a_gpu():
     from codelm.modules.optimizers import build_optimizer
 
     with pytest.raises(InputError, match="needs a CUDA GPU"):
-        build_optimizer("paged_adamw_8bit", [nn.Parameter()], learning_rate=0.1, weight_decay=0, fused=False)
+        build_optimizer("paged_adamw_8bit", [nn.Parameter()], learning_rate=0.1, weight_decay=0)
 
 
 def test_a_schedule_without_warmup_begins_at_the_top():
