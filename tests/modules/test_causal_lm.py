@@ -147,6 +147,24 @@ def test_three_steps_in_a_row_that_are_not_finite_end_the_run(make_model, fit, m
     assert failure.value.exit_status == 1
 
 
+@pytest.mark.parametrize(("scale", "failures"), [(65536.0, 0), (0.5, 2)])
+def test_a_float16_scaler_may_overflow_while_its_scale_can_fall(make_model, scale, failures):
+    from types import SimpleNamespace
+
+    model = make_model()
+    scaler = SimpleNamespace(get_scale=lambda: scale)
+    model._trainer = SimpleNamespace(precision_plugin=SimpleNamespace(scaler=scaler))
+    for _ in range(2):
+        model._count_failure(loss=1.0, norm=math.inf)
+    assert (model.failures, model.skipped_steps) == (failures, 2)
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "32-true"])
+def test_gradients_can_be_clipped_in_every_precision(make_model, fit, make_batch, precision):
+    trainer = fit(make_model(), [make_batch([30])], gradient_clip_val=1.0, precision=precision)
+    assert trainer.global_step == 1
+
+
 def test_a_held_out_loss_that_is_not_finite_ends_the_run(make_model, fit, make_batch):
     from codelm.errors import CodelmError
 
