@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from os.path import expanduser
 from pathlib import Path
-from typing import Any, NoReturn
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from jsonargparse import Namespace, set_parsing_settings
@@ -15,6 +16,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from codelm import __version__
+from codelm.bases import BUNDLED
 from codelm.callbacks import (
     BaseReference,
     BehavioralEvaluation,
@@ -28,14 +30,13 @@ from codelm.callbacks import (
 from codelm.commands import COMMANDS
 from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError, ResourceError
-from codelm.history.repository import open_repository
+from codelm.history.repository import Repository, open_repository
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
-from codelm.parser_messages import explain, one_line
+from codelm.parser import OneLineParser, about
+from codelm.parser_messages import one_line
 from codelm.runs import checkpoint_file, claimed_folder, run_name
 from codelm.voice import voice
-
-EPILOG = "--quiet, --debug and --allow_code go with every command; codelm --help says what they do."
 
 TRAINER_DEFAULTS = {
     "max_epochs": 6,
@@ -56,17 +57,6 @@ CHECKPOINT_DEFAULTS = {
     "filename": "epoch={epoch}-step={step}",
     "auto_insert_metric_name": False,  # the slash in val/loss would make a folder
 }
-
-
-class OneLineParser(LightningArgumentParser):
-    """Complains in one line, with the nearest known name, instead of printing the usage of three hundred settings."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise `InputError` for the user; let parsers inside parsers go on asking one another."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        parser = getattr(ex, "subcommand_parser", None) or self
-        raise InputError(explain(message, parser.get_defaults().keys())) from ex
 
 
 class Board(TensorBoardLogger):
@@ -153,11 +143,17 @@ class CodelmCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Decide what was left open, so that the saved configuration holds the decision."""
         settings = self.settings
-        paths = as_list(settings.data.repo)
-        repositories = [open_repository(Path(expanduser(path)), settings.data.revision) for path in paths]
+        paths = [absolute(path) for path in as_list(settings.data.repo)]
+        repositories = [open_repository(path, settings.data.revision) for path in paths]
         settings.name = run_name(settings.name, [repository.name for repository in repositories])
+        settings.data.repo = paths[0] if len(paths) == 1 else paths
+        if len(repositories) == 1:  # several have no commit in common that the setting could name
+            settings.data.revision = commits_of(repositories[0])
+        if settings.model.base not in BUNDLED and Path(settings.model.base).is_dir():
+            settings.model.base = settings.data.tokenizer = absolute(settings.model.base)
         settings.trainer.precision = settings.trainer.precision or auto_precision(str(settings.trainer.accelerator))
-        settings.ckpt_path = checkpoint_file(settings.ckpt_path, Path(settings.output), settings.name)
+        self.checkpoint = checkpoint_file(settings.ckpt_path, Path(settings.output), settings.name)
+        settings.ckpt_path = None  # a configuration that replays the run begins at its beginning
 
     def instantiate_classes(self) -> None:
         """Make model, data and trainer; whatever they refuse was asked for by a setting."""
@@ -168,6 +164,7 @@ class CodelmCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Refuse what the base cannot do before any history is read or weight loaded."""
+        self.config_init[self.subcommand].ckpt_path = self.checkpoint
         self.model.check()
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
 
@@ -177,16 +174,15 @@ class CodelmCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = always(as_list(given.callbacks), quiet=self.quiet)
         if self.quiet:
             kwargs |= {"enable_progress_bar": False}
-        if self.subcommand == "fit" and not given.fast_dev_run:
-            kwargs |= self.writing_to_own_folder(given.logger)
-        elif given.logger is None:
-            kwargs |= {"logger": False}
+        leaves_something = self.subcommand == "fit" and not given.fast_dev_run
+        kwargs |= self.writing_to_own_folder(given.logger) if leaves_something else self.writing_nowhere()
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         return trainer
 
     def writing_to_own_folder(self, loggers: Any) -> dict[str, Any]:
         """Claim the run's folder and return the trainer's arguments that make everybody write to it."""
-        folder = self.cleanup.enter_context(claimed_folder(Path(self.settings.output), self.settings.name))
+        output, name = Path(self.settings.output), self.settings.name
+        folder = self.cleanup.enter_context(claimed_folder(output, name, self.checkpoint))
         if loggers is False:
             return {"default_root_dir": folder}
         # Ours comes first: callbacks take their folder from the first logger.
@@ -194,11 +190,19 @@ class CodelmCLI(LightningCLI):
         others = [logger for logger in as_list(loggers) if isinstance(logger, Logger)]
         return {"default_root_dir": folder, "logger": [board, *others]}
 
+    def writing_nowhere(self) -> dict[str, Any]:
+        """Return the trainer's arguments that leave nothing behind, not even what Lightning saves in a rehearsal."""
+        return {"default_root_dir": self.cleanup.enter_context(TemporaryDirectory()), "logger": False}
 
-def about(command: str, what: str) -> dict[str, str]:
-    """Return what the help of a command says around its settings."""
-    usage = f"codelm {command} [--config FILE]... [--SETTING VALUE]..."
-    return {"usage": usage, "description": f"{what[0].upper()}{what[1:]}.", "epilog": EPILOG}
+
+def absolute(path: str) -> str:
+    """Return a path that means the same from every folder."""
+    return str(Path(expanduser(path)).resolve())
+
+
+def commits_of(repository: Repository) -> str:
+    """Return the revision that goes on meaning the same commits when branches move on."""
+    return f"{repository.base}..{repository.tip}" if repository.base else repository.tip
 
 
 def always(given: Sequence[Callback], *, quiet: bool) -> list[Callback]:

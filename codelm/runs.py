@@ -32,12 +32,18 @@ def run_name(name: str | None, repositories: Sequence[str]) -> str:
 
 
 @contextmanager
-def claimed_folder(output: Path, name: str) -> Iterator[Path]:
+def claimed_folder(output: Path, name: str, checkpoint: str | None = None) -> Iterator[Path]:
     """Make the next free ``output/name/version_N`` and hand it over; take it back where the run asked the impossible.
+
+    A run that goes on from a ``checkpoint`` of one of these folders goes on in that folder.
 
     Raises:
         InputError: The folder cannot be made.
     """
+    older = Path(checkpoint).resolve().parent.parent if checkpoint else None
+    if older and older.parent == (output / name).resolve() and version_number(older) >= 0:
+        yield output / name / older.name
+        return
     new_parents = [folder for folder in (output / name, *(output / name).parents) if not folder.exists()]
     try:
         folder = next_version(output / name)

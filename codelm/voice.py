@@ -14,6 +14,9 @@ LIBRARIES = ("lightning.pytorch", "lightning.fabric", "transformers", "peft")
 NOT_FOR_USERS = (DeprecationWarning, FutureWarning, PossibleUserWarning)
 """What one library says to the authors of another, and what Lightning thinks might be meant otherwise."""
 
+EXPECTED = ("The dirpath has changed", "Checkpoint directory .* exists and is not empty")
+"""What Lightning warns of where a checkpoint is used outside its run, or a run goes on in its own folder."""
+
 
 @contextmanager
 def voice(*, quiet: bool, debug: bool) -> Iterator[None]:
@@ -31,6 +34,8 @@ def voice(*, quiet: bool, debug: bool) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(message)s"))
     with warnings.catch_warnings(), levels_set(dict.fromkeys(levels, logging.DEBUG) if debug else levels):
         if not debug:
+            for beginning in EXPECTED:
+                warnings.filterwarnings("ignore", beginning)
             for category in NOT_FOR_USERS:
                 warnings.simplefilter("ignore", category)
         logging.getLogger("codelm").addHandler(handler)

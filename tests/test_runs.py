@@ -87,6 +87,18 @@ def test_older_runs_stay_when_a_new_one_is_taken_back(tmp_path):
     assert list((tmp_path / "runs" / "x").iterdir()) == [old]
 
 
+def test_a_run_goes_on_in_its_own_folder(runs):
+    checkpoint = checkpoint_file("best", runs, "x")
+    with claimed_folder(runs, "x", checkpoint) as folder:
+        assert folder == runs / "x" / "version_2"
+    assert (folder / "checkpoints").is_dir()
+
+
+def test_a_run_from_the_checkpoint_of_another_gets_a_folder_of_its_own(runs):
+    with claimed_folder(runs, "y", checkpoint_file("last", runs, "x")) as folder:
+        assert folder == runs / "y" / "version_0"
+
+
 def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(InputError, match="--output"), claimed_folder(tmp_path / "runs", "x"):

@@ -1,0 +1,27 @@
+"""The parser of settings, as people meet it: a help that can be read, and complaints of one line."""
+
+from typing import NoReturn
+
+from lightning.pytorch.cli import LightningArgumentParser
+
+from codelm.errors import InputError
+from codelm.parser_messages import explain
+
+EPILOG = "--quiet, --debug and --allow_code go with every command; codelm --help says what they do."
+
+
+class OneLineParser(LightningArgumentParser):
+    """Complains in one line, with the nearest known name, instead of printing the usage of three hundred settings."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise `InputError` for the user; let parsers inside parsers go on asking one another."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        parser = getattr(ex, "subcommand_parser", None) or self
+        raise InputError(explain(message, parser.get_defaults().keys())) from ex
+
+
+def about(command: str, what: str) -> dict[str, str]:
+    """Return what the help of a command says around its settings."""
+    usage = f"codelm {command} [--config FILE]... [--SETTING VALUE]..."
+    return {"usage": usage, "description": f"{what[0].upper()}{what[1:]}.", "epilog": EPILOG}

@@ -1,0 +1,246 @@
+"""The whole path from one command, on a small history and a base of some ten thousand random weights."""
+
+import json
+import logging
+import signal
+import sys
+
+import pytest
+import yaml
+
+from codelm.cli import main
+
+SHORT = """
+model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4}, learning_rate: 1e-2}
+data: {repo: REPOSITORY, cache: CACHE, sequence_length: 64, batch_size: 2, held_out: 0.3, context_weight: 0.0}
+trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, accumulate_grad_batches: 1, limit_train_batches: 3,
+  limit_val_batches: 2, log_every_n_steps: 1}
+behavior: {prompts: ["fn main"], max_new_tokens: 2}
+"""
+
+
+def tokenizer():
+    """Return a tokenizer of one token per byte, after StarCoder2's special names."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<|endoftext|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<file_sep>", "<repo_name>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    bytewise = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(special + alphabet)}, merges=[]))
+    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytewise.decoder = decoders.ByteLevel()
+    bytewise.add_special_tokens(special)
+    return PreTrainedTokenizerFast(tokenizer_object=bytewise, bos_token=special[0], eos_token=special[0])
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A folder with a StarCoder2 of two layers."""
+    import torch
+    from transformers import Starcoder2Config, Starcoder2ForCausalLM
+
+    torch.manual_seed(0)
+    words = tokenizer()
+    config = Starcoder2Config(
+        vocab_size=len(words),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=128,
+        sliding_window=None,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    folder = tmp_path_factory.mktemp("base")
+    Starcoder2ForCausalLM(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def repository(make_repository):
+    """Twenty commits, each of which adds a function."""
+    functions = [f"/// Number {number}.\npub fn value_{number}() -> usize {{ {number} }}\n" for number in range(20)]
+    commits = [{"src/lib.rs": "\n".join(functions[: number + 1])} for number in range(20)]
+    return make_repository(commits, name="numbers/.git", bare=True)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, base, repository):
+    """An empty current folder, with the configuration of a short run beside it."""
+    values = {"BASE": base, "REPOSITORY": repository, "CACHE": tmp_path / "cache"}
+    text = SHORT
+    for name, value in values.items():
+        text = text.replace(name, str(value))
+    (tmp_path / "short.yaml").write_text(text)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "argv", ["codelm"])
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def codelm(folder, capsys):
+    """Run the command and return its status and what it wrote to standard error."""
+
+    def run(command, *arguments):
+        status = main([command, "--config", str(folder.parent / "short.yaml"), *map(str, arguments)])
+        return status, capsys.readouterr().err
+
+    return run
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_a_run_leaves_its_folder_and_nothing_else(codelm, folder):
+    status, error = codelm("fit")
+    assert status == 0, error
+    assert files(folder) >= {
+        *("runs/numbers/version_0/config.yaml", "runs/numbers/version_0/MANIFEST.json"),
+        *("runs/numbers/version_0/adapter/adapter_model.safetensors", "runs/numbers/version_0/checkpoints/last.ckpt"),
+    }
+    assert {path.split("/")[0] for path in files(folder)} == {"runs"}
+    assert {path.name.split(".")[0] for path in (folder / "runs/numbers/version_0").iterdir()} == {
+        *("config", "MANIFEST", "adapter", "checkpoints", "events"),
+    }
+    manifest = json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())
+    assert manifest["status"] == "completed"
+    assert manifest["phase_results"]["phase_4_training"]["training_stats"]["final_val_loss"] > 0
+
+
+def test_the_saved_configuration_replays_the_run(codelm, folder, repository, git, monkeypatch):
+    monkeypatch.chdir(repository)
+    output = f"--output={folder / 'runs'}"
+    assert codelm("fit", "--name=first", "--data.repo=.", output)[0] == 0
+    monkeypatch.chdir(folder)
+    git(repository, "update-ref", "refs/heads/main", "main~3")
+    assert main(["fit", "--config", str(folder / "runs/first/version_0/config.yaml")]) == 0
+    runs = [json.loads((folder / f"runs/first/version_{n}/MANIFEST.json").read_text()) for n in (0, 1)]
+    losses = [[m["val_loss"] for m in run["phase_results"]["phase_4_training"]["history"]] for run in runs]
+    assert losses[0] == losses[1]
+    configs = [yaml.safe_load((folder / f"runs/first/version_{n}/config.yaml").read_text()) for n in (0, 1)]
+    assert configs[0] == configs[1]
+
+
+def test_a_list_of_callbacks_of_ones_own_loses_nothing(codelm, folder):
+    own = '[{"class_path": "LearningRateMonitor"}]'
+    assert codelm("fit", f"--trainer.callbacks={own}", "--early_stopping.patience=1")[0] == 0
+    assert (folder / "runs/numbers/version_0/MANIFEST.json").is_file()
+    assert (folder / "runs/numbers/version_0/adapter").is_dir()
+
+
+def test_quiet_says_nothing_when_all_is_well(folder, capsys):
+    assert main(["fit", "--quiet", "--config", str(folder.parent / "short.yaml")]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_a_rehearsal_leaves_nothing(codelm, folder):
+    status, error = codelm("fit", "--trainer.fast_dev_run=true")
+    assert status == 0, error
+    assert files(folder) == set()
+
+
+def test_validating_a_checkpoint_writes_nothing(codelm, folder, capsys):
+    assert codelm("fit")[0] == 0
+    before = files(folder)
+    assert main(["validate", "--config", "runs/numbers/version_0/config.yaml", "--ckpt_path", "best"]) == 0
+    manifest = json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())
+    loss = manifest["phase_results"]["phase_4_training"]["training_stats"]["final_val_loss"]
+    assert str(loss)[:6] in capsys.readouterr().out
+    assert files(folder) == before
+
+
+def test_last_goes_on_where_the_newest_run_stopped(codelm, folder):
+    assert codelm("fit", "--trainer.max_epochs=1")[0] == 0
+    status, error = codelm("fit", "--ckpt_path=last")
+    assert status == 0, error
+    assert [path.name for path in (folder / "runs/numbers").iterdir()] == ["version_0"]
+    manifest = json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())
+    epochs = [moment["epoch"] for moment in manifest["phase_results"]["phase_4_training"]["history"]]
+    assert epochs == [1, 2]
+
+
+BAD = {
+    "not a repository": (["--data.repo=.."], "not a git repository"),
+    "no such folder": (["--data.repo=nowhere"], "nowhere"),
+    "unknown revision": (["--data.revision=v99"], "v99"),
+    "everything filtered away": (["--data.filters.ignore=['*']"], "data.filters"),
+    "unknown base": (["--model.base=./no-model"], "no-model"),
+    "rows beyond the base's positions": (["--data.sequence_length=4096"], "128 positions"),
+    "target that matches nothing": (["--model.lora.targets=[c_attn]"], "c_attn"),
+    "unknown setting": (["--model.lora.rank=3"], "did you mean --model.lora.r?"),
+    "abbreviated setting": (["--trainer.max_epoch=3"], "did you mean --trainer.max_epochs?"),
+    "wrong type": (["--model.lora.r=many"], "model.lora.r"),
+    "out of range": (["--model.lora.r=0"], "model.lora.r"),
+    "linked setting": (["--data.tokenizer=x"], "give model.base instead"),
+    "no checkpoint": (["--ckpt_path=last"], "--ckpt_path last"),
+    "unknown precision": (["--trainer.precision=auto"], "trainer.precision"),
+    "narrow precision": (["--trainer.precision=bf16-true"], "bf16-true"),
+    "no GPU": (["--trainer.accelerator=gpu"], "gpu"),
+    "negative epochs": (["--trainer.max_epochs=-5"], "max_epochs"),
+    "odd duration": (["--trainer.max_time=soon"], "soon"),
+    "name that leads out": (["--name=../x"], "--name"),
+    "output that is a file": (["--output=../short.yaml"], "--output"),
+    "stray word": (["again"], "again"),
+    "strange class": (["--config=../evil.yaml"], "--allow_code"),
+    "double key": (["--config=../double.yaml"], "stands twice"),
+    "typo in a config": (["--config=../typo.yaml"], "did you mean data.revision?"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "says"), BAD.values(), ids=BAD)
+def test_a_bad_request_costs_one_line_and_leaves_nothing(arguments, says, codelm, folder):
+    (folder.parent / "evil.yaml").write_text("trainer: {logger: evil.C}\n")
+    (folder.parent / "double.yaml").write_text("name: a\nname: b\n")
+    (folder.parent / "typo.yaml").write_text("data: {revison: x}\n")
+    status, error = codelm("fit", "--quiet", *arguments)
+    assert (status, error.count("\n")) == (2, 1), error
+    assert error.startswith("codelm: error: ")
+    assert says in error
+    assert files(folder) == set()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_history_too_short_to_split_is_refused(count, codelm, folder, make_repository):
+    short = make_repository([{"lib.rs": f"fn f{number}() {{}}\n"} for number in range(count)])
+    status, error = codelm("fit", "--quiet", f"--data.repo={short}")
+    assert (status, error.count("\n")) == (2, 1), error
+    assert "commit" in error
+    assert files(folder) == set()
+
+
+def test_a_stopped_run_says_so_in_its_manifest(codelm, folder, monkeypatch):
+    from codelm.modules import LoRACausalLM
+
+    step = LoRACausalLM.training_step
+
+    def stop_in_second_epoch(self, batch, batch_idx):
+        if self.current_epoch == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(LoRACausalLM, "training_step", stop_in_second_epoch)
+    status, error = codelm("fit", "--quiet")
+    assert (status, error) == (143, "codelm: stopped\n")
+    assert json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())["status"] == "interrupted"
+    assert (folder / "runs/numbers/version_0/adapter/adapter_model.safetensors").is_file()
+
+
+def test_no_setting_of_model_or_data_may_name_code(folder, capsys):
+    """The first look need not search there for plain text that the parser imports."""
+    assert main(["fit", "--help"]) == 0
+    groups = capsys.readouterr().out.split("\n\n")
+    lines = [line for group in groups if "--model " in group or "--data" in group for line in group.splitlines()]
+    assert lines
+    assert not [line for line in lines if ".help" in line or "Callable" in line or "class_path" in line.lower()]
+
+
+def test_the_loggers_are_as_they_were_before(codelm):
+    before = logging.getLogger("lightning.pytorch").level, list(logging.getLogger("codelm").handlers)
+    codelm("fit", "--data.repo=nowhere")
+    assert (logging.getLogger("lightning.pytorch").level, logging.getLogger("codelm").handlers) == before
