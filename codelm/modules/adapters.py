@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,6 @@ class Coverage:
     linear_layers: int
     trainable_parameters: int
     parameters: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return asdict(self)
 
 
 def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = None) -> Any:
