@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from transformers import PreTrainedTokenizerBase
 
 from codelm.callbacks.generation import Sampling, complete
-from codelm.callbacks.run import log_scalars, measures_training, untouched
+from codelm.callbacks.run import log_scalars, untouched
 from codelm.evaluation.completion import Completion, completion
 from codelm.evaluation.measures import Measures, means, measure
 from codelm.evaluation.report import table
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class BehavioralEvaluation(Callback):
     """Completes prompts with the base at step 0 and with the tuned model after every N-th epoch's validation.
 
-    Also after the validation at which a time limit ends the training. Writes them side by side to TensorBoard, with scalars ``behavior/...``, and keeps them in `records` for the
+    Writes them side by side to TensorBoard, with scalars ``behavior/...``, and keeps them in `records` for the
     manifest. An illustration, not a measurement: a few prompts with one completion each say little about a repository.
     Training goes on exactly as without it: random state and train mode are put back, and a failure only logs a warning.
 
@@ -69,12 +69,10 @@ class BehavioralEvaluation(Callback):
         if self.base is None:
             self.evaluate(trainer, pl_module, epoch=0)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Complete the prompts with the tuned model, if its turn has come or training stops here."""
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Complete the prompts with the tuned model, if its turn has come or training stops within the epoch."""
         epoch = trainer.current_epoch + 1
-        ends_epoch = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        is_due = trainer.should_stop or (ends_epoch and epoch % self.every_n_epochs == 0)
-        if measures_training(trainer) and is_due:
+        if trainer.should_stop or epoch % self.every_n_epochs == 0:
             self.evaluate(trainer, pl_module, epoch=epoch)
 
     def evaluate(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
