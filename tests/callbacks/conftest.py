@@ -2,33 +2,8 @@
 
 import pytest
 
-WARNINGS = [
-    "ignore:.*LeafSpec.* is deprecated:FutureWarning",  # lightning 2.6 asks torch 2.13 for a name it deprecates
-    "ignore:.*does not have many workers",  # a list in memory needs none
-    "ignore:The dirpath has changed",  # each run has its folder, also one that continues another
-    "ignore:.*is_gradient_checkpointing.* is deprecated:FutureWarning",  # peft asks transformers by its old name
-]
 SPECIAL = ["<|endoftext|>", "<file_sep>", "<repo_name>"]
 PACKING = 0.99
-
-
-def pytest_collection_modifyitems(items):
-    """Let the libraries regret their own dealings with each other in these tests."""
-    for item in items:
-        if "callbacks" in item.path.parts:
-            for warning in WARNINGS:
-                item.add_marker(pytest.mark.filterwarnings(warning))
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Compute on one thread: for so small a model more of them only wait for one another."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

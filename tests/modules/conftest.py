@@ -5,19 +5,6 @@ import pytest
 SPECIAL = ["<|endoftext|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<file_sep>", "<repo_name>"]
 LAYERS, HIDDEN = 2, 16
 
-HARMLESS = (
-    "ignore:.*LeafSpec.* is deprecated:FutureWarning",  # lightning 2.6 asks torch 2.13 for a name that goes
-    "ignore:.*does not have many workers",  # batches that lie in memory need none
-    "ignore:.*have no .val_dataloader",  # a test that looks at training only
-)
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            for warning in HARMLESS:
-                item.add_marker(pytest.mark.filterwarnings(warning))
-
 
 def byte_tokenizer():
     """Return a tokenizer of one token per byte, after StarCoder2's special names."""
