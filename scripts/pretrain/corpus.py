@@ -29,6 +29,9 @@ JUDGES_CRATES = re.compile(
 )
 """The crates that those repositories publish or once published, whatever address their manifest gives."""
 
+BINDINGS = re.compile(r"[-_]sys(-rs)?$")
+"""Crates that declare another language's interface are mostly written by tools, whatever their first lines say."""
+
 PYTHON_SHARE = 0.3
 LARGEST_FILE = 100_000
 LARGEST_PACKAGE = {"rust": 1_000_000, "python": 1_000_000}
@@ -82,6 +85,8 @@ def refusal(package: Package) -> str | None:
         return "kept for judging"
     if any(re.search(rf"{judge}(\.git)?(/|$)", address) for judge in JUDGES):
         return "kept for judging"
+    if BINDINGS.search(package.name):
+        return "bindings"
     return None if permissive(package.licence) else "licence"
 
 

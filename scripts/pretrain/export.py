@@ -13,3 +13,5 @@ def write_model(model: PreTrainedModel, tokenizer: Path, folder: Path) -> None:
     (folder / "generation_config.json").unlink(missing_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(tokenizer / name, folder / name)
+    for file in folder.iterdir():
+        file.chmod(0o644)  # safetensors keeps its files to their owner

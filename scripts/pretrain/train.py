@@ -48,7 +48,7 @@ class Course:
         decay: Steps over which it falls to 0.
     """
 
-    rate: float = 4e-3
+    rate: float = 6e-3
     warmup: int = 200
     decay_from: int | None = None
     decay: int = 0
@@ -61,7 +61,7 @@ class Course:
         [0.5, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
         """
         if self.decay_from is not None and step >= self.decay_from:
-            return max(0.0, 1 - (step - self.decay_from) / self.decay)
+            return max(0.0, 1 - (step - self.decay_from) / max(1, self.decay))
         return min(1.0, (step + 1) / self.warmup)
 
 
@@ -154,9 +154,13 @@ def say(trainer: Trainer, sentence: str) -> None:
 
 
 def run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int, resume: Path | None) -> None:
-    """Train up to ``steps``, from a checkpoint if there is one; leave ``last.ckpt`` in ``folder``."""
+    """Train up to ``steps``, from a checkpoint if there is one; leave ``last.ckpt`` in ``folder``, also on SIGTERM."""
     keep = ModelCheckpoint(
-        dirpath=folder, filename="last", train_time_interval=timedelta(minutes=4), enable_version_counter=False
+        dirpath=folder,
+        filename="last",
+        train_time_interval=timedelta(minutes=4),
+        save_on_exception=True,
+        enable_version_counter=False,
     )
     trainer = Trainer(
         accelerator="auto",

@@ -56,6 +56,11 @@ def test_crates_of_others_with_similar_names_are_learned(name):
     assert refusal(package(name, repository="https://github.com/someone/tokio-rustls")) is None
 
 
+@pytest.mark.parametrize("name", ["web-sys", "onig_sys", "cairo-sys-rs"])
+def test_bindings_are_not_learned(name):
+    assert refusal(package(name)) == "bindings"
+
+
 def test_about_a_twentieth_is_held_out_and_always_the_same():
     held_out = [name for name in map(str, range(1000)) if part(package(name)) == "held-out"]
     assert 25 < len(held_out) < 80
