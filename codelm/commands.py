@@ -6,7 +6,7 @@ COMMANDS = {
     "fit": "learn from a repository's git history",
     "validate": "measure the held-out loss on the older half of the newest commits",
     "test": "measure it on the newest commits, which no decision was taken on",
-    "predict": "write the surprise at every held-out sample",
+    "predict": "say what the model makes of the newest commits, row by row",
 }
 
 HELP = """usage: codelm COMMAND [--config FILE]... [--SETTING VALUE]...
@@ -28,7 +28,10 @@ settings that most people want:
   --model.base NAME           base model, by name or folder; "tiny" travels with codelm
   --model.lora.r N            rank of the adapter
   --model.learning_rate X     highest learning rate
+  --trainer.precision NAME    default: what the device computes fastest and trains well in
   --output FOLDER --name NAME a run is written to FOLDER/NAME/version_N
+
+  --ckpt_path last            go on where the newest run of that name stopped; also best, or a file
 
 codelm COMMAND --help lists every setting; --print_config shows them with their values.
 

@@ -9,9 +9,17 @@ from types import FrameType
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
+class Stopped(KeyboardInterrupt):
+    """A stopping signal came.
+
+    A type of its own, because Python ends itself by SIGINT, whatever status we return, once a plain KeyboardInterrupt
+    has passed through code that was made from text, as many an import does.
+    """
+
+
 @contextmanager
 def stopping() -> Iterator[list[int]]:
-    """Let the stopping signals raise ``KeyboardInterrupt``, and list the numbers of those that came.
+    """Let the stopping signals raise `Stopped`, and list the numbers of those that came.
 
     Armed before anything heavy is imported, because Lightning handles Ctrl-C only while it trains, and ends with
     status 0 after a SIGTERM. A signal that the caller of the program had ignored (``nohup``, ``&``) stays ignored.
@@ -20,7 +28,7 @@ def stopping() -> Iterator[list[int]]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        raise KeyboardInterrupt
+        raise Stopped
 
     before = {number: signal.getsignal(number) for number in STOPPING} if in_main_thread() else {}
     for number, handler in before.items():

@@ -1,4 +1,6 @@
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -44,3 +46,16 @@ def test_a_thread_that_may_set_no_handlers_does_without():
     thread.start()
     thread.join()
     assert not failures
+
+
+def test_the_status_is_ours_even_where_the_signal_hits_code_made_from_text():
+    code = """
+import signal, sys
+from codelm.signals import Stopped, stopping
+with stopping():
+    try:
+        exec("import signal; signal.raise_signal(signal.SIGTERM)")
+    except Stopped:
+        sys.exit(143)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 143
