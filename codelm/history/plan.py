@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from codelm.history.packing import pack
 
+FULL = 0.98
+"""Share of its positions from which a row need not wait for more samples."""
 Row = tuple[int, ...]
 """The samples that share one row."""
 
@@ -28,12 +30,20 @@ class MicroBatch:
 def pack_lessons(
     lessons: Sequence[NDArray[np.intp]], lengths: NDArray[np.integer], room: int, *, seed: int, epoch: int
 ) -> list[Row]:
-    """Return the rows of an epoch: each lesson packed by itself, its rows in random order."""
+    """Return the rows of an epoch: lesson after lesson, the rows of each in random order.
+
+    What fills no row well waits for the next lesson, so that only the last one leaves rows half empty.
+    """
     generator = np.random.default_rng([seed, epoch, 1])
     rows: list[Row] = []
+    waiting: Row = ()
     for lesson in lessons:
-        packed = [tuple(lesson[row].tolist()) for row in pack(lengths[lesson], room)]
-        rows += [packed[index] for index in generator.permutation(len(packed))]
+        drawn = np.concatenate([np.array(waiting, dtype=np.intp), lesson])
+        packed = [tuple(drawn[row].tolist()) for row in pack(lengths[drawn], room)]
+        enough = FULL * room if lesson is not lessons[-1] else 0
+        full = [row for row in packed if lengths[list(row)].sum() >= enough]
+        waiting = tuple(index for row in packed if lengths[list(row)].sum() < enough for index in row)
+        rows += [full[index] for index in generator.permutation(len(full))]
     return rows
 
 

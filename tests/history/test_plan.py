@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from codelm.history.plan import efficiency, micro_batches, pack_lessons
+from codelm.history.plan import FULL, efficiency, micro_batches, pack_lessons
 
 LENGTHS = np.random.default_rng(0).integers(1, 64, 500)
 WEIGHTS = LENGTHS * 0.5
@@ -11,10 +11,22 @@ def rows(epoch=0):
     return pack_lessons([np.arange(250), np.arange(250, 500)], LENGTHS, 64, seed=1, epoch=epoch)
 
 
-def test_lessons_are_packed_apart_and_in_order():
-    lessons = [{index >= 250 for index in row} for row in rows()]
-    assert all(len(lesson) == 1 for lesson in lessons)
-    assert [lesson.pop() for lesson in lessons] == sorted(index >= 250 for row in rows() for index in row[:1])
+def test_lessons_come_in_order_and_what_fills_no_row_waits_for_the_next():
+    packed = rows()
+    first = [row for row in packed if max(row) < 250]
+    assert first
+    assert packed[: len(first)] == first
+    assert all(LENGTHS[list(row)].sum() >= FULL * 64 for row in first)
+
+
+def test_every_drawn_sample_is_in_exactly_one_row():
+    assert sorted(index for row in rows() for index in row) == list(range(500))
+
+
+def test_lessons_cost_hardly_a_row_more_than_one_packing():
+    together = pack_lessons([np.arange(500)], LENGTHS, 64, seed=1, epoch=0)
+    apart = pack_lessons(np.array_split(np.arange(500), 8), LENGTHS, 64, seed=1, epoch=0)
+    assert len(apart) <= len(together) + 2
 
 
 def test_each_epoch_has_its_own_order_and_always_the_same():
