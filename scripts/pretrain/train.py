@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 POSITIONS = 4096
 WEIGHT_DECAY = 0.01
+STEPS_BETWEEN_LOOKS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,9 @@ class Progress(Callback):
             say(trainer, f"{speed:.0f} tokens/s, loss {float(trainer.callback_metrics['train/loss']):.3f}")
             self.said, self.tokens = time.monotonic(), tokens(trainer)
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Turn the loss into bits per byte; parts of long files begin without context, which full evaluation gives."""
         bits = float(trainer.callback_metrics["val/loss"]) * rows_of(trainer).bits_per_nat()
-        pl_module.log("val/bits_per_byte", bits)
-        pl_module.log("tokens", float(tokens(trainer)))
         say(trainer, f"held-out bits per byte {bits:.4f}")
 
 
@@ -169,7 +168,7 @@ def run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int,
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=1.0,
-        val_check_interval=500,
+        val_check_interval=STEPS_BETWEEN_LOOKS,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=20,

@@ -101,6 +101,16 @@ def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, shape, course,
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_run_says_how_it_fares_on_held_out_code(store, shape, course, tmp_path, monkeypatch, caplog):
+    from scripts.pretrain import train
+
+    monkeypatch.setattr(train, "STEPS_BETWEEN_LOOKS", 2)
+    with caplog.at_level("INFO"):
+        train.train(store, tmp_path / "run", steps=2, batch_tokens=256, shape=shape, course=course)
+    assert "step 2, 0.00 M tokens: held-out bits per byte" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_finished_model_loads_by_its_folder(store, shape, course, tokenizer_folder, tmp_path):
     import torch
     from transformers import AutoModelForCausalLM
