@@ -21,6 +21,9 @@ from scripts.pretrain.documents import samples
 ROOMS = (512,) * 4 + (1024, 1024, 1024, 2048) * 3
 """The row length of each shard of the corpus: short rows first, they cost less while the model learns the words."""
 
+RESERVED = 4
+"""The last shards, rows of 1,024 and 2,048 tokens among them, wait for the decay: a model must have seen long rows."""
+
 AT_ONCE = 256
 GLIMPSE = 100
 """Held-out files that are looked at during training."""
@@ -66,7 +69,7 @@ def whole(document: Document, encoder: Encoder, room: int) -> list[Sample]:
 
 
 class PretrainingRows(PackedDataModule):
-    """All shards one after the other, over and over: step ``n`` always reads the same rows.
+    """The shards but the reserved ones, one after the other, over and over: step ``n`` always reads the same rows.
 
     Args:
         folder: The store.
@@ -95,12 +98,15 @@ class PretrainingRows(PackedDataModule):
     @cached_property
     def plan(self) -> list[MicroBatch]:
         """Every step there is to take, in order."""
-        return [
-            step for epoch in range(self.epochs) for shard in range(len(ROOMS)) for step in self.steps(epoch, shard)
-        ]
+        return self.stable_plan()
+
+    def stable_plan(self) -> list[MicroBatch]:
+        """Return the steps of the stable phase, in order."""
+        shards = range(len(ROOMS) - RESERVED)
+        return [step for epoch in range(self.epochs) for shard in shards for step in self.steps(epoch, shard)]
 
     def steps(self, epoch: int, shard: int) -> list[MicroBatch]:
-        """Return the steps of one shard; from the second epoch on no row is short."""
+        """Return the steps of one shard in one epoch."""
         table = self.store.samples
         training = self.store.part(Part.TRAIN)
         mine = training[table["commit"][training] == shard]
@@ -122,6 +128,21 @@ class PretrainingRows(PackedDataModule):
         """Return what turns the validation loss, in nats a token, into bits per byte of source code."""
         learned = int(self.store.samples["targets"][self.store.part(Part.VALIDATION)].sum())
         return learned / float(self.store.facts["held_out_bytes"]) / 0.6931471805599453
+
+
+class DecayRows(PretrainingRows):
+    """The steps of the stable phase that were taken, ``begins`` of them, then the reserved shards in random order."""
+
+    def __init__(self, folder: Path, *, batch_tokens: int, begins: int) -> None:
+        super().__init__(folder, batch_tokens=batch_tokens)
+        self.begins = begins
+
+    @cached_property
+    def plan(self) -> list[MicroBatch]:
+        """Every step there is to take, in order."""
+        reserved = [step for shard in range(len(ROOMS))[-RESERVED:] for step in self.steps(0, shard)]
+        Random(self.seed).shuffle(reserved)
+        return self.stable_plan()[: self.begins] + reserved
 
 
 class FromStep(Sampler[MicroBatch]):

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, Starcoder2Config, Starcoder2ForCausalL
 
 from codelm.modules.causal_lm import CausalLM
 from scripts.pretrain.optimizers import muon_with_adamw
-from scripts.pretrain.rows import PretrainingRows
+from scripts.pretrain.rows import DecayRows, PretrainingRows
 
 log = logging.getLogger(__name__)
 
@@ -195,5 +195,6 @@ def finish(
     """Let the learning rate of a checkpoint fall to 0 over ``decay`` more steps, in a ``folder`` of its own."""
     reached = int(torch.load(last, weights_only=False, mmap=True)["global_step"])
     module = Pretraining(shape, Course(rate, decay_from=reached, decay=decay))
-    run(module, PretrainingRows(store, batch_tokens=batch_tokens), folder, steps=reached + decay, resume=last)
+    data = DecayRows(store, batch_tokens=batch_tokens, begins=reached)
+    run(module, data, folder, steps=reached + decay, resume=last)
     return module

@@ -65,6 +65,7 @@ def store(tmp_path, tokenizer, monkeypatch):
     from scripts.pretrain.corpus import Document
 
     monkeypatch.setattr(rows, "ROOMS", (64, 128))
+    monkeypatch.setattr(rows, "RESERVED", 1)
     code = "".join(f"fn item{number}() -> u8 {{ {number} }}\n" for number in range(40))
     documents = [Document("rust", "crate", "1.0.0", f"src/{number}.rs", code + f"// {number}\n") for number in range(8)]
     for name in ("train", "held-out"):
@@ -82,6 +83,18 @@ def test_a_step_always_reads_the_same_rows(store):
         data.setup()
     assert plans[0].plan == plans[1].plan
     assert {len(step.rows) for step in plans[0].plan} <= {1, 2, 3, 4}
+
+
+def test_the_decay_goes_on_where_the_stable_phase_was_left_with_rows_kept_for_it(store):
+    from scripts.pretrain.rows import DecayRows, PretrainingRows
+
+    stable, decay = PretrainingRows(store, batch_tokens=256), DecayRows(store, batch_tokens=256, begins=3)
+    for data in (stable, decay):
+        data.setup()
+    assert decay.plan[:3] == stable.plan[:3]
+    shards = stable.store.samples["commit"]
+    assert {shards[index] for step in stable.plan for row in step.rows for index in row} == {0}
+    assert {shards[index] for step in decay.plan[3:] for row in step.rows for index in row} == {1}
 
 
 @pytest.mark.filterwarnings("ignore")  # Lightning has much to say about a run this small
