@@ -90,7 +90,7 @@ def report(folder: Path, held_out: Path, files: int) -> str:
     documents = sorted(read(held_out), key=lambda document: bucket(document.text, 2**32))
     rust, python = ([each for each in documents if each.language == name] for name in ("rust", "python"))
     lines = [compare(judge, name, each[: files or None]) for name, each in (("rust", rust), ("python", python))]
-    return "\n".join([*lines, fill(judge, rust), complete(judge, rust)])
+    return "\n".join([*lines, fill(judge, rust[: files or HOLES]), complete(judge, rust)])
 
 
 def compare(judge: Judge, language: str, documents: Sequence[Document]) -> str:
@@ -120,7 +120,7 @@ def fill(judge: Judge, documents: Sequence[Document]) -> str:
     """Return bits per byte of held-out holes, left to right and with what stands behind them."""
     random = Random(0)
     size = without = with_suffix = 0.0
-    for document in documents[:HOLES]:
+    for document in documents:
         parts = parts_of(judge, document, room=CONTEXT - 64)
         before, hole, after = cut(parts.code, random)
         ids = judge.ids(text(hole, Role.TARGET))
