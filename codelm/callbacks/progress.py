@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from codelm.callbacks.run import measures_training
+from codelm.clock import clock
 
 
 class Progress(TQDMProgressBar):
@@ -88,15 +89,3 @@ def describe(numbers: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()
     )
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as hours, minutes and seconds.
-
-    >>> clock(75.3), clock(3675), clock(float("inf"))
-    ('1:15', '1:01:15', '?')
-    """
-    if not 0 <= seconds < float("inf"):
-        return "?"
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from codelm.clock import clock
+
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -27,7 +29,7 @@ def show_progress(items: Iterable[Item], total: int, description: str) -> Iterab
 def with_lines(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
     """Pass ``items`` on and log a line every `SECONDS_BETWEEN_LINES`: a bar drawn into a file is a wall of returns."""
     started = said = time.monotonic()
-    for done, item in enumerate(items):
+    for done, item in enumerate(items, 1):
         now = time.monotonic()
         if now - said >= SECONDS_BETWEEN_LINES:
             said, rate = now, done / (now - started)
@@ -35,12 +37,3 @@ def with_lines(items: Iterable[Item], total: int, description: str) -> Iterator[
                 "%s: %d of %d, %.0f a second, %s left", description, done, total, rate, clock((total - done) / rate)
             )
         yield item
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as minutes and seconds.
-
-    >>> clock(75.3)
-    '1:15'
-    """
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
