@@ -8,6 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from codelm.errors import InputError
+
 START = 0.1
 """The share of samples, easiest first, that the first lesson of a curriculum draws from."""
 LESSONS = 8
@@ -69,8 +71,13 @@ def draw_epoch(
 
     Without a curriculum (``curriculum_epochs`` 0), or once it is over, an epoch is one lesson with as many draws as
     there are samples. Under it the epoch is cut into equal lessons, each drawn from the share of samples that
-    `competence` allows at its beginning.
+    `competence` allows at its beginning, or from all where none of those has a weight.
+
+    Raises:
+        InputError: No sample has a weight.
     """
+    if not np.any(weights):
+        raise InputError("data.importance gives every sample the weight 0: leave something to learn")
     generator = np.random.default_rng([seed, epoch])
     if epoch >= curriculum_epochs:
         return [resample(weights, len(weights), generator)]
@@ -79,5 +86,6 @@ def draw_epoch(
         np.diff(np.linspace(0, len(weights), LESSONS + 1).astype(int)), range(LESSONS), strict=True
     ):
         allowed = difficulties <= competence((epoch + lesson / LESSONS) / curriculum_epochs)
-        lessons.append(resample(np.where(allowed, weights, 0.0), int(draws), generator))
+        easy = np.where(allowed, weights, 0.0)
+        lessons.append(resample(easy if easy.any() else weights, int(draws), generator))
     return [lesson for lesson in lessons if len(lesson)]

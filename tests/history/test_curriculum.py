@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from codelm.errors import InputError
 from codelm.history.curriculum import competence, difficulty, draw_epoch, resample
 
 WEIGHTS = arrays(np.float64, st.integers(1, 300), elements=st.floats(0.01, 100))
@@ -50,6 +52,17 @@ def test_a_heavy_sample_comes_more_often():
     weights = np.array([1.0, 1.0, 2.0, 4.0])
     (drawn,) = draw_epoch(weights, np.zeros(4), seed=0, epoch=5, curriculum_epochs=1.0)
     assert np.bincount(drawn, minlength=4)[3] == 2
+
+
+def test_what_has_no_weight_is_not_drawn_even_where_nothing_else_is_easy():
+    weights = np.array([0.0] * 20 + [1.0] * 80)
+    lessons = draw_epoch(weights, np.linspace(0, 1, 100), seed=0, epoch=0, curriculum_epochs=1.0)
+    assert min(map(min, lessons)) >= 20
+
+
+def test_nothing_with_a_weight_is_refused():
+    with pytest.raises(InputError, match="weight 0"):
+        draw_epoch(np.zeros(5), np.zeros(5), seed=0, epoch=0, curriculum_epochs=0.0)
 
 
 def test_the_same_seed_and_epoch_draw_the_same():
