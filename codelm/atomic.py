@@ -56,7 +56,12 @@ def replace_folder(source: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     if target.exists():
         target.replace(aside)
-    source.replace(target)
+    try:
+        source.replace(target)
+    except OSError:
+        if aside.exists():
+            aside.replace(target)
+        raise
     sync_folder(target.parent)
     shutil.rmtree(aside, ignore_errors=True)
 

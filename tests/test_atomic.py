@@ -34,3 +34,20 @@ def test_a_folder_that_fails_leaves_the_one_that_was_there(tmp_path):
         raise KeyboardInterrupt
     assert [path.name for path in (tmp_path / "adapter").iterdir()] == ["first"]
     assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+
+
+def test_a_folder_that_cannot_take_the_name_leaves_the_one_that_was_there(tmp_path, monkeypatch):
+    with new_folder(tmp_path / "adapter") as folder:
+        (folder / "first").write_text("first")
+    replace = type(folder).replace
+
+    def refuse(self, target):
+        if self.name.endswith(".tmp"):
+            raise PermissionError
+        return replace(self, target)
+
+    monkeypatch.setattr(type(folder), "replace", refuse)
+    with pytest.raises(PermissionError), new_folder(tmp_path / "adapter"):
+        pass
+    assert [path.name for path in (tmp_path / "adapter").iterdir()] == ["first"]
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]

@@ -9,7 +9,6 @@ A store is a folder:
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codelm.atomic import sync_files, sync_folder
 from codelm.errors import DamagedDataError
 from codelm.history.encoding import Encoded
 from codelm.history.samples import Role
@@ -102,13 +102,11 @@ class StoreWriter:
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the table and the facts, and make everything durable."""
-        for file in (self._tokens, self._roles):
-            file.flush()
-            os.fsync(file.fileno())
         self.close()
         np.save(self.folder / "samples.npy", self.table)
         about = {"tokens": self._end, **facts}
         (self.folder / "facts.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
+        sync_files(self.folder)
 
     def close(self) -> None:
         """Close the files; a store that is not finished stays incomplete."""
@@ -129,8 +127,12 @@ def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
     try:
         yield writer, facts
         writer.finish(facts)
-        if not target.exists():
+        try:
             temporary.replace(target)
+        except OSError:
+            if not target.exists():
+                raise
+        sync_folder(target.parent)
     finally:
         writer.close()
         shutil.rmtree(temporary, ignore_errors=True)
@@ -147,10 +149,11 @@ def open_store(folder: Path) -> Store:
         samples = np.load(folder / "samples.npy")
         tokens = np.memmap(folder / "tokens.bin", dtype=IDS, mode="r")
         roles = np.memmap(folder / "roles.bin", dtype=np.uint8, mode="r")
-    except (OSError, ValueError, KeyError) as error:
+        length = facts["tokens"]
+    except (OSError, ValueError, KeyError, EOFError) as error:
         raise DamagedDataError(
             f"the cache {folder} cannot be read ({error}): delete that folder and run again"
         ) from error
-    if not len(tokens) == len(roles) == facts["tokens"]:
+    if not len(tokens) == len(roles) == length:
         raise DamagedDataError(f"the cache {folder} is cut short: delete that folder and run again")
     return Store(folder, tokens, roles, samples, facts)
