@@ -10,8 +10,8 @@ from codelm.history.plan import MicroBatch, Row
 from codelm.history.samples import Role
 from codelm.history.store import Store
 
-ROUND_TO = 8
-"""Rows are padded to a multiple of this: the size of a tensor core's tile in 16-bit arithmetic."""
+ROUND_TO = 64
+"""Rows are padded to a multiple of this: nearly full rows then all have one shape, and kernels keep one plan for it."""
 
 
 def collate(store: Store, planned: MicroBatch, context_weight: float) -> Batch:
@@ -20,7 +20,7 @@ def collate(store: Store, planned: MicroBatch, context_weight: float) -> Batch:
     Padding is a sample of its own, with positions that count on: zeros would make each padded position a sample.
     """
     rows = [read_row(store, row, context_weight) for row in planned.rows]
-    longest = max(ROUND_TO, *(len(row["input_ids"]) for row in rows))
+    longest = max(1, *(len(row["input_ids"]) for row in rows))
     width = -(-longest // ROUND_TO) * ROUND_TO
     return Batch(
         input_ids=stack([row["input_ids"] for row in rows], width, 0),

@@ -10,24 +10,24 @@ def batch(make_store):
 
 
 def test_positions_restart_at_each_sample_and_at_the_padding(batch):
-    assert batch["position_ids"][0].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, *range(8)]
-    assert batch["position_ids"][1].tolist() == [*range(9), *range(7)]
+    assert batch["position_ids"][0].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, *range(56)]
+    assert batch["position_ids"][1].tolist() == [*range(9), *range(55)]
 
 
-def test_rows_are_padded_to_a_multiple_of_eight(batch):
-    assert batch["input_ids"].shape == (2, 16)
-    assert batch["input_ids"][0].tolist() == [10] * 5 + [12] * 3 + [0] * 8
+def test_rows_are_padded_to_a_multiple_of_64(batch):
+    assert batch["input_ids"].shape == (2, 64)
+    assert batch["input_ids"][0].tolist() == [10] * 5 + [12] * 3 + [0] * 56
 
 
 def test_labels_are_the_tokens_with_a_weight_and_nothing_else(batch):
     from codelm.batch import IGNORE
 
-    assert batch["labels"][0].tolist() == [IGNORE, 10, 10, 10, 10, IGNORE, 12, 12] + [IGNORE] * 8
+    assert batch["labels"][0].tolist() == [IGNORE, 10, 10, 10, 10, IGNORE, 12, 12] + [IGNORE] * 56
     assert ((batch["labels"] != IGNORE) == (batch["weights"] > 0)).all()
 
 
 def test_context_weighs_what_the_setting_says(batch):
-    assert batch["weights"][0].tolist() == [0, 0.25, 1, 1, 1, 0, 1, 1] + [0] * 8
+    assert batch["weights"][0].tolist() == [0, 0.25, 1, 1, 1, 0, 1, 1] + [0] * 56
 
 
 def test_context_of_weight_zero_is_not_learned(make_store):
@@ -44,5 +44,5 @@ def test_an_empty_row_is_all_padding(make_store):
     from codelm.history.plan import MicroBatch
 
     batch = collate(make_store(), MicroBatch(((),), 1.0), context_weight=0.5)
-    assert batch["input_ids"].shape == (1, 8)
+    assert batch["input_ids"].shape == (1, 64)
     assert batch["weights"].sum() == 0
