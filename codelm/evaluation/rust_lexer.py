@@ -1,4 +1,4 @@
-"""Cut a Rust completion where a person would stop: at the end of the line, of the item or of the enclosing scope.
+"""Cut a Rust completion where a person would stop: at the end of the item or of the enclosing scope.
 
 A small lexer is enough and never needs the text to parse. What it has to know: lifetimes against character literals
 (``'a, T`` against ``'x'``), raw strings with any number of ``#``, byte and C strings, block comments that nest. A
@@ -30,13 +30,6 @@ COMMENT_MARK = re.compile(r"/\*|\*/")
 SILENT = frozenset({"space", "line_comment", "block_comment"})
 CONTINUES = frozenset({";", ".", "?", "else"})
 """What follows a closing brace and still belongs to the same item or statement."""
-KEYWORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod
-        move mut pub ref return self Self static struct super trait true type union unsafe use where while""",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +73,6 @@ def block_comment_end(text: str, start: int) -> int:
 def significant(text: str) -> list[Token]:
     """Return the tokens that are neither space nor comment."""
     return [token for token in lex(text) if token.kind not in SILENT]
-
-
-def line_end(text: str, start: int = 0) -> int | None:
-    """Return the end of the first complete line behind ``start`` that holds something."""
-    found = re.compile(r"\S[^\n]*(?=\n)").search(text, start)
-    return found.end() if found else None
-
-
-def scope_end(text: str, start: int = 0) -> int | None:
-    """Return the place just behind the bracket that closes the scope ``start`` lies in; None if the text ends before.
-
-    >>> scope_end("if a { b } } fn next() {}")
-    12
-    """
-    depth = 0
-    for token in lex(text[start:]):
-        depth += step(token)
-        if depth < 0:
-            return start + token.end
-    return None
 
 
 def step(token: Token) -> int:
@@ -155,12 +128,3 @@ def open_brackets(text: str) -> int:
     (1, 2)
     """
     return sum(step(token) for token in lex(text))
-
-
-def identifiers(text: str) -> set[str]:
-    """Return the names in ``text``: no keywords, nothing from strings or comments.
-
-    >>> sorted(identifiers('fn count(&self) -> usize { self.len /* no */ + "no".len() }'))
-    ['count', 'len', 'usize']
-    """
-    return {token.text for token in lex(text) if token.kind == "word"} - KEYWORDS

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.history.commits import Commit
 from codelm.history.paths import Verdict, matcher
 
 DAY = 86_400
@@ -71,14 +70,6 @@ def sample_weight(path: str, message: str, author: str, time: int, now: int, imp
         * _author_factor(author, importance.authors)
         * recency(now - time, importance.half_life_days)
     )
-
-
-def change_weights(commit: Commit, now: int, importance: Importance) -> NDArray[np.float64]:
-    """Return how much the samples of each change of the commit count, ``[changes]``, before `commit_cap`."""
-    author = f"{commit.author} <{commit.email}>"
-    paths = [change.path for change in commit.changes]
-    weights = (sample_weight(path, commit.message, author, commit.time, now, importance) for path in paths)
-    return np.fromiter(weights, np.float64, len(paths))
 
 
 def recency(age: float, half_life_days: float | None) -> float:

@@ -33,7 +33,6 @@ class Repository:
     """What has to be known of a repository before its first object is read."""
 
     path: str
-    git_dir: str
     objects: str
     """The folder with the objects, which linked work trees share."""
     object_format: str
@@ -44,8 +43,6 @@ class Repository:
     """Where a range begins; its ancestors are not part of the history."""
     shallow: frozenset[str]
     """Commits whose parents were not fetched: what they changed cannot be known."""
-    partial: bool
-    """Whether objects may be missing on purpose."""
 
 
 def open_repository(path: str | Path, revision: str = "HEAD") -> Repository:
@@ -60,12 +57,10 @@ def open_repository(path: str | Path, revision: str = "HEAD") -> Repository:
     if not os.path.isdir(folder):
         raise InputError(f"{path}: no such folder; give the folder of a git repository")
     open_with_gitpython(folder)
-    git_dir = fact(folder, "--absolute-git-dir")
     common = os.path.normpath(os.path.join(folder, fact(folder, "--git-common-dir")))
     tip, base = resolve(folder, revision)
     return Repository(
         path=folder,
-        git_dir=git_dir,
         objects=os.path.join(common, "objects"),
         object_format=fact(folder, "--show-object-format"),
         name=name_of(common),
@@ -73,7 +68,6 @@ def open_repository(path: str | Path, revision: str = "HEAD") -> Repository:
         tip=tip,
         base=base,
         shallow=cut_off(Path(common, "shallow")),
-        partial=any(Path(common, "objects", "pack").glob("*.promisor")),
     )
 
 

@@ -2,13 +2,16 @@ import logging
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from codelm.errors import InputError
 from codelm.history.filters import Filters
 from codelm.history.importance import Importance
-from codelm.history.store import Part
+from codelm.history.samples import Kind
+from codelm.history.store import SAMPLE, Part
 
 IGNORE = ["target/", "Cargo.lock"]
 
@@ -105,9 +108,19 @@ def test_file_rules_decide_how_often_a_sample_is_drawn(make_data):
     assert set(data.importances[samples["path"] != alpha]) == {1.0}
 
 
-def test_old_commits_count_less_and_files_as_they_stand_do_not_age(make_data):
-    from codelm.history.samples import Kind
+def test_a_commit_of_forty_files_gives_each_its_own_weight():
+    from codelm.datamodules.git_commits import weights_of
 
+    samples = np.zeros(40, SAMPLE)
+    samples["path"], samples["kind"] = range(40), Kind.CHANGE
+    commit = {"repository": "a", "time": 0, "author": "Jo <jo@example.org>", "message": "A trait"}
+    facts = {"commits": [commit], "paths": [f"src/{number}.rs" for number in range(40)]}
+    store = SimpleNamespace(samples=samples, part=lambda part: np.arange(40), facts=facts)
+    rules = Importance(file_rules={"src/": 1.3}, message_rules={"trait": 1.5})
+    np.testing.assert_allclose(weights_of(store, rules), 1.3 * 1.5)
+
+
+def test_old_commits_count_less_and_files_as_they_stand_do_not_age(make_data):
     data = ready(make_data(importance=Importance(half_life_days=1 / 86_400)))
     samples = data.store.samples[data.store.part(Part.TRAIN)]
     assert set(data.importances[samples["kind"] == Kind.FILE]) == {1.0}

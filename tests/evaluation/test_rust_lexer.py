@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.rust_lexer import identifiers, inner_end, item_end, lex, line_end, open_brackets, scope_end
+from codelm.evaluation.rust_lexer import inner_end, item_end, lex, open_brackets
 
 RUSTLIKE = st.text(alphabet="ab'\"#r{}()[];/*\\\n .?", max_size=60)
 
@@ -20,7 +20,7 @@ def test_the_tokens_of_any_text_are_all_of_it(text):
 @settings(deadline=None)
 @given(RUSTLIKE)
 def test_an_end_lies_within_the_text(text):
-    for end in (item_end(text), inner_end(text), scope_end(text), line_end(text)):
+    for end in (item_end(text), inner_end(text)):
         assert end is None or 0 <= end <= len(text)
 
 
@@ -65,25 +65,6 @@ def test_an_item_that_does_not_end_has_no_end():
 
 def test_a_string_that_never_ends_reaches_to_the_end():
     assert item_end('fn f() { g("}}}') is None
-
-
-def test_a_scope_ends_at_the_bracket_that_closes_it():
-    body = "let c = '}'; /* { /* } */ } */ x }"
-    assert scope_end(body + "\n}") == len(body)
-
-
-def test_a_line_ends_before_its_newline():
-    assert line_end("\n  a b\nc") == len("\n  a b")
-
-
-def test_names_are_found_and_keywords_strings_and_lifetimes_are_not():
-    assert identifiers('impl<\'a> r#type for Größe { fn f() { "no"; 1.max(x) } }') == {
-        "r#type",
-        "Größe",
-        "f",
-        "max",
-        "x",
-    }
 
 
 def test_open_brackets_in_strings_are_no_brackets():

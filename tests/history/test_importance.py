@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, Commit
-from codelm.history.importance import DAY, Importance, change_weights, commit_cap, recency, sample_weight
+from codelm.history.importance import DAY, Importance, commit_cap, recency, sample_weight
 
 RUST = Importance(
     file_rules={"lib.rs": 2.0, "main.rs": 1.5, "src/": 1.3, "tests/": 0.7, "Cargo.toml": 0.5},
@@ -65,12 +64,6 @@ def test_the_deepest_folder_counts():
 def test_authors_go_by_name_or_address(who):
     assert weight(author="Jo <jo@example.com>", importance=Importance(authors={who: 0.5})) == 0.5
     assert weight(author="Someone <jo@other.org>", importance=Importance(authors={"someone": 2.0})) == 2.0
-
-
-def test_a_commit_of_many_files_gives_each_its_own_weight():
-    changes = tuple(Change(f"src/{name}.rs", "", "M", "", "") for name in range(40))
-    commit = Commit("a", (), "Jo", "jo@example.com", 0, "trait", changes)
-    np.testing.assert_allclose(change_weights(commit, 0, RUST), 1.3 * 1.5)
 
 
 def test_a_commit_weighs_no_more_than_the_cap():
