@@ -141,11 +141,11 @@ def cut(code: str, random: Random) -> tuple[str, str, str]:
 
 
 def complete(judge: Judge, documents: Sequence[Document]) -> str:
-    """Return the share of completions that parse, and one of each prompt."""
+    """Return the share of completions that come to their end and parse, in all and of each prompt."""
     parsed = {prompt: [parses(judge, document, prompt) for document in documents[:PLACES]] for prompt in PROMPTS}
     share = sum(map(sum, parsed.values())) / (len(PROMPTS) * PLACES)
     by_prompt = ", ".join(f"{prompt} {sum(each)}/{len(each)}" for prompt, each in parsed.items())
-    return f"completions that parse: {share:.0%} ({by_prompt})"
+    return f"completions that end and parse: {share:.0%} ({by_prompt})"
 
 
 def parses(judge: Judge, document: Document, prompt: str) -> bool:
@@ -154,4 +154,5 @@ def parses(judge: Judge, document: Document, prompt: str) -> bool:
     written, stopped = judge.write(judge.ids((*parts.repository, *parts.path, *text(prompt, Role.TARGET))))
     whole = completion("rust", prompt, written, stopped=stopped)
     measured = measure("rust", whole)
-    return bool(measured and measured.parses)
+    # What the limit of tokens cut off has its brackets closed before it is parsed: a module with one line would pass.
+    return bool(measured and measured.parses and whole.finished)
