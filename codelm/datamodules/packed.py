@@ -65,6 +65,13 @@ class PackedDataModule(LightningDataModule):
         of_commit = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)[samples["commit"]]
         return difficulty(samples["length"], np.where(samples["kind"] == Kind.FILE, samples["targets"], of_commit))
 
+    @property
+    def most_rows(self) -> int | None:
+        """The rows of an epoch that the trainer takes, where it takes so many batches; None for all."""
+        if self.trainer is None or not isinstance(self.trainer.limit_train_batches, int):
+            return None
+        return self.trainer.limit_train_batches * self.batch_size * self.trainer.world_size
+
     def rows(self, epoch: int) -> list[Row]:
         """Return the rows of one training epoch."""
         lessons = draw_epoch(
@@ -72,7 +79,8 @@ class PackedDataModule(LightningDataModule):
         )
         training = self.store.part(Part.TRAIN)
         drawn = [training[lesson] for lesson in lessons]
-        return pack_lessons(drawn, self.store.samples["length"], self.sequence_length, seed=self.seed, epoch=epoch)
+        rows = pack_lessons(drawn, self.store.samples["length"], self.sequence_length, seed=self.seed, epoch=epoch)
+        return rows[: self.most_rows]
 
     def micro_batches(self, epoch: int, *, accumulate: int = 1, rank: int = 0, ranks: int = 1) -> list[MicroBatch]:
         """Return what one rank computes in one training epoch."""
@@ -90,7 +98,9 @@ class PackedDataModule(LightningDataModule):
     def total_steps(self) -> int | None:
         """The optimizer steps of the trainer's whole run; None where only the trainer can tell."""
         trainer = self.trainer
-        if trainer is None or trainer.limit_train_batches != 1.0 or trainer.max_epochs in (None, -1):
+        if trainer is None or trainer.max_epochs in (None, -1):
+            return None
+        if self.most_rows is None and trainer.limit_train_batches != 1.0:
             return None
         steps = self.optimizer_steps(
             trainer.max_epochs, accumulate=trainer.accumulate_grad_batches, ranks=trainer.world_size

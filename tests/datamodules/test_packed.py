@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 LENGTHS = [5, 9, 3, 12, 7, 4, 6, 10, 2, 8] * 4
@@ -43,6 +45,15 @@ def test_a_steps_weight_is_the_weight_of_its_labels(data):
         step = batches[first : first + 3]
         total = sum(float(batch["weights"].sum()) for batch in step)
         assert [float(batch["step_weight"]) for batch in step] == pytest.approx([total] * len(step))
+
+
+def test_a_step_that_the_trainer_cuts_short_weighs_what_is_left_of_it(data):
+    settings = {"limit_train_batches": 3, "accumulate_grad_batches": 2, "max_epochs": 2, "max_steps": -1}
+    data.trainer = SimpleNamespace(**settings, current_epoch=0, global_rank=0, world_size=1)
+    batches = list(data.train_dataloader())
+    assert len(batches) == 3
+    assert float(batches[2]["step_weight"]) == pytest.approx(float(batches[2]["weights"].sum()))
+    assert data.total_steps == 4
 
 
 def test_held_out_rows_weigh_added_lines_alone(data):
