@@ -130,3 +130,45 @@ def rust_repository(make_repository):
         }
 
     return make_repository([commit(number) for number in range(40)], name="numbers")
+
+
+def byte_tokenizer():
+    """Return a tokenizer of one token per byte, after the special tokens of our formats; the end of text is token 0."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    from codelm.history.samples import END, SENTINELS
+
+    names = [*SENTINELS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    backend = Tokenizer(models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens(list(SENTINELS))
+    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token=END, eos_token=END, unk_token=END)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory):
+    """A folder with a StarCoder2 of two layers and some ten thousand random parameters, and a byte tokenizer."""
+    import torch
+    from transformers import Starcoder2Config, Starcoder2ForCausalLM
+
+    torch.manual_seed(0)
+    tokenizer = byte_tokenizer()
+    config = Starcoder2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        sliding_window=None,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        initializer_range=0.2,  # far from uniform: a wrong mask then shows
+    )
+    folder = tmp_path_factory.mktemp("base")
+    Starcoder2ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -19,46 +19,6 @@ behavior: {prompts: ["fn main"], max_new_tokens: 2}
 """
 
 
-def tokenizer():
-    """Return a tokenizer of one token per byte, after StarCoder2's special names."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["<|endoftext|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<file_sep>", "<repo_name>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bytewise = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(special + alphabet)}, merges=[]))
-    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bytewise.decoder = decoders.ByteLevel()
-    bytewise.add_special_tokens(special)
-    return PreTrainedTokenizerFast(tokenizer_object=bytewise, bos_token=special[0], eos_token=special[0])
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """A folder with a StarCoder2 of two layers."""
-    import torch
-    from transformers import Starcoder2Config, Starcoder2ForCausalLM
-
-    torch.manual_seed(0)
-    words = tokenizer()
-    config = Starcoder2Config(
-        vocab_size=len(words),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=128,
-        sliding_window=None,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    folder = tmp_path_factory.mktemp("base")
-    Starcoder2ForCausalLM(config).save_pretrained(folder)
-    words.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
 def repository(make_repository):
     """Twenty commits, each of which adds a function."""
@@ -68,9 +28,9 @@ def repository(make_repository):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, base, repository):
+def folder(tmp_path, monkeypatch, tiny_base, repository):
     """An empty current folder, with the configuration of a short run beside it."""
-    values = {"BASE": base, "REPOSITORY": repository, "CACHE": tmp_path / "cache"}
+    values = {"BASE": tiny_base, "REPOSITORY": repository, "CACHE": tmp_path / "cache"}
     text = SHORT
     for name, value in values.items():
         text = text.replace(name, str(value))

@@ -2,45 +2,11 @@
 
 import pytest
 
-SPECIAL = ["<|endoftext|>", "<file_sep>", "<repo_name>"]
 PACKING = 0.99
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory):
-    """A folder with a StarCoder2 of some ten thousand random weights and a tokenizer of one token per byte."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Starcoder2Config, Starcoder2ForCausalLM
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bytewise = Tokenizer(models.BPE(vocab={token: id_ for id_, token in enumerate(SPECIAL + alphabet)}, merges=[]))
-    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bytewise.decoder = decoders.ByteLevel()
-    bytewise.add_special_tokens(SPECIAL)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bytewise, bos_token=SPECIAL[0], eos_token=SPECIAL[0])
-    torch.manual_seed(0)
-    config = Starcoder2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-        sliding_window=None,
-        bos_token_id=0,
-        eos_token_id=0,
-        initializer_range=0.2,
-    )
-    folder = tmp_path_factory.mktemp("base")
-    Starcoder2ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def make_module(base):
+def make_module(tiny_base):
     """Return a function that makes the module to train: the base with a small adapter."""
     import torch
 
@@ -51,7 +17,7 @@ def make_module(base):
         # With dropout, a training next to which somebody has used up random numbers ends otherwise.
         lora = LoRA(r=2, dropout=0.2, targets=["q_proj", "v_proj", "c_fc"])
         return LoRACausalLM(
-            str(base), **({"quantization": "none", "lora": lora, "learning_rate": 0.02, "warmup": 0.0} | settings)
+            str(tiny_base), **({"quantization": "none", "lora": lora, "learning_rate": 0.02, "warmup": 0.0} | settings)
         )
 
     return make
@@ -62,8 +28,10 @@ def make_rows():
     """Return a function that makes batches of one row: the same phrase, over and over."""
     import torch
 
+    from codelm.history.samples import SENTINELS
+
     def make(count, phrase=b"fn a() { b(c)?; }\n", start=0):
-        ids = torch.tensor([[len(SPECIAL) + byte % 250 for byte in phrase * 2]])
+        ids = torch.tensor([[len(SENTINELS) + byte % 250 for byte in phrase * 2]])
         batches = []
         for index in range(count):
             shifted = ids.roll(start + index, 1)

@@ -10,12 +10,12 @@ def reference():
 
 
 @pytest.fixture
-def true_loss(base, make_rows):
+def true_loss(tiny_base, make_rows):
     """What the base loses on the held-out rows, from its plain logits."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    model, nll, weight = AutoModelForCausalLM.from_pretrained(base), 0.0, 0.0
+    model, nll, weight = AutoModelForCausalLM.from_pretrained(tiny_base), 0.0, 0.0
     for batch in make_rows(2, start=9):
         with torch.no_grad():
             logits = model(input_ids=batch["input_ids"]).logits

@@ -71,7 +71,7 @@ def test_where_training_stops_within_an_epoch_the_tuned_model_is_completed_as_we
     assert [record["epoch"] for record in callback.records] == [0, 1]
 
 
-def test_the_base_writes_what_it_writes_without_an_adapter(fit, behavior, base, make_module):
+def test_the_base_writes_what_it_writes_without_an_adapter(fit, behavior, tiny_base, make_module):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -82,7 +82,7 @@ def test_the_base_writes_what_it_writes_without_an_adapter(fit, behavior, base, 
         for name, parameter in module.named_parameters():
             parameter += "lora_B" in name
     fit(callback, module=module, max_epochs=1)
-    plain, tokenizer = AutoModelForCausalLM.from_pretrained(base), AutoTokenizer.from_pretrained(base)
+    plain, tokenizer = AutoModelForCausalLM.from_pretrained(tiny_base), AutoTokenizer.from_pretrained(tiny_base)
     for prompt, record in zip(PROMPTS, callback.records[0]["completions"], strict=True):
         ids = tokenizer(prompt, return_tensors="pt")
         output = plain.generate(**ids, max_new_tokens=12, do_sample=False, pad_token_id=0, eos_token_id=[0, 1, 2])

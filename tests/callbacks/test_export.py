@@ -63,14 +63,14 @@ def test_a_best_checkpoint_that_is_not_the_last_is_the_one_saved(fit):
     assert_same(saved_weights(callback.folder), checkpoint_weights(trainer))
 
 
-def test_peft_alone_loads_what_was_saved_and_finds_the_same_loss(fit, base, make_rows):
+def test_peft_alone_loads_what_was_saved_and_finds_the_same_loss(fit, tiny_base, make_rows):
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
     callback = export()
     trainer, _ = fit(callback)
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), callback.folder).eval()
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_base), callback.folder).eval()
     nll, weight = 0.0, 0.0
     for batch in make_rows(2, start=9):
         with torch.no_grad():

@@ -41,7 +41,7 @@ def run(fit, make, tmp_path):
     return train
 
 
-def test_a_completed_run_says_what_it_did(run, base):
+def test_a_completed_run_says_what_it_did(run, tiny_base):
     content, trainer, (reference, behavior, export, _) = run()
     numbers = stats(content)
     assert content["status"] == "completed"
@@ -53,7 +53,7 @@ def test_a_completed_run_says_what_it_did(run, base):
     assert [moment["epoch"] for moment in content["phase_results"]["phase_4_training"]["history"]] == [1, 2]
     assert content["phase_results"]["phase_1_scrape"] == {"seconds": 1.5, "commits": 11}
     assert content["behavior"]["evaluations"] == json.loads(json.dumps(behavior.records))
-    assert content["model"]["base"] == str(base)
+    assert content["model"]["base"] == str(tiny_base)
     assert content["model"]["coverage"]["adapted_layers"] == {"q_proj": 2, "v_proj": 2, "c_fc": 2}
     assert content["versions"]["torch"]
     weights = export.folder / "adapter_model.safetensors"

@@ -27,21 +27,3 @@ def make_store(tmp_path):
         return open_store(tmp_path / "store")
 
     return make
-
-
-@pytest.fixture(scope="session")
-def tokenizer_folder(tmp_path_factory):
-    """A folder with a byte-level tokenizer that has StarCoder2's special tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    from codelm.history.samples import END, SENTINELS
-
-    names = [*SENTINELS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    backend = Tokenizer(models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens(list(SENTINELS))
-    folder = tmp_path_factory.mktemp("tokenizer")
-    PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=END).save_pretrained(folder)
-    return str(folder)

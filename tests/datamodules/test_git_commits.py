@@ -62,12 +62,12 @@ print("steps", len(losses), "of", bare.optimizer_steps(2))
 
 
 @pytest.fixture
-def make_data(rust_repository, tokenizer_folder, tmp_path):
+def make_data(rust_repository, tiny_base, tmp_path):
     from codelm.datamodules import GitCommitDataModule
 
     def make(**settings):
         defaults = {"sequence_length": 512, "filters": Filters(ignore=IGNORE), "cache": str(tmp_path / "cache")}
-        return GitCommitDataModule(tokenizer_folder, str(rust_repository), **(defaults | settings))
+        return GitCommitDataModule(str(tiny_base), str(rust_repository), **(defaults | settings))
 
     return make
 
@@ -175,8 +175,8 @@ def test_an_unknown_tokenizer_is_refused_in_one_sentence(make_data):
         data.prepare_data()
 
 
-def test_another_project_needs_neither_peft_nor_bitsandbytes(rust_repository, tokenizer_folder, tmp_path):
-    words = [sys.executable, "-c", ELSEWHERE, tokenizer_folder, rust_repository, tmp_path / "cache", tmp_path]
+def test_another_project_needs_neither_peft_nor_bitsandbytes(rust_repository, tiny_base, tmp_path):
+    words = [sys.executable, "-c", ELSEWHERE, tiny_base, rust_repository, tmp_path / "cache", tmp_path]
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr

@@ -1,51 +1,4 @@
-from pathlib import Path
-
 import pytest
-
-SPECIAL = ["<|endoftext|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<file_sep>", "<repo_name>"]
-LAYERS, HIDDEN = 2, 16
-
-
-def byte_tokenizer():
-    """Return a tokenizer of one token per byte, after StarCoder2's special names."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: number for number, token in enumerate(SPECIAL + alphabet)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(SPECIAL)
-    end = SPECIAL[0]
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, unk_token=end)
-
-
-@pytest.fixture(scope="session")
-def tiny_base(tmp_path_factory) -> Path:
-    """A folder with a StarCoder2 of two layers and some ten thousand random parameters, and a byte tokenizer."""
-    import torch
-    from transformers import Starcoder2Config, Starcoder2ForCausalLM
-
-    torch.manual_seed(0)
-    tokenizer = byte_tokenizer()
-    config = Starcoder2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=HIDDEN,
-        intermediate_size=4 * HIDDEN,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        sliding_window=None,
-        bos_token_id=0,
-        eos_token_id=0,
-        initializer_range=0.2,  # far from uniform: a wrong mask then shows
-    )
-    folder = tmp_path_factory.mktemp("base")
-    Starcoder2ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
@@ -94,10 +47,11 @@ def make_batch():
     import torch
 
     from codelm.batch import IGNORE
+    from codelm.history.samples import SENTINELS
 
     def make(*rows, seed=0, length=32, step_weight=None):
         generator = torch.Generator().manual_seed(seed)
-        ids = torch.randint(len(SPECIAL), 262, (len(rows), length), generator=generator)
+        ids = torch.randint(len(SENTINELS), 262, (len(rows), length), generator=generator)
         positions = torch.zeros_like(ids)
         labels = torch.full_like(ids, IGNORE)
         for row, lengths in enumerate(rows):
