@@ -28,9 +28,10 @@ from codelm.history.store import Part, StoreWriter
 
 PARTS = ("files", "train", "validation", "test")
 """What is counted apart."""
-VERSION = 1
+VERSION = 2
 """Part of every cache key: raise it when the same history and settings would give other samples."""
 ATTRIBUTES = ".gitattributes"
+SHARED = "shared with another repository"
 BLOCK = 256
 """Changes encoded at a time: enough to keep the tokenizer's threads busy, few enough to keep memory flat."""
 
@@ -139,6 +140,8 @@ class Miner:
     commits: list[dict[str, Any]] = field(default_factory=list)
     paths: dict[str, int] = field(default_factory=dict)
     copies: NearCopies = field(default_factory=NearCopies)
+    taken: set[str] = field(default_factory=set)
+    """Ids of the commits carried over: a fork holds many of those of its origin."""
     without_targets: int = 0
     seconds_encoding: float = 0.0
 
@@ -168,6 +171,7 @@ class Miner:
 
     def _add_commits(self, history: History, shas: Sequence[str], part: Part) -> None:
         repository, name = history.repository, part.name.lower()
+        shas = self._not_taken(shas, name)
         commits = read_commits(repository, shas, history.reason, self.recipe.filters.max_file_bytes)
         shown = self.progress(history.noting(commits), len(shas), f"{repository.name}: {name} commits")
         kept = keep(shown, self.recipe.filters, self.drops[name])
@@ -176,6 +180,14 @@ class Miner:
         before = len(self.commits)
         self._write(self._change_jobs(repository, kept, part))
         history.kept[name] = len(self.commits) - before
+
+    def _not_taken(self, shas: Sequence[str], name: str) -> list[str]:
+        """Take commits, each once: what one repository holds out must not be what another has learned."""
+        fresh = [sha for sha in shas if sha not in self.taken]
+        if len(fresh) < len(shas):
+            self.drops[name].commits[SHARED] += len(shas) - len(fresh)
+        self.taken.update(fresh)
+        return fresh
 
     def _file_jobs(self, repository: Repository, files: Iterable[File], commit: int) -> Iterator[Job]:
         for file in files:

@@ -62,6 +62,25 @@ def test_held_out_commits_are_the_newest_and_share_nothing_with_training(mined, 
     assert max(places[Part.VALIDATION]) < min(places[Part.TEST])
 
 
+def test_what_a_fork_has_learned_is_not_held_out_of_its_origin(encoder, rust_repository, tmp_path):
+    repositories = [open_repository(rust_repository, revision) for revision in ("HEAD~8", "HEAD")]
+    with building(tmp_path / "store") as (writer, facts):
+        facts |= mine(repositories, RECIPE, encoder, writer, in_silence)
+    store = open_store(tmp_path / "store")
+    commits = store.facts["commits"]
+    shas = [
+        {commits[row["commit"]]["sha"] for row in store.samples[store.part(part)] if row["kind"] != Kind.FILE}
+        for part in Part
+    ]
+    assert not shas[0] & shas[1] | shas[0] & shas[2] | shas[1] & shas[2]
+    dropped = store.facts["scrape"]["dropped"]
+    for part in ("train", "validation", "test"):
+        histories = store.facts["scrape"]["repositories"]
+        kept, split = (sum(history[fact][part] for history in histories) for fact in ("kept", "split"))
+        assert kept + sum(dropped[part]["commits"].values()) == split
+    assert dropped["validation"]["commits"]["shared with another repository"] > 0
+
+
 def test_each_added_line_of_the_training_commits_is_a_target_once(mined, encoder, rust_repository, read):
     store = mined(formats=Formats(whole_files=False), filters=Filters(ignore=IGNORE, duplicates=False))
     learned = {store.facts["commits"][row["commit"]]["sha"] for row in store.samples[store.part(Part.TRAIN)]}
