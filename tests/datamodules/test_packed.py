@@ -73,6 +73,17 @@ def test_under_a_curriculum_an_epoch_begins_with_short_samples(make_store):
     assert longest[-1] > 30
 
 
+def test_rows_of_4096_hold_samples_up_to_their_length(make_store):
+    from codelm.datamodules.packed import PackedDataModule
+
+    settings = {"context_weight": 0.5, "curriculum_epochs": 0.0, "seed": 1, "num_workers": 0}
+    data = PackedDataModule(sequence_length=4096, batch_size=2, **settings)
+    data.store = make_store(train=(4095, 4096))
+    (batch,) = data.train_dataloader()
+    assert batch["input_ids"].shape == (2, 4096)
+    assert sorted(batch["position_ids"].max(dim=1).values.tolist()) == [4094, 4095]
+
+
 def test_workers_serve_the_same_batches(data):
     alone = [batch["input_ids"].tolist() for batch in data.train_dataloader()]
     data.num_workers = 1

@@ -140,6 +140,19 @@ def test_a_file_of_exactly_one_row_is_one_sample(encoder, line):
     assert [len(fitted([maker], encoder, room)[0]) for room in (length - 1, length, length + 1)] == [2, 1, 1]
 
 
+@pytest.mark.parametrize(("length", "parts"), [(4095, 1), (4096, 1), (4097, 2)])
+def test_a_row_of_4096_takes_a_file_of_4096_tokens_and_cuts_one_of_4097(encoder, length, parts):
+    overhead = len(fitted([file_maker(encoder, "?")], encoder, 4096)[0][0].ids) - 1
+    text = "?\n" * ((length - overhead) // 2) + "?" * ((length - overhead) % 2)
+    [samples] = fitted([file_maker(encoder, text)], encoder, 4096)
+    lengths = [len(each.ids) for each in samples]
+    assert len(lengths) == parts
+    assert parts == 2 or lengths == [length]
+    assert max(lengths) <= 4096
+    assert code(encoder, [samples]) == text
+    assert [each.ids[-1] == encoder.sentinels[END] for each in samples] == [False] * (parts - 1) + [True]
+
+
 def test_makers_come_back_in_their_order(encoder):
     texts = ["a;\n", "", "b;\n" * 90, "c;\n"]
     groups = fitted([file_maker(encoder, text) for text in texts], encoder, 64)
