@@ -6,9 +6,8 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
-from codelm.callbacks.run import log_scalars, measures_training, untouched
+from codelm.callbacks.run import log_scalars, measures_training, sum_over_ranks, untouched
 
 
 class BaseReference(Callback):
@@ -49,12 +48,21 @@ class BaseReference(Callback):
 
 def base_loss(trainer: Trainer, pl_module: Any) -> float | None:
     """Return the mean surprise of the base per weight of held-out label, in nats; None where nothing is held out."""
+    have_held_out_rows(trainer)
     sums = torch.zeros(2, dtype=torch.float64)
     with pl_module.base_disabled():
         for batch in islice(trainer.val_dataloaders or (), limit(trainer)):
             sums += torch.stack(pl_module.surprise(to_device(trainer, batch))).cpu().double()
     total, weight = (float(part) for part in sum_over_ranks(trainer, sums))
     return total / weight if weight and math.isfinite(total) else None
+
+
+def have_held_out_rows(trainer: Trainer) -> None:
+    """Have the validation's loader made as Lightning makes it, also where the first epoch ends without a validation."""
+    if trainer.val_dataloaders is None:
+        trainer.validating = True
+        trainer.fit_loop.epoch_loop.val_loop.setup_data()
+        trainer.training = True
 
 
 def limit(trainer: Trainer) -> int | None:
@@ -66,9 +74,3 @@ def limit(trainer: Trainer) -> int | None:
 def to_device(trainer: Trainer, batch: Any) -> Any:
     """Return the batch as validation gets it."""
     return trainer.strategy.batch_to_device(trainer.precision_plugin.convert_input(batch))
-
-
-def sum_over_ranks(trainer: Trainer, values: Tensor) -> Tensor:
-    """Return the sum of a tensor over all processes."""
-    reduced: Tensor = trainer.strategy.reduce(values.to(trainer.strategy.root_device), reduce_op="sum").cpu()
-    return reduced

@@ -81,6 +81,7 @@ class Manifest(Callback):
         """Remember a validation of training, and write it down."""
         if not measures_training(trainer):
             return
+        self.train_loss.gather(trainer)
         val_loss = number(trainer.callback_metrics.get("val/loss"))
         moment = Moment(
             trainer.current_epoch + 1, trainer.global_step, self.train_loss.mean, val_loss, self.seconds_so_far()

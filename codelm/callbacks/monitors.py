@@ -9,7 +9,7 @@ from torch import Tensor
 
 from codelm.batch import IGNORE, Batch
 from codelm.callbacks.machine import peaks
-from codelm.callbacks.run import log_scalars
+from codelm.callbacks.run import log_scalars, sum_over_ranks
 
 
 class TokensPerSecond(Callback):
@@ -96,6 +96,11 @@ class TrainLoss:
         weight = (batch["weights"] * (batch["labels"] != IGNORE))[:, 1:].sum()
         sums = torch.stack([loss.detach().float() * batch["step_weight"], weight.float()])
         self.sums = sums if self.sums is None else self.sums + sums
+
+    def gather(self, trainer: Trainer) -> None:
+        """Take in what the other processes counted; each must ask."""
+        if self.sums is not None:
+            self.sums = sum_over_ranks(trainer, self.sums)
 
     @property
     def mean(self) -> float | None:

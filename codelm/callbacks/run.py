@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.seed import isolate_rng
+from torch import Tensor
 
 Kind = TypeVar("Kind", bound=Callback)
 
@@ -38,6 +39,12 @@ def log_scalars(trainer: Trainer, scalars: Mapping[str, float]) -> None:
     """Give numbers to the loggers at once, at the current step; for what is measured beside the batches."""
     for logger in trainer.loggers:
         logger.log_metrics(dict(scalars), step=trainer.global_step)
+
+
+def sum_over_ranks(trainer: Trainer, values: Tensor) -> Tensor:
+    """Return the sum of a tensor over all processes."""
+    reduced: Tensor = trainer.strategy.reduce(values.to(trainer.strategy.root_device), reduce_op="sum").cpu()
+    return reduced
 
 
 @contextmanager

@@ -74,6 +74,13 @@ def test_only_as_many_batches_count_as_validation_takes(fit):
     assert limited.loss != whole.loss
 
 
+def test_the_base_is_measured_at_step_0_also_where_validations_are_rare(fit):
+    often, rarely = reference(), reference()
+    fit(often, max_epochs=1)
+    fit(rarely, max_epochs=2, check_val_every_n_epoch=2)
+    assert rarely.loss == often.loss
+
+
 @pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
 def test_without_held_out_rows_there_is_no_loss(fit):
     callback = reference()

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 
@@ -62,3 +64,23 @@ def test_the_mean_training_loss_is_over_weights_and_not_over_batches(make_rows):
     assert loss.mean == pytest.approx((4 * weights[0] + weights[1]) / sum(weights), rel=1e-6)
     loss.reset()
     assert loss.mean is None
+
+
+def test_the_mean_training_loss_is_that_of_all_processes(make_rows):
+    import torch
+
+    from codelm.callbacks.monitors import TrainLoss
+
+    (batch,) = make_rows(1)
+    loss = TrainLoss()
+    loss.add(torch.tensor(4.0), batch)
+    of_another = 2 * loss.sums * torch.tensor([0.25, 1.0])
+
+    class Strategy:
+        root_device = torch.device("cpu")
+
+        def reduce(self, values, reduce_op):
+            return values + of_another
+
+    loss.gather(SimpleNamespace(strategy=Strategy()))
+    assert loss.mean == pytest.approx(2.0)
