@@ -34,13 +34,13 @@ class ExportAdapter(Callback):
         if writes(trainer):
             self.export(trainer, pl_module, best_checkpoint(trainer))
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
         """Save what is best so far, and leave the model as it is: a checkpoint of the last step may follow."""
         best = best_checkpoint(trainer)
         stopped = not isinstance(exception, Exception) and trainer.global_step > 0
         if not writes(trainer) or not (best or stopped):
             return
-        before = {name: parameter.detach().clone() for name, parameter in trained(pl_module)}
+        before = {name: parameter.detach().clone() for name, parameter in pl_module.trained()}
         try:
             self.export(trainer, pl_module, best)
         except Exception as error:  # the run's own exception is the one to report
@@ -65,11 +65,6 @@ def best_checkpoint(trainer: Trainer) -> Path | None:
     return path if path.is_file() else None
 
 
-def trained(pl_module: LightningModule) -> list[tuple[str, Tensor]]:
-    """Return the names and values of what training changes."""
-    return [(name, parameter) for name, parameter in pl_module.named_parameters() if parameter.requires_grad]
-
-
 def read_weights(checkpoint: Path) -> Mapping[str, Tensor]:
     """Return a checkpoint's weights by name.
 
@@ -85,14 +80,14 @@ def read_weights(checkpoint: Path) -> Mapping[str, Tensor]:
 
 
 @torch.no_grad()
-def put(pl_module: LightningModule, weights: Mapping[str, Tensor]) -> None:
+def put(pl_module: Any, weights: Mapping[str, Tensor]) -> None:
     """Give what training changes the values of ``weights``.
 
     Raises:
         DamagedDataError: One of them is missing.
     """
-    missing = [name for name, _ in trained(pl_module) if name not in weights]
+    missing = [name for name, _ in pl_module.trained() if name not in weights]
     if missing:
         raise DamagedDataError(f"the best checkpoint lacks {len(missing)} trained weights, first {missing[0]}")
-    for name, parameter in trained(pl_module):
+    for name, parameter in pl_module.trained():
         parameter.copy_(weights[name])

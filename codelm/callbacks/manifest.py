@@ -24,7 +24,16 @@ from codelm.errors import InputError
 log = logging.getLogger(__name__)
 
 FILE = "MANIFEST.json"
-MODEL_FACTS = ("base", "revision", "quantization", "double_quantization", "attention", "lora", "coverage")
+MODEL_FACTS = (
+    "base",
+    "revision",
+    "quantization",
+    "double_quantization",
+    "attention",
+    "lora",
+    "coverage",
+    "skipped_steps",
+)
 """The attributes of the model that the manifest tells of, where it has them."""
 
 

@@ -187,12 +187,14 @@ class CausalLM(LightningModule):
         return int(total)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what is trained: the rest is the base, which is loaded from its own place."""
+        """Keep what is trained, and the count of dropped steps: the rest is the base, loaded from its own place."""
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: state[name] for name, _ in self.trained()}
+        checkpoint["skipped_steps"] = self.skipped_steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint that is not this model's, name by name and shape by shape."""
+        """Go on counting; refuse a checkpoint that is not this model's, name by name and shape by shape."""
+        self.skipped_steps = checkpoint.get("skipped_steps", 0)
         given = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
         wanted = {name: tuple(parameter.shape) for name, parameter in self.trained()}
         wrong = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))

@@ -55,6 +55,7 @@ def test_a_completed_run_says_what_it_did(run, tiny_base):
     assert content["behavior"]["evaluations"] == json.loads(json.dumps(behavior.records))
     assert content["model"]["base"] == str(tiny_base)
     assert content["model"]["coverage"]["adapted_layers"] == {"q_proj": 2, "v_proj": 2, "c_fc": 2}
+    assert content["model"]["skipped_steps"] == 0
     assert content["versions"]["torch"]
     weights = export.folder / "adapter_model.safetensors"
     assert content["adapter"]["sha256"][weights.name] == hashlib.sha256(weights.read_bytes()).hexdigest()

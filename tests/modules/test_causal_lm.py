@@ -138,6 +138,14 @@ def test_a_step_that_is_not_finite_changes_nothing(make_model, fit, make_batch, 
     assert model.optimizers().state_dict()["state"][0]["step"] == 2
 
 
+def test_a_run_that_goes_on_goes_on_counting_dropped_steps(make_model, fit, make_batch, tmp_path):
+    good, bad = make_batch([20]), broken(make_batch([20]))
+    fit(make_model(), [good, bad, good]).save_checkpoint(tmp_path / "last.ckpt")
+    model = make_model()
+    fit(model, [good, bad, good], max_epochs=2, ckpt_path=tmp_path / "last.ckpt")
+    assert model.skipped_steps == 2
+
+
 def test_three_steps_in_a_row_that_are_not_finite_end_the_run(make_model, fit, make_batch):
     from codelm.errors import CodelmError
 
