@@ -6,7 +6,7 @@ COMMANDS = {
     "fit": "learn from a repository's git history",
     "validate": "measure the held-out loss on the older half of the newest commits",
     "test": "measure it on the newest commits, which no decision was taken on",
-    "predict": "say what the model makes of the newest commits, row by row",
+    "predict": "complete the prompts of behavior.prompts with the tuned model, and print them",
 }
 
 HELP = """usage: codelm COMMAND [--config FILE]... [--SETTING VALUE]...

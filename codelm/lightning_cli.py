@@ -23,12 +23,14 @@ from codelm.callbacks import (
     ExportAdapter,
     Manifest,
     MemoryPeaks,
+    Predictions,
     Progress,
     Summary,
     TokensPerSecond,
 )
 from codelm.commands import COMMANDS
 from codelm.datamodules import GitCommitDataModule
+from codelm.defaults import DEFAULTS
 from codelm.errors import InputError, ResourceError
 from codelm.history.repository import Repository, open_repository
 from codelm.modules import LoRACausalLM
@@ -37,26 +39,6 @@ from codelm.parser import OneLineParser, about
 from codelm.parser_messages import one_line
 from codelm.runs import checkpoint_file, claimed_folder, run_name
 from codelm.voice import voice
-
-TRAINER_DEFAULTS = {
-    "max_epochs": 6,
-    "accumulate_grad_batches": 2,
-    "gradient_clip_val": 1.0,
-    "log_every_n_steps": 10,
-    "enable_model_summary": False,  # it counts packed 4-bit weights as half of what they are
-    "num_sanity_val_steps": 0,  # the base is measured on all held-out rows at step 0
-    "use_distributed_sampler": False,  # the datamodule deals out the rows itself
-}
-
-STOPPING_DEFAULTS = {"monitor": "val/loss", "patience": 3, "min_delta": 1e-4}
-
-CHECKPOINT_DEFAULTS = {
-    "monitor": "val/loss",
-    "save_top_k": 1,
-    "save_last": True,
-    "filename": "epoch={epoch}-step={step}",
-    "auto_insert_metric_name": False,  # the slash in val/loss would make a folder
-}
 
 
 class Board(TensorBoardLogger):
@@ -112,7 +94,6 @@ class CodelmCLI(LightningCLI):
         parser.add_lightning_class_args(LoRACausalLM, "model")
         parser.add_lightning_class_args(GitCommitDataModule, "data")
         parser.add_lightning_class_args(Trainer, "trainer")
-        parser.set_defaults({f"trainer.{key}": value for key, value in TRAINER_DEFAULTS.items()})
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what a run has beside model, data and trainer, each under a short name."""
@@ -124,8 +105,9 @@ class CodelmCLI(LightningCLI):
         for target in ("data.seed", "behavior.seed"):
             parser.link_arguments("seed_everything", target, compute_fn=int)
         parser.link_arguments("model.base", "data.tokenizer")
-        parser.set_defaults({f"early_stopping.{key}": value for key, value in STOPPING_DEFAULTS.items()})
-        parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINT_DEFAULTS.items()})
+        parser.link_arguments("behavior.prompts", "data.prompts", compute_fn=list)
+        parser.link_arguments("behavior.max_new_tokens", "model.max_new_tokens")
+        parser.set_defaults(DEFAULTS)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse what the command was given; Lightning would warn that the program has arguments of its own."""
@@ -140,11 +122,17 @@ class CodelmCLI(LightningCLI):
         settings: Namespace = self.config[self.subcommand]
         return settings
 
+    @property
+    def predicts(self) -> bool:
+        """Whether prompts are completed: no history is needed, and standard output is for the completions."""
+        return bool(self.subcommand == "predict")
+
     def before_instantiate_classes(self) -> None:
         """Decide what was left open, so that the saved configuration holds the decision."""
         settings = self.settings
+        needs_history = settings.name is None or not self.predicts
         paths = [absolute(path) for path in as_list(settings.data.repo)]
-        repositories = [open_repository(path, settings.data.revision) for path in paths]
+        repositories = [open_repository(path, settings.data.revision) for path in paths if needs_history]
         settings.name = run_name(settings.name, [repository.name for repository in repositories])
         settings.data.repo = paths[0] if len(paths) == 1 else paths
         if len(repositories) == 1:  # several have no commit in common that the setting could name
@@ -171,9 +159,12 @@ class CodelmCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer, and for training the folder it writes to."""
         given = self._get(self.config_init, "trainer")
-        self.trainer_defaults["callbacks"] = always(as_list(given.callbacks), quiet=self.quiet)
-        if self.quiet:
+        quiet = self.quiet or self.predicts
+        if quiet:
+            given.callbacks = [one for one in as_list(given.callbacks) if not isinstance(one, ProgressBar)]
             kwargs |= {"enable_progress_bar": False}
+        predictions = [Predictions(self.settings.behavior.language)] if self.predicts else []
+        self.trainer_defaults["callbacks"] = [*always(as_list(given.callbacks), quiet=quiet), *predictions]
         leaves_something = self.subcommand == "fit" and not given.fast_dev_run
         kwargs |= self.writing_to_own_folder(given.logger) if leaves_something else self.writing_nowhere()
         trainer: Trainer = super().instantiate_trainer(**kwargs)

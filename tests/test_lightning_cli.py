@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import signal
 import sys
 
@@ -115,6 +116,36 @@ def test_validating_a_checkpoint_writes_nothing(codelm, folder, capsys):
     assert files(folder) == before
 
 
+def test_predict_prints_the_completions_of_the_prompts_and_nothing_else(codelm, folder, capsys, repository):
+    assert codelm("fit", "--trainer.max_epochs=1")[0] == 0
+    before = files(folder)
+    capsys.readouterr()
+    # Neither the history nor what became of it is needed any more, and a bar would stand among the completions.
+    repository.rename(repository.parent / "gone")
+    shutil.rmtree(folder.parent / "cache")
+    saved = ["--config", "runs/numbers/version_0/config.yaml", "--trainer.callbacks=[codelm.callbacks.Progress]"]
+    prompts = "--behavior.prompts=['fn main', 'impl A']"
+    said = []
+    for quiet in ([], ["--quiet"]):
+        assert main(["predict", *saved, "--ckpt_path=best", prompts, *quiet]) == 0
+        said.append(capsys.readouterr())
+    assert said[0].out == said[1].out
+    first, second = said[0].out.removeprefix("completion of ").split("\n\ncompletion of ")
+    assert first.startswith("`fn main`")
+    assert second.startswith("`impl A`")
+    assert first.partition("\n\n")[2].startswith("fn main")
+    assert said[1].err == ""
+    assert files(folder) == before
+    assert not (folder.parent / "cache").exists()
+
+
+def test_without_prompts_predict_is_refused_in_one_line(codelm, folder):
+    status, error = codelm("predict", "--behavior.prompts=[]")
+    assert (status, error.count("\n")) == (2, 1), error
+    assert "behavior.prompts" in error
+    assert files(folder) == set()
+
+
 def test_last_goes_on_where_the_newest_run_stopped(codelm, folder):
     assert codelm("fit", "--trainer.max_epochs=1")[0] == 0
     status, error = codelm("fit", "--ckpt_path=last")
@@ -129,7 +160,6 @@ BAD = {
     "not a repository": (["--data.repo=.."], "not a git repository"),
     "no such folder": (["--data.repo=nowhere"], "nowhere"),
     "unknown revision": (["--data.revision=v99"], "v99"),
-    "everything filtered away": (["--data.filters.ignore=['*']"], "data.filters"),
     "unknown base": (["--model.base=./no-model"], "no-model"),
     "rows beyond the base's positions": (["--data.sequence_length=4096"], "128 positions"),
     "target that matches nothing": (["--model.lora.targets=[c_attn]"], "c_attn"),
@@ -162,6 +192,15 @@ def test_a_bad_request_costs_one_line_and_leaves_nothing(arguments, says, codelm
     assert (status, error.count("\n")) == (2, 1), error
     assert error.startswith("codelm: error: ")
     assert says in error
+    assert files(folder) == set()
+
+
+def test_where_everything_is_filtered_away_the_error_comes_below_the_reasons(codelm, folder):
+    status, error = codelm("fit", "--quiet", "--data.filters.ignore=['*']")
+    *table, line, end = error.split("\n")
+    assert (status, end) == (2, "")
+    assert "ignored by pattern *" in "\n".join(table)
+    assert line.startswith("codelm: error: nothing is left of the train part")
     assert files(folder) == set()
 
 

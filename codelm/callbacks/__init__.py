@@ -17,6 +17,7 @@ from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.export import ExportAdapter
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
+from codelm.callbacks.predictions import Predictions
 from codelm.callbacks.progress import Progress
 from codelm.callbacks.summary import Summary
 
@@ -26,6 +27,7 @@ __all__ = [
     "ExportAdapter",
     "Manifest",
     "MemoryPeaks",
+    "Predictions",
     "Progress",
     "Summary",
     "TokensPerSecond",

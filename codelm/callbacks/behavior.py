@@ -9,14 +9,12 @@ from typing import Any
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveInt
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from transformers import PreTrainedTokenizerBase
 
-from codelm.callbacks.generation import Sampling, complete
 from codelm.callbacks.run import log_scalars, untouched
 from codelm.evaluation.completion import Completion, completion
 from codelm.evaluation.measures import Measures, means, measure
 from codelm.evaluation.report import table
-from codelm.modules.base import load_tokenizer
+from codelm.modules.generation import Sampling, complete
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +89,7 @@ class BehavioralEvaluation(Callback):
         """Return the record of one evaluation."""
         model: Any = pl_module
         with untouched(trainer, pl_module, self.seed), model.base_disabled() if epoch == 0 else nullcontext():
-            texts = list(complete(model.model, tokenizer_of(model), self.prompts, self.sampling))
+            texts = list(complete(model.model, model.tokenizer, self.prompts, self.sampling))
         completions = [
             completion(self.language, prompt, text, stopped=stopped)
             for prompt, (text, stopped) in zip(self.prompts, texts, strict=True)
@@ -118,15 +116,6 @@ class BehavioralEvaluation(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the records of the run that is continued."""
         self.records = list(state_dict["records"])
-
-
-def tokenizer_of(pl_module: Any) -> PreTrainedTokenizerBase:
-    """Return the module's own tokenizer, or else the one that belongs to its base model."""
-    own: PreTrainedTokenizerBase | None = getattr(pl_module, "tokenizer", None)
-    if own is not None:
-        return own
-    found: PreTrainedTokenizerBase = load_tokenizer(pl_module.base, pl_module.revision)
-    return found
 
 
 def record(epoch: int, completions: Sequence[Completion], measured: Sequence[Measures | None]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 
 from codelm.bases import resolve
 from codelm.datamodules.packed import PackedDataModule
@@ -55,6 +57,7 @@ class GitCommitDataModule(PackedDataModule):
         cache: Folder that keeps tokenised histories; null for codelm's own in the user's cache folder.
         seed: Decides the draw and the order of samples.
         num_workers: Processes that prepare batches; 0 prepares them in the main process.
+        prompts: What `predict` completes; the command takes the prompts of behavioural evaluation.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class GitCommitDataModule(PackedDataModule):
         cache: str | None = None,
         seed: int = 42,
         num_workers: int = 0,
+        prompts: list[str] | None = None,
     ) -> None:
         super().__init__(
             sequence_length=sequence_length,
@@ -90,6 +94,7 @@ class GitCommitDataModule(PackedDataModule):
         self.revision = revision
         self.importance = importance
         self.cache = Path(cache).expanduser() if cache else default_cache()
+        self.prompts = prompts or []
         self.recipe = Recipe(sequence_length, filters, formats, held_out, max_commits, seed)
 
     @cached_property
@@ -108,7 +113,9 @@ class GitCommitDataModule(PackedDataModule):
         return self.cache / store_key(self.repositories, self.recipe, self.encoder.fingerprint)
 
     def prepare_data(self) -> None:
-        """Read, filter, split and tokenise the histories, unless the cache holds the result already."""
+        """Read, filter, split and tokenise the histories, unless the cache holds the result or `predict` asks."""
+        if self.trainer is not None and self.trainer.state.fn == TrainerFn.PREDICTING:
+            return
         folder = self.store_folder
         if folder.exists():
             log.info("history: using the tokenised one in %s", folder)
@@ -117,13 +124,24 @@ class GitCommitDataModule(PackedDataModule):
             log.warning(shortcoming)
         with building(folder) as (writer, facts):
             facts |= mine(self.repositories, self.recipe, self.encoder, writer, show_progress)
-            log.info(report(facts))
-            require(facts["tokenize"], "train", "validation")
+            tell(facts, "train", "validation")
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the tokenised history."""
+        """Open the tokenised history; `predict` takes prompts instead.
+
+        Raises:
+            InputError: There is no prompt.
+        """
+        if stage == "predict":
+            require_prompts(self.prompts)
+            return
         super().setup(stage)
         self.store = open_store(self.store_folder)
+
+    def predict_dataloader(self) -> DataLoader[list[str]]:
+        """Return the prompts, in lists of as many as there are rows in a batch."""
+        prompts: Any = self.prompts  # a list does as a dataset
+        return DataLoader(prompts, batch_size=self.batch_size, collate_fn=list)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -179,18 +197,25 @@ def sentence(history: dict[str, Any]) -> str:
     return f"{history['name']} at {history['tip'][:12]}: {commits}; kept {parts}, and {kept['files']:,} files"
 
 
-def require(tokenized: dict[str, Any], *parts: str) -> None:
-    """Refuse a history of which nothing is left in one of the parts.
+def tell(facts: dict[str, Any], *needed: str) -> None:
+    """Log what was kept of a history and what was not; refuse one of which nothing is left in a part that is needed.
 
     Raises:
         InputError: A part has no sample.
     """
-    for part in parts:
-        if not tokenized[part]["samples"]:
-            raise InputError(
-                f"nothing is left of the {part} part of the history; the table above says what was dropped and why: "
-                "loosen data.filters, or give a longer history"
-            )
+    empty = [part for part in needed if not facts["tokenize"][part]["samples"]]
+    log.log(logging.WARNING if empty else logging.INFO, report(facts))  # --quiet must not hide what the error points to
+    if empty:
+        raise InputError(
+            f"nothing is left of the {empty[0]} part of the history; the table above says what was dropped and why: "
+            "loosen data.filters, or give a longer history"
+        )
+
+
+def require_prompts(prompts: Sequence[str]) -> None:
+    """Raise `InputError` where there is nothing to complete."""
+    if not prompts:
+        raise InputError("no prompts to complete: list some in behavior.prompts")
 
 
 def default_cache() -> Path:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from codelm.modules.adapters import (
     Coverage,
@@ -29,6 +29,7 @@ from codelm.modules.base import (
     refuse_unusual_head,
 )
 from codelm.modules.causal_lm import CausalLM
+from codelm.modules.generation import Generated, Sampling, complete
 from codelm.modules.optimizers import OptimizerName
 from codelm.modules.precision import compute_dtype
 
@@ -48,6 +49,7 @@ class LoRACausalLM(CausalLM):
         weight_decay: how strongly matrices decay; vectors do not.
         warmup: the share of all steps over which the learning rate rises; then it falls as a half cosine.
         optimizer: AdamW, or bitsandbytes' paged 8-bit AdamW, which saves memory on CUDA.
+        max_new_tokens: tokens that `predict` writes behind a prompt at most.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class LoRACausalLM(CausalLM):
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.1,
         optimizer: OptimizerName = "adamw",
+        max_new_tokens: PositiveInt = 256,
     ) -> None:
         super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, warmup=warmup, optimizer=optimizer)
         self.base = base
@@ -73,6 +76,7 @@ class LoRACausalLM(CausalLM):
         self.attention = attention
         self.lora = lora
         self.gradient_checkpointing = gradient_checkpointing
+        self.max_new_tokens = max_new_tokens
 
     def check(self) -> None:
         """Refuse settings that cannot work, from the base's configuration alone: no weight is loaded.
@@ -128,6 +132,16 @@ class LoRACausalLM(CausalLM):
         """Which layers carry adapters, and how many parameters learn."""
         return coverage(self.model, self.lora.targets, self.linear_layers)
 
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The base's tokenizer."""
+        return load_tokenizer(self.base, self.revision)
+
+    def predict_step(self, batch: list[str], batch_idx: int) -> list[Generated]:
+        """Return what the model writes behind each prompt of a batch, always the likeliest token next."""
+        greedy = Sampling(self.max_new_tokens, temperature=0.0, top_p=1.0, batch_size=len(batch))
+        return list(complete(self.model, self.tokenizer, batch, greedy))
+
     @contextmanager
     def base_disabled(self) -> Iterator[None]:
         """Compute as the untouched base, for a while."""
@@ -137,4 +151,4 @@ class LoRACausalLM(CausalLM):
     def save_adapter(self, folder: str | Path) -> None:
         """Write adapter and tokenizer into ``folder``, in PEFT's format."""
         save_adapter(self.model, Path(folder))
-        load_tokenizer(self.base, self.revision).save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)

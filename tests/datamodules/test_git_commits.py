@@ -168,6 +168,42 @@ def test_when_everything_is_filtered_away_nothing_stays_behind(make_data, tmp_pa
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_when_everything_is_filtered_away_the_reasons_are_told_also_where_it_is_quiet(make_data, caplog):
+    with caplog.at_level(logging.WARNING, "codelm"), pytest.raises(InputError, match="the table above"):
+        make_data(filters=Filters(ignore=["*"])).prepare_data()
+    assert "ignored by pattern *" in caplog.text
+
+
+@pytest.fixture
+def predict(tmp_path):
+    """Return a function that lets a module predict on a datamodule, and returns what it was given."""
+    from lightning.pytorch import LightningModule, Trainer
+
+    class Echo(LightningModule):
+        def predict_step(self, batch, batch_idx):
+            return batch
+
+    def predict(data):
+        quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+        return Trainer(accelerator="cpu", default_root_dir=tmp_path, **quiet).predict(Echo(), data)
+
+    return predict
+
+
+def test_to_predict_it_serves_the_prompts_and_reads_no_history(predict, tmp_path):
+    from codelm.datamodules import GitCommitDataModule
+
+    nowhere = str(tmp_path / "nowhere")
+    data = GitCommitDataModule(nowhere, nowhere, cache=nowhere, batch_size=2, prompts=["fn a", "", "impl B\n"])
+    assert predict(data) == [["fn a", ""], ["impl B\n"]]
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_without_prompts_there_is_nothing_to_predict(predict, make_data):
+    with pytest.raises(InputError, match=r"behavior\.prompts"):
+        predict(make_data())
+
+
 def test_an_unknown_tokenizer_is_refused_in_one_sentence(make_data):
     data = make_data()
     data.tokenizer = "/no/such/folder"

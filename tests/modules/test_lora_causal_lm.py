@@ -245,3 +245,52 @@ def test_the_configuration_tells_how_many_positions_there_are(tiny_base):
     from codelm.modules import LoRACausalLM
 
     assert LoRACausalLM(str(tiny_base)).max_positions == 128
+
+
+@pytest.fixture
+def predict():
+    """Return a function that completes prompts with a module, two at a time, and returns the texts."""
+    from lightning.pytorch import Trainer
+    from torch.utils.data import DataLoader
+
+    def predict(model, prompts):
+        quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+        trainer = Trainer(accelerator="cpu", enable_checkpointing=False, **quiet)
+        loader = DataLoader(prompts, batch_size=2, collate_fn=list)
+        return [one.text for batch in trainer.predict(model, loader) for one in batch]
+
+    return predict
+
+
+def test_prompts_are_completed_with_the_likeliest_tokens_also_by_a_model_that_was_learning(adapted, predict):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from codelm.modules import LoRA
+    from codelm.modules.generation import read, stop_ids
+
+    prompts = ["fn process", "a", "use std::"]
+    model = adapted(gradient_checkpointing=True, lora=LoRA(dropout=0.9), max_new_tokens=12)
+    modes = [module.training for module in model.modules()]
+    texts = predict(model, prompts)
+    assert [module.training for module in model.modules()] == modes
+    base, tokenizer = AutoModelForCausalLM.from_pretrained(model.base), AutoTokenizer.from_pretrained(model.base)
+    for prompt, text in zip(prompts, texts, strict=True):
+        ids = torch.tensor([tokenizer.encode(prompt)])
+        for _ in range(12):
+            likeliest = base(ids).logits[:, -1:].argmax(-1)
+            ids = torch.cat([ids, likeliest], 1)
+        written = ids[0, len(tokenizer.encode(prompt)) :].tolist()
+        assert read(tokenizer, written, stop_ids(tokenizer)).text == text
+    assert all(texts)
+
+
+def test_it_is_the_tuned_model_that_completes(adapted, predict):
+    import torch
+
+    model = adapted(max_new_tokens=12)
+    before = predict(model, ["fn process"])
+    with torch.no_grad():
+        for name, parameter in model.trained():
+            parameter += "lora_B" in name
+    assert predict(model, ["fn process"]) != before

@@ -41,15 +41,14 @@ def complete(
 ) -> Iterator[Generated]:
     """Yield what a causal language model writes behind each prompt; neither model nor tokenizer is changed."""
     stops = stop_ids(tokenizer)
-    encoded = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts]
+    # Where nothing is given, a new text begins, as it does behind the end of another.
+    encoded = [tokenizer.encode(prompt, add_special_tokens=False) or stops[:1] for prompt in prompts]
     for start in range(0, len(encoded), sampling.batch_size):
         ids, mask = pad_left(encoded[start : start + sampling.batch_size], stops[0])
         room = model.config.max_position_embeddings - ids.shape[1]
         settings = generation_config(sampling, stops, room)
         device = model.get_input_embeddings().weight.device
-        output = model.generate(
-            input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings, use_cache=True
-        )
+        output = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings)
         yield from (read(tokenizer, row.tolist(), stops) for row in output[:, ids.shape[1] :])
 
 
@@ -82,6 +81,7 @@ def generation_config(sampling: Sampling, stops: list[int], room: int) -> Genera
         do_sample=bool(chance),
         eos_token_id=stops,
         pad_token_id=stops[0],
+        use_cache=True,
         **chance,
     )
     return found

@@ -1,0 +1,28 @@
+"""What Lightning's own settings are unless a configuration says otherwise."""
+
+TRAINER = {
+    "max_epochs": 6,
+    "accumulate_grad_batches": 2,
+    "gradient_clip_val": 1.0,
+    "log_every_n_steps": 10,
+    "enable_model_summary": False,  # it counts packed 4-bit weights as half of what they are
+    "num_sanity_val_steps": 0,  # the base is measured on all held-out rows at step 0
+    "use_distributed_sampler": False,  # the datamodule deals out the rows itself
+}
+
+STOPPING = {"monitor": "val/loss", "patience": 3, "min_delta": 1e-4}
+
+CHECKPOINT = {
+    "monitor": "val/loss",
+    "save_top_k": 1,
+    "save_last": True,
+    "filename": "epoch={epoch}-step={step}",
+    "auto_insert_metric_name": False,  # the slash in val/loss would make a folder
+}
+
+DEFAULTS = {
+    f"{part}.{name}": value
+    for part, settings in (("trainer", TRAINER), ("early_stopping", STOPPING), ("checkpoint", CHECKPOINT))
+    for name, value in settings.items()
+}
+"""The same by the settings' full names."""
