@@ -20,4 +20,4 @@ class Batch(TypedDict):
     weights: Tensor
     """The loss weight of each label, ``[B, T]``, float32."""
     step_weight: Tensor
-    """The sum of all label weights of the optimizer step this batch belongs to, divided by the ranks; a scalar, float32."""
+    """The sum of the label weights of the batch's whole optimizer step, divided by the ranks; a scalar, float32."""
