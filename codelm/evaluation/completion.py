@@ -63,10 +63,10 @@ def cut_python(prompt: str, generated: str) -> int | None:
     '(x):\n    return x'
     """
     outer = len(prompt) - len(prompt.lstrip())
-    lines = (prompt + generated).splitlines(keepends=True)
+    lines = (prompt + generated).split("\n")  # splitlines would also cut at a form feed in the middle of a line
     for index in range(prompt.count("\n") + 1, len(lines)):
         if begins_statement(lines[index], outer) and not lines[index - 1].lstrip().startswith("@"):
-            return max(0, len("".join(lines[:index]).rstrip()) - len(prompt))
+            return max(0, len("\n".join(lines[:index]).rstrip()) - len(prompt))
     return None
 
 

@@ -37,3 +37,9 @@ def test_a_python_completion_stops_before_the_next_statement(prompt, kept):
 def test_the_completion_of_another_language_is_all_that_was_written():
     done = completion("cobol", "MOVE", " A TO B.\n\nMOVE", stopped=False)
     assert (done.text, done.finished) == (" A TO B.\n\nMOVE", False)
+
+
+@pytest.mark.parametrize("mark", ["\f", "\v", "\x1c", "\x85", "\u2028"])
+def test_only_a_line_feed_ends_a_line_of_python(mark):
+    done = completion("python", f"x = '{mark}'\ndef f", f"():\n    return 'a{mark}b'\n\ny = 1\n", stopped=False)
+    assert (done.text, done.finished) == (f"():\n    return 'a{mark}b'", True)
