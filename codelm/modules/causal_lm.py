@@ -154,9 +154,15 @@ class CausalLM(LightningModule):
 
     def _report(self, stage: str) -> None:
         """Log mean surprise and its exponential."""
-        loss = self.held_out_surprise.compute() / self.held_out_weight.compute()
+        surprise, weight = self.held_out_surprise.compute(), self.held_out_weight.compute()
         self.held_out_surprise.reset()
         self.held_out_weight.reset()
+        if not weight:
+            raise InputError(
+                f"{stage}/loss cannot be measured: none of the held-out rows has a label; take more of them"
+                " (data.held_out, or trainer.limit_val_batches and limit_test_batches), or loosen data.filters"
+            )
+        loss = surprise / weight
         if not math.isfinite(loss):
             raise CodelmError(
                 f"{stage}/loss is {float(loss)} at step {self.global_step}: the model or its data is broken"

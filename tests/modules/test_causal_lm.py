@@ -180,6 +180,13 @@ def test_a_held_out_loss_that_is_not_finite_ends_the_run(make_model, fit, make_b
         fit(make_model(), [make_batch([20])], [broken(make_batch([20]))])
 
 
+def test_held_out_rows_without_any_label_are_no_broken_model(make_model, fit, make_batch):
+    from codelm.errors import InputError
+
+    with pytest.raises(InputError, match=r"none of the held-out rows has a label; .*data\.held_out"):
+        fit(make_model(), [make_batch([20])], [make_batch([1]), make_batch([1, 1])])
+
+
 def test_rows_without_targets_are_no_failure(make_model, fit, make_batch):
     import torch
 
