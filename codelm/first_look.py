@@ -7,12 +7,14 @@ finds configuration: other files that a value names, and text that is itself YAM
 """
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os.path import expanduser
 from pathlib import Path
 
 import yaml
+from yaml.reader import Reader
 
 from codelm.errors import InputError
 
@@ -21,6 +23,9 @@ TRUSTED = ("codelm.", "lightning.pytorch.callbacks.", "lightning.pytorch.loggers
 
 TEXT_KEYS = frozenset({"default_root_dir", "dirpath", "filename", "monitor", "name", "prefix", "save_dir", "version"})
 """Settings of the trainer and of its callbacks whose text is never the name of code."""
+
+HEAD = 1024
+"""Bytes at the beginning of a file that tell text from a checkpoint."""
 
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
@@ -165,9 +170,19 @@ def is_file(path: Path) -> bool:
 def is_settings_file(path: Path) -> bool:
     """Say whether the parser could read settings from the file: it is there, and it is YAML."""
     try:
-        return is_file(path) and parse_quietly(read_text(path)) is not None
+        return is_file(path) and begins_as_text(path) and parse_quietly(read_text(path)) is not None
     except InputError:
         return False
+
+
+def begins_as_text(path: Path) -> bool:
+    """Say whether a file may be YAML, from its beginning alone: a value may name a checkpoint of many gigabytes."""
+    try:
+        with path.open("rb") as file:
+            head = getincrementaldecoder("utf-8")().decode(file.read(HEAD))  # its end may lie within a character
+    except (OSError, UnicodeDecodeError):
+        return False
+    return Reader.NON_PRINTABLE.search(head) is None
 
 
 def names_part(text: str, folder: Path) -> bool:

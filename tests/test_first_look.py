@@ -112,3 +112,18 @@ def test_what_is_not_yaml_is_refused_with_its_place(tmp_path, content, says):
 def test_a_value_that_names_a_weight_file_is_no_configuration(look_at):
     Path("base.bin").write_bytes(b"\x80\x02\xff")
     look_at("model:\n  base: base.bin\n")
+
+
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\x80\x02", b"\xff\xfe"], ids=["zip", "pickle", "not UTF-8"])
+def test_of_a_checkpoint_only_the_beginning_is_read(look_at, monkeypatch, head):
+    Path("last.ckpt").write_bytes(head + b"x" * 2000)
+    read, whole = Path.read_text, []
+    monkeypatch.setattr(Path, "read_text", lambda path, *rest: whole.append(path.name) or read(path, *rest))
+    look_at("ckpt_path: last.ckpt\n")
+    assert set(whole) == {"config.yaml"}
+
+
+def test_a_character_at_the_border_of_the_beginning_hides_nothing(look_at):
+    Path("part.txt").write_text("#" + "é" * 1000 + "\nlogger: evil.C\n")
+    with pytest.raises(InputError, match="--allow_code"):
+        look_at("trainer: part.txt\n")
