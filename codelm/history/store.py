@@ -9,8 +9,10 @@ A store is a folder:
 """
 
 import json
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +42,12 @@ SAMPLE = np.dtype(
         ("path", "u4"),  # index into facts["paths"]
     ]
 )
+
+
+UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.\w{8}\.tmp")
+"""The folders in which stores are built, named by `building` after the store's key."""
+ABANDONED = 24 * 60 * 60
+"""Seconds without a write after which nobody is building there any more."""
 
 
 class Part(IntEnum):
@@ -122,6 +130,7 @@ def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
     leaves no half of a store. Where another process was faster, its store stays.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(target.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
     writer, facts = StoreWriter(temporary), dict[str, Any]()
     try:
@@ -136,6 +145,22 @@ def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
     finally:
         writer.close()
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_abandoned(cache: Path) -> None:
+    """Remove what killed processes left of stores in ``cache``: unfinished, and not written to for a day."""
+    for folder in cache.glob(".*.tmp"):
+        if UNFINISHED.fullmatch(folder.name) and last_written(folder) < time.time() - ABANDONED:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def last_written(folder: Path) -> float:
+    """Return when a folder or a file in it was last written to; now, where that is no longer there."""
+    try:
+        # Writing to a file does not touch its folder, and a long history may take more than a day.
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except OSError:
+        return time.time()
 
 
 def open_store(folder: Path) -> Store:

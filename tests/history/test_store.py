@@ -1,4 +1,6 @@
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -80,3 +82,22 @@ def test_a_damaged_store_is_refused_in_one_sentence(tmp_path, name, harm):
 def test_facts_are_plain_json(tmp_path):
     folder = build(tmp_path / "store").folder
     assert json.loads((folder / "facts.json").read_text())["tokens"] == 5
+
+
+def unfinished(cache, name, *, folder_hours, file_hours):
+    """Make a folder as a killed process leaves it, so many hours old."""
+    (cache / name).mkdir()
+    (cache / name / "tokens.bin").write_bytes(b"")
+    for path, hours in ((cache / name / "tokens.bin", file_hours), (cache / name, folder_hours)):
+        os.utime(path, (time.time() - hours * 3600,) * 2)
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
+    key = "0123456789abcdef" * 2
+    unfinished(tmp_path, f".{key}.a1_b2cd3.tmp", folder_hours=25, file_hours=25)
+    unfinished(tmp_path, f".{key}.recent_3.tmp", folder_hours=1, file_hours=1)
+    unfinished(tmp_path, f".{key}.writing3.tmp", folder_hours=25, file_hours=1)
+    unfinished(tmp_path, ".somebody.else_s_.tmp", folder_hours=25, file_hours=25)
+    build(tmp_path / key)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {key, f".{key}.recent_3.tmp", f".{key}.writing3.tmp", ".somebody.else_s_.tmp"}
