@@ -130,13 +130,15 @@ class GitCommitDataModule(PackedDataModule):
         """Open the tokenised history; `predict` takes prompts instead.
 
         Raises:
-            InputError: There is no prompt.
+            InputError: There is no prompt, or nothing to test.
         """
         if stage == "predict":
             require_prompts(self.prompts)
             return
         super().setup(stage)
         self.store = open_store(self.store_folder)
+        if stage == "test":
+            require_test(self.store)
 
     def predict_dataloader(self) -> DataLoader[list[str]]:
         """Return the prompts, in lists of as many as there are rows in a batch."""
@@ -216,6 +218,15 @@ def require_prompts(prompts: Sequence[str]) -> None:
     """Raise `InputError` where there is nothing to complete."""
     if not prompts:
         raise InputError("no prompts to complete: list some in behavior.prompts")
+
+
+def require_test(store: Store) -> None:
+    """Raise `InputError` where no sample is left to test: Lightning would skip the test without a number."""
+    if not len(store.part(Part.TEST)):
+        raise InputError(
+            "nothing is left of the test part of the history: raise data.held_out, loosen data.filters, "
+            "or give a longer history"
+        )
 
 
 def default_cache() -> Path:

@@ -190,6 +190,15 @@ def predict(tmp_path):
     return predict
 
 
+def test_a_history_with_nothing_to_test_can_be_learned_but_not_tested(make_data, make_repository):
+    commits = [{f"src/{n}.rs": f"fn other_{n}() -> u32 {{ {n} * {n} }}\n"} for n in range(18)]
+    data = make_data(held_out=0.2)
+    data.repo = [str(make_repository([*commits, *({"notes.bin": bytes(9 + n)} for n in range(2))]))]
+    ready(data)
+    with pytest.raises(InputError, match=r"nothing is left of the test part .*data\.held_out"):
+        data.setup("test")
+
+
 def test_to_predict_it_serves_the_prompts_and_reads_no_history(predict, tmp_path):
     from codelm.datamodules import GitCommitDataModule
 
