@@ -73,14 +73,18 @@ class PackedDataModule(LightningDataModule):
         return self.trainer.limit_train_batches * self.batch_size * self.trainer.world_size
 
     def rows(self, epoch: int) -> list[Row]:
-        """Return the rows of one training epoch."""
+        """Return the rows of one training epoch.
+
+        Where ``trainer.limit_train_batches`` is a number, the rows it leaves are spread over all lessons: under a
+        curriculum the first ones alone would be the easy ones. A share is Lightning's to cut, and takes the first.
+        """
         lessons = draw_epoch(
             self.importances, self.difficulties, seed=self.seed, epoch=epoch, curriculum_epochs=self.curriculum_epochs
         )
         training = self.store.part(Part.TRAIN)
         drawn = [training[lesson] for lesson in lessons]
         rows = pack_lessons(drawn, self.store.samples["length"], self.sequence_length, seed=self.seed, epoch=epoch)
-        return rows[: self.most_rows]
+        return spread(rows, self.most_rows)
 
     def micro_batches(self, epoch: int, *, accumulate: int = 1, rank: int = 0, ranks: int = 1) -> list[MicroBatch]:
         """Return what one rank computes in one training epoch."""
@@ -147,3 +151,14 @@ class PackedDataModule(LightningDataModule):
 
     def _loader(self, planned: list[MicroBatch], context_weight: float) -> DataLoader[Batch]:
         return loader(self.store, planned, context_weight=context_weight, num_workers=self.num_workers)
+
+
+def spread(rows: list[Row], most: int | None) -> list[Row]:
+    """Return ``most`` of the rows, in their order and equally far apart; all of them where there are no more.
+
+    >>> spread([(0,), (1,), (2,), (3,), (4,)], 2)
+    [(0,), (2,)]
+    """
+    if most is None or most >= len(rows):
+        return rows
+    return [rows[index * len(rows) // most] for index in range(most)]

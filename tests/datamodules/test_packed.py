@@ -73,6 +73,23 @@ def test_under_a_curriculum_an_epoch_begins_with_short_samples(make_store):
     assert longest[-1] > 30
 
 
+def test_the_rows_that_the_trainer_takes_come_from_all_lessons(make_store):
+    from codelm.datamodules.packed import PackedDataModule
+
+    settings = {"sequence_length": 64, "batch_size": 1, "context_weight": 0.5, "seed": 1, "num_workers": 0}
+    data = PackedDataModule(curriculum_epochs=1.0, **settings)
+    data.store = make_store(train=range(2, 62))
+    whole = data.rows(0)
+    data.trainer = SimpleNamespace(limit_train_batches=6, world_size=1)
+    kept = data.rows(0)
+    places = [whole.index(row) for row in kept]
+    assert len(kept) == 6
+    assert places == sorted(places)
+    assert places[-1] >= len(whole) * 3 // 4
+    data.trainer.limit_train_batches = 1_000
+    assert data.rows(0) == whole
+
+
 def test_rows_of_4096_hold_samples_up_to_their_length(make_store):
     from codelm.datamodules.packed import PackedDataModule
 
