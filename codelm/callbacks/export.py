@@ -22,6 +22,9 @@ class ExportAdapter(Callback):
     Without a checkpoint the weights as they are. A run that was stopped or failed saves the best so far; one that
     failed before its first checkpoint saves nothing. The folder appears whole or not at all.
 
+    After a training that came to its end the model has the best checkpoint's weights, on every process; after one that
+    was stopped or failed it has those of the last step, and so has the checkpoint that may follow.
+
     List it before `Manifest`, which writes the files' hashes.
     """
 
@@ -30,9 +33,12 @@ class ExportAdapter(Callback):
         self.source: Literal["best", "last"] | None = None
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the best adapter; the model keeps its weights."""
+        """Give the model the best weights on every process, and save them on the first."""
+        best = None if trainer.fast_dev_run else best_checkpoint(trainer)  # type: ignore[attr-defined]
+        if best:
+            put(pl_module, read_weights(best))
         if writes(trainer):
-            self.export(trainer, pl_module, best_checkpoint(trainer))
+            self.export(trainer, pl_module, "best" if best else "last")
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
         """Save what is best so far, and leave the model as it is: a checkpoint of the last step may follow."""
@@ -42,20 +48,20 @@ class ExportAdapter(Callback):
             return
         before = {name: parameter.detach().clone() for name, parameter in pl_module.trained()}
         try:
-            self.export(trainer, pl_module, best)
+            if best:
+                put(pl_module, read_weights(best))
+            self.export(trainer, pl_module, "best" if best else "last")
         except Exception as error:  # the run's own exception is the one to report
             log.warning("the adapter could not be saved: %s", error)
         finally:
             put(pl_module, before)
 
-    def export(self, trainer: Trainer, pl_module: Any, best: Path | None) -> None:
-        """Load the weights of ``best``, if given, and save the adapter."""
-        if best:
-            put(pl_module, read_weights(best))
+    def export(self, trainer: Trainer, pl_module: Any, source: Literal["best", "last"]) -> None:
+        """Save the adapter as the model has it."""
         folder = run_folder(trainer) / "adapter"
         with new_folder(folder) as unfinished:
             pl_module.save_adapter(unfinished)
-        self.folder, self.source = folder, "best" if best else "last"
+        self.folder, self.source = folder, source
 
 
 def best_checkpoint(trainer: Trainer) -> Path | None:
@@ -71,12 +77,26 @@ def read_weights(checkpoint: Path) -> Mapping[str, Tensor]:
     Raises:
         DamagedDataError: It cannot be read.
     """
+    weights: Mapping[str, Tensor] = read(checkpoint, "state_dict")
+    return weights
+
+
+def read_step(checkpoint: Path) -> int:
+    """Return the optimizer step at which a checkpoint was written.
+
+    Raises:
+        DamagedDataError: It cannot be read.
+    """
+    return int(read(checkpoint, "global_step", mmap=True))  # the weights stay on disk
+
+
+def read(checkpoint: Path, key: str, *, mmap: bool = False) -> Any:
+    """Return one entry of a checkpoint."""
     try:
         # Not weights_only: this run wrote the file, with whatever its other callbacks keep in it.
-        weights: Mapping[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+        return torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=mmap)[key]
     except (OSError, RuntimeError, KeyError, EOFError) as error:
         raise DamagedDataError(f"checkpoint {checkpoint} cannot be read ({error}): is the disk full?") from error
-    return weights
 
 
 @torch.no_grad()

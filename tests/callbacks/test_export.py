@@ -47,7 +47,9 @@ def trained(module):
     return [(name, value.detach()) for name, value in module.named_parameters() if value.requires_grad]
 
 
-def test_a_best_checkpoint_that_is_not_the_last_is_the_one_saved(fit):
+@pytest.fixture
+def spoil():
+    """A callback that makes the second epoch's weights worse than the first's."""
     import torch
     from lightning.pytorch import Callback
 
@@ -57,10 +59,21 @@ def test_a_best_checkpoint_that_is_not_the_last_is_the_one_saved(fit):
                 for _, parameter in pl_module.trained():
                     parameter.data = torch.full_like(parameter, 3.0)
 
+    return Spoil()
+
+
+def test_a_best_checkpoint_that_is_not_the_last_is_the_one_saved(fit, spoil):
     callback = export()
-    trainer, _ = fit(callback, Spoil())
+    trainer, _ = fit(callback, spoil)
     assert trainer.checkpoint_callback.best_model_score < trainer.callback_metrics["val/loss"]
     assert_same(saved_weights(callback.folder), checkpoint_weights(trainer))
+
+
+def test_a_process_that_saves_nothing_gets_the_best_weights_too(fit, spoil, monkeypatch, tmp_path):
+    monkeypatch.setattr("codelm.callbacks.export.writes", lambda trainer: False)
+    trainer, module = fit(export(), spoil)
+    assert_same(by_peft_name(dict(trained(module))), checkpoint_weights(trainer))
+    assert not list(tmp_path.rglob("adapter"))
 
 
 def test_peft_alone_loads_what_was_saved_and_finds_the_same_loss(fit, tiny_base, make_rows):
