@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +13,12 @@ from codelm.atomic import write_text
 from codelm.batch import Batch
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.behavior import BehavioralEvaluation
-from codelm.callbacks.export import ExportAdapter
+from codelm.callbacks.export import ExportAdapter, best_checkpoint, read_step
 from codelm.callbacks.machine import hardware, peaks, versions
 from codelm.callbacks.monitors import TrainLoss
 from codelm.callbacks.phases import Moment, hashes, phase_results, saved_moment, to_json, training_phase
 from codelm.callbacks.run import companion, measures_training, run_folder, writes
-from codelm.errors import InputError
+from codelm.errors import DamagedDataError, InputError
 
 log = logging.getLogger(__name__)
 
@@ -151,12 +150,10 @@ class Manifest(Callback):
 
     def training(self, trainer: Trainer) -> dict[str, Any]:
         """Return phase 4 of this moment."""
-        reference, export = companion(trainer, BaseReference), companion(trainer, ExportAdapter)
-        stopper = trainer.early_stopping_callback
-        saved_last = export is not None and export.source == "last"
+        reference, stopper = companion(trainer, BaseReference), trainer.early_stopping_callback
         return training_phase(
             self.history,
-            saved_moment(self.history, None if saved_last else best_loss(trainer, self.history)),
+            saved_moment(self.history, saved_step(trainer)),
             base_loss=reference.loss if reference else None,
             seconds=self.seconds_so_far(),
             stopped_early=stopper is not None and stopper.stopping_reason_message is not None,
@@ -187,16 +184,15 @@ def ending(exception: BaseException) -> tuple[str, str | None]:
     return "failed", " ".join(f"{type(exception).__name__}: {exception}".split())[:1000]
 
 
-def best_loss(trainer: Trainer, history: Sequence[Moment]) -> float | None:
-    """Return the validation loss of the best checkpoint; None if there is none, or it was not chosen by that loss.
-
-    A run that continues another one keeps the other's best file, but not its loss, until it has measured itself.
-    """
-    checkpoint: Any = trainer.checkpoint_callback
-    if getattr(checkpoint, "monitor", None) != "val/loss" or not checkpoint.best_model_path:
+def saved_step(trainer: Trainer) -> int | None:
+    """Return the optimizer step of the weights that were saved, or would be now; None if the file does not tell it."""
+    export, best = companion(trainer, ExportAdapter), best_checkpoint(trainer)
+    if best is None or (export is not None and export.source == "last"):
+        return int(trainer.global_step)
+    try:
+        return read_step(best)
+    except DamagedDataError:  # whoever needs its weights says so
         return None
-    losses = [moment.val_loss for moment in history if moment.val_loss is not None]
-    return min(losses, default=None) if checkpoint.best_model_score is None else number(checkpoint.best_model_score)
 
 
 def now() -> str:

@@ -81,13 +81,9 @@ def perplexity(loss: float | None) -> float | None:
     return math.exp(loss)
 
 
-def saved_moment(history: Sequence[Moment], best: float | None) -> Moment | None:
-    """Return the moment of the weights that are saved: the one with the ``best`` loss, or the last if none is best."""
-    if not history:
-        return None
-    if best is None:
-        return history[-1]
-    return min(history, key=lambda moment: math.inf if moment.val_loss is None else abs(moment.val_loss - best))
+def saved_moment(history: Sequence[Moment], step: int | None) -> Moment | None:
+    """Return the moment of the weights saved at ``step``; None where there was no validation at that very step."""
+    return next((moment for moment in reversed(history) if moment.step == step), None)
 
 
 def hashes(folder: Path | None) -> dict[str, str]:

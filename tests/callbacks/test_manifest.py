@@ -136,6 +136,30 @@ def test_a_stopped_run_is_interrupted_and_describes_its_adapter(run, stop_at):
     assert set(content["adapter"]["sha256"]) == {path.name for path in export.folder.iterdir()}
 
 
+def test_the_final_numbers_are_those_of_the_weights_saved_whatever_made_them_best(make_trainer, make_module, make_data):
+    from codelm.callbacks import ExportAdapter, Manifest
+
+    manifest = Manifest()
+    trainer = make_trainer(ExportAdapter(), manifest)
+    trainer.checkpoint_callback.monitor = "step"  # the lowest is the best: the first validation's
+    trainer.fit(make_module(), datamodule=make_data())
+    numbers = stats(read(trainer))
+    assert (numbers["best_step"], numbers["final_val_loss"]) == (6, manifest.history[0].val_loss)
+
+
+def test_weights_that_no_validation_has_seen_have_no_loss(make_trainer, make_module, make_data, stop_at):
+    from codelm.callbacks import ExportAdapter, Manifest
+
+    trainer = make_trainer(stop_at(9, KeyboardInterrupt()), ExportAdapter(), Manifest())
+    trainer.callbacks.remove(trainer.checkpoint_callback)
+    with pytest.raises(SystemExit):
+        trainer.fit(make_module(), datamodule=make_data())
+    content = read(trainer)
+    assert content["adapter"]["weights"] == "last"
+    assert len(content["phase_results"]["phase_4_training"]["history"]) == 1
+    assert stats(content)["final_val_loss"] is stats(content)["best_step"] is None
+
+
 def test_a_terminated_run_is_interrupted(run, stop_at):
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 

@@ -63,14 +63,15 @@ def test_before_the_first_validation_the_numbers_are_unknown(phase):
     assert stats["final_val_loss"] is stats["final_perplexity"] is stats["base_perplexity"] is None
 
 
-def test_the_moment_saved_is_the_best_and_without_a_best_the_last(moment):
+def test_the_moment_saved_is_that_of_its_step_and_of_no_other(moment):
     from codelm.callbacks.phases import saved_moment
 
-    history = [moment(epoch=1, val_loss=3.0), moment(epoch=2, val_loss=None), moment(epoch=3, val_loss=2.0)]
-    assert saved_moment(history, 3.0) is history[0]
-    assert saved_moment(history, 2.0000001) is history[2]
-    assert saved_moment(history, None) is history[2]
-    assert saved_moment([], 1.0) is None
+    history = [moment(step=10), moment(step=20), moment(step=20, epoch=2)]
+    assert saved_moment(history, 10) is history[0]
+    assert saved_moment(history, 20) is history[2]
+    assert saved_moment(history, 25) is None
+    assert saved_moment(history, None) is None
+    assert saved_moment([], 0) is None
 
 
 def test_a_perplexity_beyond_all_numbers_is_unknown():
