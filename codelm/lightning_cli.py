@@ -105,6 +105,7 @@ class CodelmCLI(LightningCLI):
         for target in ("data.seed", "behavior.seed"):
             parser.link_arguments("seed_everything", target, compute_fn=int)
         parser.link_arguments("model.base", "data.tokenizer")
+        parser.link_arguments("model.revision", "data.tokenizer_revision")
         parser.link_arguments("behavior.prompts", "data.prompts", compute_fn=list)
         parser.link_arguments("behavior.max_new_tokens", "model.max_new_tokens")
         parser.set_defaults(DEFAULTS)

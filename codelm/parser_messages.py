@@ -32,6 +32,9 @@ def explain(message: str, known: Iterable[str]) -> str:
         return f"unknown setting {found[1]}{did_you_mean(found[1], known)}"
     if found := re.match(r'Linked "(.+)" must be given via "(.+)"', message):
         return f"{found[1]} follows {found[2]}; give {found[2]} instead"
+    # What jsonargparse says of a linked setting whose type is a union, which cannot be called to refuse it.
+    if found := re.match(r"argument (\S+) --> (\S+): .* is not callable", message):
+        return f"{found[2]} follows {found[1]}; give {found[1]} instead"
     if found := re.match(r'Parser key "(.+?)":(.*)', message, re.DOTALL):
         return wrong_value(found[1], found[2])
     return one_line(message)

@@ -168,6 +168,7 @@ BAD = {
     "wrong type": (["--model.lora.r=many"], "model.lora.r"),
     "out of range": (["--model.lora.r=0"], "model.lora.r"),
     "linked setting": (["--data.tokenizer=x"], "give model.base instead"),
+    "linked revision": (["--data.tokenizer_revision=x"], "give model.revision instead"),
     "no checkpoint": (["--ckpt_path=last"], "--ckpt_path last"),
     "unknown precision": (["--trainer.precision=auto"], "trainer.precision"),
     "narrow precision": (["--trainer.precision=bf16-true"], "bf16-true"),
@@ -193,6 +194,19 @@ def test_a_bad_request_costs_one_line_and_leaves_nothing(arguments, says, codelm
     assert error.startswith("codelm: error: ")
     assert says in error
     assert files(folder) == set()
+
+
+def test_data_and_model_take_the_tokenizer_of_one_revision(codelm, monkeypatch):
+    from codelm.bases import tokenizer
+
+    asked, load = [], tokenizer.load_tokenizer
+    for room in ("datamodules.git_commits", "modules.lora_causal_lm"):
+        monkeypatch.setattr(
+            f"codelm.{room}.load_tokenizer", lambda name, revision: asked.append(revision) or load(name, revision)
+        )
+    status, error = codelm("fit", "--model.revision=v7", "--trainer.max_epochs=1")
+    assert status == 0, error
+    assert asked == ["v7", "v7"]
 
 
 def test_where_everything_is_filtered_away_the_error_comes_below_the_reasons(codelm, folder):

@@ -23,6 +23,10 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs"]
             "data.tokenizer follows model.base; give model.base instead",
         ),
         (
+            "argument model.revision --> data.tokenizer_revision: str | None is not callable",
+            "data.tokenizer_revision follows model.revision; give model.revision instead",
+        ),
+        (
             "Parser key \"model.lora.r\":\n  Expected a <class 'int'>. Got value: many",
             'model.lora.r: "many" is not a whole number',
         ),

@@ -12,10 +12,9 @@ from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from codelm.bases import resolve
+from codelm.bases.tokenizer import load_tokenizer
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
-from codelm.datamodules.tokenizer import load_tokenizer
 from codelm.errors import InputError
 from codelm.history.encoding import Encoder
 from codelm.history.filters import Filters
@@ -57,6 +56,7 @@ class GitCommitDataModule(PackedDataModule):
         cache: Folder that keeps tokenised histories; null for codelm's own in the user's cache folder.
         seed: Decides the draw and the order of samples.
         num_workers: Processes that prepare batches; 0 prepares them in the main process.
+        tokenizer_revision: The model hub's branch, tag or commit of the tokenizer; the command takes the base's.
         prompts: What `predict` completes; the command takes the prompts of behavioural evaluation.
     """
 
@@ -79,6 +79,7 @@ class GitCommitDataModule(PackedDataModule):
         cache: str | None = None,
         seed: int = 42,
         num_workers: int = 0,
+        tokenizer_revision: str | None = None,
         prompts: list[str] | None = None,
     ) -> None:
         super().__init__(
@@ -90,6 +91,7 @@ class GitCommitDataModule(PackedDataModule):
             num_workers=num_workers,
         )
         self.tokenizer = tokenizer
+        self.tokenizer_revision = tokenizer_revision
         self.repo = [repo] if isinstance(repo, str) else repo
         self.revision = revision
         self.importance = importance
@@ -105,7 +107,7 @@ class GitCommitDataModule(PackedDataModule):
     @cached_property
     def encoder(self) -> Encoder:
         """The base model's tokenizer."""
-        return Encoder(load_tokenizer(resolve(self.tokenizer)))
+        return Encoder(load_tokenizer(self.tokenizer, self.tokenizer_revision))
 
     @property
     def store_folder(self) -> Path:

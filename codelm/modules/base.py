@@ -1,7 +1,5 @@
 """Base models: known by their configuration first, then loaded, and refused where they are not what they seem."""
 
-import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +11,13 @@ from torch import nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
     BitsAndBytesConfig,
     PretrainedConfig,
     PreTrainedModel,
 )
 
-from codelm.bases import resolve
+from codelm.bases import locate
+from codelm.bases.hub import plain_errors
 from codelm.errors import DamagedDataError, InputError, ResourceError
 
 Quantization = Literal["nf4", "none"]
@@ -49,15 +47,9 @@ def load_config(name: str, revision: str | None = None) -> PretrainedConfig:
     Raises:
         InputError: there is no such base, or no network to fetch it.
     """
-    with _plain_errors(name):
-        config: PretrainedConfig = AutoConfig.from_pretrained(_locate(name), revision=revision, trust_remote_code=False)
+    with plain_errors(name):
+        config: PretrainedConfig = AutoConfig.from_pretrained(locate(name), revision=revision, trust_remote_code=False)
     return config
-
-
-def load_tokenizer(name: str, revision: str | None = None) -> Any:
-    """Return the tokenizer of base ``name``; raises as `load_config` does."""
-    with _plain_errors(name):
-        return AutoTokenizer.from_pretrained(_locate(name), revision=revision, trust_remote_code=False)
 
 
 def load_base(name: str, loading: Loading, *, revision: str | None = None) -> PreTrainedModel:
@@ -69,9 +61,9 @@ def load_base(name: str, loading: Loading, *, revision: str | None = None) -> Pr
         ResourceError: it does not fit into memory.
     """
     loader: Any = AutoModelForCausalLM
-    with _plain_errors(name):
+    with _plain_errors_of_weights(name):
         model, report = loader.from_pretrained(
-            _locate(name),
+            locate(name),
             revision=revision,
             dtype=loading.dtype,
             quantization_config=_quantization(loading),
@@ -134,14 +126,6 @@ def _same(left: torch.Tensor | None, right: torch.Tensor | None) -> bool:
     return left is not None and right is not None and torch.equal(left.float(), right.float())
 
 
-def _locate(name: str) -> str:
-    """Return the folder or the hub's name of a base."""
-    place = os.path.expanduser(resolve(name))
-    if place.startswith((os.sep, ".")) and not os.path.isdir(place):
-        raise InputError(f"base model {name} cannot be had: there is no such folder; give one that holds config.json")
-    return place
-
-
 def _quantization(loading: Loading) -> BitsAndBytesConfig | None:
     """Say it in transformers' words."""
     if loading.quantization == "none":
@@ -174,31 +158,12 @@ def _keep_4bit_weights_trainable(base: nn.Module) -> None:
 
 
 @contextmanager
-def _plain_errors(name: str) -> Iterator[None]:
-    """Turn what the libraries raise about a base into one line each, and spare the user their retries."""
+def _plain_errors_of_weights(name: str) -> Iterator[None]:
+    """Turn what the libraries raise about a base and its weights into one line each."""
     try:
-        with _quiet("huggingface_hub"):
+        with plain_errors(name):
             yield
-    except InputError:
-        raise
     except SafetensorError as error:
         raise DamagedDataError(f"base model {name} cannot be read: {error}; fetch it again") from error
     except torch.OutOfMemoryError as error:
         raise ResourceError(f"base model {name} does not fit into GPU memory: try quantization nf4") from error
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise InputError(
-            f"base model {name} cannot be had: {reason}; give the folder of a model that is on this machine, or 'tiny'"
-        ) from error
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Hold back a library's warnings for a while."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from codelm.bases.tokenizer import load_tokenizer
 from codelm.modules.adapters import (
     Coverage,
     LoRA,
@@ -25,7 +26,6 @@ from codelm.modules.base import (
     declared_linear_layers,
     load_base,
     load_config,
-    load_tokenizer,
     refuse_unusual_head,
 )
 from codelm.modules.causal_lm import CausalLM

@@ -65,7 +65,7 @@ def tokenizer(options: argparse.Namespace) -> None:
 
 def rows(options: argparse.Namespace) -> None:
     """Encode the corpus."""
-    from codelm.datamodules.tokenizer import load_tokenizer
+    from codelm.bases.tokenizer import load_tokenizer
     from codelm.history.encoding import Encoder
     from scripts.pretrain.rows import build_store
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from codelm.datamodules.tokenizer import load_tokenizer
+from codelm.bases.tokenizer import load_tokenizer
 from codelm.evaluation.completion import completion
 from codelm.evaluation.measures import measure
 from codelm.history.commits import File, lines_of

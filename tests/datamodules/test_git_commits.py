@@ -216,8 +216,21 @@ def test_without_prompts_there_is_nothing_to_predict(predict, make_data):
 def test_an_unknown_tokenizer_is_refused_in_one_sentence(make_data):
     data = make_data()
     data.tokenizer = "/no/such/folder"
-    with pytest.raises(InputError, match="no such folder: /no/such/folder"):
+    with pytest.raises(InputError, match=r"base model /no/such/folder .* no such folder"):
         data.prepare_data()
+
+
+def test_the_tokenizer_is_that_of_the_revision(make_data, monkeypatch):
+    from codelm.bases import tokenizer
+
+    asked = []
+    load = tokenizer.load_tokenizer
+    monkeypatch.setattr(
+        "codelm.datamodules.git_commits.load_tokenizer", lambda *words: asked.append(words) or load(*words)
+    )
+    data = make_data(tokenizer_revision="v7")
+    assert data.encoder.fingerprint
+    assert asked == [(data.tokenizer, "v7")]
 
 
 def test_another_project_needs_neither_peft_nor_bitsandbytes(rust_repository, tiny_base, tmp_path):
