@@ -26,6 +26,7 @@ FILE = "MANIFEST.json"
 MODEL_FACTS = (
     "base",
     "revision",
+    "base_identity",
     "quantization",
     "double_quantization",
     "attention",

@@ -30,6 +30,7 @@ from codelm.modules.base import (
 )
 from codelm.modules.causal_lm import CausalLM
 from codelm.modules.generation import Generated, Sampling, complete
+from codelm.modules.identity import Identity, identify
 from codelm.modules.optimizers import OptimizerName
 from codelm.modules.precision import compute_dtype
 
@@ -77,6 +78,7 @@ class LoRACausalLM(CausalLM):
         self.lora = lora
         self.gradient_checkpointing = gradient_checkpointing
         self.max_new_tokens = max_new_tokens
+        self.base_identity: Identity | None = None
 
     def check(self) -> None:
         """Refuse settings that cannot work, from the base's configuration alone: no weight is loaded.
@@ -106,6 +108,7 @@ class LoRACausalLM(CausalLM):
         """Load the base and add fresh adapters."""
         self.check()
         base = load_base(self.base, self._loading(), revision=self.revision)
+        self.base_identity = identify(self.base, self.revision)
         refuse_unusual_head(self.base, base)
         model = add_adapter(base, self.lora, revision=self.revision)
         if self.gradient_checkpointing:
