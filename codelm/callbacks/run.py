@@ -43,7 +43,10 @@ def log_scalars(trainer: Trainer, scalars: Mapping[str, float]) -> None:
 
 def sum_over_ranks(trainer: Trainer, values: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes."""
-    reduced: Tensor = trainer.strategy.reduce(values.to(trainer.strategy.root_device), reduce_op="sum").cpu()
+    device = trainer.strategy.root_device
+    if device.type == "mps":  # always one process, and no float64 on it
+        return values.cpu()
+    reduced: Tensor = trainer.strategy.reduce(values.to(device), reduce_op="sum").cpu()
     return reduced
 
 

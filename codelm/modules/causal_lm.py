@@ -63,6 +63,12 @@ class CausalLM(LightningModule):
         """Return the model to train."""
         raise NotImplementedError
 
+    def setup(self, stage: str) -> None:
+        """Sum held-out losses in what the device has: before the module goes there, which MPS refuses in float64."""
+        if self.trainer.strategy.root_device.type == "mps":
+            self.held_out_surprise.set_dtype(torch.float32)
+            self.held_out_weight.set_dtype(torch.float32)
+
     def configure_model(self) -> None:
         """Build the model, once."""
         if not hasattr(self, "model"):

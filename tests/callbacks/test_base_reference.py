@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,3 +87,13 @@ def test_without_held_out_rows_there_is_no_loss(fit):
     callback = reference()
     fit(callback, limit_val_batches=0, max_epochs=1)
     assert callback.loss is None
+
+
+def test_a_sum_of_float64_never_goes_to_a_device_without_it():
+    import torch
+
+    from codelm.callbacks.run import sum_over_ranks
+
+    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("mps")))
+    sums = torch.tensor([0.1, 2.0], dtype=torch.float64)
+    assert sum_over_ranks(trainer, sums).equal(sums)

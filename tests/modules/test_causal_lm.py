@@ -180,6 +180,22 @@ def test_a_held_out_loss_that_is_not_finite_ends_the_run(make_model, fit, make_b
         fit(make_model(), [make_batch([20])], [broken(make_batch([20]))])
 
 
+@pytest.mark.parametrize(("device", "dtype"), [("mps", "float32"), ("cpu", "float64"), ("cuda", "float64")])
+def test_held_out_losses_are_summed_in_the_widest_type_of_the_device(make_model, device, dtype):
+    from types import SimpleNamespace
+
+    import torch
+
+    model = make_model()
+    model._trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)))
+    model.setup("fit")
+    for metric in (model.held_out_surprise, model.held_out_weight):
+        metric.update(torch.tensor(1.5))
+        assert metric.compute().dtype is getattr(torch, dtype)
+        metric.reset()
+        assert {state.dtype for state in metric.metric_state.values()} == {getattr(torch, dtype)}
+
+
 def test_held_out_rows_without_any_label_are_no_broken_model(make_model, fit, make_batch):
     from codelm.errors import InputError
 
