@@ -1,6 +1,7 @@
 """The plan of rooms: imports go down only, and the lower rooms stay light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,8 @@ MAY_IMPORT = {  # a room, and the rooms it may look into
     "__main__": {"cli"},
 }
 
+CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
+
 HEAVY = ("torch", "transformers", "lightning", "peft", "bitsandbytes")
 
 
@@ -71,6 +74,17 @@ def rooms_seen_by(file: Path) -> set[str]:
 def test_imports_go_down(file):
     room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
     assert rooms_seen_by(file) - {room} <= MAY_IMPORT[room]
+
+
+@pytest.mark.skipif(not CONTRIBUTING.is_file(), reason="an installed package has no CONTRIBUTING.md")
+def test_the_plan_that_people_read_is_the_one_held_here():
+    rows = [line.split("|")[1:4] for line in CONTRIBUTING.read_text("utf-8").splitlines() if line.startswith("| ")]
+    rows = [(floor, *(re.findall(r"`(\w+)`", cell) for cell in cells)) for floor, *cells in rows[1:]]
+    floors = {room: int(floor) for floor, rooms, _ in rows for room in rooms}
+    assert sorted(room for _, rooms, _ in rows for room in rooms) == sorted(MAY_IMPORT)
+    for _, rooms, below in rows:
+        assert set(below) == set().union(*(MAY_IMPORT[room] for room in rooms))
+    assert all(floors[lower] < floors[room] for room, lowers in MAY_IMPORT.items() for lower in lowers)
 
 
 @pytest.mark.parametrize(
