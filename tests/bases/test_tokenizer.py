@@ -1,0 +1,30 @@
+import shutil
+
+import pytest
+
+from codelm.bases import BUNDLED
+from codelm.bases.tokenizer import load_tokenizer
+from codelm.errors import InputError
+
+
+def test_the_bundled_tokenizer_reads():
+    assert load_tokenizer("tiny")("fn", add_special_tokens=False)["input_ids"]
+
+
+@pytest.mark.parametrize("kind", ["starcoder2", "llama", "qwen2"])
+def test_a_folder_without_a_tokenizer_is_refused_in_one_sentence(tmp_path, kind):
+    config = (BUNDLED["tiny"] / "config.json").read_text().replace('"starcoder2"', f'"{kind}"')
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(InputError, match=r"^base model \S+ .*tokenizer.*") as refused:
+        load_tokenizer(str(tmp_path))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_base_without_its_tokenizer_is_told_before_the_history_is_read(tmp_path, monkeypatch, rust_repository):
+    from codelm.datamodules import GitCommitDataModule
+
+    shutil.copy(BUNDLED["tiny"] / "config.json", tmp_path)
+    monkeypatch.setattr("codelm.datamodules.git_commits.mine", lambda *_: pytest.fail("the history was read"))
+    data = GitCommitDataModule(str(tmp_path), str(rust_repository), cache=str(tmp_path / "cache"))
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        data.prepare_data()
