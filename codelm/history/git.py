@@ -30,6 +30,8 @@ CONFIG = """\
 [mailmap]
 	blob = {tip}:.mailmap
 	file = {nothing}
+[advice]
+	graftFileDeprecated = false
 """
 
 

@@ -104,6 +104,19 @@ def remove_blob(folder, git, name):
     return folder
 
 
+def corrupt(folder, git, name):
+    """Overwrite the beginning of one object inside the pack."""
+    sha = git(folder, "rev-parse", name)
+    (index,) = (folder / ".git/objects/pack").glob("*.idx")
+    listed = git(folder, "verify-pack", "-v", index).splitlines()
+    (offset,) = (int(line.split()[4]) for line in listed if line.startswith(sha))
+    pack = index.with_suffix(".pack")
+    content = bytearray(pack.read_bytes())
+    content[offset + 2 : offset + 10] = b"\xff" * 8
+    pack.chmod(0o644)
+    pack.write_bytes(content)
+
+
 def test_a_missing_blob_costs_its_own_commits_and_no_others(make_repository, read, git):
     folder = make_repository([{"a.rs": f"{number}\n", "b.rs": f"{number}\n", "x.lock": "1"} for number in range(8)])
     remove_blob(folder, git, "HEAD~4:a.rs")
@@ -142,6 +155,26 @@ def test_a_missing_commit_or_tree_is_damage(make_repository, read, git, name):
     folder = remove_blob(make_repository([{"a.rs": f"{number}\n"} for number in range(4)]), git, name)
     with pytest.raises(DamagedDataError, match="git fsck"):
         read(folder)
+
+
+@pytest.mark.parametrize("name", ["HEAD~2", "HEAD~2^{tree}"])
+def test_damage_is_told_in_a_line_without_gits_advice(make_repository, read, git, name):
+    folder = remove_blob(make_repository([{"a.rs": f"{number}\n"} for number in range(4)]), git, name)
+    with pytest.raises(DamagedDataError) as damage:
+        read(folder)
+    assert "hint" not in str(damage.value)
+    assert len(str(damage.value)) < len(str(folder)) + 200
+
+
+def test_a_corrupted_pack_is_told_in_a_line_without_gits_advice(make_repository, read, git):
+    folder = make_repository([{"a.rs": f"{number}\n" * 99} for number in range(20)])
+    tree = git(folder, "rev-parse", "HEAD~9^{tree}")
+    corrupt(folder, git, tree)
+    with pytest.raises(DamagedDataError, match=r"git fsck there$") as told:
+        read(folder)
+    assert tree in str(told.value)
+    assert "hint" not in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_a_tip_that_is_missing_is_damage(make_repository, git):
