@@ -74,18 +74,19 @@ def draw_epoch(
     `competence` allows at its beginning, or from all where none of those has a weight.
 
     Raises:
-        InputError: No sample has a weight.
+        InputError: There is no sample, or none has a weight.
     """
+    if not len(weights):
+        raise InputError("there is no sample to learn: lower data.held_out, loosen data.filters, or give more commits")
     if not np.any(weights):
         raise InputError("data.importance gives every sample the weight 0: leave something to learn")
     generator = np.random.default_rng([seed, epoch])
     if epoch >= curriculum_epochs:
         return [resample(weights, len(weights), generator)]
     lessons = []
-    for draws, lesson in zip(
-        np.diff(np.linspace(0, len(weights), LESSONS + 1).astype(int)), range(LESSONS), strict=True
-    ):
-        allowed = difficulties <= competence((epoch + lesson / LESSONS) / curriculum_epochs)
-        easy = np.where(allowed, weights, 0.0)
-        lessons.append(resample(easy if easy.any() else weights, int(draws), generator))
-    return [lesson for lesson in lessons if len(lesson)]
+    for lesson, draws in enumerate(np.diff(np.linspace(0, len(weights), LESSONS + 1).astype(int)).tolist()):
+        if draws:  # fewer samples than lessons leave some without any
+            allowed = difficulties <= competence((epoch + lesson / LESSONS) / curriculum_epochs)
+            easy = np.where(allowed, weights, 0.0)
+            lessons.append(resample(easy if easy.any() else weights, draws, generator))
+    return lessons

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from codelm.errors import InputError
-from codelm.history.curriculum import competence, difficulty, draw_epoch, resample
+from codelm.history.curriculum import LESSONS, competence, difficulty, draw_epoch, resample
 
 WEIGHTS = arrays(np.float64, st.integers(1, 300), elements=st.floats(0.01, 100))
 
@@ -63,6 +63,18 @@ def test_what_has_no_weight_is_not_drawn_even_where_nothing_else_is_easy():
 def test_nothing_with_a_weight_is_refused():
     with pytest.raises(InputError, match="weight 0"):
         draw_epoch(np.zeros(5), np.zeros(5), seed=0, epoch=0, curriculum_epochs=0.0)
+
+
+def test_no_sample_at_all_is_refused_by_its_own_name():
+    with pytest.raises(InputError, match=r"no sample to learn.*data\.held_out"):
+        draw_epoch(np.zeros(0), np.zeros(0), seed=0, epoch=0, curriculum_epochs=1.0)
+
+
+@pytest.mark.parametrize("count", range(1, LESSONS + 2))
+def test_fewer_samples_than_lessons_are_all_taken_without_a_warning(count):
+    lessons = draw_epoch(np.ones(count), np.linspace(0, 1, count), seed=0, epoch=0, curriculum_epochs=1.0)
+    assert sum(map(len, lessons)) == count
+    assert all(map(len, lessons))
 
 
 def test_the_same_seed_and_epoch_draw_the_same():
