@@ -22,6 +22,9 @@ LIBRARIES = (
     "bitsandbytes",
     "safetensors",
     "numpy",
+    "jsonargparse",
+    "gitpython",
+    "pathspec",
     "tree-sitter",
     "tree-sitter-rust",
 )

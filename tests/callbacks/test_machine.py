@@ -25,3 +25,9 @@ def test_versions_are_those_of_the_libraries():
     found = versions()
     assert torch.__version__.startswith(found["torch"].partition("+")[0])
     assert {"python", "codelm", "lightning", "transformers", "peft"} <= set(found)
+
+
+def test_the_versions_of_what_reads_the_settings_and_the_history_are_told():
+    from codelm.callbacks.machine import versions
+
+    assert {"jsonargparse", "gitpython", "pathspec"} <= set(versions())
