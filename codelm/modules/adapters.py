@@ -111,8 +111,14 @@ def adapter_disabled(model: Any) -> Iterator[None]:
 
 
 def save_adapter(model: Any, folder: Path) -> None:
-    """Write the adapter as PEFT reads it: ``adapter_config.json`` and ``adapter_model.safetensors``."""
+    """Write the adapter as PEFT reads it: ``adapter_config.json`` and ``adapter_model.safetensors``.
+
+    Leaves out PEFT's model card, a form that nobody has filled in, and lets all files be read by whom the umask lets.
+    """
     model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    usual = (folder / "adapter_config.json").stat().st_mode
+    (folder / "adapter_model.safetensors").chmod(usual)  # safetensors lets only the owner read
 
 
 def matches(layer: str, target: str) -> bool:

@@ -1,3 +1,4 @@
+import os
 from itertools import pairwise
 
 import pytest
@@ -225,6 +226,17 @@ def test_peft_alone_reads_the_saved_adapter(trained, tiny_base, make_batch, tmp_
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "adapter")
     assert tokenizer.decode(tokenizer.encode("fn main() {}\n")) == "fn main() {}\n"
     assert (tmp_path / "adapter" / "adapter_model.safetensors").exists()
+
+
+def test_an_adapters_folder_has_no_blank_model_card_and_no_file_for_the_owner_alone(adapted, tmp_path):
+    before = os.umask(0o022)
+    try:
+        adapted().save_adapter(tmp_path / "adapter")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "adapter").iterdir()}
+    assert "README.md" not in modes
+    assert set(modes.values()) == {0o644}
 
 
 def test_a_constructor_only_remembers():
