@@ -62,6 +62,7 @@ def analyse(
     files: Iterable[File],
     *,
     commits: int | None = None,
+    commits_read: int | None = None,
     authors: int | None = None,
     first_time: int | None = None,
     last_time: int | None = None,
@@ -70,18 +71,20 @@ def analyse(
 
     Args:
         files: The tree to describe, such as that of the newest commit; files whose text was not read are not counted.
-        commits: Number of commits.
+        commits: Number of commits of the history.
+        commits_read: Number of those that were read, of which the other three tell.
         authors: Number of authors.
         first_time: When the oldest commit was written, in seconds since 1970.
         last_time: When the newest commit was written.
 
     Returns:
         ``languages`` (the largest first, each with ``files``, ``bytes`` and ``share`` of all bytes), ``files``,
-        ``bytes``, ``recommended_config``, and what was given of ``commits``, ``authors``, ``first_date`` and
-        ``last_date`` (ISO 8601, left out where the calendar has no such day).
+        ``bytes``, ``recommended_config``, and what was given of ``commits`` and, below ``commits_read``, of ``count``,
+        ``authors``, ``first_date`` and ``last_date`` (ISO 8601, left out where the calendar has no such day).
     """
     counts, sizes = _by_language(files)
-    given = {"commits": commits, "authors": authors, "first_date": _date(first_time), "last_date": _date(last_time)}
+    read = {"count": commits_read, "authors": authors, "first_date": _date(first_time), "last_date": _date(last_time)}
+    given = {"commits": commits, "commits_read": _known(read) or None}
     total = sizes.total()
     return {
         "languages": {
@@ -91,7 +94,7 @@ def analyse(
         "files": counts.total(),
         "bytes": total,
         "recommended_config": recommended_config(sizes),
-        **{name: value for name, value in given.items() if value is not None},
+        **_known(given),
     }
 
 
@@ -121,6 +124,10 @@ def _by_language(files: Iterable[File]) -> tuple[Counter[str], Counter[str]]:
             counts[language(file.path)] += 1
             sizes[language(file.path)] += len(file.text.encode(errors="replace"))
     return counts, sizes
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _date(time: int | None) -> str | None:

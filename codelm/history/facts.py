@@ -48,8 +48,14 @@ def analysis_of(history: History) -> dict[str, Any]:
     """Return what kind of repository this is as it stands at the tip, and who wrote the commits that were read."""
     started = time.perf_counter()
     files = read_tree(history.repository, history.repository.tip, lambda path: None, Filters().max_file_bytes)
-    first, last = min(history.times, default=None), max(history.times, default=None)
-    found = analyse(files, commits=len(history.graph), authors=len(history.authors), first_time=first, last_time=last)
+    found = analyse(
+        files,
+        commits=len(history.graph),
+        commits_read=len(history.times),
+        authors=len(history.authors),
+        first_time=min(history.times, default=None),
+        last_time=max(history.times, default=None),
+    )
     return {"name": history.repository.name, **found, "seconds": time.perf_counter() - started}
 
 

@@ -28,8 +28,8 @@ from codelm.history.store import Part, StoreWriter
 
 PARTS = ("files", "train", "validation", "test")
 """What is counted apart."""
-VERSION = 2
-"""Part of every cache key: raise it when the same history and settings would give other samples."""
+VERSION = 3
+"""Part of every cache key: raise it when the same history and settings would give other samples or other facts."""
 ATTRIBUTES = ".gitattributes"
 SHARED = "shared with another repository"
 BLOCK = 256

@@ -31,11 +31,10 @@ def test_rust_is_recommended_where_it_is_the_largest_programming_language(files,
 
 
 def test_the_history_is_described_where_it_is_given():
-    facts = analyse([], commits=3, authors=2, first_time=0, last_time=10**18)
+    facts = analyse([], commits=3, commits_read=2, authors=1, first_time=0, last_time=10**18)
     assert json.loads(json.dumps(facts)) == facts
     assert facts["commits"] == 3
-    assert facts["first_date"] == "1970-01-01T00:00:00+00:00"
-    assert "last_date" not in facts
+    assert facts["commits_read"] == {"count": 2, "authors": 1, "first_date": "1970-01-01T00:00:00+00:00"}
 
 
 @pytest.mark.parametrize(("path", "name"), [("a.RS", "Rust"), ("go", "other"), ("a.b/c", "other"), (".h", "other")])
