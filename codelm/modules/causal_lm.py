@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import Parameter
@@ -175,6 +176,9 @@ class CausalLM(LightningModule):
             )
         self.log(f"{stage}/loss", loss, prog_bar=True)
         self.log(f"{stage}/perplexity", loss.exp())
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            # Lightning takes it for the place on the loggers' axis; its own is one step behind all that callbacks log.
+            self.log("step", float(self.global_step))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the optimizer with its learning rate's course over all steps of the run."""

@@ -68,6 +68,17 @@ def test_tensorboard_draws_the_base_as_a_line(fit):
     assert all(math.isclose(event.value, callback.loss, rel_tol=1e-6) for event in line)
 
 
+def test_base_and_tuned_loss_stand_at_the_same_steps_of_tensorboard(fit):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer, _ = fit(reference(), accumulate_grad_batches=2)
+    events = EventAccumulator(trainer.log_dir)
+    events.Reload()
+    assert [event.step for event in events.Scalars("val/loss")] == [3, 6]
+    assert [event.step for event in events.Scalars("val/base_loss")] == [0, 3, 6]
+    assert "step" not in events.Tags()["scalars"]
+
+
 def test_only_as_many_batches_count_as_validation_takes(fit):
     limited, whole = reference(), reference()
     fit(limited, limit_val_batches=1, max_epochs=1)
