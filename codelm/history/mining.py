@@ -16,14 +16,15 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from codelm.history.commits import Change, Commit, File
+from codelm.errors import InputError
+from codelm.history.commits import Change, Commit, File, Node
 from codelm.history.drops import Drops, table, total
 from codelm.history.encoding import Encoded, Encoder, MakeSamples, fitted
 from codelm.history.facts import History, about, analysis_of, described, sums
 from codelm.history.filters import Filters, keep, keep_files, path_filter
 from codelm.history.repository import Repository, read_commits, read_graph, read_tree
 from codelm.history.samples import Formats, change_samples, file_samples
-from codelm.history.split import NearCopies, drop_near_copies, split
+from codelm.history.split import NearCopies, Split, drop_near_copies, split
 from codelm.history.store import Part, StoreWriter
 
 PARTS = ("files", "train", "validation", "test")
@@ -32,6 +33,7 @@ VERSION = 3
 """Part of every cache key: raise it when the same history and settings would give other samples or other facts."""
 ATTRIBUTES = ".gitattributes"
 SHARED = "shared with another repository"
+BOUNDARY = "shallow boundary"
 BLOCK = 256
 """Changes encoded at a time: enough to keep the tokenizer's threads busy, few enough to keep memory flat."""
 
@@ -113,10 +115,18 @@ def mine(
 def opened(repository: Repository, recipe: Recipe) -> History:
     """Read the graph of a repository and split it."""
     graph = read_graph(repository)
-    parts = split(graph, recipe.held_out)
+    parts = split_of(repository, graph, recipe.held_out)
     only = read_tree(repository, parts.cut, lambda path: None if path == ATTRIBUTES else "another file", 1 << 20)
     attributes = "".join(file.text or "" for file in only)
     return History(repository, graph, parts, path_filter(recipe.filters, attributes))
+
+
+def split_of(repository: Repository, graph: Sequence[Node], held_out: float) -> Split:
+    """Split a graph; what cannot be split is told with its repository, one of several."""
+    try:
+        return split(graph, held_out)
+    except InputError as error:
+        raise InputError(f"{repository.path}: {error}") from None
 
 
 class Job(NamedTuple):
@@ -171,7 +181,7 @@ class Miner:
 
     def _add_commits(self, history: History, shas: Sequence[str], part: Part) -> None:
         repository, name = history.repository, part.name.lower()
-        shas = self._not_taken(shas, name)
+        shas = self._not_taken(self._not_cut_off(shas, repository, name), name)
         commits = read_commits(repository, shas, history.reason, self.recipe.filters.max_file_bytes)
         shown = self.progress(history.noting(commits), len(shas), f"{repository.name}: {name} commits")
         kept = keep(shown, self.recipe.filters, self.drops[name])
@@ -180,6 +190,13 @@ class Miner:
         before = len(self.commits)
         self._write(self._change_jobs(repository, kept, part))
         history.kept[name] = len(self.commits) - before
+
+    def _not_cut_off(self, shas: Sequence[str], repository: Repository, name: str) -> Sequence[str]:
+        """Leave out the commits at which a shallow clone ends: what they changed cannot be known."""
+        whole = [sha for sha in shas if sha not in repository.shallow]
+        if len(whole) < len(shas):
+            self.drops[name].commits[BOUNDARY] += len(shas) - len(whole)
+        return whole
 
     def _not_taken(self, shas: Sequence[str], name: str) -> list[str]:
         """Take commits, each once: what one repository holds out must not be what another has learned."""

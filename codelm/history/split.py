@@ -54,9 +54,10 @@ def split(graph: Sequence[Node], held_out: float) -> Split:
         raise InputError(f"held_out is {held_out}: give a share between 0 and 1, such as 0.1")
     commits = [node.sha for node in graph if not node.is_merge]
     if len(commits) < FEWEST:
+        found = "1 commit that is not a merge" if len(commits) == 1 else f"{len(commits)} commits that are not merges"
         raise InputError(
-            f"{len(commits)} commits that are not merges: at least {FEWEST} are needed, to learn from some and be"
-            " tested on the rest; give a longer history"
+            f"{found}: at least {FEWEST} are needed, to learn from some and be tested on the rest; "
+            "give a longer history"
         )
     line = first_parents(graph)
     steps = _steps(graph, line)

@@ -143,5 +143,13 @@ def test_a_store_is_known_by_all_that_shapes_it(rust_repository, change):
 
 def test_a_history_too_short_to_split_is_refused(make_repository, encoder, tmp_path):
     folder = make_repository([{"a.rs": "fn a() {}\n"}])
-    with building(tmp_path / "store") as (writer, _), pytest.raises(InputError, match="at least 10"):
+    with building(tmp_path / "store") as (writer, _), pytest.raises(InputError, match="at least 10") as refused:
         mine([open_repository(folder)], RECIPE, encoder, writer, in_silence)
+    assert str(refused.value).startswith(f"{folder}: 1 commit ")
+
+
+def test_the_end_of_a_shallow_clone_is_no_empty_commit(encoder, rust_repository, git, tmp_path):
+    git(tmp_path, "clone", "-q", "--depth=20", f"file://{rust_repository}", "cut")
+    with building(tmp_path / "store") as (writer, facts):
+        facts |= mine([open_repository(tmp_path / "cut")], RECIPE, encoder, writer, in_silence)
+    assert open_store(tmp_path / "store").facts["scrape"]["dropped"]["train"]["commits"] == {"shallow boundary": 1}

@@ -60,6 +60,11 @@ def test_no_history_is_too_short_too():
         split([], 0.1)
 
 
+def test_one_commit_is_told_in_the_singular():
+    with pytest.raises(InputError, match=r"^1 commit that is not a merge: at least 10"):
+        split(line(1), 0.1)
+
+
 @pytest.mark.parametrize("held_out", [0, 1, -0.5, float("nan")])
 def test_a_share_lies_between_none_and_all(held_out):
     with pytest.raises(InputError, match="held_out"):
