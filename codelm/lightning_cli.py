@@ -25,14 +25,16 @@ from codelm.callbacks import (
     MemoryPeaks,
     Predictions,
     Progress,
+    SaveWhenStopped,
     Summary,
     TokensPerSecond,
 )
 from codelm.commands import COMMANDS
 from codelm.datamodules import GitCommitDataModule
+from codelm.datamodules.limits import open_all
 from codelm.defaults import DEFAULTS
 from codelm.errors import InputError, ResourceError
-from codelm.history.repository import Repository, open_repository
+from codelm.history.repository import Repository
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
 from codelm.parser import OneLineParser, about
@@ -133,7 +135,7 @@ class CodelmCLI(LightningCLI):
         settings = self.settings
         needs_history = settings.name is None or not self.predicts
         paths = [absolute(path) for path in as_list(settings.data.repo)]
-        repositories = [open_repository(path, settings.data.revision) for path in paths if needs_history]
+        repositories = open_all(paths, settings.data.revision) if needs_history else []
         settings.name = run_name(settings.name, [repository.name for repository in repositories])
         settings.data.repo = paths[0] if len(paths) == 1 else paths
         if len(repositories) == 1:  # several have no commit in common that the setting could name
@@ -199,7 +201,7 @@ def commits_of(repository: Repository) -> str:
 
 def always(given: Sequence[Callback], *, quiet: bool) -> list[Callback]:
     """Return the callbacks of every run, which a list of the user's own does not lose; ``given`` ones come instead."""
-    ours = [BaseReference(), TokensPerSecond(), MemoryPeaks(), ExportAdapter(), Manifest()]
+    ours = [BaseReference(), TokensPerSecond(), MemoryPeaks(), SaveWhenStopped(), ExportAdapter(), Manifest()]
     if not quiet:
         ours += [Summary(), *([] if any(isinstance(one, ProgressBar) for one in given) else [Progress()])]
     kinds = {type(one) for one in given}

@@ -160,6 +160,15 @@ BAD = {
     "not a repository": (["--data.repo=.."], "not a git repository"),
     "no such folder": (["--data.repo=nowhere"], "nowhere"),
     "unknown revision": (["--data.revision=v99"], "v99"),
+    "empty revision": (["--data.revision="], "no revision ''"),
+    "no repository": (["--data.repo=[]"], "data.repo is an empty list"),
+    "one repository twice": (["--data.repo=[../numbers/.git,../here/../numbers/.git]"], "one repository twice"),
+    "cache that is a file": (["--data.cache=../short.yaml"], "--data.cache"),
+    "cache where nothing can be made": (["--data.cache=/proc/cache"], "--data.cache"),
+    "no rows in a batch": (["--data.batch_size=0"], "data.batch_size is 0"),
+    "no workers at all": (["--data.num_workers=-1"], "data.num_workers is -1"),
+    "nothing held out": (["--data.held_out=0"], "data.held_out is 0"),
+    "context that counts less than nothing": (["--data.context_weight=-1"], "data.context_weight is -1"),
     "unknown base": (["--model.base=./no-model"], "no-model"),
     "rows beyond the base's positions": (["--data.sequence_length=4096"], "128 positions"),
     "target that matches nothing": (["--model.lora.targets=[c_attn]"], "c_attn"),
@@ -257,3 +266,59 @@ def test_the_loggers_are_as_they_were_before(codelm):
     before = logging.getLogger("lightning.pytorch").level, list(logging.getLogger("codelm").handlers)
     codelm("fit", "--data.repo=nowhere")
     assert (logging.getLogger("lightning.pytorch").level, logging.getLogger("codelm").handlers) == before
+
+
+@pytest.fixture
+def stop_in(monkeypatch):
+    """Return a function that lets a signal come once, in the N-th training or validation step of the process."""
+    from codelm.modules import LoRACausalLM
+
+    def arm(name, number, sent):
+        step, calls = getattr(LoRACausalLM, name), []
+
+        def stopping_step(self, batch, batch_idx):
+            calls.append((self.current_epoch, batch["input_ids"].tolist()))
+            if len(calls) == number:
+                signal.raise_signal(sent)
+            return step(self, batch, batch_idx)
+
+        monkeypatch.setattr(LoRACausalLM, name, stopping_step)
+        return calls
+
+    return arm
+
+
+def moments(folder):
+    content = json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())
+    return [(moment["epoch"], moment["step"]) for moment in content["phase_results"]["phase_4_training"]["history"]]
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_stopped_in_its_first_epoch_goes_on_behind_its_last_step(codelm, folder, stop_in, sent, status):
+    """Six batches, two to a step; stopped in the fourth, so behind one step and half of another."""
+    rows = ["--trainer.accumulate_grad_batches=2", "--trainer.limit_train_batches=6", "--data.batch_size=1"]
+    calls = stop_in("training_step", 4, sent)
+    assert codelm("fit", "--quiet", *rows) == (status, "codelm: stopped\n")
+    assert (folder / "runs/numbers/version_0/checkpoints/last.ckpt").is_file()
+    status, error = codelm("fit", "--ckpt_path=last", *rows)
+    assert status == 0, error
+    assert calls[4][1] == calls[2][1]
+    assert [epoch for epoch, _ in calls] == [0] * 8 + [1] * 6
+    assert moments(folder) == [(1, 3), (2, 6)]
+    assert {path.name for path in (folder / "runs/numbers/version_0/checkpoints").glob("last*")} == {"last.ckpt"}
+
+
+def test_a_run_stopped_in_a_validation_measures_all_of_it_when_it_goes_on(codelm, folder, stop_in):
+    calls = stop_in("validation_step", 2, signal.SIGTERM)
+    assert codelm("fit", "--quiet")[0] == 143
+    status, error = codelm("fit", "--ckpt_path=last")
+    assert status == 0, error
+    assert [epoch for epoch, _ in calls] == [0, 0, 0, 0, 1, 1]
+    assert calls[2:4] == calls[:2]
+    assert moments(folder) == [(1, 3), (2, 6)]
+
+
+def test_a_run_stopped_before_its_first_step_leaves_no_checkpoint(codelm, folder, stop_in):
+    stop_in("training_step", 1, signal.SIGTERM)
+    assert codelm("fit", "--quiet")[0] == 143
+    assert not list((folder / "runs").rglob("*.ckpt"))

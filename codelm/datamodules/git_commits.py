@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from codelm.bases.tokenizer import load_tokenizer
+from codelm.datamodules.limits import open_all, refuse_no_repository, refuse_odd_shares, refuse_too_small
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
 from codelm.errors import InputError
@@ -20,7 +21,7 @@ from codelm.history.encoding import Encoder
 from codelm.history.filters import Filters
 from codelm.history.importance import Importance, commit_cap, sample_weight
 from codelm.history.mining import Recipe, mine, store_key
-from codelm.history.repository import Repository, open_repository
+from codelm.history.repository import Repository
 from codelm.history.samples import Formats, Kind, shortcomings
 from codelm.history.store import Part, Store, building, open_store
 
@@ -82,6 +83,9 @@ class GitCommitDataModule(PackedDataModule):
         tokenizer_revision: str | None = None,
         prompts: list[str] | None = None,
     ) -> None:
+        refuse_too_small(sequence_length=sequence_length, batch_size=batch_size, max_commits=max_commits)
+        refuse_too_small(curriculum_epochs=curriculum_epochs, seed=seed, num_workers=num_workers)
+        refuse_odd_shares(context_weight=context_weight, held_out=held_out)
         super().__init__(
             sequence_length=sequence_length,
             batch_size=batch_size,
@@ -93,6 +97,7 @@ class GitCommitDataModule(PackedDataModule):
         self.tokenizer = tokenizer
         self.tokenizer_revision = tokenizer_revision
         self.repo = [repo] if isinstance(repo, str) else repo
+        refuse_no_repository(self.repo)
         self.revision = revision
         self.importance = importance
         self.cache = Path(cache).expanduser() if cache else default_cache()
@@ -102,7 +107,7 @@ class GitCommitDataModule(PackedDataModule):
     @cached_property
     def repositories(self) -> list[Repository]:
         """The opened repositories."""
-        return [open_repository(Path(path).expanduser(), self.revision) for path in self.repo]
+        return open_all(self.repo, self.revision)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -212,7 +217,7 @@ def tell(facts: dict[str, Any], *needed: str) -> None:
     if empty:
         raise InputError(
             f"nothing is left of the {empty[0]} part of the history; the table above says what was dropped and why: "
-            "loosen data.filters, or give a longer history"
+            "loosen data.filters, change data.held_out or data.max_commits, or give a longer history"
         )
 
 

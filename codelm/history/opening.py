@@ -54,7 +54,9 @@ def resolve(folder: str, revision: str) -> tuple[str, str | None]:
     if "\0" in revision or "..." in revision:
         raise InputError(f"revision {revision!r}: neither a commit nor a range; give a name, an id, or a range A..B")
     base, dots, tip = revision.rpartition("..")
-    return _commit(folder, tip or "HEAD"), _commit(folder, base or "HEAD") if dots else None
+    if not dots:
+        return _commit(folder, tip), None
+    return _commit(folder, tip or "HEAD"), _commit(folder, base or "HEAD")
 
 
 def _commit(folder: str, name: str) -> str:

@@ -8,6 +8,7 @@ A store is a folder:
     facts.json    how it was made and what was counted on the way
 """
 
+import errno
 import json
 import re
 import shutil
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.atomic import sync_files, sync_folder
-from codelm.errors import DamagedDataError
+from codelm.errors import DamagedDataError, InputError
 from codelm.history.encoding import Encoded
 from codelm.history.samples import Role
 
@@ -128,10 +129,11 @@ def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
 
     The files lie in a folder of another name beside the target until all of them are complete; an interruption
     leaves no half of a store. Where another process was faster, its store stays.
+
+    Raises:
+        InputError: The cache cannot be made or written to.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(target.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    temporary = new_temporary(target)
     writer, facts = StoreWriter(temporary), dict[str, Any]()
     try:
         yield writer, facts
@@ -145,6 +147,19 @@ def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
     finally:
         writer.close()
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def new_temporary(target: Path) -> Path:
+    """Make the folder in which the store ``target`` is built."""
+    cache = target.parent
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(cache)
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=cache))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # nothing is wrong with the folder
+            raise
+        raise InputError(f"cache folder {cache}: {error.strerror}; choose another with --data.cache") from error
 
 
 def remove_abandoned(cache: Path) -> None:

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from codelm.errors import DamagedDataError
+from codelm.errors import DamagedDataError, InputError
 from codelm.history.encoding import Encoded
 from codelm.history.samples import Kind, Role
 from codelm.history.store import Part, building, open_store
@@ -101,3 +101,10 @@ def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
     build(tmp_path / key)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {key, f".{key}.recent_3.tmp", f".{key}.writing3.tmp", ".somebody.else_s_.tmp"}
+
+
+@pytest.mark.parametrize("cache", ["file", "file/below", "/proc/cache"])
+def test_a_cache_that_cannot_be_made_is_refused_by_its_setting(tmp_path, cache):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"--data\.cache"), building(tmp_path / cache / "store"):
+        pytest.fail("built where nothing can be")

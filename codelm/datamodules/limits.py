@@ -1,0 +1,59 @@
+"""What the settings of the data may be, whoever gives them: the command or a program."""
+
+import math
+import os
+from collections.abc import Sequence
+
+from codelm.errors import InputError
+from codelm.history.repository import Repository, open_repository
+
+LEAST = {
+    "sequence_length": 2,  # the first token of a row has nothing before it to be learned from
+    "batch_size": 1,
+    "max_commits": 1,
+    "curriculum_epochs": 0,
+    "seed": 0,
+    "num_workers": 0,
+}
+"""The smallest value of each setting that only has a lower end."""
+
+
+def refuse_too_small(**given: float | None) -> None:
+    """Raise `InputError` where one of the settings named in `LEAST` is below its end, or not finite; null is no value.
+
+    >>> refuse_too_small(batch_size=8, max_commits=None)
+    """
+    for name, value in given.items():
+        if value is not None and not LEAST[name] <= value < math.inf:
+            raise InputError(f"data.{name} is {value}: give {LEAST[name]} or more")
+
+
+def refuse_odd_shares(*, context_weight: float, held_out: float) -> None:
+    """Raise `InputError` where a share is none."""
+    if not 0 <= context_weight <= 1:
+        raise InputError(f"data.context_weight is {context_weight}: give a weight from 0 to 1, such as 0.1")
+    if not 0 < held_out < 1:
+        raise InputError(f"data.held_out is {held_out}: give a share between 0 and 1, such as 0.1")
+
+
+def refuse_no_repository(paths: Sequence[str]) -> None:
+    """Raise `InputError` where there is no repository to read."""
+    if not paths:
+        raise InputError("data.repo is an empty list: give the folder of a git repository, or several")
+
+
+def open_all(paths: Sequence[str], revision: str) -> list[Repository]:
+    """Open the repositories.
+
+    Raises:
+        InputError: There is none, one cannot be opened, or two paths lead to the same one.
+    """
+    refuse_no_repository(paths)
+    opened = [open_repository(path, revision) for path in paths]
+    first: dict[str, str] = {}
+    for path, repository in zip(paths, opened, strict=True):
+        objects = os.path.realpath(repository.objects)
+        if objects in first:
+            raise InputError(f"data.repo names one repository twice, as {first[objects]} and {path}: name it once")
+        first[objects] = path
+    return opened
