@@ -116,7 +116,9 @@ def opened(repository: Repository, recipe: Recipe) -> History:
     """Read the graph of a repository and split it."""
     graph = read_graph(repository)
     parts = split_of(repository, graph, recipe.held_out)
-    only = read_tree(repository, parts.cut, lambda path: None if path == ATTRIBUTES else "another file", 1 << 20)
+    # The marks of today: whoever marks a file as generated means all its past, too.
+    tip = repository.tip
+    only = read_tree(repository, tip, lambda path: None if path == ATTRIBUTES else "another file", 1 << 20)
     attributes = "".join(file.text or "" for file in only)
     return History(repository, graph, parts, path_filter(recipe.filters, attributes))
 

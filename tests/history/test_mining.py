@@ -153,3 +153,13 @@ def test_the_end_of_a_shallow_clone_is_no_empty_commit(encoder, rust_repository,
     with building(tmp_path / "store") as (writer, facts):
         facts |= mine([open_repository(tmp_path / "cut")], RECIPE, encoder, writer, in_silence)
     assert open_store(tmp_path / "store").facts["scrape"]["dropped"]["train"]["commits"] == {"shallow boundary": 1}
+
+
+def test_a_mark_of_today_holds_for_the_whole_past(make_repository, encoder, tmp_path):
+    code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
+    commits = [{f"src/{n}.rs": code.format(n=n), "src/made.rs": code.format(n=100 + n)} for n in range(12)]
+    folder = make_repository([*commits, {".gitattributes": "src/made.rs linguist-generated\n"}])
+    with building(tmp_path / "store") as (writer, facts):
+        facts |= mine([open_repository(folder)], RECIPE, encoder, writer, in_silence)
+    assert "src/made.rs" not in facts["paths"]
+    assert "src/0.rs" in facts["paths"]
