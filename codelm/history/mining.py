@@ -29,7 +29,7 @@ from codelm.history.store import Part, StoreWriter
 
 PARTS = ("files", "train", "validation", "test")
 """What is counted apart."""
-VERSION = 3
+VERSION = 4
 """Part of every cache key: raise it when the same history and settings would give other samples or other facts."""
 ATTRIBUTES = ".gitattributes"
 SHARED = "shared with another repository"
