@@ -38,7 +38,7 @@ from codelm.history.repository import Repository
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
 from codelm.parser import OneLineParser, about
-from codelm.parser_messages import one_line
+from codelm.parser_messages import in_our_words
 from codelm.runs import checkpoint_file, claimed_folder, run_name
 from codelm.voice import voice
 
@@ -151,7 +151,7 @@ class CodelmCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (MisconfigurationException, TypeError, ValueError) as error:
-            raise error if isinstance(error, InputError) else InputError(one_line(str(error))) from error
+            raise error if isinstance(error, InputError) else InputError(in_our_words(str(error))) from error
 
     def after_instantiate_classes(self) -> None:
         """Refuse what the base cannot do before any history is read or weight loaded."""
@@ -236,7 +236,7 @@ def run(arguments: Sequence[str], *, quiet: bool = False, debug: bool = False) -
         try:
             CodelmCLI(arguments, cleanup, quiet=quiet)
         except MisconfigurationException as error:
-            raise InputError(one_line(str(error))) from error
+            raise InputError(in_our_words(str(error))) from error
         except torch.OutOfMemoryError as error:
             raise ResourceError(
                 "out of GPU memory; halve --data.batch_size and double --trainer.accumulate_grad_batches, "

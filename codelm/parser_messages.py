@@ -13,7 +13,24 @@ KINDS = {
     "list": "a list",
     "dict": "a mapping",
     "NoneType": "null",
+    "PositiveInt": "a whole number above 0",
+    "PositiveFloat": "a number above 0",
+    "NonNegativeFloat": "a number of 0 or more",
+    "ClosedUnitInterval": "a number from 0 to 1",
 }
+OUT_OF_RANGE = re.compile(r"Not of type (\w+): (?:(\S+) (?:does not conform|not an? )|.*: '(.*)')")
+"""What jsonargparse says of a number that is none, or not in its range."""
+
+FOREIGN = (
+    (r"No supported gpu backend found", "trainer.accelerator gpu: no GPU was found; leave it at auto or give cpu"),
+    (
+        r"`(\w+)Accelerator` can not run",
+        r"trainer.accelerator \1: no such device was found; leave it at auto or give cpu",
+    ),
+    (r"`Timer\(duration='(.*?)'\)`", r'trainer.max_time: "\1" is no duration; write DD:HH:MM:SS'),
+)
+"""What Lightning says of its settings, and what it means in the user's words."""
+
 LONGEST = 300
 """Characters of a message that no rule here knows; more would hide the end of it."""
 
@@ -52,6 +69,8 @@ def wrong_value(key: str, details: str) -> str:
     """Return what to say about a value that setting ``key`` does not take."""
     if found := re.search(r"class_path '(.+?)':\s+Option '(.+?)' is not accepted", details):
         return f"{key}: {found[1].rpartition('.')[2]} has no setting {found[2]}"
+    if found := OUT_OF_RANGE.search(details):
+        return f'{key}: "{found[2] or found[3]}" is not {kind(found[1])}'
     value = re.search(r"(?:Given value|Got value): (.*)", details)
     types = re.findall(r"Expected an? (.+?)(?:\. Got value.*)?$", details, re.MULTILINE)
     wanted = list(dict.fromkeys(map(kind, types)))
@@ -70,6 +89,18 @@ def kind(text: str) -> str:
         return f"one of {found[1]}"
     name = re.sub(r"<class '(.*)'>", r"\1", text).rpartition(".")[2]
     return KINDS.get(name, name)
+
+
+def in_our_words(text: str) -> str:
+    """Return what Lightning refused a setting for, in one line.
+
+    >>> in_our_words("No supported gpu backend found!")
+    'trainer.accelerator gpu: no GPU was found; leave it at auto or give cpu'
+    """
+    for pattern, meaning in FOREIGN:
+        if found := re.search(pattern, text):
+            return found.expand(meaning)
+    return one_line(text)
 
 
 def one_line(text: str) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.parser_messages import explain
+from codelm.parser_messages import explain, in_our_words
 
 KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs"]
 
@@ -50,3 +50,21 @@ def test_a_complaint_of_the_parser_becomes_one_line(message, line):
 
 def test_a_complaint_that_never_ends_is_cut():
     assert len(explain("x " * 1000, KNOWN)) < 320
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            "`CUDAAccelerator` can not run on your system since the accelerator is not available.",
+            "trainer.accelerator CUDA: no such device was found; leave it at auto or give cpu",
+        ),
+        (
+            "`Timer(duration='1h')` is not a valid duration. Expected a string in the format DD:HH:MM:SS.",
+            'trainer.max_time: "1h" is no duration; write DD:HH:MM:SS',
+        ),
+        ("max_epochs must be\n-1 or more", "max_epochs must be -1 or more"),
+    ],
+)
+def test_what_lightning_refuses_is_said_by_its_setting(message, line):
+    assert in_our_words(message) == line
