@@ -13,12 +13,22 @@ def write_text(target: Path, text: str) -> None:
     Raises:
         OSError: It cannot be written; what was there before still is.
     """
+    with new_file(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """Yield a name to write to; the file takes the name ``target`` when the block ends well.
+
+    Raises:
+        OSError: It cannot be written; what was there before still is.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = beside(target)
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
         sync_folder(target.parent)

@@ -7,6 +7,7 @@ In a configuration they are listed in this order, because each says what those b
         - class_path: codelm.callbacks.BaseReference
         - class_path: codelm.callbacks.BehavioralEvaluation
           init_args: {prompts: ["fn process"], language: rust}
+        - class_path: codelm.callbacks.SaveWhenStopped
         - class_path: codelm.callbacks.ExportAdapter
         - class_path: codelm.callbacks.Manifest
         - class_path: codelm.callbacks.Summary
@@ -19,6 +20,7 @@ from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
 from codelm.callbacks.predictions import Predictions
 from codelm.callbacks.progress import Progress
+from codelm.callbacks.stopping import SaveWhenStopped
 from codelm.callbacks.summary import Summary
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "MemoryPeaks",
     "Predictions",
     "Progress",
+    "SaveWhenStopped",
     "Summary",
     "TokensPerSecond",
 ]

@@ -165,13 +165,15 @@ class Manifest(Callback):
         return self.earlier_seconds + (0.0 if self.started is None else time.perf_counter() - self.started)
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep history and time with a checkpoint."""
-        return {"history": [asdict(moment) for moment in self.history], "seconds": self.seconds_so_far()}
+        """Keep history and time with a checkpoint, and the losses of an epoch that has only begun."""
+        history = [asdict(moment) for moment in self.history]
+        return {"history": history, "seconds": self.seconds_so_far(), "train_loss": self.train_loss.sums}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take history and time of the run that is continued."""
         self.history = [Moment(**moment) for moment in state_dict["history"]]
         self.earlier_seconds = state_dict["seconds"]
+        self.train_loss.sums = state_dict.get("train_loss")
 
 
 def ending(exception: BaseException) -> tuple[str, str | None]:

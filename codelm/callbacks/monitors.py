@@ -95,7 +95,8 @@ class TrainLoss:
         """Count a batch: ``loss`` is its share of its step's mean, as Lightning hands it to the end of the batch."""
         weight = (batch["weights"] * (batch["labels"] != IGNORE))[:, 1:].sum()
         sums = torch.stack([loss.detach().float() * batch["step_weight"], weight.float()])
-        self.sums = sums if self.sums is None else self.sums + sums
+        # A run that goes on has its checkpoint's sums on the CPU.
+        self.sums = sums if self.sums is None else self.sums.to(sums.device) + sums
 
     def gather(self, trainer: Trainer) -> None:
         """Take in what the other processes counted; each must ask."""

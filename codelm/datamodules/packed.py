@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
@@ -126,11 +126,12 @@ class PackedDataModule(LightningDataModule):
         if trainer is None:
             return self.epoch_dataloader(0)
         ranks = {"rank": trainer.global_rank, "ranks": trainer.world_size}
-        return self.epoch_dataloader(trainer.current_epoch, accumulate=trainer.accumulate_grad_batches, **ranks)
+        slicing = {"accumulate": trainer.accumulate_grad_batches, **ranks}
+        return self.epoch_dataloader(trainer.current_epoch, start=batches_learned(trainer), **slicing)
 
-    def epoch_dataloader(self, epoch: int, **slicing: int) -> DataLoader[Batch]:
-        """Return the training loader of one epoch; ``slicing`` as in `micro_batches`."""
-        return self._loader(self.micro_batches(epoch, **slicing), self.context_weight)
+    def epoch_dataloader(self, epoch: int, *, start: int = 0, **slicing: int) -> DataLoader[Batch]:
+        """Return the training loader of one epoch, from batch ``start`` on; ``slicing`` as in `micro_batches`."""
+        return self._loader(self.micro_batches(epoch, **slicing), self.context_weight, start)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation rows: the same in every epoch, with weight on the added lines alone."""
@@ -149,8 +150,16 @@ class PackedDataModule(LightningDataModule):
         planned = micro_batches(rows, self.label_weights(0.0), batch_size=self.batch_size, **ranks)
         return self._loader(planned, context_weight=0.0)
 
-    def _loader(self, planned: list[MicroBatch], context_weight: float) -> DataLoader[Batch]:
-        return loader(self.store, planned, context_weight=context_weight, num_workers=self.num_workers)
+    def _loader(self, planned: list[MicroBatch], context_weight: float, start: int = 0) -> DataLoader[Batch]:
+        return loader(self.store, planned, context_weight=context_weight, num_workers=self.num_workers, start=start)
+
+
+def batches_learned(trainer: Trainer) -> int:
+    """Return how many batches of its epoch a run has learned that goes on from within one; 0 for all others."""
+    if not trainer.fit_loop.restarting:
+        return 0
+    progress: Any = trainer.fit_loop.epoch_loop.batch_progress
+    return 0 if progress.is_last_batch else int(progress.current.processed)
 
 
 def spread(rows: list[Row], most: int | None) -> list[Row]:

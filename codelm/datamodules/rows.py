@@ -21,25 +21,25 @@ class PackedRows(Dataset[Batch]):
 
 
 class InPlannedOrder(Sampler[MicroBatch]):
-    """Serves the micro-batches of a plan in their order."""
+    """Serves the micro-batches of a plan in their order, from the one at ``start``; its length is the whole plan's."""
 
-    def __init__(self, planned: Sequence[MicroBatch]) -> None:
-        self.planned = planned
+    def __init__(self, planned: Sequence[MicroBatch], start: int = 0) -> None:
+        self.planned, self.start = planned, start
 
     def __iter__(self) -> Iterator[MicroBatch]:
-        return iter(self.planned)
+        return iter(self.planned[self.start :])
 
     def __len__(self) -> int:
         return len(self.planned)
 
 
 def loader(
-    store: Store, planned: Sequence[MicroBatch], *, context_weight: float, num_workers: int
+    store: Store, planned: Sequence[MicroBatch], *, context_weight: float, num_workers: int, start: int = 0
 ) -> DataLoader[Batch]:
     """Return a loader of whole batches: ``batch_size`` is None because the plan has grouped the rows already."""
     return DataLoader(
         PackedRows(store, context_weight),
-        sampler=InPlannedOrder(planned),
+        sampler=InPlannedOrder(planned, start),
         batch_size=None,
         num_workers=num_workers,
         persistent_workers=False,

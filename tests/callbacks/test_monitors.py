@@ -84,3 +84,15 @@ def test_the_mean_training_loss_is_that_of_all_processes(make_rows):
 
     loss.gather(SimpleNamespace(strategy=Strategy()))
     assert loss.mean == pytest.approx(2.0)
+
+
+def test_the_sums_of_a_checkpoint_follow_the_batches_to_their_device(make_rows):
+    import torch
+
+    from codelm.callbacks.monitors import TrainLoss
+
+    loss = TrainLoss()
+    loss.sums = torch.ones(2)
+    (batch,) = make_rows(1)
+    loss.add(torch.ones((), device="meta"), {name: tensor.to("meta") for name, tensor in batch.items()})
+    assert loss.sums.device.type == "meta"

@@ -49,7 +49,8 @@ def test_a_steps_weight_is_the_weight_of_its_labels(data):
 
 def test_a_step_that_the_trainer_cuts_short_weighs_what_is_left_of_it(data):
     settings = {"limit_train_batches": 3, "accumulate_grad_batches": 2, "max_epochs": 2, "max_steps": -1}
-    data.trainer = SimpleNamespace(**settings, current_epoch=0, global_rank=0, world_size=1)
+    loop = SimpleNamespace(restarting=False)
+    data.trainer = SimpleNamespace(**settings, current_epoch=0, global_rank=0, world_size=1, fit_loop=loop)
     batches = list(data.train_dataloader())
     assert len(batches) == 3
     assert float(batches[2]["step_weight"]) == pytest.approx(float(batches[2]["weights"].sum()))
