@@ -9,6 +9,7 @@ from jsonargparse.typing import PositiveFloat
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
+from codelm.callbacks.monitors import TrainLoss
 from codelm.callbacks.run import measures_training
 from codelm.clock import clock
 
@@ -29,6 +30,7 @@ class Progress(TQDMProgressBar):
         self.writes_lines = False
         self.said = self.began = 0.0
         self.batches = 0
+        self.train_loss = TrainLoss()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Choose between bar and lines; Lightning has disabled both on all processes but the first."""
@@ -49,18 +51,22 @@ class Progress(TQDMProgressBar):
         """Move the bar, or say where the epoch is if it is time to."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         self.batches += 1
+        self.train_loss.add(outputs["loss"], batch)
         now = time.monotonic()
         if self.writes_lines and now - self.said >= self.every_seconds:
             self.said, rate = now, self.batches / max(now - self.began, 1e-9)
             total = float(self.total_train_batches)
-            place = f"{batch_idx + 1}/{total:.0f}, {rate:.2f} a second, {clock((total - batch_idx - 1) / rate)} left"
+            left = clock((total - batch_idx - 1) / rate)
+            place = f"{batch_idx + 1}/{total:.0f}, {rate:.2f} a second, {left} of the epoch left"
             self.say(f"epoch {trainer.current_epoch + 1}: batch {place}, {self.numbers(trainer, pl_module)}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the validation's bar, or say what it measured."""
         super().on_validation_end(trainer, pl_module)
         if self.writes_lines and measures_training(trainer):
-            self.say(f"epoch {trainer.current_epoch + 1} measured, {self.numbers(trainer, pl_module)}")
+            measured = describe(self.epoch_numbers(trainer, pl_module))
+            self.say(f"epoch {trainer.current_epoch + 1} measured, {measured}")
+            self.train_loss.reset()
 
     def print(self, *parts: Any, sep: str = " ", **options: Any) -> None:
         """Write above the bar, or just write where there is none."""
@@ -72,6 +78,12 @@ class Progress(TQDMProgressBar):
     def numbers(self, trainer: Trainer, pl_module: LightningModule) -> str:
         """Return what Lightning would show behind the bar."""
         return describe(self.get_metrics(trainer, pl_module))
+
+    def epoch_numbers(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Return the same with the mean training loss since the last validation instead of the last step's."""
+        found = dict(self.get_metrics(trainer, pl_module))
+        mean = self.train_loss.mean
+        return found if mean is None else found | {"train/loss": mean}
 
     def say(self, line: str) -> None:
         """Write a line at once: who reads a log wants to see it grow."""

@@ -52,3 +52,19 @@ def test_what_the_model_prints_is_still_seen(progress, capsys):
     callback.writes_lines = True
     callback.print("a", 1, sep="-")
     assert capsys.readouterr().out == "a-1\n"
+
+
+def test_a_measured_epoch_is_told_with_its_mean_training_loss(fit, progress, capsys):
+    from codelm.callbacks import Manifest
+
+    manifest = Manifest()
+    fit(progress(), manifest, max_epochs=2, enable_progress_bar=True)
+    lines = [line for line in capsys.readouterr().out.splitlines() if " measured, " in line]
+    means = [f"train/loss {moment.train_loss:.4g}" for moment in manifest.history]
+    assert [mean in line for mean, line in zip(means, lines, strict=True)] == [True, True]
+
+
+def test_the_time_left_is_said_to_be_the_epochs(fit, progress, capsys):
+    fit(progress(), max_epochs=1, enable_progress_bar=True)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1: batch")]
+    assert all(" of the epoch left, " in line for line in lines)
