@@ -18,6 +18,9 @@ SHIPPED = next((folder for folder in (PACKAGE / "configs", PACKAGE.parent / "con
 DEFAULT = SHIPPED / "default.yaml"
 """What a run without a configuration takes; by its full path, for another project may have a file of that name."""
 
+GROUPS = ("model", "data", "trainer", "behavior", "early_stopping", "checkpoint")
+"""The settings that are made of settings; the parser would take one thing in place of them, and forget it."""
+
 SHORT = re.compile(r"^-c=?")
 
 
@@ -64,7 +67,27 @@ def checked_config(name: str, look: FirstLook) -> Path:
         raise InputError(f"config {name} is empty; write settings as name: value, or leave it out")
     if not isinstance(tree, yaml.MappingNode):
         raise InputError(f"config {name} holds no settings; write them as name: value")
+    for key, value in tree.value:
+        if key.value in GROUPS and not holds_settings(value, path):
+            raise InputError(
+                f"config {name}, line {key.start_mark.line + 1}: {key.value}: {written(value)} is not a group of "
+                "settings; write them below it, indented, as name: value"
+            )
     return path
+
+
+def holds_settings(value: yaml.Node, path: Path) -> bool:
+    """Say whether the value of a group in the file ``path`` is one: settings, or the file that has them."""
+    if isinstance(value, yaml.ScalarNode):
+        return any(is_file(file) for file in (path.parent / value.value, Path(expanduser(value.value))))
+    return isinstance(value, yaml.MappingNode)
+
+
+def written(value: yaml.Node) -> str:
+    """Return a value that is no group as it stands in the file, where it is short enough."""
+    if isinstance(value, yaml.ScalarNode):
+        return value.value[:99] or "nothing"
+    return "a list"
 
 
 def find_config(name: str) -> Path:

@@ -66,7 +66,8 @@ class FirstLook:
         """Look into a file and return its nodes; None where it holds nothing.
 
         Raises:
-            InputError: It is not YAML, a key stands twice, or it names code from outside the trusted packages.
+            InputError: It is not YAML, a key stands twice, a part holds itself, or it names code from outside the
+                trusted packages.
         """
         tree = parse(read_text(path), str(path))
         if tree is not None and self.is_new(path.resolve(), in_trainer):
@@ -81,6 +82,7 @@ class FirstLook:
 
     def at_node(self, tree: yaml.Node, path: Path, in_trainer: bool) -> None:
         """Look at every scalar below a node of the file ``path``."""
+        refuse_loop(tree, path)
         for leaf in self.leaves(tree, path, "", in_trainer):
             if not self.allow_code and leaf.names_strange_code() and not names_part(leaf.text, path.parent):
                 raise InputError(
@@ -116,6 +118,24 @@ def children(node: yaml.Node, path: Path) -> list[tuple[list[str], yaml.Node]]:
         refuse_double_keys(node, path)
         return [(str(name.value).replace("+", "").split("."), value) for name, value in node.value]
     return []
+
+
+def refuse_loop(tree: yaml.Node, path: Path) -> None:
+    """Raise `InputError` where a node holds itself, by an anchor and its alias: nothing could read that to its end."""
+    inside: set[int] = set()
+    done: set[int] = set()
+    todo = [(tree, False)]
+    while todo:
+        node, leaving = todo.pop()
+        if leaving:
+            inside.remove(id(node))
+            done.add(id(node))
+        elif id(node) in inside:
+            line = node.start_mark.line + 1
+            raise InputError(f"config {path}, line {line}: an alias leads back to what holds it; write it out")
+        elif id(node) not in done:
+            inside.add(id(node))
+            todo += [(node, True), *((child, False) for _, child in children(node, path))]
 
 
 def refuse_double_keys(node: yaml.MappingNode, path: Path) -> None:

@@ -95,3 +95,26 @@ def test_a_configuration_that_is_none_is_refused(name, content, says):
         Path(name).write_bytes(content)
     with pytest.raises(InputError, match=says):
         checked_arguments(["--config", name], allow_code=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("data: 3\n", "line 1: data: 3 is not a group of settings"),
+        ("name: x\nmodel: [lora, 8]\n", "line 2: model: a list is not"),
+        ("trainer: yes\n", "trainer: yes is not"),
+        ("behavior:\n", "behavior: nothing is not"),
+        ("early_stopping: 3\n", "early_stopping: 3 is not"),
+        ("checkpoint: nowhere.yaml\n", "checkpoint: nowhere.yaml is not"),
+    ],
+)
+def test_one_thing_in_place_of_a_group_of_settings_is_refused(content, says):
+    Path("c.yaml").write_text(content)
+    with pytest.raises(InputError, match=says):
+        checked_arguments(["--config", "c.yaml"], allow_code=False)
+
+
+def test_a_group_may_lie_in_a_file_of_its_own():
+    Path("trainer.yaml").write_text("max_epochs: 1\n")
+    Path("c.yaml").write_text("trainer: trainer.yaml\n")
+    assert checked_arguments(["--config", "c.yaml"], allow_code=False) == ["--config=c.yaml"]

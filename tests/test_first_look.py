@@ -84,9 +84,17 @@ def test_a_double_key_is_named_with_both_lines(look_at):
         look_at("seed: 1\nname: x\nseed: 2\n")
 
 
-@pytest.mark.parametrize(
-    "text", ["a: &a [*a]\n", "config: config.yaml\n", "trainer: config.yaml\n", "trainer: &t {x: *t}\n"]
-)
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "trainer: &t {x: {y: *t}}\n", "trainer: '&t [[*t]]'\n"])
+def test_an_alias_of_what_holds_it_is_refused(look_at, text):
+    with pytest.raises(InputError, match="line 1: an alias leads back"):
+        look_at(text)
+
+
+def test_an_alias_that_comes_twice_passes(look_at):
+    look_at("a: &a [1]\nb: &b [*a, *a]\nc: {d: *b, e: [*a, *b]}\n")
+
+
+@pytest.mark.parametrize("text", ["config: config.yaml\n", "trainer: config.yaml\n"])
 def test_a_configuration_that_points_at_itself_comes_to_an_end(look_at, text):
     look_at(text)
 
