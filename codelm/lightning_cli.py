@@ -1,5 +1,6 @@
 """The heavy half of the command: Lightning's trainer, one model, one datamodule, and a folder for the run."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from os.path import expanduser
@@ -37,10 +38,13 @@ from codelm.errors import InputError, ResourceError
 from codelm.history.repository import Repository
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
+from codelm.objections import refuse_hopeless
 from codelm.parser import OneLineParser, about
 from codelm.parser_messages import in_our_words
 from codelm.runs import checkpoint_file, claimed_folder, run_name
 from codelm.voice import voice
+
+log = logging.getLogger(__name__)
 
 
 class Board(TensorBoardLogger):
@@ -115,6 +119,8 @@ class CodelmCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse what the command was given; Lightning would warn that the program has arguments of its own."""
         self.config = parser.parse_args(args)
+        command = self.config.subcommand
+        refuse_hopeless(self.config[command], trains=command == "fit")
 
     def _parse_ckpt_path(self) -> None:
         """Leave the settings alone: Lightning would let those in the checkpoint overrule the user's, silently."""
@@ -155,6 +161,10 @@ class CodelmCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Refuse what the base cannot do before any history is read or weight loaded."""
+        if self.subcommand in ("validate", "test") and self.checkpoint is None:
+            log.warning(
+                "no --ckpt_path: measuring the untouched base; --ckpt_path best takes the checkpoint of the newest run"
+            )
         self.config_init[self.subcommand].ckpt_path = self.checkpoint
         self.model.check()
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)

@@ -116,6 +116,13 @@ def test_validating_a_checkpoint_writes_nothing(codelm, folder, capsys):
     assert files(folder) == before
 
 
+def test_a_validation_without_a_checkpoint_says_that_it_measures_the_base(codelm, folder):
+    status, error = codelm("validate", "--quiet")
+    assert status == 0, error
+    assert error.startswith("no --ckpt_path: measuring the untouched base")
+    assert error.count("\n") == 1
+
+
 def test_predict_prints_the_completions_of_the_prompts_and_nothing_else(codelm, folder, capsys, repository):
     assert codelm("fit", "--trainer.max_epochs=1")[0] == 0
     before = files(folder)
@@ -185,11 +192,19 @@ BAD = {
     "no GPU": (["--trainer.accelerator=gpu"], "no GPU was found"),
     "negative epochs": (["--trainer.max_epochs=-5"], "max_epochs"),
     "odd duration": (["--trainer.max_time=soon"], 'trainer.max_time: "soon" is no duration'),
+    "steps of no batch": (["--trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches is 0"),
+    "no validation": (["--trainer.limit_val_batches=0"], "trainer.limit_val_batches is 0"),
+    "no training": (["--trainer.limit_train_batches=0"], "trainer.limit_train_batches is 0"),
+    "negative seed": (["--seed_everything=-1"], "seed_everything is -1"),
+    "stopping by what is not logged": (["--early_stopping.monitor=val/bleu"], "early_stopping.monitor is val/bleu"),
+    "choosing by what is not logged": (["--checkpoint.monitor=val_loss"], "checkpoint.monitor is val_loss"),
     "name that leads out": (["--name=../x"], "--name"),
     "output that is a file": (["--output=../short.yaml"], "--output"),
     "stray word": (["again"], "again"),
     "strange class": (["--config=../evil.yaml"], "--allow_code"),
     "double key": (["--config=../double.yaml"], "stands twice"),
+    "no group": (["--config=../flat.yaml"], "data: 3 is not a group of settings"),
+    "alias of what holds it": (["--config=../loop.yaml"], "an alias leads back"),
     "typo in a config": (["--config=../typo.yaml"], "did you mean data.revision?"),
 }
 
@@ -199,6 +214,8 @@ def test_a_bad_request_costs_one_line_and_leaves_nothing(arguments, says, codelm
     (folder.parent / "evil.yaml").write_text("trainer: {logger: evil.C}\n")
     (folder.parent / "double.yaml").write_text("name: a\nname: b\n")
     (folder.parent / "typo.yaml").write_text("data: {revison: x}\n")
+    (folder.parent / "flat.yaml").write_text("data: 3\n")
+    (folder.parent / "loop.yaml").write_text("name: &a [*a]\n")
     status, error = codelm("fit", "--quiet", *arguments)
     assert (status, error.count("\n")) == (2, 1), error
     assert error.startswith("codelm: error: ")
