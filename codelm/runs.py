@@ -1,5 +1,6 @@
 """The folder of a run: its name, a number that no other run has, and what is asked of older runs."""
 
+import os
 import re
 import shutil
 import zipfile
@@ -8,10 +9,12 @@ from contextlib import contextmanager
 from os.path import expanduser
 from pathlib import Path
 
-from codelm.errors import DamagedDataError, InputError
+from codelm.errors import DamagedDataError, InputError, ResourceError
 
 NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 VERSION = re.compile(r"version_(\d+)")
+ROOM = 4 * 2**20
+"""Bytes that a disk must have left for a run to begin: events, configuration, and the adapter of a small base."""
 
 
 def run_name(name: str | None, repositories: Sequence[str]) -> str:
@@ -33,12 +36,13 @@ def run_name(name: str | None, repositories: Sequence[str]) -> str:
 
 @contextmanager
 def claimed_folder(output: Path, name: str, checkpoint: str | None = None) -> Iterator[Path]:
-    """Make the next free ``output/name/version_N`` and hand it over; take it back where the run asked the impossible.
+    """Make the next free ``output/name/version_N`` and hand it over; take it back where the run could not begin.
 
     A run that goes on from a ``checkpoint`` of one of these folders goes on in that folder.
 
     Raises:
         InputError: The folder cannot be made.
+        ResourceError: It has no room for what a run writes.
     """
     older = Path(checkpoint).resolve().parent.parent if checkpoint else None
     if older and older.parent == (output / name).resolve() and version_number(older) >= 0:
@@ -51,12 +55,30 @@ def claimed_folder(output: Path, name: str, checkpoint: str | None = None) -> It
         remove_empty(new_parents)
         raise InputError(f"output folder {output / name}: {error.strerror}; choose another with --output") from error
     try:
+        require_room(folder)
         yield folder
     except InputError:
-        discard_untrained(folder)
+        discard_untrained(folder, "adapter", "checkpoints")
+        raise
+    except (DamagedDataError, ResourceError):  # the record of a run that had begun to train says what became of it
+        discard_untrained(folder, "adapter", "checkpoints", "MANIFEST.json")
         raise
     finally:
         remove_empty([folder, *new_parents])
+
+
+def require_room(folder: Path) -> None:
+    """Raise `ResourceError` where the disk is full: later a thread of TensorBoard's would say so, at length."""
+    probe = folder / ".room"
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(ROOM))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ResourceError(f"output folder {folder}: {error.strerror}; choose another with --output") from error
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def next_version(parent: Path) -> Path:
@@ -79,9 +101,9 @@ def version_number(path: Path) -> int:
     return int(found[1]) if found else -1
 
 
-def discard_untrained(folder: Path) -> None:
-    """Remove a run's folder unless something was learned in it."""
-    if not any((folder / name).exists() for name in ("adapter", "checkpoints")):
+def discard_untrained(folder: Path, *worth: str) -> None:
+    """Remove a run's folder unless something in it is worth keeping."""
+    if not any((folder / name).exists() for name in worth):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,9 +1,10 @@
+import errno
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from codelm.errors import DamagedDataError, InputError
+from codelm.errors import DamagedDataError, InputError, ResourceError
 from codelm.runs import checkpoint_file, claimed_folder, next_version, run_name
 
 
@@ -77,6 +78,32 @@ def test_a_failed_run_keeps_its_record(tmp_path):
     with pytest.raises(RuntimeError):
         fail_in(tmp_path / "runs", lambda folder: (folder / "MANIFEST.json").write_text("{}"), RuntimeError())
     assert (tmp_path / "runs" / "x" / "version_0" / "MANIFEST.json").is_file()
+
+
+@pytest.mark.parametrize("error", [DamagedDataError("weights"), ResourceError("memory")], ids=["damaged", "resource"])
+def test_a_run_that_could_not_begin_leaves_nothing_and_one_that_had_keeps_its_record(tmp_path, error):
+    with pytest.raises(type(error)):
+        fail_in(tmp_path / "early", lambda folder: (folder / "config.yaml").write_text("name: x"), error)
+    assert list(tmp_path.iterdir()) == []
+    for name in ("MANIFEST.json", "checkpoints", "adapter"):
+        with pytest.raises(type(error)):
+            fail_in(tmp_path / "late", lambda folder, name=name: (folder / name).mkdir(), error)
+    assert len(list((tmp_path / "late" / "x").iterdir())) == 3
+
+
+def test_a_full_disk_is_found_before_anything_is_written(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("codelm.runs.os.fsync", full)
+    with pytest.raises(ResourceError, match=r"No space left.*--output"), claimed_folder(tmp_path / "runs", "x"):
+        pytest.fail("handed over a folder without room")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_the_try_for_room_nothing_stays(tmp_path):
+    with claimed_folder(tmp_path, "x") as folder:
+        assert list(folder.iterdir()) == []
 
 
 def test_older_runs_stay_when_a_new_one_is_taken_back(tmp_path):
