@@ -18,6 +18,7 @@ from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
 from codelm.errors import InputError
 from codelm.history.encoding import Encoder
+from codelm.history.facts import shallow_notices
 from codelm.history.filters import Filters
 from codelm.history.importance import Importance, commit_cap, sample_weight
 from codelm.history.mining import Recipe, mine, store_key
@@ -38,6 +39,11 @@ class GitCommitDataModule(PackedDataModule):
         data.prepare_data()
         data.setup("fit")
         for batch in data.train_dataloader(): ...
+
+    A batch is a dict, a `codelm.batch.Batch` of ``B`` rows of ``T`` positions: ``input_ids``, ``position_ids`` (0 where
+    a sample begins, which sees none before it: give the model no attention mask), ``labels`` (not shifted, -100 where
+    nothing is learned) and ``weights`` of the labels, each ``[B, T]``; and the scalar ``step_weight``, by which a loss
+    that is summed over the labels is divided, so that accumulated batches make one exact step.
 
     Args:
         tokenizer: Name or folder of the base model whose tokenizer is used.
@@ -127,8 +133,9 @@ class GitCommitDataModule(PackedDataModule):
         if folder.exists():
             log.info("history: using the tokenised one in %s", folder)
             return
-        for shortcoming in shortcomings(self.encoder.special):
-            log.warning(shortcoming)
+        for notice in [*shortcomings(self.encoder.special), *shallow_notices(self.repositories)]:
+            log.warning(notice)
+        log.info("history: reading %s", ", ".join(repository.path for repository in self.repositories))
         with building(folder) as (writer, facts):
             facts |= mine(self.repositories, self.recipe, self.encoder, writer, show_progress)
             tell(facts, "train", "validation")

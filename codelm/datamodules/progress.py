@@ -11,7 +11,8 @@ from tqdm import tqdm
 from codelm.clock import clock
 
 log = logging.getLogger(__name__)
-SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LINES = 5.0
+"""Who waits for a line sees one within ten: a block of changes that is being tokenised cannot be interrupted."""
 
 Item = TypeVar("Item")
 
@@ -27,8 +28,12 @@ def show_progress(items: Iterable[Item], total: int, description: str) -> Iterab
 
 
 def with_lines(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
-    """Pass ``items`` on and log a line every `SECONDS_BETWEEN_LINES`: a bar drawn into a file is a wall of returns."""
+    """Pass ``items`` on and log a line at the start and every `SECONDS_BETWEEN_LINES`.
+
+    A bar drawn into a file is a wall of returns.
+    """
     started = said = time.monotonic()
+    log.info("%s: 0 of %d", description, total)
     for done, item in enumerate(items, 1):
         now = time.monotonic()
         if now - said >= SECONDS_BETWEEN_LINES:

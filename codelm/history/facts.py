@@ -1,9 +1,10 @@
 """What is told of a history that was read: in the manifest, on the console, and to whoever weighs its samples."""
 
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,19 @@ from numpy.typing import NDArray
 from codelm.history.analysis import analyse
 from codelm.history.commits import Commit, Node
 from codelm.history.filters import Filters
-from codelm.history.repository import DropPath, Repository, read_tree
+from codelm.history.repository import DropPath, Repository, count_files, read_tree
 from codelm.history.samples import Kind
 from codelm.history.split import Split
 from codelm.history.store import Part
+
+Item = TypeVar("Item")
+
+
+class Progress(Protocol):
+    """Shows how far a loop has come."""
+
+    def __call__(self, items: Iterable[Item], total: int, description: str) -> Iterable[Item]:
+        """Pass ``items`` on, one by one."""
 
 
 @dataclass(slots=True)
@@ -44,19 +54,30 @@ def about(commit: Commit, repository: Repository) -> dict[str, Any]:
     return {**known, "author": f"{commit.author} <{commit.email}>", "message": commit.message}
 
 
-def analysis_of(history: History) -> dict[str, Any]:
+def shallow_notices(repositories: Sequence[Repository]) -> list[str]:
+    """Say of each shallow clone that it is one, and how to complete it."""
+    return [
+        f"{found.path} is a shallow clone: what lies before it is not learned; "
+        f"git -C {shlex.quote(found.path)} fetch --unshallow completes it"
+        for found in repositories
+        if found.shallow
+    ]
+
+
+def analysis_of(history: History, progress: Progress) -> dict[str, Any]:
     """Return what kind of repository this is as it stands at the tip, and who wrote the commits that were read."""
     started = time.perf_counter()
-    files = read_tree(history.repository, history.repository.tip, lambda path: None, Filters().max_file_bytes)
+    repository = history.repository
+    files = read_tree(repository, repository.tip, lambda path: None, Filters().max_file_bytes)
     found = analyse(
-        files,
+        progress(files, count_files(repository, repository.tip), f"{repository.name}: newest files"),
         commits=len(history.graph),
         commits_read=len(history.times),
         authors=len(history.authors),
         first_time=min(history.times, default=None),
         last_time=max(history.times, default=None),
     )
-    return {"name": history.repository.name, **found, "seconds": time.perf_counter() - started}
+    return {"name": repository.name, **found, "seconds": time.perf_counter() - started}
 
 
 def described(history: History) -> dict[str, Any]:

@@ -14,15 +14,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
 from codelm.errors import InputError
 from codelm.history.commits import Change, Commit, File, Node
 from codelm.history.drops import Drops, table, total
 from codelm.history.encoding import Encoded, Encoder, MakeSamples, fitted
-from codelm.history.facts import History, about, analysis_of, described, sums
+from codelm.history.facts import History, Progress, about, analysis_of, described, sums
 from codelm.history.filters import Filters, keep, keep_files, path_filter
-from codelm.history.repository import Repository, read_commits, read_graph, read_tree
+from codelm.history.repository import Repository, count_files, read_commits, read_graph, read_tree
 from codelm.history.samples import Formats, change_samples, file_samples
 from codelm.history.split import NearCopies, Split, drop_near_copies, split
 from codelm.history.store import Part, StoreWriter
@@ -36,15 +36,6 @@ SHARED = "shared with another repository"
 BOUNDARY = "shallow boundary"
 BLOCK = 256
 """Changes encoded at a time: enough to keep the tokenizer's threads busy, few enough to keep memory flat."""
-
-Item = TypeVar("Item")
-
-
-class Progress(Protocol):
-    """Shows how far a loop has come."""
-
-    def __call__(self, items: Iterable[Item], total: int, description: str) -> Iterable[Item]:
-        """Pass ``items`` on, one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +83,7 @@ def mine(
         miner.add_training(history)
     for history in histories:
         miner.add_held_out(history)
-    analysis = [analysis_of(history) for history in histories]
+    analysis = [analysis_of(history, progress) for history in histories]
     analysing = sum(found["seconds"] for found in analysis)
     return {
         "analysis": {"seconds": analysing, "repositories": analysis},
@@ -175,11 +166,11 @@ class Miner:
     def _add_files(self, history: History) -> None:
         repository, cut = history.repository, history.parts.cut
         files = read_tree(repository, cut, history.reason, self.recipe.filters.max_file_bytes)
-        kept = list(keep_files(files, self.recipe.filters, self.drops["files"]))
-        history.kept["files"] = len(kept)
+        shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
+        kept = keep_files(shown, self.recipe.filters, self.drops["files"])
         # No message and no author: a file as it stands is weighed by its path alone.
         number = self._number({"sha": cut, "repository": repository.name, "time": None, "author": "", "message": ""})
-        self._write(self._file_jobs(repository, self.progress(kept, len(kept), f"{repository.name}: files"), number))
+        self._write(self._file_jobs(history, kept, number))
 
     def _add_commits(self, history: History, shas: Sequence[str], part: Part) -> None:
         repository, name = history.repository, part.name.lower()
@@ -208,10 +199,11 @@ class Miner:
         self.taken.update(fresh)
         return fresh
 
-    def _file_jobs(self, repository: Repository, files: Iterable[File], commit: int) -> Iterator[Job]:
+    def _file_jobs(self, history: History, files: Iterable[File], commit: int) -> Iterator[Job]:
         for file in files:
+            history.kept["files"] += 1
             self.copies.learn(file.text or "")
-            make = partial(file_samples, repository.name, file, self.recipe.formats, **self._tokenizer)
+            make = partial(file_samples, history.repository.name, file, self.recipe.formats, **self._tokenizer)
             yield Job(make, Part.TRAIN, commit, self._path(file.path))
 
     def _change_jobs(self, repository: Repository, commits: Iterable[Commit], part: Part) -> Iterator[Job]:

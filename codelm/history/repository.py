@@ -219,6 +219,11 @@ def read_tree(repository: Repository, sha: str, drop_path: DropPath, max_file_by
         _demand(git.finish(), repository)
 
 
+def count_files(repository: Repository, sha: str) -> int:
+    """Return the number of files of the tree of commit ``sha``, without reading one."""
+    return sum(1 for _ in read_tree(repository, sha, lambda path: "only counted", 0))
+
+
 def _tree(out: Reader, drop_path: DropPath) -> Iterator[File]:
     with suppress(Ended):
         while out.peek():

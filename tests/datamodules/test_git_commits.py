@@ -151,6 +151,44 @@ def test_what_was_read_is_told_once(make_data, caplog):
     assert "ignored by pattern Cargo.lock" in caplog.text
 
 
+def test_a_shallow_clone_is_told_in_a_line_that_completes_it(make_data, rust_repository, git, tmp_path, caplog):
+    git(tmp_path, "clone", "-q", "--depth=30", f"file://{rust_repository}", "cut")
+    data = make_data()
+    data.repo = [str(rust_repository), str(tmp_path / "cut")]
+    data.prepare_data()
+    (told,) = (record.getMessage() for record in caplog.records if "shallow clone" in record.getMessage())
+    assert told.startswith(f"{tmp_path / 'cut'} is a shallow clone")
+    git(tmp_path, *told.partition("; git ")[2].removesuffix(" completes it").split())
+    assert data.repositories[1].shallow
+    assert not make_data().repositories[0].shallow
+
+
+def test_every_phase_is_told_where_it_begins(make_data, caplog, monkeypatch, rust_repository):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    with caplog.at_level(logging.INFO, "codelm"):
+        make_data().prepare_data()
+    begun = [message for message in caplog.messages if "reading" in message or ": 0 of " in message]
+    assert begun == [
+        f"history: reading {rust_repository}",
+        "numbers: files: 0 of 12",
+        "numbers: train commits: 0 of 36",
+        "numbers: validation commits: 0 of 2",
+        "numbers: test commits: 0 of 2",
+        "numbers: newest files: 0 of 12",
+    ]
+
+
+def test_a_batch_holds_what_the_docstring_says(make_data):
+    from codelm.batch import Batch
+    from codelm.datamodules import GitCommitDataModule
+
+    batch = next(iter(ready(make_data()).train_dataloader()))
+    assert set(batch) == set(Batch.__annotations__)
+    assert [name for name in batch if f"``{name}``" not in GitCommitDataModule.__doc__] == []
+    learned = batch["labels"] != -100
+    assert (batch["labels"] == batch["input_ids"])[learned].all()
+
+
 def test_several_repositories_are_learned_together(make_data, make_repository, rust_repository):
     other = make_repository(
         [{f"src/{n}.rs": f"fn other_{n}() -> u32 {{ {n} * {n} }}\n"} for n in range(12)], name="other"

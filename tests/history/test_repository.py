@@ -5,7 +5,7 @@ import time
 import pytest
 
 from codelm.history.commits import Node
-from codelm.history.repository import open_repository, read_commits, read_graph, read_tree
+from codelm.history.repository import count_files, open_repository, read_commits, read_graph, read_tree
 
 LIMIT = 1_000_000
 REAL = os.environ.get("CODELM_TEST_REPOSITORY")
@@ -146,6 +146,11 @@ def test_the_tree_holds_every_file_once(make_repository):
     repository = open_repository(folder)
     files = list(read_tree(repository, repository.tip, keep_all, LIMIT))
     assert [(file.path, file.text, file.dropped) for file in files] == [("a/b.rs", "x", None), ("c", None, "binary")]
+
+
+def test_files_are_counted_without_being_read(make_repository):
+    repository = open_repository(make_repository([{"a": "1", "b/c": b"\0", "d": "2"}, {"d": None}]))
+    assert count_files(repository, repository.tip) == 2
 
 
 def test_many_files_do_not_stop_the_pipes(make_repository, read):
