@@ -2,6 +2,7 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -178,13 +179,15 @@ def test_every_phase_is_told_where_it_begins(make_data, caplog, monkeypatch, rus
     ]
 
 
-def test_a_batch_holds_what_the_docstring_says(make_data):
+def test_a_batch_holds_what_the_docstring_and_the_page_say(make_data):
     from codelm.batch import Batch
     from codelm.datamodules import GitCommitDataModule
 
     batch = next(iter(ready(make_data()).train_dataloader()))
     assert set(batch) == set(Batch.__annotations__)
     assert [name for name in batch if f"``{name}``" not in GitCommitDataModule.__doc__] == []
+    page = (Path(__file__).parents[2] / "docs/data.md").read_text()
+    assert [name for name in batch if f"| `{name}` |" not in page] == []
     learned = batch["labels"] != -100
     assert (batch["labels"] == batch["input_ids"])[learned].all()
 
