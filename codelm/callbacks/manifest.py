@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Timer
 from torch import Tensor
 
 from codelm.atomic import write_text
@@ -54,6 +55,7 @@ class Manifest(Callback):
         self.earlier_seconds = 0.0
         self.started: float | None = None
         self.begun = ""
+        self.gone_on_from: tuple[int, int] | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a list of callbacks in which the adapter is saved after it was to be described.
@@ -74,11 +76,25 @@ class Manifest(Callback):
             InputError: It cannot be written.
         """
         self.started, self.begun = time.perf_counter(), now()
+        self.gone_on_from = None  # until it is known that something is left to train
         self.facts = getattr(getattr(trainer, "datamodule", None), "facts", {})
         try:
             self.write(trainer, pl_module, "running")
         except OSError as error:
             raise InputError(f"output folder {run_folder(trainer)}: {error.strerror}; choose another") from error
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember where this run goes on."""
+        self.gone_on_from = (trainer.global_step, len(self.history))
+
+    def shortfall(self, trainer: Trainer, pl_module: LightningModule) -> str | None:
+        """Return why this run ended before its epochs did, or had nothing to do; None for all others."""
+        if self.gone_on_from in (None, (trainer.global_step, len(self.history))):
+            return (
+                f"nothing was left to train: the run is at epoch {trainer.current_epoch} of {trainer.max_epochs}; "
+                "raise trainer.max_epochs, or trainer.max_steps or max_time where given"
+            )
+        return cut_short(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -105,7 +121,7 @@ class Manifest(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the last manifest."""
-        self.write(trainer, pl_module, "completed")
+        self.write(trainer, pl_module, "completed", self.shortfall(trainer, pl_module))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write how the run ended, if it had begun."""
@@ -155,6 +171,7 @@ class Manifest(Callback):
         return training_phase(
             self.history,
             saved_moment(self.history, saved_step(trainer)),
+            train_loss=self.train_loss.mean,
             base_loss=reference.loss if reference else None,
             seconds=self.seconds_so_far(),
             stopped_early=stopper is not None and stopper.stopping_reason_message is not None,
@@ -185,6 +202,19 @@ def ending(exception: BaseException) -> tuple[str, str | None]:
     if not isinstance(exception, Exception):  # Ctrl-C, and SIGTERM, which Lightning raises as a SystemExit
         return "interrupted", None
     return "failed", " ".join(f"{type(exception).__name__}: {exception}".split())[:1000]
+
+
+def cut_short(trainer: Trainer, pl_module: Any) -> str | None:
+    """Return which setting ended a run before its epochs did; None if none did."""
+    step, steps = trainer.global_step, pl_module.total_steps()
+    at_end = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch and trainer.current_epoch == trainer.max_epochs
+    if 0 < trainer.max_steps <= step and not at_end:
+        return f"trainer.max_steps reached after {step} steps"
+    timer = companion(trainer, Timer)
+    left = timer.time_remaining() if timer else None
+    if left is not None and left <= 0 and step < steps:
+        return f"trainer.max_time reached after {step} of {steps} steps"
+    return None
 
 
 def saved_step(trainer: Trainer) -> int | None:

@@ -39,10 +39,21 @@ def phase_results(facts: Mapping[str, Any], training: Mapping[str, Any]) -> dict
 
 
 def training_phase(
-    history: Sequence[Moment], saved: Moment | None, *, base_loss: float | None, seconds: float, stopped_early: bool
+    history: Sequence[Moment],
+    saved: Moment | None,
+    *,
+    train_loss: float | None = None,
+    base_loss: float | None,
+    seconds: float,
+    stopped_early: bool,
 ) -> dict[str, Any]:
-    """Return what training came to; ``saved`` is the moment of the weights that were saved."""
+    """Return what training came to; ``saved`` is the moment of the weights that were saved.
+
+    Before the first validation the final training loss is ``train_loss``, the mean over the steps taken.
+    """
     stats = training_stats(saved, base_loss=base_loss, minutes=seconds / 60, stopped_early=stopped_early)
+    if not history:
+        stats["final_train_loss"] = train_loss
     moments = [asdict(moment) | {"perplexity": perplexity(moment.val_loss)} for moment in history]
     return {"seconds": seconds, "training_stats": stats, "history": moments}
 

@@ -53,7 +53,11 @@ class Summary(Callback):
         """Print what the manifest says."""
         manifest = companion(trainer, Manifest)
         if writes(trainer) and manifest is not None and manifest.content:
-            lines = [*numbers(manifest.content), *completion(manifest.content, self.width, self.lines)]
+            lines = [
+                *ended(manifest.content),
+                *numbers(manifest.content),
+                *completion(manifest.content, self.width, self.lines),
+            ]
             sys.stdout.write("\n".join(["", *lines, *places(run_folder(trainer)), ""]))
             sys.stdout.flush()
 
@@ -69,7 +73,15 @@ def numbers(content: Mapping[str, Any]) -> list[str]:
     if stats["final_perplexity"] is not None:
         found.append(f"perplexity     {change(stats['base_perplexity'], stats['final_perplexity'])}")
     minutes = f"{stats['training_time_minutes']:.1f} minutes"
-    return [*found, f"best epoch     {stats['best_epoch']} of {epochs(content)}, {minutes}"]
+    if stats["best_epoch"] is not None:
+        return [*found, f"best epoch     {stats['best_epoch']} of {epochs(content)}, {minutes}"]
+    what = "of weights that no validation has seen" if epochs(content) else "stopped before the first validation"
+    return [*found, f"training       {what}, {minutes}"]
+
+
+def ended(content: Mapping[str, Any]) -> list[str]:
+    """Return the line about a run that ended before its epochs did."""
+    return [f"ended early    {content['reason']}"] if content.get("reason") else []
 
 
 def epochs(content: Mapping[str, Any]) -> int:

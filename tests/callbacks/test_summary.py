@@ -1,4 +1,5 @@
 import copy
+import re
 
 import pytest
 
@@ -111,3 +112,35 @@ def test_a_result_without_a_manifest_is_refused(fit):
 
     with pytest.raises(InputError, match="Manifest before it"):
         fit(Summary())
+
+
+def test_a_run_stopped_before_its_first_validation_says_so_and_keeps_its_mean_loss(fit, all_of_them, stop_at, capsys):
+    with pytest.raises(SystemExit):
+        fit(stop_at(3, KeyboardInterrupt()), *all_of_them)
+    out = capsys.readouterr().out
+    assert "stopped before the first validation, " in out
+    assert "None" not in out.split("completion")[0]
+    stats = all_of_them[3].content["phase_results"]["phase_4_training"]["training_stats"]
+    assert 0 < stats["final_train_loss"] < 10
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ({"max_time": {"microseconds": 1000}}, r"trainer\.max_time reached after [1-9]\d* of \d+ steps"),
+        ({"max_steps": 8}, r"trainer\.max_steps reached after 8 steps"),
+    ],
+)
+def test_a_run_that_is_cut_short_says_by_what(fit, all_of_them, capsys, limit, reason):
+    fit(*all_of_them, **({"max_epochs": 20} | limit))
+    content = all_of_them[3].content
+    assert content["status"] == "completed"
+    assert re.fullmatch(reason, content["reason"])
+    assert f"ended early    {content['reason']}\n" in capsys.readouterr().out
+
+
+def test_a_finished_run_that_goes_on_says_that_nothing_is_left(fit, all_of_them, capsys):
+    trainer, _ = fit(*all_of_them, max_epochs=1)
+    capsys.readouterr()
+    fit(*all_of_them, max_epochs=1, ckpt_path=trainer.checkpoint_callback.best_model_path)
+    assert "nothing was left to train: the run is at epoch 1 of 1" in capsys.readouterr().out
