@@ -18,6 +18,9 @@ from codelm.modules.generation import Sampling, complete
 
 log = logging.getLogger(__name__)
 
+MEASURED = ("rust", "python")
+"""The languages whose completions have an end and a measure."""
+
 
 class BehavioralEvaluation(Callback):
     """Completes prompts with the base at step 0 and with the tuned model after every N-th epoch's validation.
@@ -64,6 +67,8 @@ class BehavioralEvaluation(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Complete the prompts with the untouched base; a resumed run has done so before."""
+        if self.prompts and self.language not in MEASURED and trainer.is_global_zero:
+            log.warning("behavior.language %s has no grammar: its completions are kept, not measured", self.language)
         if self.base is None:
             self.evaluate(trainer, pl_module, epoch=0)
 

@@ -135,11 +135,12 @@ def test_texts_and_numbers_go_to_tensorboard(fit, behavior):
     assert text.count("\n") == 1 + len(PROMPTS)
 
 
-def test_a_language_without_grammar_keeps_its_texts(fit, behavior):
+def test_a_language_without_grammar_keeps_its_texts_and_says_so_once(fit, behavior, caplog):
     callback = behavior(language="cobol")
     fit(callback, max_epochs=1)
     assert callback.records[1]["means"] == {}
     assert callback.records[1]["completions"][0]["measures"] is None
+    assert caplog.text.count("cobol has no grammar") == 1
 
 
 def test_nothing_is_done_without_prompts_or_in_a_validation_of_its_own(make_trainer, make_module, make_data, behavior):
