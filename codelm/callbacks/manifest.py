@@ -2,10 +2,12 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Timer
 from torch import Tensor
@@ -16,9 +18,9 @@ from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.export import ExportAdapter, best_checkpoint, read_step
 from codelm.callbacks.machine import hardware, peaks, versions
-from codelm.callbacks.monitors import TrainLoss
+from codelm.callbacks.monitors import TrainLoss, learned_tokens
 from codelm.callbacks.phases import Moment, hashes, phase_results, saved_moment, to_json, training_phase
-from codelm.callbacks.run import companion, measures_training, run_folder, writes
+from codelm.callbacks.run import companion, measures_training, run_folder, sum_over_ranks, writes
 from codelm.errors import DamagedDataError, InputError
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class Manifest(Callback):
         self.started: float | None = None
         self.begun = ""
         self.gone_on_from: tuple[int, int] | None = None
+        self.measured: dict[str, Any] | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a list of callbacks in which the adapter is saved after it was to be described.
@@ -102,11 +105,22 @@ class Manifest(Callback):
         """Count a batch towards the mean training loss."""
         self.train_loss.add(outputs["loss"], batch)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to count what the held-out loss rests on."""
+        self.held_out = torch.zeros(3)
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *rest: Any
+    ) -> None:
+        """Count a batch, its rows and its targets."""
+        self.held_out += torch.tensor([1, len(batch["input_ids"]), int(learned_tokens(batch))])
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember a validation of training, and write it down."""
         if not measures_training(trainer):
             return
         self.train_loss.gather(trainer)
+        self.measured = measured(trainer, self.held_out, self.facts)
         val_loss = number(trainer.callback_metrics.get("val/loss"))
         moment = Moment(
             trainer.current_epoch + 1, trainer.global_step, self.train_loss.mean, val_loss, self.seconds_so_far()
@@ -168,7 +182,7 @@ class Manifest(Callback):
     def training(self, trainer: Trainer) -> dict[str, Any]:
         """Return phase 4 of this moment."""
         reference, stopper = companion(trainer, BaseReference), trainer.early_stopping_callback
-        return training_phase(
+        phase = training_phase(
             self.history,
             saved_moment(self.history, saved_step(trainer)),
             train_loss=self.train_loss.mean,
@@ -176,6 +190,7 @@ class Manifest(Callback):
             seconds=self.seconds_so_far(),
             stopped_early=stopper is not None and stopper.stopping_reason_message is not None,
         )
+        return phase | {"held_out": self.measured}
 
     def seconds_so_far(self) -> float:
         """Return how long this run has trained, together with the runs it continues."""
@@ -202,6 +217,22 @@ def ending(exception: BaseException) -> tuple[str, str | None]:
     if not isinstance(exception, Exception):  # Ctrl-C, and SIGTERM, which Lightning raises as a SystemExit
         return "interrupted", None
     return "failed", " ".join(f"{type(exception).__name__}: {exception}".split())[:1000]
+
+
+def measured(trainer: Trainer, counts: Tensor, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return on how many held-out batches, rows and target tokens a loss rests, and of how many, where that is known.
+
+    ``counts`` are this process's; the batches are its own, rows and targets those of all processes.
+    """
+    loaders: Any = trainer.val_dataloaders
+    _, rows, targets = sum_over_ranks(trainer, counts.clone()).long().tolist()
+    return {
+        "batches": int(counts[0]),
+        "of_batches": len(loaders) if hasattr(loaders, "__len__") else None,
+        "rows": rows,
+        "targets": targets,
+        "of_targets": facts.get("tokenize", {}).get("validation", {}).get("targets"),
+    }
 
 
 def cut_short(trainer: Trainer, pl_module: Any) -> str | None:

@@ -235,3 +235,11 @@ def test_a_rehearsal_and_a_validation_of_its_own_leave_nothing(fit, make_trainer
     fit(Manifest(), fast_dev_run=True)
     make_trainer(Manifest()).validate(make_module(), datamodule=make_data(), verbose=False)
     assert not list(tmp_path.rglob("MANIFEST.json"))
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_it_says_on_how_much_the_held_out_loss_rests(run, make_rows, batches):
+    content, _, _ = run(max_epochs=1, limit_val_batches=batches)
+    targets = sum(int((row["weights"] > 0).sum()) for row in make_rows(2, start=9)[:batches])
+    held_out = content["phase_results"]["phase_4_training"]["held_out"]
+    assert held_out == {"batches": batches, "of_batches": 2, "rows": batches, "targets": targets, "of_targets": None}
