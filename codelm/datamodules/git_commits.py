@@ -185,7 +185,7 @@ def weights_of(store: Store, importance: Importance) -> NDArray[np.float64]:
         weights.append(sample_weight(paths[change["path"]], commit["message"], commit["author"], when, now, importance))
     tokens = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)
     caps = commit_cap(tokens, importance.max_commit_tokens)[samples["commit"]]
-    return np.array(weights)[inverse] * np.where(samples["kind"] == Kind.FILE, 1.0, caps)
+    return np.array(weights)[inverse] * np.where(samples["kind"] == Kind.FILE, importance.whole_files, caps)
 
 
 def newest_time(commits: Sequence[dict[str, Any]]) -> int:

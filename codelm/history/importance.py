@@ -34,6 +34,7 @@ class Importance:
         half_life_days: A commit this much older than the newest one counts half; null for no ageing.
         directories: Factor of a file by its folder, such as "crates/core"; the deepest folder named counts.
         authors: Factor of a commit by its author's name or address.
+        whole_files: Factor of the samples that are whole files, beside 1 for changes: the mix of the two. 0 draws none.
         max_commit_tokens: What one commit may weigh in all, counted in tokens; samples of a larger one count less.
             Null for no bound.
     """
@@ -43,7 +44,12 @@ class Importance:
     half_life_days: float | None = None
     directories: dict[str, float] = field(default_factory=dict)
     authors: dict[str, float] = field(default_factory=dict)
+    whole_files: float = 1.0
     max_commit_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.whole_files < math.inf:
+            raise InputError(f"importance.whole_files is {self.whole_files}: give a number from 0 up")
 
 
 def sample_weight(path: str, message: str, author: str, time: int, now: int, importance: Importance) -> float:

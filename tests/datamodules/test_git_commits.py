@@ -130,6 +130,16 @@ def test_old_commits_count_less_and_files_as_they_stand_do_not_age(make_data):
     assert changes.min() < 1e-6
 
 
+def test_the_mix_of_files_and_changes_is_a_setting(make_data):
+    from codelm.history.samples import Kind
+
+    data = ready(make_data(importance=Importance(whole_files=0.0), curriculum="none"))
+    drawn = data.store.samples["kind"][[index for row in data.rows(0) for index in row]]
+    assert Kind.FILE in data.store.samples["kind"]
+    assert Kind.FILE not in drawn
+    assert len(drawn) == len(data.store.part(Part.TRAIN))
+
+
 def test_weights_of_one_draw_every_sample_once(make_data):
     data = ready(make_data(curriculum="none"))
     drawn = sorted(index for row in data.rows(0) for index in row)

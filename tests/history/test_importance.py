@@ -94,3 +94,9 @@ def test_a_cap_of_nothing_is_refused():
 
 def test_no_half_life_means_no_ageing():
     assert recency(1e30, None) == 1.0
+
+
+@pytest.mark.parametrize("factor", [-1.0, float("nan"), float("inf")])
+def test_a_mix_of_files_and_changes_that_is_no_factor_is_refused(factor):
+    with pytest.raises(InputError, match="whole_files"):
+        Importance(whole_files=factor)
