@@ -163,7 +163,7 @@ class GitCommitDataModule(PackedDataModule):
     def facts(self) -> dict[str, Any]:
         """What was read, dropped and tokenised, for the manifest."""
         facts = {name: self.store.facts[name] for name in ("analysis", "scrape", "tokenize")}
-        facts["tokenize"]["packing_efficiency"] = self.packing_efficiency()
+        facts["tokenize"] = facts["tokenize"] | {"packing_efficiency": self.packing_efficiency()}
         return facts
 
     @cached_property

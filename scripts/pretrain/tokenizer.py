@@ -38,12 +38,6 @@ def save(tokenizer: Tokenizer, folder: Path, positions: int) -> None:
     fast.save_pretrained(folder)
 
 
-def bytes_per_token(tokenizer: Tokenizer, texts: Iterable[str]) -> float:
-    """Return the bytes of ``texts`` divided by the tokens they take."""
-    sizes = [(len(text.encode()), len(tokenizer.encode(text).ids)) for text in texts]
-    return sum(size for size, _ in sizes) / sum(tokens for _, tokens in sizes)
-
-
 def every(texts: Iterable[str], step: int) -> Iterator[str]:
     """Take every ``step``-th text."""
     return (text for index, text in enumerate(texts) if index % step == 0)
