@@ -74,7 +74,7 @@ def ratio(numerator: Numbers, denominator: Numbers, cluster: ArrayLike) -> Inter
 
 
 def sums(values: Numbers, members: NDArray[np.intp]) -> Numbers:
-    """Return the sums ``[C]`` of the ``values`` ``[N]`` of each cluster; ``members`` ``[N]`` are the clusters' numbers."""
+    """Return each cluster's sum, ``[C]``, of ``values`` ``[N]``; ``members`` ``[N]`` are the clusters' numbers."""
     return np.bincount(members, weights=values).astype(np.float64)
 
 

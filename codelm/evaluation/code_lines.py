@@ -1,0 +1,52 @@
+"""Which lines of a file say something: not comments, docstrings, imports and attributes."""
+
+import re
+
+from codelm.evaluation.identifiers import COMMENTS, LEXERS, blank
+from codelm.evaluation.rust_lexer import Token
+
+PREAMBLES = {
+    "rust": re.compile(
+        r"""
+        ^[ \t]*(?:
+            (?:pub(?:\([^)\n]*\))?\s+)? (?:use|extern\s+crate)\b [^;]* ;
+          | \#!?\[ (?:[^\[\]]|\[[^\[\]]*\])* \]
+        )""",
+        re.VERBOSE | re.MULTILINE,
+    ),
+    "python": re.compile(
+        r"""
+        ^[ \t]*(?:import\b|from\b[^\n]*\bimport\b)
+        (?: [^\n(]*\([^)]*\) | (?:[^\n\\]|\\.)* )""",
+        re.VERBOSE | re.MULTILINE | re.DOTALL,
+    ),
+}
+"""Imports, and attributes in Rust."""
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Return the lines of a text with their line feeds; other marks that end a line somewhere are part of it.
+
+    >>> split_lines("a\n\x0cb")
+    ['a\n', '\x0cb']
+    """
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def code_lines(language: str, text: str) -> list[str]:
+    r"""Return the lines of a text, those that say nothing made blank; all as they are in a language without a lexer.
+
+    >>> code_lines("rust", "use a::{\n  b,\n};\n#[test] // c\nfn d() {}")
+    ['\n', '\n', '\n', '  \n', 'fn d() {}']
+    """
+    if language not in LEXERS:
+        return split_lines(text)
+    code = "".join(blank(token) if silent(token, text) else token.text for token in LEXERS[language](text))
+    return split_lines(PREAMBLES[language].sub(lambda found: "\n" * found[0].count("\n"), code))
+
+
+def silent(token: Token, text: str) -> bool:
+    """Return whether a token of ``text`` is a comment, or a string that begins its line: Python's docstrings do."""
+    if token.kind == "long_string":
+        return text[text.rfind("\n", 0, token.start) + 1 : token.start].strip() == ""
+    return token.kind in COMMENTS
