@@ -1,0 +1,112 @@
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codelm.evaluation.idiom_queries import profile
+from codelm.evaluation.idioms import (
+    Style,
+    compare,
+    contrast,
+    distance,
+    divergence,
+    gap_closed,
+    strip,
+    style,
+    total,
+)
+
+OURS = [
+    f"fn read_{n}<'a, R: Read>(from: &'a mut R) -> CargoResult<u8> {{\n    let x = from.take()?;\n    Ok(x.get()?)\n}}"
+    for n in range(60)
+]
+THEIRS = [
+    f"fn read_{n}(from: File) -> u8 {{\n    println!();\n    match from.get() {{\n        x => x.unwrap(),\n    }}\n}}"
+    for n in range(60)
+]
+MIXED = [one for pair in zip(OURS, THEIRS, strict=True) for one in pair][:60]
+COUNTS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 1000)).map(Counter)
+
+
+@given(COUNTS, COUNTS)
+def test_divergence_is_symmetric_and_between_nothing_and_a_bit(one, two):
+    assert divergence(one, two) == pytest.approx(divergence(two, one))
+    assert -1e-12 < divergence(one, two) < 1
+    assert divergence(one, one) == pytest.approx(0)
+
+
+def test_profiles_that_share_nothing_are_nearly_a_bit_apart():
+    assert divergence(Counter(a=10_000), Counter(b=10_000)) > 0.99
+
+
+def test_that_a_sample_is_a_function_says_nothing():
+    assert divergence(Counter(fn=1000, a=1), Counter(a=1)) == 0
+
+
+def test_fewer_functions_are_farther_away_though_they_are_of_the_same_kind():
+    whole, sample = total(map(profile, MIXED)), list(map(profile, MIXED))
+    assert distance(sample, whole, 60) < distance(sample, whole, 25) < distance(sample, whole, 5)
+    assert distance(sample, whole, 25) == distance(sample, whole, 25)
+
+
+def test_a_larger_sample_gains_nothing_by_its_size():
+    assert compare(MIXED, MIXED, MIXED, THEIRS)["distance"]["base"] == pytest.approx(0)
+    assert compare(MIXED, MIXED[:26], MIXED, THEIRS)["distance"]["base"] > 1e-3
+
+
+def test_the_gap_is_closed_wholly_by_real_code_widened_by_worse_and_unknown_where_there_is_none():
+    assert gap_closed(0.2, 0.05, 0.05) == pytest.approx(1)
+    assert gap_closed(0.2, 0.35, 0.05) == pytest.approx(-1)
+    assert gap_closed(0.05, 0.02, 0.05) is None
+    assert gap_closed(0.05, 0.02, None) is None
+
+
+def test_style_is_counted_per_line_per_function_and_per_failure():
+    functions = [
+        "fn f<'a, T: Ord>(x: &'a T,\n\n    y: &'static dyn Any) { x.a()?; }",
+        "fn g() { y.unwrap(); z.expect(a); w? }",
+    ]
+    assert style(functions) == Style(1000 * 2 / 3, lifetimes=1, with_lifetime=0.5, question_mark_share=0.5)
+    assert style(["fn g() {}"]).question_mark_share is None
+
+
+def test_the_strip_shows_what_differs_most_and_nothing_that_does_not():
+    shown = strip(OURS, THEIRS, MIXED)
+    assert len(shown) == 8
+    assert {"idiom": "?", "repository": 200.0, "base": 0.0, "tuned": 100.0} in shown
+    assert {"idiom": "-> CargoResult", "repository": 100.0, "base": 0.0, "tuned": 50.0} in strip(
+        OURS, THEIRS, MIXED, most=30
+    )
+    assert strip(OURS, OURS, THEIRS) == []
+    assert len(strip(OURS, THEIRS, MIXED, most=2)) == 2
+
+
+def test_one_chance_hit_does_not_win_over_a_habit():
+    assert contrast(80, 100, 40, 100) > contrast(0, 100, 1, 3)
+
+
+def test_the_repositorys_own_functions_close_the_gap_and_the_bases_do_not():
+    own = compare(MIXED, MIXED[::-1], THEIRS, MIXED)
+    none = compare(MIXED, MIXED[::-1], THEIRS, THEIRS)
+    assert own["gap_closed"] == pytest.approx(1, abs=0.01)
+    assert none["gap_closed"] == 0
+    assert own["measures"]["trait_usage"] == pytest.approx({"repository": 100, "base": 0, "tuned": 100})
+    assert own["measures"]["lifetime_complexity"] == {"repository": 0.5, "base": 0, "tuned": 0.5}
+    assert own["measures"]["question_mark_share"] == pytest.approx({"repository": 2 / 3, "base": 0, "tuned": 2 / 3})
+    assert json.loads(json.dumps(own, allow_nan=False)) == own
+
+
+def test_too_few_functions_have_a_distance_but_close_no_gap():
+    few_real = compare(MIXED, MIXED[:24], THEIRS, MIXED)
+    few_tuned = compare(MIXED, MIXED, THEIRS, MIXED[:24])
+    assert few_real["functions"] == {"repository": 60, "held_out": 24, "base": 60, "tuned": 60}
+    assert few_real["distance"]["real"] is few_real["gap_closed"] is few_tuned["gap_closed"] is None
+    assert few_tuned["distance"]["real"] is not None
+
+
+@pytest.mark.parametrize("empty", ["repository", "base", "tuned"])
+def test_without_functions_there_is_nothing_to_compare(empty):
+    given = {"repository": OURS, "held_out": OURS, "base": OURS, "tuned": OURS} | {empty: []}
+    assert compare(**given) is None
