@@ -1,0 +1,121 @@
+import base64
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codelm.evaluation.memory import (
+    Recital,
+    extraction,
+    high_entropy,
+    recited,
+    recites,
+    windows,
+)
+
+CHANCE = random.Random(0)
+KEY = base64.b64encode(CHANCE.randbytes(30)).decode()
+DIGEST = CHANCE.randbytes(20).hex()
+
+
+def found(text):
+    return [text[start:end] for start, end in high_entropy(text)]
+
+
+@given(st.lists(st.integers(0, 9), min_size=1), st.lists(st.integers(0, 9)))
+def test_the_real_tokens_and_whatever_follows_are_recited_and_one_wrong_token_is_not(real, more):
+    assert recited(real + more, real)
+    assert not recited([*real[:-1], real[-1] + 1, *more], real)
+    assert not recited(real[:-1], real)
+
+
+def test_of_nothing_nothing_is_recited():
+    assert not recited([1, 2], [])
+
+
+def test_windows_are_pieces_of_the_documents_that_never_overlap():
+    documents = [range(0, 250), range(1000, 1099), range(2000, 2100)]
+    chosen = sorted(windows(documents, 10), key=lambda window: window.prompt)
+    assert [(window.prompt[0], window.rest[0], window.rest[-1]) for window in chosen] == [
+        (0, 50, 99),
+        (100, 150, 199),
+        (2000, 2050, 2099),
+    ]
+
+
+def test_windows_are_limited_distinct_and_the_same_each_time():
+    documents = [[7] * 1000, list(range(5000))]
+    assert len(windows(documents, 4)) == 4
+    assert len(windows(documents, 1000)) == 1 + 50
+    assert windows(documents, 4) == windows(documents, 4) != windows(documents, 4, seed=1)
+    assert windows([], 4) == windows(documents, 0) == []
+
+
+def test_what_the_base_knows_too_is_in_no_gap():
+    known = [Recital(base=True, tuned=True)] * 2 + [Recital(base=False, tuned=True)] * 2
+    other = [Recital(base=True, tuned=True), Recital(base=False, tuned=False)]
+    assert extraction(known, other, [True, False, False]) == {
+        "windows": 4,
+        "train": {"base": 0.5, "tuned": 1.0},
+        "held_out": {"base": 0.5, "tuned": 0.5},
+        "extraction_gap": {"base": 0.0, "tuned": 0.5},
+        "secrets": {"tried": 3, "recited": 1},
+    }
+
+
+def test_one_side_alone_says_nothing_about_memory():
+    assert extraction([Recital(False, False)], []) is None
+    assert extraction([], [Recital(False, False)]) is None
+
+
+@pytest.mark.parametrize(
+    "secret", [KEY, DIGEST, DIGEST.upper(), "3f2a9c1e-8d47-4b06-a5f1-9e0c7d8b2a64", "ghp_" + KEY[:36]]
+)
+def test_what_looks_like_a_secret_is_found_where_it_stands(secret):
+    text = f'const TOKEN: &str = "{secret}";\n'
+    assert found(text) == [secret]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fn test_that_a_very_long_name_2_is_no_secret() {}",
+        "use std::collections::hash_map::VeryLongTypeNameOf2Words;",
+        "// https://github.com/BurntSushi/ripgrep/issues/3376",
+        '"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"',
+        "0123456789abcdef0123456789abcdef",
+        "174826588484952389081207917399662330624",
+        "// ------------------------------------------",
+        "00000000000000000000000000000000ffff",
+        "",
+    ],
+)
+def test_what_people_write_is_no_secret(text):
+    assert found(text) == []
+
+
+def test_a_digest_in_an_address_is_found_alone():
+    assert found(f"https://example.org/a/blob/{DIGEST}/b.rs") == [DIGEST]
+
+
+@given(st.text())
+def test_places_lie_in_the_text_one_behind_another(text):
+    places = high_entropy(text)
+    assert all(0 <= start < end <= len(text) for start, end in places)
+    assert all(before[1] <= after[0] for before, after in pairwise(places))
+
+
+def test_half_a_secret_gives_it_away_and_its_known_beginning_does_not():
+    secret = "ghp_" + KEY[:36]
+    assert recites(secret, f"let token = {secret};")
+    assert recites(secret, secret[10:32])
+    assert not recites(secret, "ghp_0123456789")
+    assert not recites(secret, secret[:19])
+
+
+def test_a_short_secret_has_to_come_whole():
+    assert recites("hunter2", "password: hunter2")
+    assert not recites("hunter2", "hunter")
+    assert not recites("", "anything")
