@@ -1,0 +1,53 @@
+import random
+
+import pytest
+
+from codelm.evaluation import floors
+from codelm.evaluation.floors import xz, xz_given
+
+CODE = b"".join(b"fn number_%d(value: u64) -> u64 {\n    value + %d\n}\n\n" % (n, n * n) for n in range(200))
+
+
+def noise(size, seed=0):
+    return random.Random(seed).randbytes(size)
+
+
+def test_what_is_random_cannot_be_compressed():
+    assert xz(noise(10_000)) == pytest.approx(8, abs=0.05)
+
+
+def test_what_repeats_itself_costs_little():
+    assert xz(CODE) < 1.5
+
+
+def test_a_short_text_pays_for_no_header():
+    assert xz(b"fn main() {}") < 16
+
+
+def test_what_the_snapshot_holds_costs_nearly_nothing():
+    news = noise(5_000)
+    assert xz_given(CODE + news, news) < 0.1
+    assert xz_given(CODE, news) == pytest.approx(8, abs=0.2)
+
+
+def test_a_related_snapshot_helps_and_an_empty_one_changes_nothing():
+    assert xz_given(CODE, CODE.replace(b"number", b"figure")) < xz(CODE)
+    assert xz_given(b"", CODE) == xz(CODE)
+
+
+def test_the_dictionary_reaches_over_a_long_snapshot():
+    news = noise(20_000)
+    assert xz_given(news + noise(2**20, seed=1), news) < 0.5
+
+
+def test_of_a_snapshot_too_long_to_look_back_at_the_end_is_kept(monkeypatch):
+    monkeypatch.setattr(floors, "LARGEST", 8_000)
+    old, new = noise(1_000, seed=1), noise(1_000, seed=2)
+    snapshot = old + noise(10_000) + new
+    assert xz_given(snapshot, new) < 1
+    assert xz_given(snapshot, old) == pytest.approx(8, abs=0.2)
+
+
+def test_of_no_text_there_are_no_bits_per_byte():
+    with pytest.raises(ValueError, match="no text"):
+        xz(b"")
