@@ -1,4 +1,4 @@
-"""Find constructs of Rust with tree-sitter: the idioms that make a profile, functions, and the names they use.
+"""Find constructs of Rust with tree-sitter: the idioms that make a profile, and the names a repository uses.
 
 Blind spot: the grammar does not look inside macro calls, which hold a tenth of the code or more.
 """
@@ -80,9 +80,6 @@ NAMES = """
 """
 """Where a repository's own vocabulary stands: types it returns, macros it calls, traits it derives."""
 
-SHORTEST, LONGEST = 80, 4000
-"""Bytes between which a function is neither trivial nor huge."""
-
 
 def rust() -> "Language":
     """Return Rust's grammar.
@@ -125,18 +122,6 @@ def profile(code: str) -> Counter[str]:
     """
     found = captures("\n".join(map(clause, IDIOMS)), code)
     return Counter({name: len(found[name]) for name in LABELS if name in found})
-
-
-def functions(code: str) -> list[str]:
-    """Return the functions that are neither trivial nor huge, in their order; one inside another is part of it."""
-    found, waiting = [], [parse(rust(), code)]
-    while waiting:
-        node = waiting.pop()
-        if node.type == "function_item":
-            found.append(node)
-        else:
-            waiting += reversed(node.children)
-    return [written(node) for node in found if SHORTEST <= node.end_byte - node.start_byte <= LONGEST]
 
 
 def written(node: "Node") -> str:

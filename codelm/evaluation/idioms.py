@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass
 from random import Random
 from statistics import fmean
 
-from codelm.evaluation.idiom_queries import LABELS, macro_names, profile, return_heads, rust
+from codelm.evaluation.idiom_queries import LABELS, macro_names, profile, return_heads, rust, written
 from codelm.evaluation.measures import Idioms, count_idioms, mean_idioms
 from codelm.evaluation.syntax import parse
 
-UNIT = "fn"
-"""Each sample is one function: that it is one says nothing."""
+GIVEN = frozenset({"fn", "pub_fn", "test"})
+"""What those who ask for a function say themselves: that it is one, whether it is public, whether a test."""
+SHORTEST, LONGEST = 80, 4000
+"""Bytes between which a function is neither trivial nor huge."""
 SMOOTHING = 0.5
 FEWEST = 25
 """Functions under which a profile does not tell repositories apart."""
@@ -24,6 +26,18 @@ SMALLEST_GAP = 0.01
 """Bits between the base and real code under which the share of it that training closed would be noise."""
 DRAWS = 20
 """How often a larger sample is drawn from to be compared with a smaller one."""
+
+
+def functions(code: str) -> list[str]:
+    """Return the functions that are neither trivial nor huge, in their order; one inside another is part of it."""
+    found, waiting = [], [parse(rust(), code)]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "function_item":
+            found.append(node)
+        else:
+            waiting += reversed(node.children)
+    return [written(node) for node in found if SHORTEST <= node.end_byte - node.start_byte <= LONGEST]
 
 
 def total(profiles: Iterable[Counter[str]]) -> Counter[str]:
@@ -42,7 +56,7 @@ def divergence(one: Counter[str], two: Counter[str]) -> float:
     >>> divergence(Counter(a=2, b=2), Counter(a=2, b=2))
     0.0
     """
-    names = sorted((one.keys() | two.keys()) - {UNIT})
+    names = sorted((one.keys() | two.keys()) - GIVEN)
     first, second = shares(one, names), shares(two, names)
     return fmean((relative_entropy(first, second), relative_entropy(second, first))) if names else 0.0
 
@@ -129,7 +143,7 @@ def idioms_of(function: str) -> Idioms:
 
 def habits(function: str) -> Counter[str]:
     """Return what a function does, as a person would write it: its idioms, what it returns, the macros it calls."""
-    found = Counter({LABELS[name]: count for name, count in profile(function).items() if name != UNIT})
+    found = Counter({LABELS[name]: count for name, count in profile(function).items() if name not in GIVEN})
     found.update(f"-> {name}" for name in return_heads(function).elements())
     found.update(f"{name}!" for name in macro_names(function).elements())
     return found

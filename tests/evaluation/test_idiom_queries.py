@@ -6,7 +6,6 @@ from codelm.evaluation.idiom_queries import (
     IDIOMS,
     LABELS,
     derive_sets,
-    functions,
     macro_names,
     profile,
     return_heads,
@@ -48,7 +47,6 @@ ONE_OF_EACH = {
     "macro": "const A: u8 = a!();",
     "fn": "fn f() {}",
 }
-LONG = "    let value = compute(value)?;\n" * 4
 
 
 def test_there_are_the_34_idioms_of_the_profile_and_each_has_its_example():
@@ -74,14 +72,6 @@ def test_methods_of_other_names_and_other_attributes_do_not_count():
 
 def test_any_text_has_a_profile():
     assert profile("") == profile("}{ ;; ) '\udc80") == {}
-
-
-def test_functions_come_in_their_order_without_the_trivial_the_huge_and_those_inside_others():
-    first, inner = f"fn first() {{\n{LONG}}}", f"fn inner() {{\n{LONG}}}"
-    second = f"pub fn größe(&self) {{\n{inner}\n}}"
-    huge = f"fn huge() {{\n{LONG * 40}}}"
-    code = f"fn a() {{}}\n{first}\nmod m {{ impl A {{ {second} }} }}\n{huge}\n"
-    assert functions(code) == [first, second]
 
 
 def test_types_returned_are_known_by_their_heads():

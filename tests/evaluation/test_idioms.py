@@ -12,6 +12,7 @@ from codelm.evaluation.idioms import (
     contrast,
     distance,
     divergence,
+    functions,
     gap_closed,
     strip,
     style,
@@ -26,8 +27,17 @@ THEIRS = [
     f"fn read_{n}(from: File) -> u8 {{\n    println!();\n    match from.get() {{\n        x => x.unwrap(),\n    }}\n}}"
     for n in range(60)
 ]
+LONG = "    let value = compute(value)?;\n" * 4
 MIXED = [one for pair in zip(OURS, THEIRS, strict=True) for one in pair][:60]
 COUNTS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 1000)).map(Counter)
+
+
+def test_functions_come_in_their_order_without_the_trivial_the_huge_and_those_inside_others():
+    first, inner = f"fn first() {{\n{LONG}}}", f"fn inner() {{\n{LONG}}}"
+    second = f"pub fn größe(&self) {{\n{inner}\n}}"
+    huge = f"fn huge() {{\n{LONG * 40}}}"
+    code = f"fn a() {{}}\n{first}\nmod m {{ impl A {{ {second} }} }}\n{huge}\n"
+    assert functions(code) == [first, second]
 
 
 @given(COUNTS, COUNTS)
@@ -41,8 +51,9 @@ def test_profiles_that_share_nothing_are_nearly_a_bit_apart():
     assert divergence(Counter(a=10_000), Counter(b=10_000)) > 0.99
 
 
-def test_that_a_sample_is_a_function_says_nothing():
-    assert divergence(Counter(fn=1000, a=1), Counter(a=1)) == 0
+def test_what_was_asked_for_says_nothing():
+    assert divergence(Counter(fn=1000, pub_fn=500, test=100, a=1), Counter(a=1)) == 0
+    assert strip(["fn f() {}"], ["#[test] pub fn f() {}"], []) == []
 
 
 def test_fewer_functions_are_farther_away_though_they_are_of_the_same_kind():
