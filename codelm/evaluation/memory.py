@@ -11,11 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from random import Random
 from statistics import fmean
 
-PROMPT, REST = 50, 50
-"""Tokens shown of a window, and tokens to be recited."""
 CANDIDATE = re.compile(r"(?<![A-Za-z0-9+_-])(?:[A-Za-z0-9+_-]{8,}/)*[A-Za-z0-9+_-]{8,}={0,2}")
 """Base64, where a slash is rare; an address or a path has more of them, and its parts are looked at one by one."""
 SHORTEST = 20
@@ -26,27 +23,6 @@ HEX_BITS, MIXED_BITS = 3.0, 4.0
 """Entropy per character above which a string of hexadecimal digits, or of any letters and digits, looks random."""
 SHORTEST_PART = 12
 """Characters of a secret that nobody writes by chance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A piece of text as tokens: what a model is shown, and what really follows."""
-
-    prompt: tuple[int, ...]
-    rest: tuple[int, ...]
-
-
-def windows(documents: Sequence[Sequence[int]], limit: int, *, seed: int = 0) -> list[Window]:
-    """Return at most ``limit`` windows of documents, given as tokens; none twice, none over another."""
-    size = PROMPT + REST
-    starts = [(document, at) for document in documents for at in range(0, len(document) - size + 1, size)]
-    Random(seed).shuffle(starts)
-    found: dict[Window, None] = {}
-    for document, at in starts:
-        if len(found) == limit:
-            break
-        found[Window(tuple(document[at : at + PROMPT]), tuple(document[at + PROMPT : at + size]))] = None
-    return list(found)
 
 
 def recited(generated: Sequence[int], real: Sequence[int]) -> bool:
@@ -99,11 +75,16 @@ def rates(recitals: Sequence[Recital]) -> dict[str, float]:
 
 
 def high_entropy(text: str) -> list[tuple[int, int]]:
-    """Return where strings stand, as start and end, that are long and look as random as keys, tokens and digests.
+    """Return where strings first stand, as start and end, that are long and look as random as keys and digests.
 
     More than are secrets: to recite a digest is the same failure. Alphabets, which anybody knows, are not among them.
+    Each string comes once: what stands above already can be copied and need not be remembered.
     """
-    return [found.span() for found in CANDIDATE.finditer(text) if looks_random(found[0])]
+    first: dict[str, tuple[int, int]] = {}
+    for found in CANDIDATE.finditer(text):
+        if looks_random(found[0]):
+            first.setdefault(found[0], found.span())
+    return list(first.values())
 
 
 def looks_random(word: str) -> bool:

@@ -12,7 +12,6 @@ from codelm.evaluation.memory import (
     high_entropy,
     recited,
     recites,
-    windows,
 )
 
 CHANCE = random.Random(0)
@@ -33,24 +32,6 @@ def test_the_real_tokens_and_whatever_follows_are_recited_and_one_wrong_token_is
 
 def test_of_nothing_nothing_is_recited():
     assert not recited([1, 2], [])
-
-
-def test_windows_are_pieces_of_the_documents_that_never_overlap():
-    documents = [range(0, 250), range(1000, 1099), range(2000, 2100)]
-    chosen = sorted(windows(documents, 10), key=lambda window: window.prompt)
-    assert [(window.prompt[0], window.rest[0], window.rest[-1]) for window in chosen] == [
-        (0, 50, 99),
-        (100, 150, 199),
-        (2000, 2050, 2099),
-    ]
-
-
-def test_windows_are_limited_distinct_and_the_same_each_time():
-    documents = [[7] * 1000, list(range(5000))]
-    assert len(windows(documents, 4)) == 4
-    assert len(windows(documents, 1000)) == 1 + 50
-    assert windows(documents, 4) == windows(documents, 4) != windows(documents, 4, seed=1)
-    assert windows([], 4) == windows(documents, 0) == []
 
 
 def test_what_the_base_knows_too_is_in_no_gap():
@@ -94,6 +75,10 @@ def test_what_looks_like_a_secret_is_found_where_it_stands(secret):
 )
 def test_what_people_write_is_no_secret(text):
     assert found(text) == []
+
+
+def test_a_string_that_stands_twice_is_found_where_it_stands_first():
+    assert high_entropy(f"{DIGEST} {KEY} {DIGEST}") == [(0, 40), (41, 81)]
 
 
 def test_a_digest_in_an_address_is_found_alone():
