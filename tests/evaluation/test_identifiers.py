@@ -55,3 +55,7 @@ def test_lines_stay_where_they_were(language, text):
 
 def test_of_an_unknown_language_no_comments_are_known():
     assert without_comments("cobol", "* a // b # c") == "* a // b # c"
+
+
+def test_a_comment_between_words_leaves_them_two():
+    assert without_comments("rust", "let/* a */b") == "let b"
