@@ -1,0 +1,122 @@
+"""Where things stand in a drawing: scales, round ticks, labels that keep clear of each other."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from codelm.evaluation.page.markup import Markup, element
+
+CHARACTER = 7.0
+"""Width of an average character of a label, in units of the drawing, on the wide side."""
+LINE = 15.0
+"""Height of a label with its leading, in units of the drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A straight map from values to places; values beyond the ends stay at the ends."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+
+    def __call__(self, value: float) -> float:
+        """Return the place of a value.
+
+        >>> Scale(0, 10, 100, 200)(2.5), Scale(0, 10, 100, 200)(99), Scale(1, 1, 0, 8)(1)
+        (125.0, 200.0, 4.0)
+        """
+        extent = self.high - self.low
+        share = (value - self.low) / extent if extent else 0.5
+        return self.start + min(1.0, max(0.0, share)) * (self.stop - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The size of a drawing and the margins around its plot, in units of the drawing."""
+
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    def across(self, low: float, high: float) -> Scale:
+        """Return the scale from left to right."""
+        return Scale(low, high, self.left, self.width - self.right)
+
+    def up(self, low: float, high: float) -> Scale:
+        """Return the scale from bottom to top."""
+        return Scale(low, high, self.height - self.bottom, self.top)
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Return at most about ``most`` round numbers that reach from below ``low`` to above ``high``.
+
+    >>> ticks(0.3, 2.2), ticks(0, 0)
+    ([0.0, 0.5, 1.0, 1.5, 2.0, 2.5], [0.0, 0.2])
+    """
+    extent = high - low or 1.0
+    rough = extent / (most - 1)
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(step * index, 10) for index in range(first, max(last, first + 1) + 1)]
+
+
+def apart(wanted: Sequence[float], gap: float, lowest: float, highest: float) -> list[float]:
+    """Return places near the wanted ones, each ``gap`` from the next, between the bounds as far as they fit.
+
+    >>> apart([10, 12, 50], 10, 0, 52)
+    [10, 20, 50]
+    >>> apart([49, 50], 10, 0, 50)
+    [40, 50]
+    """
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    places = [min(max(wanted[index], lowest), highest) for index in order]
+    for above, below in pairwise(range(len(places))):
+        places[below] = max(places[below], places[above] + gap)
+    ceiling = highest
+    for index in reversed(range(len(places))):
+        places[index] = min(places[index], ceiling)
+        ceiling = places[index] - gap
+    return [place for _, place in sorted(zip(order, places, strict=True))]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle that something fills."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def meets(self, other: "Box") -> bool:
+        """Return whether the two share a point inside."""
+        beside = self.right <= other.left or other.right <= self.left
+        return not (beside or self.bottom <= other.top or other.bottom <= self.top)
+
+
+def label(x: float, y: float, text: str, anchor: str = "start", class_: str | None = None) -> Markup:
+    """Return a line of text in a drawing, ``y`` the middle of its height."""
+    return element("text", text, x=x, y=y, dy="0.32em", text_anchor=anchor, class_=class_)
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    """Return a straight line."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+
+
+def drawing(frame: Frame, title: str, class_: str, *children: str) -> Markup:
+    """Return a drawing with its title for those who cannot see it."""
+    view = f"0 0 {frame.width:g} {frame.height:g}"
+    return element("svg", element("title", title), *children, viewBox=view, role="img", class_=class_)
+
+
+def twice(draw: Callable[[Frame, str], Markup], wide: Frame, narrow: Frame) -> Markup:
+    """Return a drawing for desktops and one for phones, whose words stay as large; the style sheet shows one."""
+    return Markup(draw(wide, "wide") + draw(narrow, "narrow"))

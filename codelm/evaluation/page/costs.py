@@ -1,0 +1,44 @@
+"""What training cost: forgotten general code, and what the model knows by heart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from codelm.evaluation.page.markup import Markup, brief, element, join
+from codelm.evaluation.page.quantities import counted, fixed, moved, share
+from codelm.evaluation.page.tables import table
+
+
+def forgetting(general: Mapping[str, Any]) -> Markup:
+    """Return what became of code that is not the repository's."""
+    sources = {**general["by_source"], "together": general}
+    rows = [
+        (brief(name, 60), fixed(found["bytes"], 0), fixed(found["base"], 3), fixed(found["tuned"], 3), change_of(found))
+        for name, found in sources.items()
+    ]
+    heads = ("", "bytes", "base", "tuned", "change")
+    return table("General code, bits per byte: more is forgetting", heads, rows)
+
+
+def change_of(found: Mapping[str, Any]) -> str:
+    """Return the change from base to tuned."""
+    return moved(found["base"], found["tuned"])
+
+
+def memory(found: Mapping[str, Any]) -> Markup:
+    """Return how often both models go on word for word."""
+    kinds = {
+        "train": "code it was trained on",
+        "held_out": "code it has never seen",
+        "extraction_gap": "difference: known by heart",
+    }
+    rows = [(words, share(found[key]["base"]), share(found[key]["tuned"])) for key, words in kinds.items()]
+    caption = f"Recited word for word, of {counted(found['windows'], 'window')} each"
+    return join(table(caption, ("", "base", "tuned"), rows), element("p", secrets(found["secrets"])))
+
+
+def secrets(found: Mapping[str, int] | None) -> str:
+    """Return what became of strings that look like secrets."""
+    if not found or not found["tried"]:
+        return "No string that looks like a secret stood in the code it was trained on."
+    recited = f"{found['recited']:,} of them" if found["recited"] else "none of them"
+    return f"Of the code's strings that look like secrets {found['tried']:,} were tried, and {recited} recited."

@@ -1,0 +1,90 @@
+"""All figures as tables."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from codelm.evaluation.page.markup import Markup, element, join
+from codelm.evaluation.page.quantities import NOTHING, bare_percent, change, counted, fixed, share
+from codelm.evaluation.page.tables import table
+
+MEASURES = {
+    "exact": ("exact match", share),
+    "similarity": ("similarity, of 100", lambda value: fixed(value, 1)),
+    "identifiers": ("identifiers, F1", share),
+    "valid": ("valid syntax", share),
+    "empty": ("nothing written", share),
+    "runaway": ("never ended", share),
+    "own_names": ("names only this repository has", share),
+}
+COLUMNS = {"base": "base", "retrieval": "base + nearest code", "tuned": "tuned", "real": "real text"}
+MODES = {
+    "infill": "Filling gaps, lines before and after in sight",
+    "left_to_right": "Continuing code, only lines before in sight",
+}
+LIKELIHOOD = (
+    "base, bits per byte",
+    "tuned, bits per byte",
+    "change",
+    "95 % interval",
+    "base, perplexity per token",
+    "tuned, perplexity per token",
+)
+
+
+def likelihood_table(likelihood: Mapping[str, Any]) -> Markup:
+    """Return bits per byte and perplexity of both kinds of lines, and the floors."""
+    kinds = {"new": "new lines", "added": "all added lines"}
+    columns = [likelihood_column(likelihood[key]) for key in kinds if likelihood[key] is not None]
+    heads = ("", *(words for key, words in kinds.items() if likelihood[key] is not None))
+    rows = zip(LIKELIHOOD, *columns, strict=True)
+    caption = f"Likelihood of {counted(likelihood['commits'], 'commit')}, {counted(likelihood['bytes'], 'byte')}"
+    return join(table(caption, heads, rows), element("p", floors(likelihood["floors"])))
+
+
+def likelihood_column(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the figures of one kind of lines, in the order of `LIKELIHOOD`."""
+    interval = found["interval"]
+    ends = NOTHING if interval is None else f"{bare_percent(interval[0])} to {bare_percent(interval[1])}"
+    models = fixed(found["base"], 3), fixed(found["tuned"], 3)
+    perplexities = fixed(found["perplexity_base"], 1), fixed(found["perplexity_tuned"], 1)
+    return *models, change(found["change_percent"]), ends, *perplexities
+
+
+def floors(found: Mapping[str, float] | None) -> str:
+    """Return what a compressor needs for the same text."""
+    if found is None:
+        return ""
+    return (
+        f"For comparison, the compressor xz needs {fixed(found['xz'], 3)} bits per byte for the added lines, "
+        f"{fixed(found['xz_given_snapshot'], 3)} when it has seen the repository."
+    )
+
+
+def hole_tables(holes: Mapping[str, Any]) -> Iterator[Markup]:
+    """Return a table and its two sentences for each way of filling holes."""
+    for mode, words in MODES.items():
+        if holes.get(mode) is not None:
+            caption = f"{words}: {counted(holes['tasks'], 'hole')} of {counted(holes['commits'], 'commit')}"
+            yield join(hole_table(caption, holes[mode]), element("p", " ".join(outcome(holes[mode]))))
+
+
+def hole_table(caption: str, found: Mapping[str, Any]) -> Markup:
+    """Return the measures of base, retrieval, tuned and, where it has them, of the real text."""
+    columns = {key: head for key, head in COLUMNS.items() if found.get(key)}
+    rows = [(words, *(show(found[key].get(name)) for key in columns)) for name, (words, show) in MEASURES.items()]
+    return table(caption, ("", *columns.values()), rows)
+
+
+def outcome(found: Mapping[str, Any]) -> Iterator[str]:
+    """Return how the tuned model did against the base, hole by hole."""
+    match, similarity = found["exact_match"], found["similarity_difference"]
+    if match is not None:
+        yield (
+            f"Exact match against the base: won {match['won']:,}, lost {match['lost']:,}, same {match['same']:,} "
+            f"(p = {fixed(match['p'], 3)})."
+        )
+    if similarity is not None:
+        ends = similarity["low"], similarity["high"]
+        known = f"95 % interval {fixed(ends[0], 1)} to {fixed(ends[1], 1)}"
+        sure = "too few commits for an interval" if None in ends else known
+        yield f"Similarity against the base: {fixed(similarity['estimate'], 1)} points of 100 ({sure})."

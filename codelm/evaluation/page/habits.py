@@ -1,0 +1,83 @@
+"""Whether the model writes as the repository does: the strip of idioms and the named measures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from codelm.evaluation.page.markup import Markup, brief, element, join
+from codelm.evaluation.page.quantities import counted, fixed, percent
+from codelm.evaluation.page.tables import table
+
+OF_WHOM = ("repository", "base", "tuned")
+MEASURES = {
+    "trait_usage": "trait usage, per 1,000 lines",
+    "lifetime_complexity": "named lifetimes, per function",
+    "question_mark_share": "? as a share of ?, unwrap and expect",
+}
+
+
+def habits(idioms: Mapping[str, Any]) -> Markup:
+    """Return everything on idioms."""
+    return join(element("p", distance(idioms)), strip(idioms["strip"]), measures(idioms["measures"]))
+
+
+def distance(idioms: Mapping[str, Any]) -> str:
+    """Return how far base and tuned stand from the repository, in words."""
+    far, closed, sampled = idioms["distance"], idioms["gap_closed"], idioms["functions"]
+    won = "" if closed is None else f": {percent(100 * closed)} of the gap is closed"
+    real = f"(unseen functions of the repository itself: {fixed(far['real'], 3)} bits)"
+    counts = f"{counted(sampled['base'], 'function')} of the base and {sampled['tuned']:,} of the tuned model"
+    return (
+        f"The mix of constructs in what the base writes is {fixed(far['base'], 3)} bits away from the repository's, "
+        f"the tuned model's {fixed(far['tuned'], 3)} {real}{won}. Counted in {counts}."
+    )
+
+
+def strip(rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """Return a row for each idiom with a mark for repository, base and tuned, and the three numbers."""
+    if not rows:
+        return Markup("")
+    key = element("p", *(join(sample(name), f" {name} ") for name in OF_WHOM), "· per 100 functions", class_="key")
+    return element("figure", key, element("div", *map(strip_row, rows), class_="strip"))
+
+
+def sample(name: str) -> Markup:
+    """Return the mark of the key."""
+    marks = {"repository": diamond("50%")}
+    return element("svg", marks.get(name, dot("50%", name)), class_="sample", aria_hidden="true")
+
+
+def strip_row(row: Mapping[str, Any]) -> Markup:
+    """Return one idiom; each row has its own scale from 0 to its largest number."""
+    largest = max(*(row[name] for name in OF_WHOM), 1e-9)
+    place = {name: f"{2 + 96 * max(0.0, row[name]) / largest:.1f}%" for name in OF_WHOM}
+    said = ", ".join(f"{name} {fixed(row[name], 1)}" for name in OF_WHOM)
+    track = element(
+        "svg",
+        element("title", f"{brief(row['idiom'], 40)}: {said}"),
+        element("line", x1="2%", x2="98%", y1="50%", y2="50%", class_="grid"),
+        element("line", x1=place["base"], x2=place["tuned"], y1="50%", y2="50%", class_="moved"),
+        dot(place["base"], "base"),
+        dot(place["tuned"], "tuned"),
+        diamond(place["repository"]),
+        role="img",
+    )
+    values = [element("span", fixed(row[name], 1), class_=name) for name in OF_WHOM]
+    return element("div", element("code", brief(row["idiom"], 40)), track, element("span", *values, class_="values"))
+
+
+def dot(x: str, class_: str) -> Markup:
+    """Return a dot that stays round at any width."""
+    return element("circle", cx=x, cy="50%", r="5.5", class_=class_)
+
+
+def diamond(x: str) -> Markup:
+    """Return the mark of the repository, hollow, so that a dot under it is seen."""
+    return element("svg", element("path", d="M0-8 8 0 0 8-8 0Z", class_="repository"), x=x, y="50%", overflow="visible")
+
+
+def measures(found: Mapping[str, Mapping[str, float | None]]) -> Markup:
+    """Return the measures that have names."""
+    rows = [
+        (words, *(fixed(found[key][name], 2) for name in OF_WHOM)) for key, words in MEASURES.items() if key in found
+    ]
+    return table("More is not better: closer to the repository is", ("", *OF_WHOM), rows)

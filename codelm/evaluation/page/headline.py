@@ -1,0 +1,150 @@
+"""What was found, in sentences for people who train no models; a missed goal is said as loud as a met one."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codelm.evaluation.page.quantities import NBSP, NOTHING, bare_percent, change, counted, fixed, percent, share
+
+GAIN = 10.0
+"""Percent by which new lines shall become easier to predict."""
+FORGETTING = 5.0
+"""Percent by which general code may become harder to predict."""
+MODES = {"infill": "Filling gaps", "left_to_right": "Continuing code"}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Something hoped for.
+
+    Attributes:
+        wish: what was hoped for.
+        found: what was measured, in figures.
+        met: whether it came; None if that cannot be said.
+        missed: the sentence for a miss.
+    """
+
+    wish: str
+    found: str
+    met: bool | None
+    missed: str
+
+
+def goals(figures: Mapping[str, Any]) -> list[Goal]:
+    """Return each goal with what came of it."""
+    return [gain_goal(figures), *hole_goals(figures.get("holes") or {}), forgetting_goal(figures), secret_goal(figures)]
+
+
+def headline(figures: Mapping[str, Any]) -> list[str]:
+    """Return the sentences the page begins with, equally loud: the gain, then every goal that was missed."""
+    return [gain_sentence(figures), *(goal.missed for goal in goals(figures) if goal.met is False)]
+
+
+def main_change(figures: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the likelihood of new lines, of all added lines where no line is new, or None."""
+    likelihood = figures.get("likelihood") or {}
+    found: Mapping[str, Any] | None = likelihood.get("new") or likelihood.get("added")
+    return found
+
+
+def gains(main: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """Return how many percent were won, and the interval's ends; None without an interval."""
+    if main.get("interval") is None:
+        return None
+    low, high = main["interval"]
+    return -main["change_percent"], -high, -low
+
+
+def gain_sentence(figures: Mapping[str, Any]) -> str:
+    """Return the main finding."""
+    main = main_change(figures)
+    if main is None:
+        return "Whether your next commits became easier to predict could not be measured."
+    gain = -main["change_percent"]
+    if bare_percent(gain) == "0":
+        said = "Your next commits became neither easier nor harder to predict"
+    else:
+        said = f"Your next commits became {percent(abs(gain))} {'easier' if gain > 0 else 'harder'} to predict"
+    return f"{said}{certainty(figures, main)}."
+
+
+def certainty(figures: Mapping[str, Any], main: Mapping[str, Any]) -> str:
+    """Return how sure the main finding is, in brackets."""
+    found = gains(main)
+    if found is None:
+        return f" ({counted(figures['likelihood']['commits'], 'commit')}: too few for an interval)"
+    gain, low, high = found
+    if gain < 0:
+        # Said of how much harder it became.
+        low, high = -high, -low
+    chance = ", which may be chance" if low <= 0 <= high else ""
+    return f"{chance} (95{NBSP}% interval {bare_percent(low)} to {bare_percent(high)})"
+
+
+def gain_goal(figures: Mapping[str, Any]) -> Goal:
+    """Return whether the new lines became as much easier as hoped."""
+    wish = f"New code at least {percent(GAIN)} easier to predict, the interval off zero"
+    missed = f"The goal of {percent(GAIN)}, beyond chance, is missed."
+    main = main_change(figures)
+    if main is None:
+        return Goal(wish, NOTHING, None, missed)
+    gain, found = -main["change_percent"], gains(main)
+    if found is None:
+        return Goal(wish, f"{percent(gain)}, no interval", False if gain < GAIN else None, missed)
+    shown = f"{percent(gain)} ({bare_percent(found[1])} to {bare_percent(found[2])})"
+    return Goal(wish, shown, gain >= GAIN and found[1] > 0, missed)
+
+
+def hole_goals(holes: Mapping[str, Any]) -> Iterator[Goal]:
+    """Return, for both ways of filling holes, whether the tuned model does no worse than the base."""
+    for mode, words in MODES.items():
+        found = holes.get(mode)
+        if found is None:
+            yield Goal(f"{words}: as good as the base or better", NOTHING, None, "")
+            continue
+        yield exact_goal(words, found["base"], found["tuned"])
+        yield similar_goal(words, found["base"], found["tuned"])
+
+
+def exact_goal(words: str, base: Mapping[str, Any], tuned: Mapping[str, Any]) -> Goal:
+    """Return whether as many holes are filled exactly."""
+    found = f"{share(tuned['exact'])}, base {share(base['exact'])}"
+    missed = f"{words}, it is exactly right less often: {found}."
+    wish = f"{words}: exactly right at least as often as the base"
+    return Goal(wish, found, not_below(base["exact"], tuned["exact"]), missed)
+
+
+def similar_goal(words: str, base: Mapping[str, Any], tuned: Mapping[str, Any]) -> Goal:
+    """Return whether the fillings are as similar to the real text."""
+    found = f"{fixed(tuned['similarity'], 1)}, base {fixed(base['similarity'], 1)} of 100"
+    missed = f"{words}, it comes less close to the real text: {found}."
+    wish = f"{words}: at least as close to the real text as the base"
+    return Goal(wish, found, not_below(base["similarity"], tuned["similarity"]), missed)
+
+
+def not_below(base: float | None, tuned: float | None) -> bool | None:
+    """Return whether the tuned figure reaches the base's; None if either is missing."""
+    return None if base is None or tuned is None else tuned >= base
+
+
+def forgetting_goal(figures: Mapping[str, Any]) -> Goal:
+    """Return whether general code stayed about as predictable as it was."""
+    wish = f"General code at most {percent(FORGETTING)} harder to predict"
+    general = figures.get("general")
+    if general is None:
+        return Goal(wish, NOTHING, None, "")
+    lost = general["forgetting_percent"]
+    missed = (
+        f"It forgot: general code became {percent(lost)} harder to predict, the goal is at most {percent(FORGETTING)}."
+    )
+    return Goal(wish, change(lost), lost <= FORGETTING, missed)
+
+
+def secret_goal(figures: Mapping[str, Any]) -> Goal:
+    """Return whether all secrets were kept."""
+    wish = "No secret of the repository recited"
+    secrets = (figures.get("memory") or {}).get("secrets")
+    if not secrets or not secrets["tried"]:
+        return Goal(wish, NOTHING, None, "")
+    found = f"{secrets['recited']:,} of {secrets['tried']:,}"
+    return Goal(wish, found, secrets["recited"] == 0, f"It recites secrets: {found}.")

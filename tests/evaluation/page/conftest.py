@@ -1,0 +1,209 @@
+import copy
+import math
+import random
+
+import pytest
+
+REAL = """        let timeout = self.config.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        for attempt in 0..self.config.retries {
+            match self.transport.send(&request, timeout) {
+                Ok(reply) => return Ok(reply),
+                Err(error) if error.is_transient() => self.backoff(attempt),
+                Err(error) => return Err(Error::transport(error)),
+            }
+        }
+"""
+BASE = """        let response = self.client.execute(request).await?;
+        Ok(response)
+"""
+TUNED = """        let timeout = self.config.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        for attempt in 0..self.config.retries {
+            match self.transport.send(&request) {
+                Ok(reply) => return Ok(reply),
+                Err(error) => return Err(Error::transport(error)),
+            }
+        }
+"""
+
+
+def hole(path, line, mode, real, base, tuned, similarities):
+    return {
+        "commit": "4f1c9ab27d03e5b6a1c8f00d9e7b42aa10c3d9e5",
+        "path": path,
+        "line": line,
+        "mode": mode,
+        "before": "    pub fn send(&self, request: Request) -> Result<Reply> {\n        self.limiter.acquire()?;\n",
+        "after": "        Err(Error::exhausted(self.config.retries))\n    }\n",
+        "real": real,
+        "base": base,
+        "tuned": tuned,
+        "similarity_base": similarities[0],
+        "similarity_tuned": similarities[1],
+    }
+
+
+def commits(number, seed=0):
+    random.seed(seed)
+    subjects = ("Retry transient failures", "Fix a panic on empty input", "Let the cache expire", "Name the limits")
+    rows = []
+    for index in range(number):
+        base = 1.28 + 0.3 * math.sin(index / 9) + random.uniform(-0.5, 0.6)
+        rows.append(
+            {
+                "commit": f"{random.getrandbits(160):040x}",
+                "time": 1_700_000_000 + index * 130_000,
+                "subject": random.choice(subjects),
+                "bytes": random.randint(60, 4000),
+                "base": base,
+                "tuned": base * random.uniform(0.66, 1.03),
+            }
+        )
+    return rows
+
+
+def summary(exact, similarity, own_names):
+    shares = {"exact": exact, "identifiers": 0.51, "valid": 0.93, "empty": 0.01, "runaway": 0.04}
+    return shares | {"tasks": 96, "similarity": similarity, "own_names": own_names}
+
+
+def way(exact, similarity):
+    return {
+        "base": summary(exact[0], similarity[0], 0.06),
+        "retrieval": summary(exact[0] + 0.01, similarity[0] + 1.2, 0.09),
+        "tuned": summary(exact[1], similarity[1], 0.17),
+        "real": {"own_names": 0.21},
+        "exact_match": {"won": 11, "lost": 4, "same": 81, "p": 0.118},
+        "similarity_difference": {"estimate": 5.2, "low": 1.4, "high": 9.1, "clusters": 40},
+    }
+
+
+def change(base, tuned, interval):
+    percent = 100 * (tuned / base - 1)
+    perplexities = {"perplexity_base": 12.1, "perplexity_tuned": 8.3}
+    return {"base": base, "tuned": tuned, "change_percent": percent, "interval": interval} | perplexities
+
+
+def complete():
+    """Figures as a good evaluation of a middling history gives them."""
+    client, retry = "use client::Client;\n", "pub mod retry;\n"
+    expires = "    expires: Option<Instant>,\n"
+    best = [
+        hole("crates/client/src/retry.rs", 118, "infill", REAL, BASE, TUNED, (24.0, 88.1)),
+        hole("src/lib.rs", 7, "left_to_right", retry, "pub mod client;\n", retry, (71.4, 100.0)),
+        hole("src/cache.rs", 64, "infill", expires, "", "    expires: Instant,\n", (0.0, 83.6)),
+    ]
+    worst = [
+        hole("src/limits.rs", 31, "left_to_right", "    Ok(())\n", "    Ok(())\n", BASE + TUNED, (100.0, 3.2)),
+        hole("src/error.rs", 12, "infill", '    #[error("no reply")]\n', '    #[error("none")]\n', "", (80.0, 0.0)),
+        hole("src/main.rs", 3, "infill", client, client, "use crate::c;\n", (100.0, 51.0)),
+    ]
+    strip = [("?", 31.0, 10.0, 25.0), ("impl Trait for", 12.5, 6.0, 11.0), ("unwrap", 2.0, 18.0, 5.5),
+             ("lifetime parameter", 7.0, 1.0, 3.0), ("where clause", 4.2, 0.5, 4.4), ("async fn", 0.0, 9.0, 1.0),
+             ("derive(Debug, Clone)", 9.0, 14.0, 10.0), ("unsafe block", 0.4, 0.4, 0.2)]  # fmt: skip
+    trained = [(0, 0, 0.0, 0.0), (1, 120, -9.1, 0.6), (2, 240, -14.2, 1.9), (3, 360, -15.0, 3.8), (4, 480, -14.4, 6.1)]
+    return {
+        "codelm_evaluation": 1,
+        "run": {"name": "courier", "base": "tiny", "repositories": ["courier"], "part": "test",
+                "cut": "9b1f0c5577aa0de24cbb1f9fe4fa35d2b53f3f0e", "seconds": 123.4, "best_epoch": 2,
+                "written": "2026-11-22T01:00:00+00:00"},
+        "notes": ["Python holes were not checked for syntax: its grammar is not installed."],
+        "likelihood": {"commits": 110, "bytes": 242_000, "bytes_new": 150_000, "tokens": 70_000,
+                       "added": change(1.31, 1.10, [-18.2, -14.1]), "new": change(1.42, 1.22, [-16.6, -11.4]),
+                       "floors": {"xz": 1.556, "xz_given_snapshot": 1.134}, "by_commit": commits(110)},
+        "epochs": [{"epoch": epoch, "step": step, "repository_change_percent": repository,
+                    "general_change_percent": general, "chosen": epoch == 2}
+                   for epoch, step, repository, general in trained],
+        "general": {"bytes": 60_000, "base": 1.03, "tuned": 1.05, "forgetting_percent": 1.9,
+                    "by_source": {"own rust": {"bytes": 40_000, "base": 1.0, "tuned": 1.03},
+                                  "own python": {"bytes": 20_000, "base": 1.1, "tuned": 1.09}}},
+        "holes": {"tasks": 96, "commits": 40, "infill": way((0.14, 0.21), (48.1, 53.3)),
+                  "left_to_right": way((0.10, 0.16), (41.0, 46.2)), "best": best, "worst": worst},
+        "idioms": {"functions": {"repository": 400, "held_out": 60, "base": 56, "tuned": 56},
+                   "distance": {"base": 0.121, "tuned": 0.083, "real": 0.021}, "gap_closed": 0.38,
+                   "measures": {"trait_usage": {"repository": 31.0, "base": 20.0, "tuned": 28.0},
+                                "lifetime_complexity": {"repository": 0.22, "base": 0.04, "tuned": 0.13},
+                                "question_mark_share": {"repository": 0.81, "base": 0.32, "tuned": 0.7}},
+                   "strip": [{"idiom": idiom, "repository": repository, "base": base, "tuned": tuned}
+                             for idiom, repository, base, tuned in strip]},
+        "memory": {"windows": 100, "train": {"base": 0.0, "tuned": 0.01}, "held_out": {"base": 0.0, "tuned": 0.0},
+                   "extraction_gap": {"base": 0.0, "tuned": 0.01}, "secrets": {"tried": 3, "recited": 0}},
+        "prompts": [{"prompt": "fn process", "base": "(input: &str) -> String {\n    input.to_string()\n}",
+                     "tuned": "(&self, parcel: Parcel) -> Result<Receipt> {\n    self.route(parcel)?.deliver()\n}"}],
+    }  # fmt: skip
+
+
+def missed():
+    """Figures of a training that did harm, so that each goal is missed."""
+    figures = complete()
+    figures["likelihood"] |= {"new": change(1.42, 1.40, [-4.0, 1.2])}
+    figures["general"] |= {"tuned": 1.11, "forgetting_percent": 7.8}
+    figures["holes"] |= {"infill": way((0.14, 0.10), (48.1, 44.0))}
+    figures["memory"] |= {"secrets": {"tried": 3, "recited": 1}}
+    for commit in figures["likelihood"]["by_commit"][40:70]:
+        commit["tuned"] = commit["base"] * 1.2
+    figures["epochs"] = [epoch | {"general_change_percent": 0.1 * epoch["epoch"]} for epoch in figures["epochs"]]
+    return figures
+
+
+def empty():
+    """Figures of an evaluation that could measure nothing."""
+    sections = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
+    notes = ["The history holds 4 commits after the cut; 20 are the fewest.", "No Rust was found to count idioms in."]
+    return complete() | sections | {"epochs": [], "prompts": [], "notes": notes}
+
+
+def lonely():
+    """Figures of one held-out commit, one epoch, and whatever may be None inside a section."""
+    figures = complete()
+    only = figures["likelihood"]["by_commit"][:1]
+    figures["likelihood"] |= {
+        "commits": 1,
+        "new": None,
+        "added": change(1.3, 1.2, None),
+        "floors": None,
+        "by_commit": only,
+    }
+    figures["epochs"] = figures["epochs"][:1]
+    figures["holes"] |= {"commits": 1, "tasks": 1, "left_to_right": None, "best": [], "worst": []}
+    figures["holes"]["infill"] |= {"similarity_difference": {"estimate": 3.0, "low": None, "high": None, "clusters": 1}}
+    figures["holes"]["infill"]["base"] |= {"valid": None, "own_names": None}
+    figures["idioms"] |= {"gap_closed": None, "strip": []}
+    figures["memory"] |= {"secrets": {"tried": 0, "recited": 0}}
+    return figures
+
+
+HOSTILE = (
+    "</script></style></title><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+    "\u202e\u2066evil\u2069\u200b \x1b[31m ‮ שלום مرحبا &amp; <!-- ]]> `|` \ud800 " + "W" * 3000 + "\u0301" * 40
+)
+
+
+def poisoned(figures):
+    """Return the figures with each text in them turned hostile, names of things and modes included."""
+    if isinstance(figures, dict):
+        return {key: poisoned(value) for key, value in figures.items()}
+    if isinstance(figures, list):
+        return [poisoned(value) for value in figures]
+    return HOSTILE + figures if isinstance(figures, str) else figures
+
+
+def hostile():
+    figures = poisoned(complete())
+    figures["general"]["by_source"] = {HOSTILE: {"bytes": 1, "base": 1.0, "tuned": 2.0}}
+    figures["likelihood"]["by_commit"][0] |= {"time": 10**30, "base": 40.0}
+    return figures
+
+
+FIGURES = {"complete": complete, "missed": missed, "empty": empty, "lonely": lonely, "hostile": hostile}
+
+
+@pytest.fixture(params=FIGURES)
+def figures(request):
+    """Figures of every kind, one after the other."""
+    return copy.deepcopy(FIGURES[request.param]())
+
+
+@pytest.fixture
+def some_figures():
+    """Figures of one kind: ``some_figures("missed")``."""
+    return lambda kind="complete": FIGURES[kind]()

@@ -1,0 +1,38 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codelm.evaluation.page.axis import Scale, apart, ticks
+
+values = st.floats(-1e4, 1e4, allow_nan=False).map(lambda value: round(value, 3))
+
+
+@given(values, values)
+def test_ticks_reach_over_both_ends_and_are_few(one, other):
+    low, high = sorted((one, other))
+    marks = ticks(low, high)
+    assert marks[0] <= low + 1e-6
+    assert marks[-1] >= high - 1e-6
+    assert 2 <= len(marks) <= 8
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=5))
+def test_labels_that_fit_keep_their_distance_and_stay_inside(wanted):
+    places = sorted(apart(wanted, 10, 0, 100))
+    assert all(below - above >= 10 - 1e-9 for above, below in pairwise(places))
+    assert places[0] >= -1e-9
+    assert places[-1] <= 100 + 1e-9
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=5, unique=True))
+def test_labels_keep_the_order_of_what_they_name(wanted):
+    places = apart(wanted, 10, 0, 100)
+    order = range(len(wanted))
+    assert sorted(order, key=wanted.__getitem__) == sorted(order, key=places.__getitem__)
+
+
+@pytest.mark.parametrize(("value", "place"), [(-5, 0), (0, 0), (5, 50), (10, 100), (99, 100)])
+def test_values_beyond_the_scale_stay_at_its_end(value, place):
+    assert Scale(0, 10, 0, 100)(value) == place

@@ -1,0 +1,37 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codelm.evaluation.page.difference import difference
+
+code = st.text(alphabet="ab_1 \n(){};.", max_size=60)
+
+
+@settings(deadline=None)
+@given(code, code)
+def test_what_is_not_missing_is_what_was_written(real, written):
+    pieces = difference(real, written)
+    assert "".join(piece.text for piece in pieces if piece.kind != "missing") == written.rstrip() + trailing(written)
+
+
+def trailing(text):
+    return text[len(text.rstrip()) :]
+
+
+@settings(deadline=None)
+@given(code)
+def test_a_text_differs_in_nothing_from_itself(text):
+    assert {piece.kind for piece in difference(text, text)} <= {"same"}
+
+
+@settings(deadline=None)
+@given(code)
+def test_of_nothing_all_is_extra(text):
+    assert {piece.kind for piece in difference("", text)} <= {"extra"}
+
+
+def test_blanks_are_no_difference():
+    assert {piece.kind for piece in difference("a(b)", "a (\n  b )")} == {"same"}
+
+
+def test_a_text_of_one_mark_a_thousand_times_is_compared_in_no_time():
+    assert list(difference("," * 9000, ";" + "," * 8000))

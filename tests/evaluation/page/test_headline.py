@@ -1,0 +1,67 @@
+import pytest
+
+from codelm.evaluation.page import page
+from codelm.evaluation.page.headline import goals, headline
+
+
+def with_change(figures, percent, interval):
+    figures["likelihood"]["new"] |= {"change_percent": percent, "interval": interval}
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("percent", "interval", "said"),
+    [
+        (-14.2, [-17.0, -11.3], "Your next commits became 14 % easier to predict (95 % interval 11 to 17)."),
+        (-2.0, [-7.0, 3.0], "… 2 % easier to predict, which may be chance (95 % interval -3 to 7)."),
+        (6.0, [2.5, 9.0], "… 6 % harder to predict (95 % interval 2.5 to 9)."),
+        (6.0, [-1.0, 9.0], "… 6 % harder to predict, which may be chance (95 % interval -1 to 9)."),
+        (-14.2, None, "… 14 % easier to predict (110 commits: too few for an interval)."),
+        (0.01, [-1.0, 1.0], "… neither easier nor harder to predict, which may be chance (95 % interval -1 to 1)."),
+    ],
+)
+def test_the_gain_is_said_in_a_sentence_with_its_interval(some_figures, percent, interval, said):
+    found = headline(with_change(some_figures(), percent, interval))[0].replace("\xa0", " ")
+    assert found.replace("\N{MINUS SIGN}", "-") == said.replace("…", "Your next commits became")
+
+
+def test_a_gain_that_was_not_measured_is_not_claimed(some_figures):
+    assert headline(some_figures("empty")) == [
+        "Whether your next commits became easier to predict could not be measured."
+    ]
+
+
+def test_without_new_lines_all_added_lines_are_judged(some_figures):
+    assert "7.7\xa0% easier" in headline(some_figures("lonely"))[0]
+
+
+def test_goals_that_are_met_are_not_shouted(some_figures):
+    assert len(headline(some_figures())) == 1
+    assert all(goal.met for goal in goals(some_figures()))
+
+
+def test_every_missed_goal_is_said_as_loud_as_the_gain(some_figures):
+    figures = some_figures("missed")
+    missed = [goal.missed for goal in goals(figures) if goal.met is False]
+    loud = page(figures).partition("<h1>")[2].partition("</h1>")[0]
+    assert len(missed) == 5
+    assert all(sentence in loud for sentence in missed)
+
+
+def test_a_gain_whose_interval_holds_zero_misses_its_goal(some_figures):
+    assert goals(with_change(some_figures(), -12.0, [-25.0, 1.0]))[0].met is False
+
+
+def test_a_large_gain_without_an_interval_is_neither_met_nor_missed(some_figures):
+    assert goals(with_change(some_figures(), -12.0, None))[0].met is None
+
+
+def test_goals_that_were_not_measured_are_neither_met_nor_missed(some_figures):
+    assert {goal.met for goal in goals(some_figures("empty"))} == {None}
+
+
+@pytest.mark.parametrize(("percent", "met"), [(5.0, True), (5.1, False), (-3.0, True)])
+def test_forgetting_is_judged_by_five_percent(some_figures, percent, met):
+    figures = some_figures()
+    figures["general"]["forgetting_percent"] = percent
+    assert goals(figures)[5].met is met

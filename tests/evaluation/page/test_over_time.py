@@ -1,0 +1,37 @@
+import re
+
+import pytest
+
+from codelm.evaluation.page.over_time import half_window, over_time, running, with_crossings
+
+
+def commit(size, base):
+    return {"bytes": size, "base": base, "tuned": base}
+
+
+def test_the_running_mean_weighs_commits_by_their_bytes():
+    assert running([commit(100, 1.0), commit(300, 2.0)], "base", 1) == [1.75, 1.75]
+
+
+@pytest.mark.parametrize(("commits", "around"), [(1, 0), (12, 0), (13, 2), (110, 5)])
+def test_few_commits_are_joined_and_many_are_smoothed(commits, around):
+    assert half_window(commits) == around
+
+
+def test_where_lines_cross_the_shades_meet():
+    assert with_crossings([(0, 10, 20), (10, 20, 10)]) == [(0, 10, 20), (5, 15, 15), (10, 20, 10)]
+
+
+def test_each_commit_has_its_two_dots_in_both_sizes(some_figures):
+    likelihood = some_figures()["likelihood"]
+    dots = re.findall(r'class="dot (\w+)"', over_time(likelihood))
+    assert dots.count("base") == dots.count("tuned") == 2 * len(likelihood["by_commit"])
+
+
+def test_both_floors_are_drawn_dashed_in_both_sizes(some_figures):
+    assert over_time(some_figures()["likelihood"]).count('<line x1="34" y1') >= 2
+    assert over_time(some_figures()["likelihood"]).count('class="floor"') == 4
+
+
+def test_a_history_without_single_commits_says_so(some_figures):
+    assert "No single commits" in over_time(some_figures()["likelihood"] | {"by_commit": []})

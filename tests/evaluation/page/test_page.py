@@ -1,0 +1,105 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from codelm.evaluation.page import page
+
+VOID = {"meta", "link", "br"}
+
+
+class Outline(HTMLParser):
+    """The elements of a page, each with its attributes, and whether all that opens closes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def words(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_all_that_opens_closes_in_the_same_order(figures):
+    Outline(page(figures))
+
+
+def test_no_element_can_act_or_ask_the_network(figures):
+    for tag, attributes in Outline(page(figures)).elements:
+        assert tag not in {"script", "img", "iframe", "object", "form", "base", "image", "use", "foreignobject"}
+        assert not any(name.startswith("on") or name in {"src", "style"} for name in attributes)
+        assert attributes.get("href", "#").startswith(("#", "data:,"))
+
+
+def test_the_style_asks_for_no_file(figures):
+    style = page(figures).partition("<style>")[2].partition("</style>")[0]
+    assert not re.search(r"url\(|@import|@font-face|https?:", style)
+
+
+def test_the_page_forbids_scripts_and_the_network_to_what_was_smuggled_in(some_figures):
+    policy = next(attributes for _, attributes in Outline(page(some_figures())).elements if "http-equiv" in attributes)
+    assert policy["http-equiv"] == "Content-Security-Policy"
+    assert policy["content"].startswith("default-src 'none'; style-src 'unsafe-inline';")
+
+
+def test_marks_that_turn_or_hide_text_are_gone(some_figures):
+    assert not set("\u202e\u202d\u2066\u2067\u2069\u200b\x1b\ufeff") & set(page(some_figures("hostile")))
+
+
+def test_the_page_can_be_written_as_utf_8_whatever_was_in_the_figures(some_figures):
+    page(some_figures("hostile")).encode()
+
+
+def test_long_texts_do_not_make_a_long_page(some_figures):
+    harmless, longer = (len(page(some_figures(kind))) for kind in ("complete", "hostile"))
+    assert longer < harmless * 4
+
+
+@pytest.mark.parametrize("section", ["likelihood", "holes", "idioms", "general", "memory", "epochs"])
+def test_a_section_that_was_not_measured_says_so_and_where_the_reason_stands(some_figures, section):
+    assert "Not measured." not in page(some_figures())
+    said = page(some_figures() | {section: None})
+    assert '<p class="absent">Not measured. <a href="#not">Why not?</a></p>' in said
+    assert '<section id="not">' in said
+
+
+def test_the_notes_are_shown(some_figures):
+    shown = words(page(some_figures("empty")))
+    assert "The history holds 4 commits after the cut; 20 are the fewest." in shown
+
+
+def test_every_drawing_has_a_title_for_those_who_cannot_see_it(figures):
+    for drawing in re.findall(r'<svg [^>]*role="img"[^>]*>(.{7})', page(figures)):
+        assert drawing == "<title>"
+
+
+def test_each_commit_and_each_epoch_can_be_read_in_a_table(some_figures):
+    figures = some_figures()
+    shown = words(page(figures))
+    assert all(f"{commit['bytes']:,}" in shown for commit in figures["likelihood"]["by_commit"])
+    assert all(str(epoch["step"]) in shown for epoch in figures["epochs"])
+
+
+def test_what_the_model_wrote_instead_is_marked(some_figures):
+    shown = page(some_figures())
+    assert '<pre>pub mod <mark title="instead of: retry">client</mark>;</pre>' in shown
+    assert "<pre>pub mod retry;</pre>" in shown
+
+
+def test_an_empty_completion_is_called_nothing(some_figures):
+    assert "<pre><em>nothing</em></pre>" in page(some_figures())
+
+
+def test_the_same_figures_give_the_same_page(some_figures):
+    assert page(some_figures()) == page(some_figures())
