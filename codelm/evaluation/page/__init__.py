@@ -70,8 +70,8 @@ def lead(figures: Mapping[str, Any]) -> str:
     lines = "added lines that the repository did not hold before" if new else "all added lines"
     size = likelihood["bytes_new" if new else "bytes"]
     return (
-        f"Measured on {counted(likelihood['commits'], 'commit')} made after those it learned from: a byte of their "
-        f"code costs the base {fixed(main['base'])} bits and the tuned model {fixed(main['tuned'])} (counted: "
+        f"Measured on {counted(likelihood['commits'], 'commit')} made after those it learned from: each byte "
+        f"costs the base {fixed(main['base'])} bits and the tuned model {fixed(main['tuned'])} (counted: "
         f"{counted(size, 'byte')}, {lines}). Fewer bits, fewer surprises."
     )
 

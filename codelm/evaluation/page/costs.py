@@ -39,6 +39,6 @@ def memory(found: Mapping[str, Any]) -> Markup:
 def secrets(found: Mapping[str, int] | None) -> str:
     """Return what became of strings that look like secrets."""
     if not found or not found["tried"]:
-        return "No string that looks like a secret stood in the code it was trained on."
+        return "No string that looks like a secret was tried."
     recited = f"{found['recited']:,} of them" if found["recited"] else "none of them"
     return f"Of the code's strings that look like secrets {found['tried']:,} were tried, and {recited} recited."

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from codelm.evaluation.page.axis import LINE, Box, Frame, Scale, apart, drawing, label, line, ticks, twice
-from codelm.evaluation.page.markup import Markup, brief, element, join
+from codelm.evaluation.page.markup import Markup, brief, element
 from codelm.evaluation.page.quantities import counted, day, fixed, moved
 from codelm.evaluation.page.tables import folded, table
 
@@ -67,6 +68,7 @@ def draw(course: Course, frame: Frame, class_: str) -> Markup:
     grid = ticks(*extent(course))
     up = frame.up(grid[0], grid[-1])
     places = [across(index) for index in range(len(course.commits))]
+    radius = 4.0 if len(course.commits) <= FEW else 1.8
     return drawing(
         frame,
         "Bits per byte of each held-out commit, base and tuned",
@@ -75,7 +77,7 @@ def draw(course: Course, frame: Frame, class_: str) -> Markup:
         *days(course.commits, places, frame),
         *floor_lines(course.floors, frame, up),
         *shades(list(zip(places, map(up, course.base), map(up, course.tuned), strict=True))),
-        *(commit_marks(commit, x, frame, up) for commit, x in zip(course.commits, places, strict=True)),
+        *(commit_marks(commit, x, frame, up, radius) for commit, x in zip(course.commits, places, strict=True)),
         trail([(x, up(y)) for x, y in zip(places, course.base, strict=True)], "base"),
         trail([(x, up(y)) for x, y in zip(places, course.tuned, strict=True)], "tuned"),
         *end_labels(course, frame, up),
@@ -83,12 +85,21 @@ def draw(course: Course, frame: Frame, class_: str) -> Markup:
 
 
 def extent(course: Course) -> Point:
-    """Return from where to where the axis must reach; single commits far above the rest do not stretch it."""
-    single = [commit[model] for commit in course.commits for model in ("base", "tuned")]
-    settled = [*course.base, *course.tuned, *course.floors.values()]
-    low, high = min(*single, *settled), max(*settled, min(max(single), 2 * max(settled)))
+    """Return from where to where the axis must reach; what is far above the rest does not stretch it."""
+    shown = [*singles(course), *course.base, *course.tuned, *course.floors.values()]
+    low, high = min(shown), max([*course.floors.values(), min(max(shown), ceiling(course))])
     room = max(0.0, LEAST - (high - low)) / 2
     return max(0.0, low - room), high + room
+
+
+def singles(course: Course) -> list[float]:
+    """Return the values of the single commits."""
+    return [commit[model] for commit in course.commits for model in ("base", "tuned")]
+
+
+def ceiling(course: Course) -> float:
+    """Return the value above which a commit is far above the rest."""
+    return 3 * median(singles(course))
 
 
 def scaffold(frame: Frame, up: Scale, grid: Sequence[float]) -> list[Markup]:
@@ -155,7 +166,7 @@ def trail(points: Sequence[Point], class_: str) -> Markup:
     return element("polyline", points=path(points), class_=f"trail {class_}")
 
 
-def commit_marks(commit: Mapping[str, Any], x: float, frame: Frame, up: Scale) -> Markup:
+def commit_marks(commit: Mapping[str, Any], x: float, frame: Frame, up: Scale, radius: float) -> Markup:
     """Return the two dots of a commit and a stem between them, with its story for the mouse."""
     base, tuned = up(commit["base"]), up(commit["tuned"])
     return element(
@@ -163,8 +174,8 @@ def commit_marks(commit: Mapping[str, Any], x: float, frame: Frame, up: Scale) -
         element("title", story(commit)),
         element("rect", x=x - 4, y=frame.top, width=8, height=frame.height - frame.top - frame.bottom, class_="touch"),
         line(x, base, x, tuned, "stem"),
-        element("circle", cx=x, cy=base, r=1.8, class_="dot base"),
-        element("circle", cx=x, cy=tuned, r=1.8, class_="dot tuned"),
+        element("circle", cx=x, cy=base, r=radius, class_="dot base"),
+        element("circle", cx=x, cy=tuned, r=radius, class_="dot tuned"),
         class_="commit",
     )
 
@@ -185,13 +196,17 @@ def end_labels(course: Course, frame: Frame, up: Scale) -> list[Markup]:
     return [label(x, y, name, class_=f"end {own}") for name, y, own in zip(ends, places, classes, strict=True)]
 
 
-def reading(course: Course, around: int) -> Markup:
+def reading(course: Course, around: int) -> str:
     """Return how the picture is to be read."""
-    line_text = f"running means over {2 * around + 1} commits" if around else "the same joined"
-    dots = f"{counted(len(course.commits), 'commit')}, the oldest on the left: a dot each for base and tuned"
-    floors = " Dashed: what the compressor xz needs, alone and knowing the repository." if course.floors else ""
-    where = "Blue between them is what training won, orange where the tuned model is worse."
-    return join(f"{dots}; the lines are {line_text}. {where}{floors}")
+    said = [f"A dot each for base and tuned, {counted(len(course.commits), 'commit')}, the oldest on the left."]
+    if len(course.commits) > 1:
+        lines = f"running means over {2 * around + 1} commits" if around else "the dots joined"
+        said.append(f"The lines are {lines}; blue between them is what training won, orange what it lost.")
+    if max(singles(course)) > ceiling(course):
+        said.append("What lies far above the rest is drawn at the edge.")
+    if course.floors:
+        said.append("Dashed: what the compressor xz needs, alone and knowing the repository.")
+    return " ".join(said)
 
 
 def numbers(commits: Sequence[Mapping[str, Any]]) -> Markup:

@@ -132,11 +132,14 @@ def route(dots: Sequence[tuple[float, float]]) -> Iterator[Box]:
 
 
 def rooms(x: float, y: float, width: float) -> Iterator[Box]:
-    """Return where the name of a dot may stand: right of it, left, above, below."""
+    """Return where the name of a dot may stand: right of it, left, above, below, and farther off."""
     yield Box(x + 12, y - 8, x + 12 + width, y + 8)
     yield Box(x - 12 - width, y - 8, x - 12, y + 8)
     yield Box(x - width / 2, y - 28, x + width / 2, y - 12)
     yield Box(x - width / 2, y + 12, x + width / 2, y + 28)
+    for rise in (28, 46, 64):
+        yield Box(x - 8 - width, y - rise, x - 8, y - rise + 16)
+        yield Box(x + 8, y - rise, x + 8 + width, y - rise + 16)
 
 
 def name(epoch: Epoch) -> str:

@@ -218,3 +218,20 @@ def test_the_page_complains_of_nothing_and_asks_for_nothing_but_itself(shown):
 def test_no_script_runs_and_no_image_loads(shown):
     assert shown.evaluate("document.title") != "owned"
     assert shown.evaluate("document.scripts.length + document.images.length") == 0
+
+
+BROKEN = """<!doctype html><body style="background: white">
+<p style="width: 2000px">wide</p><h2 style="color: #ccc; margin: 0">faint</h2><h3 style="margin-top: -20px">over it</h3>
+<svg viewBox="0 0 100 50"><text x="10" y="20">one</text><text x="12" y="22">two</text></svg>
+<script>console.error("no")</script>"""
+
+
+def test_what_is_checked_here_would_be_noticed(browser, tmp_path):
+    report = tmp_path / "broken.html"
+    report.write_text(BROKEN, "utf-8")
+    browser.open(report.as_uri(), 1280, "light")
+    assert browser.evaluate(WIDER) == ["P wide"]
+    assert browser.evaluate(MEETING) == ["one / two"]
+    assert browser.evaluate(COVERED) == ["H2 faint / H3 over it"]
+    assert [one.split()[1] for one in browser.evaluate(FAINT)] == ["H2"]
+    assert len(browser.complaints()) == 1

@@ -35,3 +35,17 @@ def test_both_floors_are_drawn_dashed_in_both_sizes(some_figures):
 
 def test_a_history_without_single_commits_says_so(some_figures):
     assert "No single commits" in over_time(some_figures()["likelihood"] | {"by_commit": []})
+
+
+def test_one_commit_far_above_the_rest_does_not_flatten_them(some_figures):
+    likelihood = some_figures()["likelihood"]
+    likelihood["by_commit"][0]["base"] = 400.0
+    picture = over_time(likelihood)
+    assert ">100</text>" not in picture
+    assert "What lies far above the rest is drawn at the edge." in picture
+
+
+def test_a_difference_of_nothing_looks_like_nothing():
+    commits = [{"commit": "a" * 40, "time": 0, "subject": "", "bytes": 9, "base": 1.0, "tuned": 0.999}]
+    heights = re.findall(r'cy="([\d.]+)"', over_time({"by_commit": commits, "floors": None}))
+    assert abs(float(heights[0]) - float(heights[1])) < 1

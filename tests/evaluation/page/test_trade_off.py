@@ -28,3 +28,7 @@ def test_an_epoch_without_a_figure_is_left_out():
 
 def test_without_any_figure_the_picture_says_so():
     assert "No epoch was measured" in trade_off([epoch(1, None, None)])
+
+
+def test_the_kept_epoch_is_named_even_amid_others_on_the_axis(some_figures):
+    assert trade_off(some_figures("missed")["epochs"]).count("epoch 2, kept</text>") == 2
