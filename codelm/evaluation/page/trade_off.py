@@ -13,6 +13,8 @@ from codelm.evaluation.page.tables import folded, table
 WIDE = Frame(width=880, height=360, left=34, right=16, top=34, bottom=52)
 NARROW = Frame(width=358, height=300, left=40, right=16, top=34, bottom=52)
 RADIUS = 5.0
+NEAR, FAR = (28.0,), (28.0, 46.0, 64.0)
+"""How far above its dot a name may stand: only the kept epoch must have its name at any price."""
 STEPS = 60
 """Into so many steps a line is divided to see what it meets."""
 Epoch = Mapping[str, Any]
@@ -111,7 +113,7 @@ def names(
     taken = [*reserved, *(around(x, y, 10) for x, y in dots), *route(dots)]
     for index in sorted(range(len(epochs)), key=lambda index: (not epochs[index]["chosen"], index)):
         text = name(epochs[index])
-        for box in rooms(*dots[index], CHARACTER * len(text)):
+        for box in rooms(*dots[index], CHARACTER * len(text), FAR if epochs[index]["chosen"] else NEAR):
             inside = box.left >= frame.left and box.right <= frame.width and box.top >= frame.top - 10
             if inside and box.bottom <= frame.height - frame.bottom and not any(box.meets(other) for other in taken):
                 taken.append(box)
@@ -131,13 +133,13 @@ def route(dots: Sequence[tuple[float, float]]) -> Iterator[Box]:
             yield around(x + part * (next_x - x), y + part * (next_y - y), 1)
 
 
-def rooms(x: float, y: float, width: float) -> Iterator[Box]:
-    """Return where the name of a dot may stand: right of it, left, above, below, and farther off."""
+def rooms(x: float, y: float, width: float, rises: Sequence[float]) -> Iterator[Box]:
+    """Return where the name of a dot may stand: right of it, left, above, below, and so far above on either side."""
     yield Box(x + 12, y - 8, x + 12 + width, y + 8)
     yield Box(x - 12 - width, y - 8, x - 12, y + 8)
     yield Box(x - width / 2, y - 28, x + width / 2, y - 12)
     yield Box(x - width / 2, y + 12, x + width / 2, y + 28)
-    for rise in (28, 46, 64):
+    for rise in rises:
         yield Box(x - 8 - width, y - rise, x - 8, y - rise + 16)
         yield Box(x + 8, y - rise, x + 8 + width, y - rise + 16)
 
