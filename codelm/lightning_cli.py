@@ -21,6 +21,7 @@ from codelm.bases import BUNDLED
 from codelm.callbacks import (
     BaseReference,
     BehavioralEvaluation,
+    Evaluation,
     ExportAdapter,
     Manifest,
     MemoryPeaks,
@@ -106,9 +107,10 @@ class CodelmCLI(LightningCLI):
         parser.add_argument("--output", type=str, default="runs", help="Folder for the runs.")
         parser.add_argument("--name", type=str | None, help="Name of the run; null for the repository's.")
         parser.add_lightning_class_args(BehavioralEvaluation, "behavior")
+        parser.add_class_arguments(Evaluation, "evaluation")  # ours to place: it comes behind what it tells of
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        for target in ("data.seed", "behavior.seed"):
+        for target in ("data.seed", "behavior.seed", "evaluation.seed"):
             parser.link_arguments("seed_everything", target, compute_fn=int)
         parser.link_arguments("model.base", "data.tokenizer")
         parser.link_arguments("model.revision", "data.tokenizer_revision")
@@ -177,7 +179,9 @@ class CodelmCLI(LightningCLI):
             given.callbacks = [one for one in as_list(given.callbacks) if not isinstance(one, ProgressBar)]
             kwargs |= {"enable_progress_bar": False}
         predictions = [Predictions(self.settings.behavior.language)] if self.predicts else []
-        self.trainer_defaults["callbacks"] = [*always(as_list(given.callbacks), quiet=quiet), *predictions]
+        evaluation = self._get(self.config_init, "evaluation")
+        ours = always(as_list(given.callbacks), evaluation, quiet=quiet)
+        self.trainer_defaults["callbacks"] = [*ours, *predictions]
         leaves_something = self.subcommand == "fit" and not given.fast_dev_run
         kwargs |= self.writing_to_own_folder(given.logger) if leaves_something else self.writing_nowhere()
         trainer: Trainer = super().instantiate_trainer(**kwargs)
@@ -209,9 +213,10 @@ def commits_of(repository: Repository) -> str:
     return f"{repository.base}..{repository.tip}" if repository.base else repository.tip
 
 
-def always(given: Sequence[Callback], *, quiet: bool) -> list[Callback]:
+def always(given: Sequence[Callback], evaluation: Evaluation, *, quiet: bool) -> list[Callback]:
     """Return the callbacks of every run, which a list of the user's own does not lose; ``given`` ones come instead."""
-    ours = [BaseReference(), TokensPerSecond(), MemoryPeaks(), SaveWhenStopped(), ExportAdapter(), Manifest()]
+    ours = [BaseReference(), TokensPerSecond(), MemoryPeaks(), SaveWhenStopped()]
+    ours += [ExportAdapter(), Manifest(), evaluation]  # each tells of what those before it have made
     if not quiet:
         ours += [Summary(), *([] if any(isinstance(one, ProgressBar) for one in given) else [Progress()])]
     kinds = {type(one) for one in given}

@@ -34,7 +34,8 @@ MAY_IMPORT = {  # a room, and the rooms it may look into
     "evaluation": {"errors"},
     "datamodules": {"batch", "bases", "clock", "errors", "history"},
     "modules": {"batch", "bases", "errors"},
-    "callbacks": {"atomic", "batch", "clock", "errors", "evaluation", "modules"},
+    "examination": {"batch", "errors", "evaluation", "history", "modules"},
+    "callbacks": {"atomic", "batch", "clock", "errors", "evaluation", "examination", "modules"},
     "cli": {"commands", "config_files", "errors", "nearest", "signals", "lightning_cli"},
     "lightning_cli": {
         "bases",

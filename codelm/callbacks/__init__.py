@@ -10,11 +10,13 @@ In a configuration they are listed in this order, because each says what those b
         - class_path: codelm.callbacks.SaveWhenStopped
         - class_path: codelm.callbacks.ExportAdapter
         - class_path: codelm.callbacks.Manifest
+        - class_path: codelm.callbacks.Evaluation
         - class_path: codelm.callbacks.Summary
 """
 
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.behavior import BehavioralEvaluation
+from codelm.callbacks.evaluation import Evaluation
 from codelm.callbacks.export import ExportAdapter
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
@@ -26,6 +28,7 @@ from codelm.callbacks.summary import Summary
 __all__ = [
     "BaseReference",
     "BehavioralEvaluation",
+    "Evaluation",
     "ExportAdapter",
     "Manifest",
     "MemoryPeaks",

@@ -2,26 +2,24 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Timer
-from torch import Tensor
 
 from codelm.atomic import write_text
 from codelm.batch import Batch
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.behavior import BehavioralEvaluation
-from codelm.callbacks.export import ExportAdapter, best_checkpoint, read_step
+from codelm.callbacks.export import ExportAdapter
 from codelm.callbacks.machine import hardware, peaks, versions
 from codelm.callbacks.monitors import TrainLoss, learned_tokens
+from codelm.callbacks.outcome import cut_short, ending, measured, now, number, saved_step
 from codelm.callbacks.phases import Moment, hashes, phase_results, saved_moment, to_json, training_phase
-from codelm.callbacks.run import companion, measures_training, run_folder, sum_over_ranks, writes
-from codelm.errors import DamagedDataError, InputError
+from codelm.callbacks.run import companion, measures_training, run_folder, writes
+from codelm.errors import InputError
+from codelm.evaluation.outline import outline
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +57,7 @@ class Manifest(Callback):
         self.begun = ""
         self.gone_on_from: tuple[int, int] | None = None
         self.measured: dict[str, Any] | None = None
+        self.evaluation: dict[str, Any] | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a list of callbacks in which the adapter is saved after it was to be described.
@@ -137,6 +136,12 @@ class Manifest(Callback):
         """Write the last manifest."""
         self.write(trainer, pl_module, "completed", self.shortfall(trainer, pl_module))
 
+    def tell_evaluation(self, trainer: Trainer, pl_module: LightningModule, figures: dict[str, Any] | None) -> None:
+        """Write the last manifest once more, with what the evaluation found; it takes no time of the training's."""
+        self.earlier_seconds, self.started = self.content["phase_results"]["phase_4_training"]["seconds"], None
+        self.evaluation = outline(figures) if figures else None
+        self.try_to_write(trainer, pl_module, "completed", self.content["reason"])
+
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write how the run ended, if it had begun."""
         if self.started is not None:
@@ -173,6 +178,7 @@ class Manifest(Callback):
             "written": now(),
             "phase_results": phase_results(self.facts, self.training(trainer)),
             "model": {name: getattr(pl_module, name, None) for name in MODEL_FACTS},
+            "evaluation": self.evaluation,
             "behavior": behavior.facts() if behavior else None,
             "hardware": hardware() | {"peaks": peaks(), "precision": trainer.precision},
             "versions": versions(),
@@ -206,64 +212,3 @@ class Manifest(Callback):
         self.history = [Moment(**moment) for moment in state_dict["history"]]
         self.earlier_seconds = state_dict["seconds"]
         self.train_loss.sums = state_dict.get("train_loss")
-
-
-def ending(exception: BaseException) -> tuple[str, str | None]:
-    """Return the status, and for a failure the reason, that an exception gives a run.
-
-    >>> ending(KeyboardInterrupt()), ending(ValueError("no"))
-    (('interrupted', None), ('failed', 'ValueError: no'))
-    """
-    if not isinstance(exception, Exception):  # Ctrl-C, and SIGTERM, which Lightning raises as a SystemExit
-        return "interrupted", None
-    return "failed", " ".join(f"{type(exception).__name__}: {exception}".split())[:1000]
-
-
-def measured(trainer: Trainer, counts: Tensor, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return on how many held-out batches, rows and target tokens a loss rests, and of how many, where that is known.
-
-    ``counts`` are this process's; the batches are its own, rows and targets those of all processes.
-    """
-    loaders: Any = trainer.val_dataloaders
-    _, rows, targets = sum_over_ranks(trainer, counts.clone()).long().tolist()
-    return {
-        "batches": int(counts[0]),
-        "of_batches": len(loaders) if hasattr(loaders, "__len__") else None,
-        "rows": rows,
-        "targets": targets,
-        "of_targets": facts.get("tokenize", {}).get("validation", {}).get("targets"),
-    }
-
-
-def cut_short(trainer: Trainer, pl_module: Any) -> str | None:
-    """Return which setting ended a run before its epochs did; None if none did."""
-    step, steps = trainer.global_step, pl_module.total_steps()
-    at_end = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch and trainer.current_epoch == trainer.max_epochs
-    if 0 < trainer.max_steps <= step and not at_end:
-        return f"trainer.max_steps reached after {step} steps"
-    timer = companion(trainer, Timer)
-    left = timer.time_remaining() if timer else None
-    if left is not None and left <= 0 and step < steps:
-        return f"trainer.max_time reached after {step} of {steps} steps"
-    return None
-
-
-def saved_step(trainer: Trainer) -> int | None:
-    """Return the optimizer step of the weights that were saved, or would be now; None if the file does not tell it."""
-    export, best = companion(trainer, ExportAdapter), best_checkpoint(trainer)
-    if best is None or (export is not None and export.source == "last"):
-        return int(trainer.global_step)
-    try:
-        return read_step(best)
-    except DamagedDataError:  # whoever needs its weights says so
-        return None
-
-
-def now() -> str:
-    """Return the time in ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def number(value: Tensor | float | None) -> float | None:
-    """Return a metric as a number."""
-    return None if value is None else float(value)

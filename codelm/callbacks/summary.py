@@ -8,9 +8,11 @@ from typing import Any
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from codelm.callbacks.evaluation import REPORT
 from codelm.callbacks.manifest import FILE, Manifest
 from codelm.callbacks.run import companion, run_folder, writes
 from codelm.errors import InputError
+from codelm.evaluation.outline import lines as outline_lines
 from codelm.evaluation.report import printable, side_by_side
 
 
@@ -56,6 +58,7 @@ class Summary(Callback):
             lines = [
                 *ended(manifest.content),
                 *numbers(manifest.content),
+                *evaluated(manifest.content),
                 *completion(manifest.content, self.width, self.lines),
             ]
             sys.stdout.write("\n".join(["", *lines, *places(run_folder(trainer)), ""]))
@@ -77,6 +80,12 @@ def numbers(content: Mapping[str, Any]) -> list[str]:
         return [*found, f"best epoch     {stats['best_epoch']} of {epochs(content)}, {minutes}"]
     what = "of weights that no validation has seen" if epochs(content) else "stopped before the first validation"
     return [*found, f"training       {what}, {minutes}"]
+
+
+def evaluated(content: Mapping[str, Any]) -> list[str]:
+    """Return the lines about what the evaluation found."""
+    found = content.get("evaluation")
+    return ["", *outline_lines(found), *(f"note           {note}" for note in found["notes"])] if found else []
 
 
 def ended(content: Mapping[str, Any]) -> list[str]:
@@ -132,6 +141,6 @@ def first_difference(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]
 
 def places(folder: Path) -> list[str]:
     """Return the lines about where things lie; those that are not there are left out."""
-    found = [("adapter", folder / "adapter"), ("manifest", folder / FILE)]
+    found = [("report", folder / REPORT), ("adapter", folder / "adapter"), ("manifest", folder / FILE)]
     lines = [f"{name:<15}{path}" for name, path in found if path.exists()]
     return ["", *lines, f"curves         tensorboard --logdir {folder.parent}"]

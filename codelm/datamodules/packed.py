@@ -86,6 +86,10 @@ class PackedDataModule(LightningDataModule):
         rows = pack_lessons(drawn, self.store.samples["length"], self.sequence_length, seed=self.seed, epoch=epoch)
         return spread(rows, self.most_rows)
 
+    def drawn(self, epochs: int) -> list[int]:
+        """Return the training samples that so many epochs show, each once."""
+        return sorted({index for epoch in range(epochs) for row in self.rows(epoch) for index in row})
+
     def micro_batches(self, epoch: int, *, accumulate: int = 1, rank: int = 0, ranks: int = 1) -> list[MicroBatch]:
         """Return what one rank computes in one training epoch."""
         weights = self.label_weights(self.context_weight)

@@ -13,6 +13,7 @@ class Encoding(Protocol):
     """What we ask of one tokenised text."""
 
     ids: list[int]
+    offsets: list[tuple[int, int]]
 
     def char_to_token(self, char_pos: int) -> int | None:
         """Return the token that holds a character; None for a character that no token holds."""
@@ -44,6 +45,9 @@ class Backend(Protocol):
 
     def encode_batch_fast(self, input: list[str], *, add_special_tokens: bool) -> Sequence[Encoding]:
         """Return the tokens of texts, without their places."""
+
+    def decode(self, ids: list[int], *, skip_special_tokens: bool) -> str:
+        """Return the text that tokens spell."""
 
 
 class Tokenizer(Protocol):

@@ -72,6 +72,15 @@ class Encoder:
         """Return the tokens of each sample; many samples at a time keep all cores busy."""
         return [encoded for batch in batches(samples) for encoded in self._encode(batch)]
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text that token ids spell."""
+        return self._backend.decode(list(ids), skip_special_tokens=False)
+
+    def locate(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the tokens of a text, and where each begins and ends in it, in characters."""
+        encoding = self._backend.encode_batch([text], add_special_tokens=False)[0]
+        return encoding.ids, encoding.offsets
+
     def _encode(self, samples: Sequence[Sample]) -> list[Encoded]:
         runs = [list(runs_of(sample.pieces)) for sample in samples]
         texts = ["".join(piece.text for piece in run) for sample in runs for run in sample if not run[0].special]

@@ -22,6 +22,7 @@ from codelm.history.drops import Drops, table, total
 from codelm.history.encoding import Encoded, Encoder, MakeSamples, fitted
 from codelm.history.facts import History, Progress, about, analysis_of, described, sums
 from codelm.history.filters import Filters, keep, keep_files, path_filter
+from codelm.history.held_out import Record, held_out_change, recording
 from codelm.history.repository import Repository, count_files, read_commits, read_graph, read_tree
 from codelm.history.samples import Formats, change_samples, file_samples
 from codelm.history.split import NearCopies, Split, drop_near_copies, split
@@ -29,7 +30,7 @@ from codelm.history.store import Part, StoreWriter
 
 PARTS = ("files", "train", "validation", "test")
 """What is counted apart."""
-VERSION = 4
+VERSION = 5
 """Part of every cache key: raise it when the same history and settings would give other samples or other facts."""
 ATTRIBUTES = ".gitattributes"
 SHARED = "shared with another repository"
@@ -76,13 +77,14 @@ def mine(
 ) -> dict[str, Any]:
     """Fill ``writer`` from the histories and return the facts: what was read, dropped, split and written."""
     started = time.perf_counter()
-    miner = Miner(recipe, encoder, writer, progress)
     histories = [opened(repository, recipe) for repository in repositories]
-    # All training parts first: what one repository holds out may be a copy of what another learns.
-    for history in histories:
-        miner.add_training(history)
-    for history in histories:
-        miner.add_held_out(history)
+    with recording(writer.folder) as record:
+        miner = Miner(recipe, encoder, writer, record, progress)
+        # All training parts first: what one repository holds out may be a copy of what another learns.
+        for history in histories:
+            miner.add_training(history)
+        for history in histories:
+            miner.add_held_out(history)
     analysis = [analysis_of(history, progress) for history in histories]
     analysing = sum(found["seconds"] for found in analysis)
     return {
@@ -138,6 +140,7 @@ class Miner:
     recipe: Recipe
     encoder: Encoder
     writer: StoreWriter
+    record: Record
     progress: Progress
     drops: dict[str, Drops] = field(default_factory=lambda: {name: Drops() for name in PARTS})
     commits: list[dict[str, Any]] = field(default_factory=list)
@@ -212,6 +215,8 @@ class Miner:
             for change in commit.changes:
                 if part == Part.TRAIN:
                     self._learn(change)
+                if part == Part.TEST:
+                    self.record(held_out_change(change, number))
                 names = repository.name, commit.sha, change, self.recipe.formats
                 make = partial(change_samples, *names, seed=self.recipe.seed, **self._tokenizer)
                 yield Job(make, part, number, self._path(change.path))

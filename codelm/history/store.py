@@ -5,6 +5,7 @@ A store is a folder:
     tokens.bin    the ids of all samples, one after the other, four bytes each
     roles.bin     the `Role` of each token, one byte each
     samples.npy   the table: where each sample lies and what is known of it (`SAMPLE`)
+    test.jsonl.gz the changes of the test part as text, for evaluation (`codelm.history.held_out`)
     facts.json    how it was made and what was counted on the way
 """
 

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from codelm.batch import IGNORE, Batch
 from codelm.errors import CodelmError, InputError
-from codelm.modules.losses import weighted_nll_sum
+from codelm.modules.losses import token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, gradient_norm, warmup_cosine_schedule
 
 FAILURES = 3
@@ -99,6 +99,12 @@ class CausalLM(LightningModule):
         labels = batch["labels"].masked_fill(batch["position_ids"] == 0, IGNORE)
         total = weighted_nll_sum(self(batch), head.weight, labels, batch["weights"], head_bias=head.bias)
         return total, (batch["weights"] * (labels != IGNORE)).sum()
+
+    def token_surprise(self, batch: Batch) -> Tensor:
+        """Return the surprise of each label, in nats, ``[B, T]``: for measuring, without a gradient."""
+        head = self.language_model.get_output_embeddings()
+        labels = batch["labels"].masked_fill(batch["position_ids"] == 0, IGNORE)
+        return token_nll(self(batch), head.weight, labels, head_bias=head.bias)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return this micro-batch's share of the step's loss, times what Lightning will divide by."""

@@ -40,16 +40,25 @@ def complete(
     model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], sampling: Sampling
 ) -> Iterator[Generated]:
     """Yield what a causal language model writes behind each prompt; neither model nor tokenizer is changed."""
-    stops = stop_ids(tokenizer)
     # Where nothing is given, a new text begins, as it does behind the end of another.
-    encoded = [tokenizer.encode(prompt, add_special_tokens=False) or stops[:1] for prompt in prompts]
-    for start in range(0, len(encoded), sampling.batch_size):
-        ids, mask = pad_left(encoded[start : start + sampling.batch_size], stops[0])
+    nothing = stop_ids(tokenizer)[:1]
+    encoded = [tokenizer.encode(prompt, add_special_tokens=False) or nothing for prompt in prompts]
+    for ids in generate(model, tokenizer, encoded, sampling):
+        yield read(tokenizer, ids, stop_ids(tokenizer))
+
+
+def generate(
+    model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], sampling: Sampling
+) -> Iterator[list[int]]:
+    """Yield the tokens that a model writes behind the tokens of each prompt, with what pads them behind a stop."""
+    stops = stop_ids(tokenizer)
+    for start in range(0, len(prompts), sampling.batch_size):
+        ids, mask = pad_left(prompts[start : start + sampling.batch_size], stops[0])
         room = model.config.max_position_embeddings - ids.shape[1]
         settings = generation_config(sampling, stops, room)
         device = model.get_input_embeddings().weight.device
         output = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings)
-        yield from (read(tokenizer, row.tolist(), stops) for row in output[:, ids.shape[1] :])
+        yield from output[:, ids.shape[1] :].tolist()
 
 
 def stop_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import cross_entropy, linear
 
 from codelm.batch import IGNORE
 
@@ -58,6 +58,34 @@ def weighted_nll_sum(
             *inputs, labels[:, 1:][learned], weights[:, 1:][learned], rows, wanted
         )
     return total
+
+
+@torch.no_grad()
+def token_nll(
+    hidden: Tensor,
+    head_weight: Tensor,
+    labels: Tensor,
+    *,
+    head_bias: Tensor | None = None,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> Tensor:
+    """Return the surprise of each label in nats, ``[B, T]`` in float32; 0 where a label is `IGNORE`, and at the start.
+
+    For measuring: no gradient flows. Shapes, shift and types are those of `weighted_nll_sum`.
+    """
+    learned = labels[:, 1:] != IGNORE
+    device = hidden.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else head_weight.dtype
+    head, bias = head_weight.to(dtype), head_bias if head_bias is None else head_bias.to(dtype)
+    rows = max(1, chunk_elements // head_weight.shape[0])
+    states, ids = hidden[:, :-1][learned].to(dtype), labels[:, 1:][learned]
+    inputs = zip(torch.split(states, rows), torch.split(ids, rows), strict=True)
+    with torch.autocast(device, enabled=False):
+        parts = [cross_entropy(linear(part, head, bias).float(), ids, reduction="none") for part, ids in inputs]
+    surprise = torch.zeros(labels.shape, device=hidden.device)
+    if parts:
+        surprise[:, 1:][learned] = torch.cat(parts)
+    return surprise
 
 
 class _WeightedNLLSum(torch.autograd.Function):

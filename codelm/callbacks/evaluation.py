@@ -1,0 +1,244 @@
+"""What a run learned of its repository, what it cost, and a report that shows it."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from codelm.atomic import new_folder, write_text
+from codelm.callbacks.base_reference import BaseReference
+from codelm.callbacks.behavior import BehavioralEvaluation
+from codelm.callbacks.board import show
+from codelm.callbacks.manifest import Manifest
+from codelm.callbacks.outcome import now, saved_step
+from codelm.callbacks.phases import to_json
+from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
+from codelm.evaluation.page import page
+from codelm.examination.examine import Examination, Limits, examine
+from codelm.examination.examinee import Examinee
+from codelm.examination.general import own_bits_per_byte
+from codelm.examination.material import Material
+
+log = logging.getLogger(__name__)
+
+REPORT = "report.html"
+FOLDER = "evaluation"
+
+
+class Evaluation(Callback):
+    """Examines the base and the tuned model on what training did not see, when training or a test ends.
+
+    Bits per byte on the lines that held-out commits added, holes they filled, idioms, what was forgotten of general
+    code and what is recited of training. Writes ``report.html``, and ``evaluation/`` with the figures and every hole,
+    to the run's folder. What it cost on general code is also measured while training goes on. A failure is told in the
+    report and ends nothing: the adapter and the manifest are written before.
+
+    List it behind `ExportAdapter`, which gives the model its best weights, and `Manifest`, which then tells of it.
+
+    Args:
+        enabled: Whether to examine anything.
+        minutes: Time for the examination at the end; what does not fit is asked less often.
+        limit: Holes, functions and windows of each kind at most.
+        tokens: Tokens of held-out samples at most.
+        every_n_epochs: Epochs from one look at general code to the next; 0 looks at the end alone.
+        batch_size: Rows or prompts at a time; fewer need less memory.
+        seed: Decides what is asked about, where not all can be.
+    """
+
+    def __init__(
+        self,
+        *,
+        enabled: bool = True,
+        minutes: PositiveFloat = 5.0,
+        limit: PositiveInt = 64,
+        tokens: PositiveInt = 200_000,
+        every_n_epochs: NonNegativeInt = 1,
+        batch_size: PositiveInt = 8,
+        seed: int = 42,
+    ) -> None:
+        self.enabled = enabled
+        self.limits = Limits(float(minutes), int(limit), int(tokens))
+        self.every_n_epochs = every_n_epochs
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epochs: list[dict[str, Any]] = []
+        self.figures: dict[str, Any] | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure the untouched base on general code; a resumed run has done so before."""
+        if not self.epochs:
+            self.look(trainer, pl_module, epoch=0)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure the tuned model on general code, if its turn has come or training stops."""
+        epoch = trainer.current_epoch + 1
+        if trainer.should_stop or (self.every_n_epochs and epoch % self.every_n_epochs == 0):
+            self.look(trainer, pl_module, epoch)
+
+    def look(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
+        """Add a dot to the curve of what is gained against what is lost; a failure only logs a warning."""
+        if not (self.enabled and self.every_n_epochs and trainer.is_global_zero and has_history(trainer)):
+            return
+        try:
+            with untouched(trainer, pl_module, self.seed):
+                examinee = self.examinee(trainer, pl_module)
+                with examinee.as_base(epoch == 0):
+                    bits = own_bits_per_byte(examinee, data_of(trainer).encoder)
+        except Exception as error:  # whatever it is, training goes on
+            log.warning("general code after epoch %d was not measured, training goes on: %s", epoch, one_line(error))
+            return
+        self.epochs.append({"epoch": epoch, "step": trainer.global_step, "bits": bits, "loss": loss(trainer, epoch)})
+        forgetting = 100 * (bits / self.epochs[0]["bits"] - 1)
+        log_scalars(trainer, {"general/bits_per_byte": bits, "general/forgetting_percent": forgetting})
+
+    def examinee(self, trainer: Trainer, pl_module: LightningModule) -> Examinee:
+        """Return the model as somebody who is asked."""
+        return Examinee(pl_module, room=data_of(trainer).sequence_length, batch_size=self.batch_size)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Examine the weights that were saved, and let the manifest tell of it."""
+        manifest = companion(trainer, Manifest)
+        if self.enabled and writes(trainer) and has_history(trainer) and trainer.global_step > 0:
+            step = saved_step(trainer)
+            dots = [dot(each, self.epochs[0], chosen=each["step"] == step) for each in self.epochs]
+            learned = data_of(trainer).drawn(trainer.current_epoch or 1)
+            self.run(trainer, pl_module, run_folder(trainer), dots, learned)
+            if manifest is not None:
+                manifest.tell_evaluation(trainer, pl_module, self.figures)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Examine the weights of a checkpoint; its run's folder takes the report."""
+        if self.enabled and trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path:
+            folder = Path(trainer.ckpt_path).resolve().parent.parent
+            self.run(trainer, pl_module, folder, earlier_epochs(folder), None)
+
+    def run(
+        self,
+        trainer: Trainer,
+        pl_module: Any,
+        folder: Path,
+        dots: list[dict[str, Any]],
+        learned: list[int] | None,
+    ) -> None:
+        """Examine, and write down what came out; a failure only logs a warning."""
+        log.info(
+            "evaluation: at most %g minutes; evaluation.minutes and evaluation.limit change it", self.limits.minutes
+        )
+        started = time.perf_counter()
+        try:
+            data = data_of(trainer)
+            with untouched(trainer, pl_module, self.seed):
+                found = examine(
+                    self.examinee(trainer, pl_module),
+                    Material(data.store, data.encoder, learned),
+                    self.limits,
+                    self.seed,
+                )
+            about = about_run(folder, pl_module, data, dots) | {"seconds": time.perf_counter() - started}
+            self.figures = figures(found, about, dots, prompts(trainer))
+            write(folder, self.figures, found.holes)
+            show(trainer, self.figures)
+        except Exception as error:  # the training is saved; it must not be lost for a report
+            log.debug("evaluation", exc_info=True)
+            log.warning("the evaluation failed, everything else stands: %s", one_line(error))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep the dots with a checkpoint."""
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the dots of the run that is continued."""
+        self.epochs = list(state_dict["epochs"])
+
+
+def data_of(trainer: Trainer) -> Any:
+    """Return the trainer's datamodule."""
+    return trainer.datamodule  # type: ignore[attr-defined]
+
+
+def has_history(trainer: Trainer) -> bool:
+    """Return whether the data is a repository's history, and not somebody's own."""
+    data = getattr(trainer, "datamodule", None)
+    return all(hasattr(data, name) for name in ("store", "encoder", "drawn", "sequence_length"))
+
+
+def loss(trainer: Trainer, epoch: int) -> dict[str, float | None]:
+    """Return the held-out loss after an epoch, and the base's."""
+    reference = companion(trainer, BaseReference)
+    base = reference.loss if reference else None
+    tuned = trainer.callback_metrics.get("val/loss")
+    return {"base": base, "tuned": base if epoch == 0 else None if tuned is None else float(tuned)}
+
+
+def dot(each: Mapping[str, Any], base: Mapping[str, Any], *, chosen: bool) -> dict[str, Any]:
+    """Return an epoch as the report shows it."""
+    losses = each["loss"]
+    known = losses["base"] and losses["tuned"] is not None
+    return {
+        "epoch": each["epoch"],
+        "step": each["step"],
+        "repository_change_percent": 100 * (losses["tuned"] / losses["base"] - 1) if known else None,
+        "general_change_percent": 100 * (each["bits"] / base["bits"] - 1),
+        "chosen": chosen,
+    }
+
+
+def about_run(folder: Path, pl_module: Any, data: Any, dots: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the figures are of."""
+    repositories = data.store.facts["scrape"]["repositories"]
+    return {
+        "name": folder.parent.name,
+        "version": folder.name,
+        "base": str(pl_module.base),
+        "repositories": [each["name"] for each in repositories],
+        "part": "test",
+        "cut": repositories[0]["split"]["cut"],
+        "test_cut": repositories[0]["split"]["second_cut"],
+        "best_epoch": next((each["epoch"] for each in dots if each["chosen"]), None),
+        "written": now(),
+    }
+
+
+def figures(
+    found: Examination, about: dict[str, Any], dots: list[dict[str, Any]], shown: list[dict[str, str]]
+) -> dict[str, Any]:
+    """Return the one dictionary that the report, the manifest and TensorBoard are made from."""
+    head = {"codelm_evaluation": 1, "run": about, "notes": found.notes}
+    return head | found.figures | {"epochs": dots, "prompts": shown}
+
+
+def prompts(trainer: Trainer) -> list[dict[str, str]]:
+    """Return the prompts of behavioural evaluation with the base's and the newest completions: illustrations."""
+    behavior = companion(trainer, BehavioralEvaluation)
+    if behavior is None or behavior.base is None or len(behavior.records) < 2:
+        return []
+    pairs = zip(behavior.base["completions"], behavior.records[-1]["completions"], strict=True)
+    return [{"prompt": base["prompt"], "base": base["text"], "tuned": tuned["text"]} for base, tuned in pairs]
+
+
+def write(folder: Path, figures: dict[str, Any], holes: list[dict[str, Any]]) -> None:
+    """Write report, figures and holes into a run's folder, each whole or not at all."""
+    with new_folder(folder / FOLDER) as unfinished:
+        write_text(unfinished / "figures.json", to_json(figures))
+        rows = "".join(json.dumps(row) + "\n" for row in holes)
+        write_text(unfinished / "holes.jsonl", rows)
+    write_text(folder / REPORT, page(figures))
+
+
+def earlier_epochs(folder: Path) -> list[dict[str, Any]]:
+    """Return the dots that the run's own evaluation left; none where it left none."""
+    try:
+        found = json.loads((folder / FOLDER / "figures.json").read_text(encoding="utf-8"))
+        return list(found["epochs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def one_line(error: Exception) -> str:
+    """Return an error as one short line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,0 +1,114 @@
+"""Bits per byte on what held-out commits added: the same text, the same prompts, two models.
+
+Bits per byte are free of the tokenizer, so that models and compressors stand on one axis. Source of the formula: the
+lm-evaluation-harness, which sums surprise over tokens and divides by the bytes of the text.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.evaluation.intervals import relative_change
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a text costs both models.
+
+    Attributes:
+        base: Nats by the base.
+        tuned: Nats by the tuned model.
+        tokens: Tokens scored.
+        bytes: Bytes of UTF-8 that they cover.
+    """
+
+    base: float = 0.0
+    tuned: float = 0.0
+    tokens: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Return the cost of both texts."""
+        return Cost(
+            self.base + other.base, self.tuned + other.tuned, self.tokens + other.tokens, self.bytes + other.bytes
+        )
+
+
+def cost(
+    text: str,
+    spans: NDArray[np.int64],
+    scored: NDArray[np.bool_],
+    base: NDArray[np.float64],
+    tuned: NDArray[np.float64],
+) -> Cost:
+    """Return the cost of the scored tokens of a text.
+
+    Args:
+        text: The text.
+        spans: Where its tokens begin and end, in characters, ``[T, 2]``.
+        scored: Which of them count, ``[T]``.
+        base: The nats of each token by the base, ``[T]``.
+        tuned: The same by the tuned model.
+    """
+    covered = np.zeros(len(text) + 1, dtype=np.int64)
+    np.add.at(covered, spans[scored, 0], 1)
+    np.add.at(covered, spans[scored, 1], -1)
+    size = int(byte_lengths(text)[np.cumsum(covered)[:-1] > 0].sum())
+    return Cost(float(base[scored].sum()), float(tuned[scored].sum()), int(scored.sum()), size)
+
+
+def byte_lengths(text: str) -> NDArray[np.int64]:
+    """Return the bytes that each character takes in UTF-8, ``[characters]``.
+
+    >>> byte_lengths("aé€😀").tolist()
+    [1, 2, 3, 4]
+    """
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    return 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
+
+
+def on_new_lines(text: str, spans: NDArray[np.int64], known: Container[str]) -> NDArray[np.bool_]:
+    """Return which tokens begin on a line that ``known`` does not hold, white space around it aside, ``[T]``."""
+    lines = text.split("\n")
+    new = np.array([line.strip() not in known for line in lines], dtype=np.bool_)
+    starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
+    return new[np.searchsorted(starts, spans[:, 0], side="right") - 1]
+
+
+def by_commit(costs: Iterable[tuple[str, Cost]]) -> dict[str, Cost]:
+    """Return the sum of each commit's costs, in the order in which commits come."""
+    sums: defaultdict[str, Cost] = defaultdict(Cost)
+    for commit, part in costs:
+        sums[commit] += part
+    return dict(sums)
+
+
+def compared(costs: Sequence[Cost]) -> dict[str, Any] | None:
+    """Return bits per byte and perplexity of both models over commits, and the change with its interval in percent.
+
+    ``costs`` are those of whole commits, because the texts of one commit stand and fall together. None without text.
+    """
+    costs = [each for each in costs if each.bytes]
+    if not costs:
+        return None
+    total = sum(costs, Cost())
+    change = relative_change([each.base for each in costs], [each.tuned for each in costs], range(len(costs)))
+    known = change.low is not None and change.high is not None
+    return {
+        "base": bits_per_byte(total.base, total.bytes),
+        "tuned": bits_per_byte(total.tuned, total.bytes),
+        "change_percent": 100 * change.estimate,
+        "interval": [100 * change.low, 100 * change.high] if known else None,  # type: ignore[operator]
+        "perplexity_base": math.exp(min(700.0, total.base / total.tokens)),
+        "perplexity_tuned": math.exp(min(700.0, total.tuned / total.tokens)),
+    }
+
+
+def bits_per_byte(nats: float, size: int) -> float:
+    """Return nats over so many bytes as bits per byte."""
+    return nats / math.log(2) / size

@@ -1,0 +1,71 @@
+"""The figures of an evaluation without their long lists: what the manifest keeps, and what is said on the console."""
+
+from collections.abc import Mapping
+from typing import Any
+
+LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts", "histograms"})
+"""What the report shows and the manifest leaves to ``evaluation/figures.json``."""
+
+
+def outline(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures without their lists, at any depth.
+
+    >>> outline({"likelihood": {"commits": 2, "by_commit": [1, 2]}, "epochs": []})
+    {'likelihood': {'commits': 2}}
+    """
+    kept = {name: value for name, value in figures.items() if name not in LISTS}
+    return {name: outline(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
+
+
+def lines(figures: Mapping[str, Any]) -> list[str]:
+    """Return what a person wants to read when an evaluation ends, a line each; what was not measured is left out."""
+    return [
+        *likelihood_lines(figures.get("likelihood")),
+        *hole_lines(figures.get("holes")),
+        *cost_lines(figures),
+    ]
+
+
+def likelihood_lines(section: Mapping[str, Any] | None) -> list[str]:
+    """Return the lines about held-out commits."""
+    if not section:
+        return []
+    commits = f"{section['commits']} held-out commits"
+    names = (("new", "new lines"), ("added", "added lines"))
+    return [bits(label, section[key], commits) for key, label in names if section[key]]
+
+
+def bits(label: str, found: Mapping[str, Any], commits: str) -> str:
+    """Return a line about bits per byte.
+
+    >>> bits("new lines", {"base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": [-22.0, -18.0]}, "9 commits")
+    'new lines      base 1.500 -> tuned 1.200 bits per byte (-20.0 %, 95 % interval -22.0 to -18.0) over 9 commits'
+    """
+    interval = found["interval"]
+    sure = f", 95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
+    change = f"{found['change_percent']:+.1f} %{sure}"
+    return f"{label:<15}base {found['base']:.3f} -> tuned {found['tuned']:.3f} bits per byte ({change}) over {commits}"
+
+
+def hole_lines(section: Mapping[str, Any] | None) -> list[str]:
+    """Return the lines about holes."""
+    found = []
+    for mode, label in (("infill", "holes filled"), ("left_to_right", "holes, no suffix")):
+        if section and section.get(mode):
+            base, tuned = section[mode]["base"], section[mode]["tuned"]
+            exact = f"exact {base['exact']:.1%} -> {tuned['exact']:.1%}"
+            similar = f"similarity {base['similarity']:.1f} -> {tuned['similarity']:.1f}"
+            found.append(f"{label:<17}{exact}, {similar}, of {section['tasks']}")
+    return found
+
+
+def cost_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Return the lines about what was forgotten and what is recited."""
+    general, memory = figures.get("general"), figures.get("memory")
+    found = []
+    if general:
+        found.append(f"forgetting     {general['forgetting_percent']:+.1f} % bits per byte on general code")
+    if memory:
+        gap = memory["extraction_gap"]
+        found.append(f"recited        {gap['tuned']:+.1%} more of training than of held-out windows")
+    return found

@@ -1,0 +1,111 @@
+"""The whole examination: part after part, in the order of what they tell, each within its share of the time."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from codelm.errors import CodelmError
+from codelm.examination.deadline import Deadline
+from codelm.examination.examinee import Examinee
+from codelm.examination.general import general
+from codelm.examination.hole_figures import hole_figures, record
+from codelm.examination.holes import Asked, HoleExam
+from codelm.examination.idioms import idioms
+from codelm.examination.likelihood import likelihood
+from codelm.examination.material import Material, language_of
+from codelm.examination.memory import memory
+
+log = logging.getLogger(__name__)
+
+FEWEST_COMMITS = 30
+"""Commits below which the interval is not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is asked.
+
+    Attributes:
+        minutes: Time for all of it; what does not fit is asked less often.
+        limit: Holes, functions and windows of each kind at most.
+        tokens: Tokens of held-out samples at most.
+    """
+
+    minutes: float
+    limit: int
+    tokens: int
+
+
+@dataclass(slots=True)
+class Examination:
+    """What came out: the figures, and each hole with its answers."""
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    holes: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+Part = Callable[[], dict[str, Any] | None]
+
+
+def examine(examinee: Examinee, material: Material, limits: Limits, seed: int) -> Examination:
+    """Return the figures of all parts; one that fails is None, with a note, and the others stand."""
+    deadline = Deadline(60 * limits.minutes)
+    found = Examination()
+    parts: dict[str, Part] = {
+        "likelihood": lambda: likelihood(examinee, material, limits.tokens, deadline.part(0.25)),
+        "general": lambda: general(examinee, material.encoder),
+        "holes": lambda: holes(found, HoleExam(examinee, material, seed), limits.limit, deadline.part(0.6)),
+        "idioms": lambda: idioms(examinee, material, limits.limit, deadline.part(0.5), seed),
+        "memory": lambda: memory(examinee, material, limits.limit, deadline.part(0.9), seed),
+    }
+    for name, part in parts.items():
+        found.figures[name] = attempted(name, part, found)
+    found.notes += shortcomings(found.figures, material)
+    return found
+
+
+def attempted(name: str, part: Part, found: Examination) -> dict[str, Any] | None:
+    """Return a part's figures; if it fails, None and a note: a finished training must not be lost for a figure."""
+    started = time.perf_counter()
+    try:
+        return part()
+    except CodelmError as error:
+        found.notes.append(f"{name} was not measured: {error}")
+    except Exception as error:  # whatever it is
+        log.debug("examination", exc_info=True)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        found.notes.append(f"{name} was not measured: {reason}")
+    finally:
+        log.debug("%s took %.0f s", name, time.perf_counter() - started)
+    return None
+
+
+def holes(found: Examination, exam: HoleExam, limit: int, deadline: Deadline) -> dict[str, Any] | None:
+    """Ask about holes; keep each answer, and say where time ended it."""
+    chosen = exam.holes(limit)
+    asked: list[Asked] = exam.ask(chosen, deadline)
+    found.holes += [record(each) for each in asked]
+    if len(asked) < len(chosen):
+        found.notes.append(f"time allowed for {len(asked)} of {len(chosen)} holes: raise evaluation.minutes")
+    if other := sorted({each.hole.language for each in asked} - {"rust", "python"}):
+        found.notes.append(f"no grammar for {', '.join(other)}: the syntax of their holes was not measured")
+    return hole_figures(asked) if asked else None
+
+
+def shortcomings(figures: dict[str, Any], material: Material) -> list[str]:
+    """Say in a sentence each what the figures cannot tell."""
+    found = []
+    commits = (figures["likelihood"] or {}).get("commits", 0)
+    if commits < FEWEST_COMMITS:
+        found.append(
+            f"{commits} held-out commits are too few for an interval, which takes {FEWEST_COMMITS}: "
+            "raise data.held_out, or give a longer history"
+        )
+    if figures["holes"] is None:
+        found.append("no hole of the held-out commits could be asked about")
+    if figures["idioms"] is None and not any(language_of(path) == "rust" for path in material.snapshot):
+        found.append("idioms are told of Rust alone, of which the repository holds none")
+    return found

@@ -1,0 +1,168 @@
+"""Holes that held-out commits filled, put to the base, to the base with an example at hand, and to the tuned model."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from codelm.evaluation.filling import Filling, Verdict, cut_filling, judge
+from codelm.evaluation.general import local, texts
+from codelm.evaluation.holes import Hole, choose, cut_holes, visible
+from codelm.evaluation.identifiers import own_names
+from codelm.evaluation.retrieval import nearest
+from codelm.examination.deadline import Deadline
+from codelm.examination.examinee import Examinee
+from codelm.examination.material import Material, language_of, pieces
+from codelm.history.commits import lines_of
+from codelm.history.prompts import can_infill, prompt
+from codelm.history.samples import Sample
+
+CODE = ("rust", "python")
+"""The languages whose names and syntax are known."""
+FEWEST_TOKENS, MOST_TOKENS = 32, 192
+"""Tokens that an answer may have: twice those of the longest real text asked for at a time, within these bounds."""
+ROOM = 1024
+"""Tokens of prompt and completion together, or a row where that is shorter."""
+HEADING = 96
+"""Tokens that are kept for names and sentinels."""
+EXAMPLES = 2000
+"""Pieces of training changes among which the most similar one is sought."""
+EXAMPLE_SHARE = 4
+"""An example takes a quarter of the prompt at most."""
+NEAR = 8
+"""Lines before and after a hole by which examples are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one model wrote into a hole, and what it is worth."""
+
+    filling: Filling
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class Asked:
+    """A hole with the answers to it, by mode and column."""
+
+    hole: Hole
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+
+class HoleExam:
+    """Asks about holes.
+
+    Args:
+        examinee: Who is asked.
+        material: Where the holes are from.
+        seed: Decides which holes are asked about, and their order.
+    """
+
+    def __init__(self, examinee: Examinee, material: Material, seed: int) -> None:
+        self.examinee = examinee
+        self.material = material
+        self.seed = seed
+        self.own = {name: self._own_names(name) for name in CODE}
+        self.examples = list(pieces(material, EXAMPLES))
+        self.modes = ["infill", "left_to_right"] if can_infill(material.encoder.special) else ["left_to_right"]
+
+    def _own_names(self, language: str) -> frozenset[str]:
+        files = self.material.snapshot.items()
+        snapshot = [text for path, text in files if language_of(path) == language]
+        general = [text.text for text in (*texts(), *local()) if text.language == language]
+        return own_names(snapshot, general, language)
+
+    def holes(self, limit: int) -> list[Hole]:
+        """Return the holes to ask about, in random order: whatever time leaves of them stands for all."""
+        found = [hole for change in self.material.test_changes() for hole in self._holes_of(change)]
+        # A changed line of prose or of settings says little about code; where there is nothing else, it has to do.
+        found = [hole for hole in found if hole.language in CODE] or found
+        chosen = choose(found, limit, seed=self.seed)
+        return Random(self.seed).sample(chosen, len(chosen))
+
+    def _holes_of(self, change: Any) -> Iterator[Hole]:
+        sha = self.material.commit(change.commit)["sha"]
+        language = language_of(change.path)
+        return cut_holes(sha, change.path, language, change.text, change.spans, self.material.known_lines)
+
+    def ask(self, holes: Sequence[Hole], deadline: Deadline) -> list[Asked]:
+        """Return the holes that were asked about in time, each in every mode and column."""
+        asked: list[Asked] = []
+        longest = 0.0
+        for some in self._batches(holes):
+            before = deadline.left
+            if before <= longest:
+                break
+            asked += self._batch(some)
+            longest = max(longest, before - deadline.left)
+        return asked
+
+    def _batches(self, holes: Sequence[Hole]) -> Iterator[list[Hole]]:
+        """Yield holes of like length together, so many at a time: a batch takes as long as its longest answer."""
+        size = self.examinee.batch_size
+        for start in range(0, len(holes), 4 * size):
+            some = sorted(holes[start : start + 4 * size], key=lambda hole: len(hole.text))
+            yield from (some[first : first + size] for first in range(0, len(some), size))
+
+    def _batch(self, holes: Sequence[Hole]) -> list[Asked]:
+        """Ask about holes at a time."""
+        asked = [Asked(hole) for hole in holes]
+        for mode in self.modes:
+            for column in ("base", "retrieval", "tuned") if mode == "infill" else ("base", "tuned"):
+                self._column(asked, mode, column)
+        return asked
+
+    def _column(self, asked: Sequence[Asked], mode: str, column: str) -> None:
+        holes = [each.hole for each in asked]
+        longest = max(self.material.encoder.count([hole.text for hole in holes]))
+        new_tokens = min(MOST_TOKENS, max(FEWEST_TOKENS, 2 * longest))
+        prompts = [self._prompt(hole, mode, new_tokens, example=column == "retrieval") for hole in holes]
+        encoded = self.material.encoder.encode([sample for sample, _ in prompts])
+        sampling = self.examinee.greedy(new_tokens)
+        with self.examinee.as_base(column != "tuned"):
+            written = list(self.examinee.write([each.ids for each in encoded], sampling))
+        for each, (_, shown), (text, stopped) in zip(asked, prompts, written, strict=True):
+            said = text if mode == "infill" else behind_line_end(each.hole, text)
+            filling = cut_filling(each.hole, said, stopped, mode == "infill")
+            each.answers[mode, column] = Answer(filling, self._judged(each.hole, filling, shown))
+            if column == "base":
+                real = Filling(each.hole.text, finished=True)
+                each.answers[mode, "real"] = Answer(real, self._judged(each.hole, real, shown))
+
+    def _judged(self, hole: Hole, filling: Filling, shown: str) -> Verdict:
+        return judge(hole, filling, shown, self.own.get(hole.language, frozenset()))
+
+    def _prompt(self, hole: Hole, mode: str, new_tokens: int, *, example: bool) -> tuple[Sample, str]:
+        """Return the prompt for a hole, and the text that it shows."""
+        encoder = self.material.encoder
+        room = min(ROOM, self.examinee.room) - new_tokens - HEADING
+        shown = self._example(hole, room // EXAMPLE_SHARE) if example else None
+        room -= encoder.count([shown[1]])[0] if shown else 0
+        name = str(self.material.store.facts["scrape"]["repositories"][0]["name"])
+        if mode == "infill":
+            before, after = visible(hole, encoder.count, room)
+            sample = prompt(name, hole.path, before, after, encoder.special, example=shown)
+            return sample, before + after + (shown[1] if shown else "")
+        before, _ = visible(replace(hole, after=""), encoder.count, room)
+        # Tokens join a line end to the indentation after it: a prompt that ended with one would be like no text.
+        return prompt(name, hole.path, before.removesuffix("\n"), None, encoder.special), before
+
+    def _example(self, hole: Hole, room: int) -> tuple[str, str] | None:
+        """Return path and text of the training piece most like what stands around a hole, as much of it as has room."""
+        around = [*lines_of(hole.before)[-NEAR:], *lines_of(hole.after)[:NEAR]]
+        found = nearest("".join(around), [text for _, text in self.examples])
+        if found is None:
+            return None
+        path, text = self.examples[found]
+        kept: list[str] = []
+        for line, size in zip(lines_of(text), self.material.encoder.count(lines_of(text)), strict=True):
+            room -= size
+            if room < 0:
+                break
+            kept.append(line)
+        return path, "".join(kept)
+
+
+def behind_line_end(hole: Hole, text: str) -> str:
+    """Return what was written behind the line end that was left to the model, where there is a line before the hole."""
+    return text.partition("\n")[2] if hole.before.endswith("\n") else text

@@ -1,0 +1,69 @@
+"""How both models write functions, beside how the repository does."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from codelm.evaluation.completion import completion
+from codelm.evaluation.idioms import compare, functions
+from codelm.examination.deadline import Deadline
+from codelm.examination.examinee import Examinee
+from codelm.examination.material import Material, evenly, language_of
+from codelm.history.prompts import prompt
+from codelm.modules.generation import Sampling
+
+HEADS = ("fn ", "pub fn ", "    fn ", "    pub fn ", "#[test]\nfn ")
+NEW_TOKENS = 160
+TEMPERATURE, TOP_P = 0.8, 0.95
+MOST_FUNCTIONS = 2000
+"""Functions of the repository that make its profile."""
+
+
+def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any] | None:
+    """Return the figures of idioms; None where the repository holds no Rust to compare with."""
+    files = {path: text for path, text in material.snapshot.items() if language_of(path) == "rust"}
+    repository = functions_of(sorted(files.values(), key=len), MOST_FUNCTIONS, seed)
+    if not repository:
+        return None
+    asked = evenly(sorted(files), limit)
+    prompts = [(path, HEADS[index % len(HEADS)]) for index, path in enumerate(Random(seed).sample(asked, len(asked)))]
+    prompts = (prompts * (1 + limit // max(1, len(prompts))))[:limit]
+    base, tuned = written(examinee, material, prompts, deadline)
+    if not base:
+        return None
+    return compare(repository, held_out_functions(material, frozenset(repository)), base, tuned)
+
+
+def functions_of(texts: Sequence[str], most: int, seed: int) -> list[str]:
+    """Return the functions of source files, so many drawn at random where they are more."""
+    found = [function for text in texts for function in functions(text)]
+    return Random(seed).sample(found, min(most, len(found)))
+
+
+def held_out_functions(material: Material, known: frozenset[str]) -> list[str]:
+    """Return the functions of files as held-out commits left them that the repository did not have before."""
+    files = {change.path: change.text for change in material.test_changes() if language_of(change.path) == "rust"}
+    return [function for text in files.values() for function in functions(text) if function not in known]
+
+
+def written(
+    examinee: Examinee, material: Material, prompts: Sequence[tuple[str, str]], deadline: Deadline
+) -> tuple[list[str], list[str]]:
+    """Return the functions that the base and the tuned model write behind the same heads, as many as there is time."""
+    name = str(material.store.facts["scrape"]["repositories"][0]["name"])
+    sampling = Sampling(NEW_TOKENS, TEMPERATURE, TOP_P, examinee.batch_size)
+    found: tuple[list[str], list[str]] = ([], [])
+    for start in range(0, len(prompts), examinee.batch_size):
+        if deadline.passed:
+            break
+        some = prompts[start : start + examinee.batch_size]
+        samples = [prompt(name, path, head, None, material.encoder.special) for path, head in some]
+        ids = [each.ids for each in material.encoder.encode(samples)]
+        for column, base in zip(found, (True, False), strict=True):
+            with examinee.as_base(base):
+                texts = list(examinee.write(ids, sampling))
+            column += [
+                head + completion("rust", head, text, stopped=stopped).text
+                for (_, head), (text, stopped) in zip(some, texts, strict=True)
+            ]
+    return found

@@ -1,0 +1,94 @@
+"""What held-out commits cost the base and the tuned model, beside what they cost a compressor."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.evaluation.floors import xz, xz_given
+from codelm.evaluation.likelihood import Cost, bits_per_byte, by_commit, compared, cost, on_new_lines
+from codelm.examination.deadline import Deadline
+from codelm.examination.examinee import Examinee
+from codelm.examination.material import Chunk, Material
+from codelm.history.decoding import Run, decode
+from codelm.history.samples import Role
+
+LARGEST_SNAPSHOT = 30_000_000
+"""Bytes of the snapshot up to which it is compressed, which takes a second for each million."""
+
+
+def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadline: Deadline) -> dict[str, Any]:
+    """Return the figures of the added lines, of those that are new to the repository, and of each commit."""
+    chunks = within(examinee, material.test_chunks(most_tokens), deadline, material)
+    with examinee.as_base():
+        base = examinee.surprise([chunk.ids for chunk in chunks])
+    tuned = examinee.surprise([chunk.ids for chunk in chunks])
+    parts = [part for each in zip(chunks, base, tuned, strict=True) for part in scored(material, *each)]
+    added = by_commit((str(commit), added) for commit, added, _, _ in parts)
+    new = by_commit((str(commit), new) for commit, _, new, _ in parts)
+    total = sum(added.values(), Cost())
+    return {
+        "commits": len(added),
+        "bytes": total.bytes,
+        "bytes_new": sum(each.bytes for each in new.values()),
+        "tokens": total.tokens,
+        "added": compared(list(added.values())),
+        "new": compared(list(new.values())),
+        "floors": floors(material, "".join(text for *_, text in parts)),
+        "by_commit": [of_commit(material.commit(int(number)), each) for number, each in added.items()],
+    }
+
+
+def within(examinee: Examinee, chunks: Sequence[Chunk], deadline: Deadline, material: Material) -> list[Chunk]:
+    """Return chunks that can be read twice in time, of whole commits spread over all; the first ones are read once."""
+    trial = [chunk.ids for chunk in chunks[: examinee.batch_size]]
+    examinee.surprise(trial)  # the first pass pays for kernels and memory
+    started = time.perf_counter()
+    examinee.surprise(trial)
+    speed = sum(map(len, trial)) / (time.perf_counter() - started)
+    can = int(speed * deadline.left / 2)
+    return list(chunks) if sum(len(chunk.ids) for chunk in chunks) <= can else material.test_chunks(can)
+
+
+def scored(
+    material: Material, chunk: Chunk, base: NDArray[np.float64], tuned: NDArray[np.float64]
+) -> Iterator[tuple[int, Cost, Cost, str]]:
+    """Yield, for each run of text in a chunk: commit, cost of the added lines, of the new ones among them, their text.
+
+    The end of text counts nowhere: it has no bytes.
+    """
+    for run in decode(chunk.ids, material.encoder):
+        place = slice(run.first, run.first + len(run.spans))
+        added = chunk.roles[place] == Role.TARGET
+        if added.any():
+            new = added & on_new_lines(run.text, run.spans, material.known_lines)
+            prices = base[place], tuned[place]
+            of_new = cost(run.text, run.spans, new, *prices)
+            yield chunk.commit, cost(run.text, run.spans, added, *prices), of_new, text_of(run, added)
+
+
+def text_of(run: Run, chosen: NDArray[np.bool_]) -> str:
+    """Return the text of the chosen tokens."""
+    return "".join(run.text[start:stop] for start, stop in run.spans[chosen])
+
+
+def floors(material: Material, added: str) -> dict[str, float] | None:
+    """Return what a compressor needs for the added lines, alone and given the snapshot; None if that is too large."""
+    snapshot = "".join(material.snapshot.values()).encode()
+    if len(snapshot) > LARGEST_SNAPSHOT or not added:
+        return None
+    return {"xz": xz(added.encode()), "xz_given_snapshot": xz_given(snapshot, added.encode())}
+
+
+def of_commit(commit: dict[str, Any], found: Cost) -> dict[str, Any]:
+    """Return one commit's point of the curve."""
+    return {
+        "commit": commit["sha"],
+        "time": commit["time"],
+        "subject": str(commit["message"]).partition("\n")[0][:120],
+        "bytes": found.bytes,
+        "base": bits_per_byte(found.base, max(1, found.bytes)),
+        "tuned": bits_per_byte(found.tuned, max(1, found.bytes)),
+    }

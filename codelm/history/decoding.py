@@ -1,0 +1,61 @@
+"""From token ids back to text: what a sample says between its sentinels, and where each token stands in it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.history.encoding import Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The text between two sentinels of a sample.
+
+    Attributes:
+        first: The place of its first token in the sample.
+        text: What it says.
+        spans: Where each of its tokens begins and ends in the text, in characters, ``[T, 2]``; tokens that share a
+            character, being parts of its bytes, have the same.
+    """
+
+    first: int
+    text: str
+    spans: NDArray[np.int64]
+
+
+def decode(ids: Sequence[int] | NDArray[np.integer], encoder: Encoder) -> list[Run]:
+    """Return the runs of text of a sample, ``[T]``, in their order."""
+    return [
+        Run(first, text, spans_of(part, text, encoder))
+        for first, part in between_sentinels(ids, frozenset(encoder.sentinels.values()))
+        for text in [encoder.decode(part)]
+    ]
+
+
+def between_sentinels(
+    ids: Sequence[int] | NDArray[np.integer], sentinels: frozenset[int]
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield each run of ids that are no sentinels, with its place.
+
+    >>> list(between_sentinels([0, 5, 6, 0, 0, 7], frozenset([0])))
+    [(1, [5, 6]), (5, [7])]
+    """
+    part: list[int] = []
+    for place, token in enumerate([*map(int, ids), next(iter(sentinels))]):
+        if token not in sentinels:
+            part.append(token)
+        elif part:
+            yield place - len(part), part
+            part = []
+
+
+def spans_of(ids: list[int], text: str, encoder: Encoder) -> NDArray[np.int64]:
+    """Return where each token stands in the text that the tokens spell, ``[T, 2]``."""
+    again, spans = encoder.locate(text)
+    if again == ids:
+        return np.array(spans, dtype=np.int64).reshape(-1, 2)
+    # These ids are not how the tokenizer would spell the text now; counting letters costs more and is always right.
+    ends = np.array([0, *(len(encoder.decode(ids[: count + 1])) for count in range(len(ids)))], dtype=np.int64)
+    return np.stack([ends[:-1], ends[1:]], axis=1)

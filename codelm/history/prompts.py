@@ -1,0 +1,62 @@
+"""The questions that a model is asked, in the formats that `codelm.history.samples` teaches."""
+
+from collections.abc import Container
+
+from codelm.history.samples import (
+    FILE,
+    FIM_TOKENS,
+    HEADING_TOKENS,
+    MIDDLE,
+    PREFIX,
+    REPOSITORY,
+    SUFFIX,
+    Kind,
+    Piece,
+    Role,
+    Sample,
+    sentinel,
+    speakable,
+    text,
+)
+
+
+def can_infill(special: frozenset[str]) -> bool:
+    """Return whether a tokenizer has what a hole is asked with."""
+    return special >= FIM_TOKENS
+
+
+def prompt(
+    repository_name: str,
+    path: str,
+    before: str,
+    after: str | None,
+    special: frozenset[str],
+    *,
+    example: tuple[str, str] | None = None,
+) -> Sample:
+    """Return what asks for the text behind ``before``, or, unless it is None, for that between it and ``after``.
+
+    ``example``, a path and a piece of that file, is shown as another file of the repository.
+    """
+    name, line = heading(repository_name, path, special)
+    shown = shown_file(example, special) if example else ()
+    if after is None:
+        return Sample((*name, *shown, *line, *text(before, Role.CONTEXT)), Kind.CHANGE)
+    behind = (sentinel(SUFFIX), *text(after, Role.CONTEXT), sentinel(MIDDLE))
+    return Sample((*name, *shown, sentinel(PREFIX), *line, *text(before, Role.CONTEXT), *behind), Kind.FIM)
+
+
+def heading(repository_name: str, path: str, special: Container[str]) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """Return the repository's part of a heading and the path's; nothing where the tokenizer lacks the tokens."""
+    if not all(name in special for name in HEADING_TOKENS):
+        return (), ()
+    name = (sentinel(REPOSITORY), *text(speakable(repository_name), Role.SILENT), sentinel(FILE))
+    return name, text(speakable(path) + "\n", Role.SILENT)
+
+
+def shown_file(example: tuple[str, str], special: Container[str]) -> tuple[Piece, ...]:
+    """Return another file's piece, ended by the sentinel between files where there is one."""
+    path, piece = example
+    if FILE not in special:
+        return text(piece + "\n", Role.CONTEXT)
+    return (*text(f"{speakable(path)}\n{piece}", Role.CONTEXT), sentinel(FILE))
