@@ -58,7 +58,7 @@ class Evaluation(Callback):
         limit: PositiveInt = 64,
         tokens: PositiveInt = 200_000,
         every_n_epochs: NonNegativeInt = 1,
-        batch_size: PositiveInt = 8,
+        batch_size: PositiveInt = 4,
         seed: int = 42,
     ) -> None:
         self.enabled = enabled

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.evaluation.completion import completion
+from codelm.evaluation.completion import Completion, completion
 from codelm.evaluation.measures import measure
 from codelm.history.commits import File, lines_of
 from codelm.history.encoding import Encoder
@@ -29,7 +29,7 @@ PROMPTS = ("fn process", "pub struct", "impl", "#[derive(", "mod tests {")
 PLACES = 10
 """Held-out files in whose names each prompt is completed: with five prompts, 50 completions."""
 
-NEW_TOKENS = 192
+NEW_TOKENS = 256
 
 
 class Judge:
@@ -154,5 +154,12 @@ def parses(judge: Judge, document: Document, prompt: str) -> bool:
     written, stopped = judge.write(judge.ids((*parts.repository, *parts.path, *text(prompt, Role.TARGET))))
     whole = completion("rust", prompt, written, stopped=stopped)
     measured = measure("rust", whole)
-    # What the limit of tokens cut off has its brackets closed before it is parsed: a module with one line would pass.
-    return bool(measured and measured.parses and whole.finished)
+    return bool(measured and measured.parses and came_to_an_end(whole))
+
+
+def came_to_an_end(whole: Completion) -> bool:
+    """Tell whether an item is whole; of a module, which may be as long as a file, a whole function is enough.
+
+    What the limit of tokens cut off has its brackets closed before it is parsed: a bare ``use super::*;`` would pass.
+    """
+    return whole.finished or (whole.prompt.startswith("mod") and "fn " in whole.text)
