@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from jsonargparse import Namespace, set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, ProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger
 
 from codelm import __version__
 from codelm.bases import BUNDLED
@@ -42,27 +42,11 @@ from codelm.modules.precision import auto_precision
 from codelm.objections import refuse_hopeless
 from codelm.parser import OneLineParser, about
 from codelm.parser_messages import in_our_words
+from codelm.recording import Board, SaveFitConfig
 from codelm.runs import checkpoint_file, claimed_folder, run_name
 from codelm.voice import voice
 
 log = logging.getLogger(__name__)
-
-
-class Board(TensorBoardLogger):
-    """TensorBoard's events without the ``hparams.yaml`` that would lie beside ``config.yaml`` and hold nothing."""
-
-    def save(self) -> None:
-        """Write what was logged."""
-        self.experiment.flush()
-
-
-class SaveFitConfig(SaveConfigCallback):
-    """Writes ``config.yaml`` beside what a training run leaves behind; other commands have no folder."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save the configuration when training begins."""
-        if stage == "fit":
-            super().setup(trainer, pl_module, stage)
 
 
 class CodelmCLI(LightningCLI):
