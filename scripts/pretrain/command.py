@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = Path.home() / ".cache" / "codelm-pretrain"
+TINY = ROOT / "codelm" / "bases" / "tiny"
 LIST = Path(__file__).parent / "corpus.tsv"
 WHEELS = Path(__file__).parent / "wheels.txt"
 
@@ -121,6 +122,19 @@ def evaluate(options: argparse.Namespace) -> None:
     print(report(options.model, options.work / "corpus" / "held-out.jsonl", options.files))
 
 
+def untrained(options: argparse.Namespace) -> None:
+    """Write the model as it is before training, to compare with: `--output` says where."""
+    from lightning.pytorch import seed_everything
+
+    from scripts.pretrain.export import write_model
+    from scripts.pretrain.train import Course, Pretraining, Shape
+
+    if options.output == TINY:
+        raise SystemExit(f"--output {options.output} is the trained model's folder; give another one")
+    seed_everything(0, verbose=False)
+    write_model(Pretraining(Shape(), Course()).build(), options.work / "tokenizer", options.output)
+
+
 def everything(options: argparse.Namespace) -> None:
     """Run all stages that have not left their result, one after the other."""
     stages = [(corpus, "corpus"), (tokenizer, "tokenizer"), (rows, "store"), (train, None), (finish, None)]
@@ -135,7 +149,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pretrain_tiny", description=__doc__)
     parser.add_argument("--work", type=Path, default=WORK, help="folder for downloads, corpus and checkpoints")
     stages = parser.add_subparsers(required=True, metavar="stage")
-    for stage in (corpus, tokenizer, rows, train, finish, evaluate, everything):
+    for stage in (corpus, tokenizer, rows, train, finish, evaluate, untrained, everything):
         name = "all" if stage is everything else stage.__name__
         options = stages.add_parser(name, help=stage.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         options.set_defaults(stage=stage)
@@ -155,8 +169,8 @@ def _add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--batch-tokens", type=int, default=4096, help="tokens a step")
     options.add_argument("--rate", type=float, default=6e-3, help="highest learning rate")
     options.add_argument("--threads", type=int, default=cores, help="threads of one product")
-    options.add_argument("--output", type=Path, default=ROOT / "codelm" / "bases" / "tiny", help="folder of the model")
-    options.add_argument("--model", type=Path, default=ROOT / "codelm" / "bases" / "tiny", help="model to evaluate")
+    options.add_argument("--output", type=Path, default=TINY, help="folder of the model")
+    options.add_argument("--model", type=Path, default=TINY, help="model to evaluate")
     options.add_argument("--files", type=int, default=0, help="held-out files to evaluate on; 0 for all")
 
 

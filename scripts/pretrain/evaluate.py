@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.evaluation.completion import Completion, completion
 from codelm.evaluation.measures import measure
+from codelm.evaluation.rust_lexer import ends as item_ends
 from codelm.history.commits import File, lines_of
 from codelm.history.encoding import Encoder
 from codelm.history.samples import MIDDLE, PREFIX, SUFFIX, Formats, Piece, Role, Sample, file_samples, sentinel, text
@@ -27,7 +28,10 @@ LONGEST_HOLE = 8
 
 PROMPTS = ("fn process", "pub struct", "impl", "#[derive(", "mod tests {")
 PLACES = 10
-"""Held-out files in whose names each prompt is completed: with five prompts, 50 completions."""
+"""Held-out files in which each prompt is completed: with five prompts, 50 completions."""
+
+BEFORE = 512
+"""Tokens of such a file before the prompt, at most: its beginning, up to where an item ends."""
 
 NEW_TOKENS = 256
 
@@ -142,16 +146,24 @@ def cut(code: str, random: Random) -> tuple[str, str, str]:
 
 def complete(judge: Judge, documents: Sequence[Document]) -> str:
     """Return the share of completions that come to their end and parse, in all and of each prompt."""
-    parsed = {prompt: [parses(judge, document, prompt) for document in documents[:PLACES]] for prompt in PROMPTS}
+    places = [beginning(judge, document) for document in documents[:PLACES]]
+    parsed = {prompt: [parses(judge, place, prompt) for place in places] for prompt in PROMPTS}
     share = sum(map(sum, parsed.values())) / (len(PROMPTS) * PLACES)
     by_prompt = ", ".join(f"{prompt} {sum(each)}/{len(each)}" for prompt, each in parsed.items())
     return f"completions that end and parse: {share:.0%} ({by_prompt})"
 
 
-def parses(judge: Judge, document: Document, prompt: str) -> bool:
-    """Tell whether the completion of a prompt, in the name of a held-out file, came to its end and parses."""
-    parts = parts_of(judge, document, room=CONTEXT)
-    written, stopped = judge.write(judge.ids((*parts.repository, *parts.path, *text(prompt, Role.TARGET))))
+def beginning(judge: Judge, document: Document) -> list[int]:
+    """Return the heading and the beginning of a file up to the end of an item, an empty line after it."""
+    parts = parts_of(judge, document, room=BEFORE)
+    ends = [place for place, level in item_ends(parts.code) if level == 0]
+    code = parts.code[: max(ends, default=0)]
+    return judge.ids((*parts.repository, *parts.path, *text(code and code + "\n", Role.TARGET)))
+
+
+def parses(judge: Judge, place: Sequence[int], prompt: str) -> bool:
+    """Tell whether the completion of a prompt came to its end and parses."""
+    written, stopped = judge.write([*place, *judge.ids(text("\n" + prompt, Role.TARGET))])
     whole = completion("rust", prompt, written, stopped=stopped)
     measured = measure("rust", whole)
     return bool(measured and measured.parses and came_to_an_end(whole))
