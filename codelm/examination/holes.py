@@ -121,8 +121,8 @@ class HoleExam:
         sampling = self.examinee.greedy(new_tokens)
         with self.examinee.as_base(column != "tuned"):
             written = list(self.examinee.write([each.ids for each in encoded], sampling))
-        for each, (_, shown), (text, stopped) in zip(asked, prompts, written, strict=True):
-            said = text if mode == "infill" else behind_line_end(each.hole, text)
+        for each, (sample, shown), (text, stopped) in zip(asked, prompts, written, strict=True):
+            said = text if mode == "infill" else behind_line_end(sample, text)
             filling = cut_filling(each.hole, said, stopped, mode == "infill")
             each.answers[mode, column] = Answer(filling, self._judged(each.hole, filling, shown))
             if column == "base":
@@ -144,8 +144,7 @@ class HoleExam:
             sample = prompt(name, hole.path, before, after, encoder.special, example=shown)
             return sample, before + after + (shown[1] if shown else "")
         before, _ = visible(replace(hole, after=""), encoder.count, room)
-        # Tokens join a line end to the indentation after it: a prompt that ended with one would be like no text.
-        return prompt(name, hole.path, before.removesuffix("\n"), None, encoder.special), before
+        return prompt(name, hole.path, before, None, encoder.special), before
 
     def _example(self, hole: Hole, room: int) -> tuple[str, str] | None:
         """Return path and text of the training piece most like what stands around a hole, as much of it as has room."""
@@ -163,6 +162,6 @@ class HoleExam:
         return path, "".join(kept)
 
 
-def behind_line_end(hole: Hole, text: str) -> str:
+def behind_line_end(asked: Sample, text: str) -> str:
     """Return what was written behind the line end that was left to the model, where there is a line before the hole."""
-    return text.partition("\n")[2] if hole.before.endswith("\n") else text
+    return text.partition("\n")[2] if asked.pieces else text

@@ -12,7 +12,7 @@ from codelm.examination.material import Material, evenly, language_of
 from codelm.history.prompts import prompt
 from codelm.modules.generation import Sampling
 
-HEADS = ("fn ", "pub fn ", "    fn ", "    pub fn ", "#[test]\nfn ")
+HEADS = ("fn", "pub fn", "    fn", "    pub fn", "#[test]\nfn")
 NEW_TOKENS = 160
 TEMPERATURE, TOP_P = 0.8, 0.95
 MOST_FUNCTIONS = 2000

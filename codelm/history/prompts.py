@@ -36,14 +36,27 @@ def prompt(
 ) -> Sample:
     """Return what asks for the text behind ``before``, or, unless it is None, for that between it and ``after``.
 
-    ``example``, a path and a piece of that file, is shown as another file of the repository.
+    ``example``, a path and a piece of that file, is shown as another file of the repository. What is to be read on from
+    ends in no white space: that is left to the model.
     """
     name, line = heading(repository_name, path, special)
     shown = shown_file(example, special) if example else ()
     if after is None:
-        return Sample((*name, *shown, *line, *text(before, Role.CONTEXT)), Kind.CHANGE)
+        return Sample(open_ended((*name, *shown, *line, *text(before, Role.CONTEXT))), Kind.CHANGE)
     behind = (sentinel(SUFFIX), *text(after, Role.CONTEXT), sentinel(MIDDLE))
     return Sample((*name, *shown, sentinel(PREFIX), *line, *text(before, Role.CONTEXT), *behind), Kind.FIM)
+
+
+def open_ended(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Return pieces without the white space at their end.
+
+    Tokens join it to what follows, a line end to the indentation: no text that was learned breaks off behind it.
+    """
+    if not pieces or pieces[-1].special:
+        return pieces
+    *others, last = pieces
+    kept = text(last.text.rstrip(), last.role)
+    return (*others, *kept) if kept else open_ended(tuple(others))
 
 
 def heading(repository_name: str, path: str, special: Container[str]) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
