@@ -64,6 +64,7 @@ class HoleExam:
         self.seed = seed
         self.own = {name: self._own_names(name) for name in CODE}
         self.examples = list(pieces(material, EXAMPLES))
+        self.repositories: dict[str, str] = {}
         self.modes = ["infill", "left_to_right"] if can_infill(material.encoder.special) else ["left_to_right"]
 
     def _own_names(self, language: str) -> frozenset[str]:
@@ -81,9 +82,10 @@ class HoleExam:
         return Random(self.seed).sample(chosen, len(chosen))
 
     def _holes_of(self, change: Any) -> Iterator[Hole]:
-        sha = self.material.commit(change.commit)["sha"]
+        commit = self.material.commit(change.commit)
+        self.repositories[commit["sha"]] = commit["repository"]
         language = language_of(change.path)
-        return cut_holes(sha, change.path, language, change.text, change.spans, self.material.known_lines)
+        return cut_holes(commit["sha"], change.path, language, change.text, change.spans, self.material.known_lines)
 
     def ask(self, holes: Sequence[Hole], deadline: Deadline) -> list[Asked]:
         """Return the holes that were asked about in time, each in every mode and column."""
@@ -138,7 +140,7 @@ class HoleExam:
         room = min(ROOM, self.examinee.room) - new_tokens - HEADING
         shown = self._example(hole, room // EXAMPLE_SHARE) if example else None
         room -= encoder.count([shown[1]])[0] if shown else 0
-        name = str(self.material.store.facts["scrape"]["repositories"][0]["name"])
+        name = self.repositories[hole.commit]
         if mode == "infill":
             before, after = visible(hole, encoder.count, room)
             sample = prompt(name, hole.path, before, after, encoder.special, example=shown)

@@ -50,14 +50,13 @@ def written(
     examinee: Examinee, material: Material, prompts: Sequence[tuple[str, str]], deadline: Deadline
 ) -> tuple[list[str], list[str]]:
     """Return the functions that the base and the tuned model write behind the same heads, as many as there is time."""
-    name = str(material.store.facts["scrape"]["repositories"][0]["name"])
     sampling = Sampling(NEW_TOKENS, TEMPERATURE, TOP_P, examinee.batch_size)
     found: tuple[list[str], list[str]] = ([], [])
     for start in range(0, len(prompts), examinee.batch_size):
         if deadline.passed:
             break
         some = prompts[start : start + examinee.batch_size]
-        samples = [prompt(name, path, head, None, material.encoder.special) for path, head in some]
+        samples = [prompt(material.owners[path], path, head, None, material.encoder.special) for path, head in some]
         ids = [each.ids for each in material.encoder.encode(samples)]
         for column, base in zip(found, (True, False), strict=True):
             with examinee.as_base(base):

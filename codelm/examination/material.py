@@ -51,16 +51,26 @@ class Material:
         return found
 
     @cached_property
+    def owners(self) -> dict[str, str]:
+        """The name of the repository that a file of the snapshot is of, by path."""
+        table = self.store.samples
+        paths: list[str] = list(self.store.facts["paths"])
+        files = self._files()
+        return {paths[table["path"][index]]: str(self.commit(table["commit"][index])["repository"]) for index in files}
+
+    @cached_property
     def snapshot(self) -> dict[str, str]:
         """The files as they stood when the training part ended, by path."""
-        table = self.store.samples
-        training = self.store.part(Part.TRAIN)
         paths: list[str] = list(self.store.facts["paths"])
         files: dict[str, str] = {}
-        for index in training[table["kind"][training] == Kind.FILE]:
-            path = paths[table["path"][index]]
+        for index in self._files():
+            path = paths[self.store.samples["path"][index]]
             files[path] = files.get(path, "") + self.written(int(index))
         return files
+
+    def _files(self) -> NDArray[np.intp]:
+        training = self.store.part(Part.TRAIN)
+        return training[self.store.samples["kind"][training] == Kind.FILE]
 
     @cached_property
     def known_lines(self) -> frozenset[str]:
