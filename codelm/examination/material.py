@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from codelm.history.decoding import Run, decode
 from codelm.history.encoding import Encoder
 from codelm.history.held_out import HeldOutChange, held_out_changes
-from codelm.history.samples import Kind, Role
+from codelm.history.samples import MIDDLE, SUFFIX, Kind, Role
 from codelm.history.store import Part, Store
 
 Item = TypeVar("Item")
@@ -78,8 +78,11 @@ class Material:
         return frozenset(line.strip() for text in self.snapshot.values() for line in text.split("\n"))
 
     def written(self, index: int) -> str:
-        """Return what the authors wrote of a sample: its text without the heading."""
+        """Return what the authors wrote of a sample, in the order of the file: its text without the heading."""
         ids, roles = self.store.sample(index)
+        if self.store.samples["kind"][index] == Kind.FIM:
+            order = in_file_order(ids, self.encoder)
+            ids, roles = ids[order], roles[order]
         runs = decode(ids, self.encoder)
         return "".join(run.text[authored(run, roles) :] for run in runs)
 
@@ -122,6 +125,13 @@ class Material:
             return None
         start = Random(f"{seed} {index}").choice(starts.tolist())
         return ids[start : start + length]
+
+
+def in_file_order(ids: NDArray[np.int64], encoder: Encoder) -> NDArray[np.intp]:
+    """Return the places of a sample's tokens, ``[T]``, with what is to be filled in moved to where it belongs."""
+    suffix, middle = (np.flatnonzero(ids == encoder.sentinels[name])[0] for name in (SUFFIX, MIDDLE))
+    places = np.arange(len(ids))
+    return np.concatenate([places[:suffix], places[middle:], places[suffix:middle]])
 
 
 def authored(run: Run, roles: NDArray[np.uint8]) -> int:
