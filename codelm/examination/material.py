@@ -70,7 +70,8 @@ class Material:
 
     def _files(self) -> NDArray[np.intp]:
         training = self.store.part(Part.TRAIN)
-        return training[self.store.samples["kind"][training] == Kind.FILE]
+        files: NDArray[np.intp] = training[self.store.samples["kind"][training] == Kind.FILE]
+        return files
 
     @cached_property
     def known_lines(self) -> frozenset[str]:
