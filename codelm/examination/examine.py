@@ -56,7 +56,7 @@ def examine(examinee: Examinee, material: Material, limits: Limits, seed: int) -
     found = Examination()
     parts: dict[str, Part] = {
         "likelihood": lambda: likelihood(examinee, material, limits.tokens, deadline.part(0.25)),
-        "general": lambda: general(examinee, material.encoder),
+        "general": lambda: general(examinee, material.encoder, deadline.part(0.25)),
         "holes": lambda: holes(found, HoleExam(examinee, material, seed), limits.limit, deadline.part(0.6)),
         "idioms": lambda: idioms(examinee, material, limits.limit, deadline.part(0.5), seed),
         "memory": lambda: memory(examinee, material, limits.limit, deadline.part(0.9), seed),

@@ -5,6 +5,7 @@ from typing import Any
 
 from codelm.evaluation.general import Text, local, texts
 from codelm.evaluation.likelihood import bits_per_byte
+from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.history.encoding import Encoder
 from codelm.history.samples import END
@@ -35,12 +36,29 @@ def own_bits_per_byte(examinee: Examinee, encoder: Encoder) -> float:
     return bits_per_byte(general_cost(examinee, encoder, texts()), size_of(texts()))
 
 
-def general(examinee: Examinee, encoder: Encoder) -> dict[str, Any]:
-    """Return the figures of forgetting: of the package's own code, and of local standard libraries apart."""
-    sources = by_source([*texts(), *local()])
-    found = {name: both(examinee, encoder, read) for name, read in sources.items()}
-    own = both(examinee, encoder, texts())
-    return own | {"forgetting_percent": 100 * (own["tuned"] / own["base"] - 1), "by_source": found}
+def general(examinee: Examinee, encoder: Encoder, deadline: Deadline) -> dict[str, Any]:
+    """Return the figures of forgetting: of the package's own code, and of local standard libraries if there is time."""
+    before = deadline.left
+    own = {name: both(examinee, encoder, read) for name, read in by_source(texts()).items()}
+    further = {}
+    for name, read in by_source(local()).items():  # each is about as long as all of our own
+        if deadline.left > before - deadline.left:
+            further[name] = both(examinee, encoder, read)
+    whole = together(list(own.values()))
+    forgotten = 100 * (whole["tuned"] / whole["base"] - 1)
+    return whole | {"forgetting_percent": forgotten, "by_source": own | further}
+
+
+def together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the bits per byte of several sources as of one.
+
+    >>> together([{"bytes": 1, "base": 1.0, "tuned": 2.0}, {"bytes": 3, "base": 2.0, "tuned": 2.0}])
+    {'bytes': 4, 'base': 1.75, 'tuned': 2.0}
+    """
+    size = sum(part["bytes"] for part in parts)
+    return {"bytes": size} | {
+        model: sum(part["bytes"] * part[model] for part in parts) / size for model in ("base", "tuned")
+    }
 
 
 def both(examinee: Examinee, encoder: Encoder, read: Sequence[Text]) -> dict[str, Any]:
