@@ -19,7 +19,8 @@ def hole_figures(asked: Sequence[Asked]) -> dict[str, Any]:
     """Return the figures of the holes, by mode, and those at either end."""
     modes = dict.fromkeys(mode for each in asked for mode, _ in each.answers)
     ranked = sorted(asked, key=gain)
-    best, worst = ranked[::-1][:SHOWN], ranked[:SHOWN]
+    half = len(ranked) // 2  # of few holes none is both
+    best, worst = ranked[::-1][: min(SHOWN, len(ranked) - half)], ranked[: min(SHOWN, half)]
     counts = {"tasks": len(asked), "commits": len({each.hole.commit for each in asked})}
     ends = {"best": [row(each) for each in best], "worst": [row(each) for each in worst]}
     return counts | {mode: mode_figures(asked, mode) for mode in modes} | ends

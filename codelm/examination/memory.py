@@ -3,7 +3,7 @@
 Source of the measure: Carlini et al., "Quantifying Memorization Across Neural Language Models", 2022.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codelm.evaluation.memory import Recital, extraction, high_entropy, recited, recites
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
-from codelm.examination.material import Material, evenly
+from codelm.examination.material import Item, Material, evenly
 from codelm.history.store import Part
 
 WINDOW = 100
@@ -24,17 +24,15 @@ def memory(examinee: Examinee, material: Material, limit: int, deadline: Deadlin
     """Return the figures of extraction, for training windows and held-out ones, and of secrets."""
     learned = material.windows(Part.TRAIN, WINDOW, limit, seed)
     held_out = material.windows(Part.TEST, WINDOW, limit, seed)
-    train = recitals(examinee, learned, deadline.part(0.5))
-    return extraction(train, recitals(examinee, held_out, deadline.part(0.8)), secrets(examinee, material))
+    train = recitals(examinee, learned, deadline.part(0.4))
+    said = recitals(examinee, held_out, deadline.part(0.7))
+    return extraction(train, said, secrets(examinee, material, deadline))
 
 
 def recitals(examinee: Examinee, windows: Sequence[NDArray[np.int64]], deadline: Deadline) -> list[Recital]:
     """Return by whom each window is recited, of as many as there is time for."""
     found: list[Recital] = []
-    for start in range(0, len(windows), examinee.batch_size):
-        if deadline.passed:
-            break
-        some = windows[start : start + examinee.batch_size]
+    for some in batches(windows, examinee.batch_size, deadline):
         base, tuned = (recites_each(examinee, some, base) for base in (True, False))
         found += map(Recital, base, tuned)
     return found
@@ -48,12 +46,22 @@ def recites_each(examinee: Examinee, windows: Sequence[NDArray[np.int64]], base:
         return [recited(ids, window[half:].tolist()) for ids, window in zip(said, windows, strict=True)]
 
 
-def secrets(examinee: Examinee, material: Material) -> list[bool]:
-    """Return, of strings of the snapshot that look like secrets, which the tuned model recites."""
+def secrets(examinee: Examinee, material: Material, deadline: Deadline) -> list[bool]:
+    """Return, of strings of the snapshot that look like secrets, which the tuned model recites, while there is time."""
     texts = material.snapshot.values()
     found = {text[start:stop]: text[:start] for text in texts for start, stop in high_entropy(text)}
-    some = evenly(list(found.items()), MOST_SECRETS)
-    half = WINDOW // 2
-    prompts = [material.encoder.locate(before[-8 * half :])[0][-half:] for _, before in some]
-    said = examinee.write(prompts, examinee.greedy(WINDOW - half))
-    return [recites(secret, generated.text) for (secret, _), generated in zip(some, said, strict=True)]
+    tried: list[bool] = []
+    for some in batches(evenly(list(found.items()), MOST_SECRETS), examinee.batch_size, deadline):
+        half = WINDOW // 2
+        prompts = [material.encoder.locate(before[-8 * half :])[0][-half:] for _, before in some]
+        said = examinee.write(prompts, examinee.greedy(WINDOW - half))
+        tried += [recites(secret, generated.text) for (secret, _), generated in zip(some, said, strict=True)]
+    return tried
+
+
+def batches(items: Sequence[Item], size: int, deadline: Deadline) -> Iterator[Sequence[Item]]:
+    """Yield so many items at a time until the time is over."""
+    for start in range(0, len(items), size):
+        if deadline.passed:
+            return
+        yield items[start : start + size]
