@@ -14,13 +14,23 @@ from codelm.examination.hole_figures import hole_figures, record
 from codelm.examination.holes import Asked, HoleExam
 from codelm.examination.idioms import idioms
 from codelm.examination.likelihood import likelihood
-from codelm.examination.material import Material, language_of
-from codelm.examination.memory import memory
+from codelm.examination.material import Material
+from codelm.examination.memory import WINDOW, memory
 
 log = logging.getLogger(__name__)
 
 FEWEST_COMMITS = 30
 """Commits below which the interval is not given."""
+
+
+NOTHING = {
+    "likelihood": "nothing of the history is left to test on: raise data.held_out, or give a longer history",
+    "holes": "no hole of the held-out commits could be asked about in time",
+    "idioms": "idioms are told of Rust's functions alone: the repository holds none, or none was written in time",
+    "memory": f"no {WINDOW} tokens in one piece were both learned and held out, or there was no time: "
+    "what is recited is not known",
+}
+"""What is said where a part has nothing to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,9 @@ def attempted(name: str, part: Part, found: Examination) -> dict[str, Any] | Non
     """Return a part's figures; if it fails, None and a note: a finished training must not be lost for a figure."""
     started = time.perf_counter()
     try:
-        return part()
+        figures = part()
+        found.notes += [NOTHING[name]] if figures is None else []
+        return figures
     except CodelmError as error:
         found.notes.append(f"{name} was not measured: {error}")
     except Exception as error:  # whatever it is
@@ -98,14 +110,12 @@ def holes(found: Examination, exam: HoleExam, limit: int, deadline: Deadline) ->
 def shortcomings(figures: dict[str, Any], material: Material) -> list[str]:
     """Say in a sentence each what the figures cannot tell."""
     found = []
-    commits = (figures["likelihood"] or {}).get("commits", 0)
-    if commits < FEWEST_COMMITS:
+    likelihood = figures["likelihood"]
+    if likelihood and likelihood["commits"] < FEWEST_COMMITS:
         found.append(
-            f"{commits} held-out commits are too few for an interval, which takes {FEWEST_COMMITS}: "
+            f"{likelihood['commits']} held-out commits are too few for an interval, which takes {FEWEST_COMMITS}: "
             "raise data.held_out, or give a longer history"
         )
-    if figures["holes"] is None:
-        found.append("no hole of the held-out commits could be asked about")
-    if figures["idioms"] is None and not any(language_of(path) == "rust" for path in material.snapshot):
-        found.append("idioms are told of Rust alone, of which the repository holds none")
+    if not material.snapshot:
+        found.append("no whole files are in the store (data.formats.whole_files): what is new to them is not known")
     return found

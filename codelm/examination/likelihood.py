@@ -19,9 +19,14 @@ LARGEST_SNAPSHOT = 30_000_000
 """Bytes of the snapshot up to which it is compressed, which takes a second for each million."""
 
 
-def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadline: Deadline) -> dict[str, Any]:
-    """Return the figures of the added lines, of those that are new to the repository, and of each commit."""
+def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadline: Deadline) -> dict[str, Any] | None:
+    """Return the figures of the added lines, of those that are new to the repository, and of each commit.
+
+    None where nothing was held out. Without a snapshot nobody knows what is new.
+    """
     chunks = within(examinee, material.test_chunks(most_tokens), deadline, material)
+    if not chunks:
+        return None
     with examinee.as_base():
         base = examinee.surprise([chunk.ids for chunk in chunks])
     tuned = examinee.surprise([chunk.ids for chunk in chunks])
@@ -32,10 +37,10 @@ def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadlin
     return {
         "commits": len(added),
         "bytes": total.bytes,
-        "bytes_new": sum(each.bytes for each in new.values()),
+        "bytes_new": sum(each.bytes for each in new.values()) if material.snapshot else None,
         "tokens": total.tokens,
         "added": compared(list(added.values())),
-        "new": compared(list(new.values())),
+        "new": compared(list(new.values())) if material.snapshot else None,
         "floors": floors(material, "".join(text for *_, text in parts)),
         "by_commit": [of_commit(material.commit(int(number)), each) for number, each in added.items()],
     }
