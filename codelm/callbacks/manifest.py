@@ -133,12 +133,12 @@ class Manifest(Callback):
         self.try_to_write(trainer, pl_module, "running")
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the last manifest."""
+        """Write the last manifest; what comes after, and may be stopped or fail, is not the training's any more."""
         self.write(trainer, pl_module, "completed", self.shortfall(trainer, pl_module))
+        self.earlier_seconds, self.started = self.seconds_so_far(), None
 
     def tell_evaluation(self, trainer: Trainer, pl_module: LightningModule, figures: dict[str, Any] | None) -> None:
-        """Write the last manifest once more, with what the evaluation found; it takes no time of the training's."""
-        self.earlier_seconds, self.started = self.content["phase_results"]["phase_4_training"]["seconds"], None
+        """Write the last manifest once more, with what the evaluation found."""
         self.evaluation = outline(figures) if figures else None
         self.try_to_write(trainer, pl_module, "completed", self.content["reason"])
 
