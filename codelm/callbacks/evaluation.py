@@ -84,6 +84,8 @@ class Evaluation(Callback):
         """Add a dot to the curve of what is gained against what is lost; a failure only logs a warning."""
         if not (self.enabled and self.every_n_epochs and trainer.is_global_zero and has_history(trainer)):
             return
+        if epoch > 0 and not self.epochs:  # the base could not be measured: nothing to hold this against
+            return
         try:
             with untouched(trainer, pl_module, self.seed):
                 examinee = self.examinee(trainer, pl_module)
