@@ -1,33 +1,28 @@
 """What a run learned of its repository, what it cost, and a report that shows it."""
 
-import json
 import logging
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from codelm.atomic import new_folder, write_text
 from codelm.callbacks.base_reference import BaseReference
-from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.board import show
+from codelm.callbacks.export import ExportAdapter
+from codelm.callbacks.findings import about_run, dot, earlier_epochs, figures, prompts, write
+from codelm.callbacks.manifest import FILE as MANIFEST
 from codelm.callbacks.manifest import Manifest
-from codelm.callbacks.outcome import now, saved_step
-from codelm.callbacks.phases import to_json
+from codelm.callbacks.outcome import saved_step
 from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
-from codelm.evaluation.page import page
-from codelm.examination.examine import Examination, Limits, examine
+from codelm.errors import InputError
+from codelm.examination.examine import Limits, examine
 from codelm.examination.examinee import Examinee
 from codelm.examination.general import own_bits_per_byte
 from codelm.examination.material import Material
 
 log = logging.getLogger(__name__)
-
-REPORT = "report.html"
-FOLDER = "evaluation"
 
 
 class Evaluation(Callback):
@@ -68,6 +63,20 @@ class Evaluation(Callback):
         self.seed = seed
         self.epochs: list[dict[str, Any]] = []
         self.figures: dict[str, Any] | None = None
+        self.folder: Path | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse a list of callbacks in which other weights are examined than those that are saved.
+
+        Raises:
+            InputError: `ExportAdapter` or `Manifest` stands behind this.
+        """
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        if any(isinstance(callback, ExportAdapter | Manifest) for callback in callbacks[callbacks.index(self) :]):
+            raise InputError(
+                "trainer.callbacks lists Evaluation before ExportAdapter and Manifest, whose weights it examines: "
+                "leave it out, and set it up under evaluation"
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure the untouched base on general code; a resumed run has done so before."""
@@ -117,7 +126,10 @@ class Evaluation(Callback):
         """Examine the weights of a checkpoint; its run's folder takes the report."""
         if self.enabled and trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path:
             folder = Path(trainer.ckpt_path).resolve().parent.parent
-            self.run(trainer, pl_module, folder, earlier_epochs(folder), None)
+            if (folder / MANIFEST).is_file():
+                self.run(trainer, pl_module, folder, earlier_epochs(folder), None)
+            else:
+                log.warning("no evaluation: %s lies in no run's folder, where the report would go", trainer.ckpt_path)
 
     def run(
         self,
@@ -144,6 +156,7 @@ class Evaluation(Callback):
             about = about_run(folder, pl_module, data, dots) | {"seconds": time.perf_counter() - started}
             self.figures = figures(found, about, dots, prompts(trainer))
             write(folder, self.figures, found.holes)
+            self.folder = folder
             show(trainer, self.figures)
         except Exception as error:  # the training is saved; it must not be lost for a report
             log.debug("evaluation", exc_info=True)
@@ -175,70 +188,6 @@ def loss(trainer: Trainer, epoch: int) -> dict[str, float | None]:
     base = reference.loss if reference else None
     tuned = trainer.callback_metrics.get("val/loss")
     return {"base": base, "tuned": base if epoch == 0 else None if tuned is None else float(tuned)}
-
-
-def dot(each: Mapping[str, Any], base: Mapping[str, Any], *, chosen: bool) -> dict[str, Any]:
-    """Return an epoch as the report shows it."""
-    losses = each["loss"]
-    known = losses["base"] and losses["tuned"] is not None
-    return {
-        "epoch": each["epoch"],
-        "step": each["step"],
-        "repository_change_percent": 100 * (losses["tuned"] / losses["base"] - 1) if known else None,
-        "general_change_percent": 100 * (each["bits"] / base["bits"] - 1),
-        "chosen": chosen,
-    }
-
-
-def about_run(folder: Path, pl_module: Any, data: Any, dots: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the figures are of."""
-    repositories = data.store.facts["scrape"]["repositories"]
-    return {
-        "name": folder.parent.name,
-        "version": folder.name,
-        "base": str(pl_module.base),
-        "repositories": [each["name"] for each in repositories],
-        "part": "test",
-        "cut": repositories[0]["split"]["cut"],
-        "test_cut": repositories[0]["split"]["second_cut"],
-        "best_epoch": next((each["epoch"] for each in dots if each["chosen"]), None),
-        "written": now(),
-    }
-
-
-def figures(
-    found: Examination, about: dict[str, Any], dots: list[dict[str, Any]], shown: list[dict[str, str]]
-) -> dict[str, Any]:
-    """Return the one dictionary that the report, the manifest and TensorBoard are made from."""
-    head = {"codelm_evaluation": 1, "run": about, "notes": found.notes}
-    return head | found.figures | {"epochs": dots, "prompts": shown}
-
-
-def prompts(trainer: Trainer) -> list[dict[str, str]]:
-    """Return the prompts of behavioural evaluation with the base's and the newest completions: illustrations."""
-    behavior = companion(trainer, BehavioralEvaluation)
-    if behavior is None or behavior.base is None or len(behavior.records) < 2:
-        return []
-    pairs = zip(behavior.base["completions"], behavior.records[-1]["completions"], strict=True)
-    return [{"prompt": base["prompt"], "base": base["text"], "tuned": tuned["text"]} for base, tuned in pairs]
-
-
-def write(folder: Path, figures: dict[str, Any], holes: list[dict[str, Any]]) -> None:
-    """Write report, figures and holes into a run's folder, each whole or not at all."""
-    with new_folder(folder / FOLDER) as unfinished:
-        write_text(unfinished / "figures.json", to_json(figures))
-        rows = "".join(json.dumps(row) + "\n" for row in holes)
-        write_text(unfinished / "holes.jsonl", rows)
-    write_text(folder / REPORT, page(figures))
-
-
-def earlier_epochs(folder: Path) -> list[dict[str, Any]]:
-    """Return the dots that the run's own evaluation left; none where it left none."""
-    try:
-        found = json.loads((folder / FOLDER / "figures.json").read_text(encoding="utf-8"))
-        return list(found["epochs"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def one_line(error: Exception) -> str:

@@ -1,0 +1,83 @@
+"""What an evaluation found, as one dictionary of plain types, and the files it is written to."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from codelm.atomic import new_folder, write_text
+from codelm.callbacks.behavior import BehavioralEvaluation
+from codelm.callbacks.outcome import now
+from codelm.callbacks.phases import to_json
+from codelm.callbacks.run import companion
+from codelm.evaluation.page import page
+from codelm.examination.examine import Examination
+
+REPORT = "report.html"
+FOLDER = "evaluation"
+
+
+def dot(each: Mapping[str, Any], base: Mapping[str, Any], *, chosen: bool) -> dict[str, Any]:
+    """Return an epoch as the report shows it."""
+    losses = each["loss"]
+    known = losses["base"] and losses["tuned"] is not None
+    return {
+        "epoch": each["epoch"],
+        "step": each["step"],
+        "repository_change_percent": 100 * (losses["tuned"] / losses["base"] - 1) if known else None,
+        "general_change_percent": 100 * (each["bits"] / base["bits"] - 1),
+        "chosen": chosen,
+    }
+
+
+def about_run(folder: Path, pl_module: Any, data: Any, dots: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the figures are of."""
+    repositories = data.store.facts["scrape"]["repositories"]
+    return {
+        "name": folder.parent.name,
+        "version": folder.name,
+        "base": str(pl_module.base),
+        "repositories": [each["name"] for each in repositories],
+        "part": "test",
+        "cut": repositories[0]["split"]["cut"],
+        "test_cut": repositories[0]["split"]["second_cut"],
+        "best_epoch": next((each["epoch"] for each in dots if each["chosen"]), None),
+        "written": now(),
+    }
+
+
+def figures(
+    found: Examination, about: dict[str, Any], dots: list[dict[str, Any]], shown: list[dict[str, str]]
+) -> dict[str, Any]:
+    """Return the one dictionary that the report, the manifest and TensorBoard are made from."""
+    head = {"codelm_evaluation": 1, "run": about, "notes": found.notes}
+    return head | found.figures | {"epochs": dots, "prompts": shown}
+
+
+def prompts(trainer: Trainer) -> list[dict[str, str]]:
+    """Return the prompts of behavioural evaluation with the base's and the newest completions: illustrations."""
+    behavior = companion(trainer, BehavioralEvaluation)
+    if behavior is None or behavior.base is None or len(behavior.records) < 2:
+        return []
+    pairs = zip(behavior.base["completions"], behavior.records[-1]["completions"], strict=True)
+    return [{"prompt": base["prompt"], "base": base["text"], "tuned": tuned["text"]} for base, tuned in pairs]
+
+
+def write(folder: Path, figures: dict[str, Any], holes: list[dict[str, Any]]) -> None:
+    """Write report, figures and holes into a run's folder, each whole or not at all."""
+    with new_folder(folder / FOLDER) as unfinished:
+        write_text(unfinished / "figures.json", to_json(figures))
+        rows = "".join(json.dumps(row) + "\n" for row in holes)
+        write_text(unfinished / "holes.jsonl", rows)
+    write_text(folder / REPORT, page(figures))
+
+
+def earlier_epochs(folder: Path) -> list[dict[str, Any]]:
+    """Return the dots that the run's own evaluation left; none where it left none."""
+    try:
+        found = json.loads((folder / FOLDER / "figures.json").read_text(encoding="utf-8"))
+        return list(found["epochs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
