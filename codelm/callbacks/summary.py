@@ -8,7 +8,8 @@ from typing import Any
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from codelm.callbacks.evaluation import REPORT
+from codelm.callbacks.evaluation import Evaluation
+from codelm.callbacks.findings import REPORT
 from codelm.callbacks.manifest import FILE, Manifest
 from codelm.callbacks.run import companion, run_folder, writes
 from codelm.errors import InputError
@@ -45,6 +46,14 @@ class Summary(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the result."""
         self.print(trainer)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print what the evaluation of a checkpoint found."""
+        evaluation = companion(trainer, Evaluation)
+        if evaluation is not None and evaluation.figures is not None and evaluation.folder is not None:
+            lines = [*evaluated({"evaluation": evaluation.figures}), "", f"{'report':<15}{evaluation.folder / REPORT}"]
+            sys.stdout.write("\n".join([*lines, ""]))
+            sys.stdout.flush()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Print what there is if the run was stopped; a failure speaks for itself."""
