@@ -150,6 +150,7 @@ class Verdict:
         empty: whether nothing was written.
         runaway: whether the limit of tokens cut it off.
         own_names: of the names that the prompt did not show, how many are the repository's own, and how many there are.
+        rustc: whether rustc's own parser takes the file; None where it was not asked.
     """
 
     exact: bool
@@ -159,6 +160,7 @@ class Verdict:
     empty: bool
     runaway: bool
     own_names: tuple[int, int]
+    rustc: bool | None = None
 
 
 def judge(hole: Hole, filling: Filling, shown: str, own: frozenset[str]) -> Verdict:
@@ -198,8 +200,12 @@ def is_valid(hole: Hole, text: str) -> bool | None:
     parser = grammar(hole.language)
     if parser is None:
         return None
-    ended = text if text.endswith("\n") else text + "\n"  # whether the line's end is part of a filling tells nothing
-    return faults(parse(parser, hole.before + ended + hole.after)) <= real_faults(parser, hole)
+    return faults(parse(parser, in_place(hole, text))) <= real_faults(parser, hole)
+
+
+def in_place(hole: Hole, text: str) -> str:
+    """Return the file with ``text`` in its hole; whether the line's end is part of a filling tells nothing."""
+    return hole.before + (text if text.endswith("\n") else text + "\n") + hole.after
 
 
 @lru_cache(maxsize=256)
@@ -220,6 +226,7 @@ def summary(verdicts: Sequence[Verdict]) -> dict[str, float | int | None]:
         "similarity": share(verdict.similarity for verdict in verdicts),
         "identifiers": share(verdict.identifiers for verdict in verdicts),
         "valid": share(verdict.valid for verdict in verdicts),
+        "rustc": share(verdict.rustc for verdict in verdicts),
         "empty": share(verdict.empty for verdict in verdicts),
         "runaway": share(verdict.runaway for verdict in verdicts),
         "own_names": own / new if new else None,

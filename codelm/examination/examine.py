@@ -16,6 +16,7 @@ from codelm.examination.idioms import idioms
 from codelm.examination.likelihood import likelihood
 from codelm.examination.material import Material
 from codelm.examination.memory import WINDOW, memory
+from codelm.examination.rustc import ask_rustc
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ FEWEST_COMMITS = 30
 NOTHING = {
     "likelihood": "nothing of the history is left to test on: raise data.held_out, or give a longer history",
     "holes": "no hole of the held-out commits could be asked about in time",
+    "rustc": "rustc was asked about no hole: none is in Rust, or there was no time",
     "idioms": "idioms are told of Rust's functions alone: the repository holds none, or none was written in time",
     "memory": f"no {WINDOW} tokens in one piece were both learned and held out, or there was no time: "
     "what is recited is not known",
@@ -41,11 +43,13 @@ class Limits:
         minutes: Time for all of it; what does not fit is asked less often.
         limit: Holes, functions and windows of each kind at most.
         tokens: Tokens of held-out samples at most.
+        rustc: Whether rustc's parser is asked about files with filled holes.
     """
 
     minutes: float
     limit: int
     tokens: int
+    rustc: bool = False
 
 
 @dataclass(slots=True)
@@ -67,7 +71,7 @@ def examine(examinee: Examinee, material: Material, limits: Limits, seed: int) -
     parts: dict[str, Part] = {
         "likelihood": lambda: likelihood(examinee, material, limits.tokens, deadline.part(0.25)),
         "general": lambda: general(examinee, material.encoder, deadline.part(0.25)),
-        "holes": lambda: holes(found, HoleExam(examinee, material, seed), limits.limit, deadline.part(0.6)),
+        "holes": lambda: holes(found, HoleExam(examinee, material, seed), limits, deadline.part(0.6)),
         "idioms": lambda: idioms(examinee, material, limits.limit, deadline.part(0.5), seed),
         "memory": lambda: memory(examinee, material, limits.limit, deadline.part(0.9), seed),
     }
@@ -95,10 +99,12 @@ def attempted(name: str, part: Part, found: Examination) -> dict[str, Any] | Non
     return None
 
 
-def holes(found: Examination, exam: HoleExam, limit: int, deadline: Deadline) -> dict[str, Any] | None:
+def holes(found: Examination, exam: HoleExam, limits: Limits, deadline: Deadline) -> dict[str, Any] | None:
     """Ask about holes; keep each answer, and say where time ended it."""
-    chosen = exam.holes(limit)
-    asked: list[Asked] = exam.ask(chosen, deadline)
+    chosen = exam.holes(limits.limit)
+    asked: list[Asked] = exam.ask(chosen, deadline.part(0.9) if limits.rustc else deadline)
+    if limits.rustc:
+        attempted("rustc", lambda: ask_rustc(asked, deadline, found.notes), found)
     found.holes += [record(each) for each in asked]
     if len(asked) < len(chosen):
         found.notes.append(f"time allowed for {len(asked)} of {len(chosen)} holes: raise evaluation.minutes")
