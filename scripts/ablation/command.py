@@ -1,0 +1,122 @@
+"""The command line: the runs that are missing, one after the other, and the table of all."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from codelm.atomic import write_text
+from codelm.errors import CodelmError
+from codelm.history.repository import open_repository
+from codelm.signals import Stopped, stopping
+from scripts.ablation.rows import DEFAULT_ROWS, MINUS, ROWS, Experiment, put, read, whole_looks
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = (ROOT / "configs" / "tiny.yaml", Path(__file__).parent / "rules.yaml")
+WORK = Path.home() / ".cache" / "codelm-ablation"
+MASK = "without"
+"""Put before the name of a row that begins as an option does."""
+
+DESCRIPTION = """\
+Train one base on one repository by a public recipe, by ours, and by ours less one part each, at equal numbers of rows
+and tokens, and measure all on the same held-out commits: bits per byte of the lines that are new to the repository.
+
+Finished runs are not run again, so that the command may be stopped and repeated; with other settings it begins anew.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what is missing, print the table, and return the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    options = parsed(sys.argv[1:] if arguments is None else arguments)
+    with stopping() as received:
+        try:
+            return ablate(options)
+        except Stopped:
+            return 128 + received[0]
+        except CodelmError as error:
+            sys.stderr.write(f"ablate: {error}\n")
+            return error.exit_status
+
+
+def ablate(options: argparse.Namespace) -> int:
+    """Do what is missing, print the table, and return 1 if a run failed."""
+    experiment = experiment_of(options)
+    from codelm.voice import voice
+    from scripts.ablation import results as file
+    from scripts.ablation.runs import run_missing
+    from scripts.ablation.table import table
+
+    results = options.results or options.work / f"{Path(experiment.repository).stem}.jsonl"
+    runs = plan(options.rows, options.seeds, options.minus_seeds)
+    with voice(quiet=True, debug=False):
+        failed = run_missing(experiment, [] if options.only_table else runs, results, options.work)
+    text = table(file.of(file.read(results), experiment))
+    if options.table:
+        write_text(options.table, text)
+    sys.stdout.write(text)
+    return int(failed > 0)
+
+
+def experiment_of(options: argparse.Namespace) -> Experiment:
+    """Return what all runs have in common."""
+    given = read(options.config or CONFIGS)
+    if options.base:
+        put(given, "model.base", options.base)
+    repository = open_repository(options.repo, options.revision)
+    return Experiment(given, repository.path, repository.tip, whole_looks(options.steps), options.tokens)
+
+
+def plan(rows: Sequence[str], seeds: Sequence[int], minus_seeds: Sequence[int] | None) -> list[tuple[str, int]]:
+    """Return all runs, seed by seed, so that an early table has all rows.
+
+    >>> plan(["ours", "-fim"], [0, 1], None)
+    [('ours', 0), ('-fim', 0), ('ours', 1)]
+    """
+    of_minus = seeds[:1] if minus_seeds is None else minus_seeds
+    order = dict.fromkeys([*seeds, *of_minus])
+    return [(row, seed) for seed in order for row in rows if seed in (of_minus if row in MINUS else seeds)]
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options; the names of rows may begin as options do."""
+    masked = [MASK + word if word in MINUS else word for word in arguments]
+    return parser().parse_args(masked)
+
+
+def row_name(word: str) -> str:
+    """Return a row's name, also if it was masked.
+
+    >>> row_name("without-fim")
+    '-fim'
+    """
+    return word.removeprefix(MASK)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    parser = argparse.ArgumentParser(
+        prog="ablate", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("repo", help="the repository's folder")
+    add("--revision", default="HEAD", help="the newest commit (default: HEAD)")
+    add("--base", help="base model (default: the configuration's)")
+    add("--config", type=Path, action="append", help=f"ours, may be repeated (default: {names(CONFIGS)})")
+    rows = f"of {' '.join(ROWS)} (default: all but the last)"
+    add("--rows", nargs="+", type=row_name, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="of rows without a minus (default: 0 1 2)")
+    add("--minus-seeds", nargs="+", type=int, metavar="N", help="of rows with one (default: the first of --seeds)")
+    add("--steps", type=int, default=240, help="optimizer steps of each run (default: 240, about 5 minutes)")
+    add("--tokens", type=int, default=200_000, help="held-out tokens to measure at most (default: 200000)")
+    add("--work", type=Path, default=WORK, help=f"folder for adapters (default: {WORK})")
+    add("--results", type=Path, help="file of results, for one program at a time (default: WORK/REPOSITORY.jsonl)")
+    add("--table", type=Path, help="also write the table to this file")
+    add("--only-table", action="store_true", help="run nothing")
+    return parser
+
+
+def names(paths: Sequence[Path]) -> str:
+    """Return paths as seen from the root."""
+    return ", ".join(str(path.relative_to(ROOT)) for path in paths)

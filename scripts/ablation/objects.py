@@ -1,0 +1,65 @@
+"""From settings to the model and the data that `codelm fit` would make of them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+from codelm.datamodules import GitCommitDataModule
+from codelm.errors import InputError
+from codelm.examination.material import Material
+from codelm.modules import LoRACausalLM
+from scripts.ablation.rows import MINUS, OURS, Experiment
+
+
+class Objects(NamedTuple):
+    """What a run is made of; nothing of it has been read or loaded."""
+
+    model: LoRACausalLM
+    data: GitCommitDataModule
+
+
+def parser() -> ArgumentParser:
+    """Return the part of the command's grammar that makes model and data."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--seed_everything", type=int, default=42)
+    parser.add_class_arguments(LoRACausalLM, "model")
+    parser.add_class_arguments(GitCommitDataModule, "data")
+    parser.link_arguments("seed_everything", "data.seed")
+    parser.link_arguments("model.base", "data.tokenizer")
+    parser.link_arguments("model.revision", "data.tokenizer_revision")
+    return parser
+
+
+def parsed(settings: Mapping[str, Any]) -> Namespace:
+    """Return the settings of model and data with all defaults.
+
+    Raises:
+        InputError: One of them is unknown or of the wrong kind.
+    """
+    known = {name: settings[name] for name in ("seed_everything", "model", "data") if name in settings}
+    try:
+        found: Namespace = parser().parse_object(known)
+    except ArgumentError as error:
+        raise InputError(str(error)) from error
+    return found
+
+
+def make(settings: Mapping[str, Any]) -> Objects:
+    """Return model and data."""
+    made = parser().instantiate(parsed(settings))
+    return Objects(made.model, made.data)
+
+
+def material_of(data: GitCommitDataModule) -> Material:
+    """Return what there is to learn and to be measured on; the history is read unless the cache has it."""
+    data.prepare_data()
+    data.setup("test")
+    return Material(data.store, data.encoder)
+
+
+def refuse_empty(experiment: Experiment, row: str) -> None:
+    """Raise `InputError` where a row takes away what ours does not have."""
+    ours, without = parsed(experiment.settings(OURS)), parsed(experiment.settings(row))
+    if row in MINUS and all(ours[name] == without[name] for name in MINUS[row]):
+        raise InputError(f"row {row} would be ours again: the configuration sets none of {', '.join(MINUS[row])}")

@@ -1,0 +1,90 @@
+"""A training of ours: `codelm fit`, as a user would start it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from codelm.datamodules import GitCommitDataModule
+from codelm.datamodules.packed import spread
+from codelm.errors import CodelmError
+from scripts.ablation.objects import make
+from scripts.ablation.rows import Experiment, Settings, trainer_setting, whole_looks
+from scripts.ablation.trained import ADAPTER, Trained
+
+NAME = "run"
+TRIES = 4
+
+
+def train_ours(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
+    """Run `codelm fit`, leave its adapter in ``folder`` and return what it took.
+
+    Raises:
+        CodelmError: It failed; why stands on standard error.
+    """
+    settings = as_long(experiment, row, seed)
+    (folder / "settings.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    command = [sys.executable, "-m", "codelm", "fit", "--quiet", "--config", str(folder / "settings.yaml")]
+    done = subprocess.run([*command, "--output", str(folder), "--name", NAME], check=False)
+    if done.returncode:
+        raise CodelmError(f"codelm fit ended with status {done.returncode}")
+    run = folder / NAME / "version_0"
+    (run / ADAPTER).rename(folder / ADAPTER)
+    return took(settings, json.loads((run / "MANIFEST.json").read_text(encoding="utf-8")))
+
+
+def as_long(experiment: Experiment, row: str, seed: int) -> Settings:
+    """Return the settings of a run that reads as many tokens as full rows would hold in the experiment's steps.
+
+    Rows are not equally full under all settings, and which rows are taken depends on the steps: try a few times.
+    """
+    settings = experiment.run_settings(row, seed)
+    for _ in range(TRIES):
+        steps = trainer_setting(settings, "max_steps")
+        wanted = whole_looks(experiment.steps / fullness(settings))
+        if wanted == steps:
+            break
+        settings = experiment.run_settings(row, seed, wanted)
+    return settings
+
+
+def fullness(settings: Settings) -> float:
+    """Return the share of a run's positions that hold tokens."""
+    data = make(settings).data
+    batches = int(trainer_setting(settings, "max_steps") * trainer_setting(settings, "accumulate_grad_batches"))
+    tokens, _ = planned(settings)
+    return tokens / (batches * data.batch_size * data.sequence_length)
+
+
+def took(settings: Settings, manifest: dict[str, Any]) -> Trained:
+    """Return what a run took, by its manifest and its plan."""
+    training = manifest["phase_results"]["phase_4_training"]
+    stats = training["training_stats"]
+    tokens, targets = planned(settings)
+    names = ("best_step", "base_val_loss", "final_val_loss")
+    notes = {name: stats[name] for name in names} | {"steps": trainer_setting(settings, "max_steps")}
+    return Trained(tokens, targets, training["seconds"], notes)
+
+
+def planned(settings: Settings) -> tuple[int, int]:
+    """Return the tokens, and the targets among them, in the rows that a run takes: the plan is known in advance."""
+    data = make(settings).data
+    data.prepare_data()
+    data.setup()
+    batches = trainer_setting(settings, "max_steps") * trainer_setting(settings, "accumulate_grad_batches")
+    samples = samples_taken(data, batches, trainer_setting(settings, "limit_train_batches"))
+    table = data.store.samples
+    return int(table["length"][samples].sum()), int(table["targets"][samples].sum())
+
+
+def samples_taken(data: GitCommitDataModule, batches: int, batches_an_epoch: int) -> list[int]:
+    """Return the samples of the first so many batches, one after the other, each as often as it is drawn."""
+    rows: list[tuple[int, ...]] = []
+    epoch = 0
+    while len(rows) < batches * data.batch_size:
+        rows += spread(data.rows(epoch), batches_an_epoch * data.batch_size)
+        epoch += 1
+    return [index for row in rows[: batches * data.batch_size] for index in row]

@@ -1,0 +1,100 @@
+"""One run after the other: train, measure, write down."""
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from codelm.atomic import new_folder
+from codelm.errors import CodelmError, InputError
+from scripts.ablation.measure import measure
+from scripts.ablation.objects import refuse_empty
+from scripts.ablation.ours import train_ours
+from scripts.ablation.results import Result, append, of, read
+from scripts.ablation.rows import MINUS, OURS, PEER, PRECISE_PEER, Experiment
+from scripts.ablation.trained import ADAPTER, Trained, load, save
+
+LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets")
+
+log = logging.getLogger("ablate")
+
+
+def run_missing(experiment: Experiment, runs: Iterable[tuple[str, int]], results: Path, work: Path) -> int:
+    """Do the runs, as row and seed, that the results lack; return how many failed. One that fails stops no other."""
+    failed = 0
+    for row, seed in runs:
+        if (row, seed) in of(read(results), experiment):
+            continue
+        log.info("%s, seed %d", row, seed)
+        try:
+            append(results, run(experiment, row, seed, work / experiment.key / folder_name(row, seed)))
+        except CodelmError as error:
+            log.error("%s, seed %d failed: %s", row, seed, error)
+            failed += 1
+        except Exception:  # of a library: hours of other runs must not be lost for it
+            log.exception("%s, seed %d failed", row, seed)
+            failed += 1
+    return failed
+
+
+def run(experiment: Experiment, row: str, seed: int, folder: Path) -> Result:
+    """Train, unless the folder holds a finished training, and measure."""
+    trained = load(folder) or train(experiment, row, seed, folder)
+    measured = measure(experiment.settings(), folder / ADAPTER, experiment.measured_tokens)
+    return Result(experiment.key, row, seed, trained, measured, about(experiment))
+
+
+def train(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
+    """Train one row; the folder appears whole or not at all."""
+    refuse_empty(experiment, row)
+    with new_folder(folder) as unfinished:
+        if row in (PEER, PRECISE_PEER):
+            trained = peers(experiment, seed, unfinished, precise=row == PRECISE_PEER)
+        else:
+            trained = train_ours(experiment, row, seed, unfinished)
+        save(trained, unfinished)
+    return trained
+
+
+def peers(experiment: Experiment, seed: int, folder: Path, *, precise: bool) -> Trained:
+    """Train by the public recipe.
+
+    Raises:
+        InputError: Its trainer is not installed.
+    """
+    if installed("trl") is None:
+        raise InputError("the public recipe needs TRL: .venv/bin/pip install -c constraints.txt -e '.[ablation]'")
+    from scripts.ablation.peer import train_peer
+
+    return train_peer(experiment.run_settings(OURS, seed), experiment.settings(), folder, precise=precise)
+
+
+def folder_name(row: str, seed: int) -> str:
+    """Return the name of a run's folder.
+
+    >>> folder_name("-fim", 0), folder_name("peer-fp32", 1)
+    ('without-fim-0', 'peer-fp32-1')
+    """
+    return f"{'without' if row in MINUS else ''}{row}-{seed}"
+
+
+def about(experiment: Experiment) -> dict[str, Any]:
+    """Return what should be known of a result later."""
+    return {
+        "repository": Path(experiment.repository).stem,
+        "tip": experiment.tip,
+        "base": experiment.given["model"]["base"],
+        "steps": experiment.steps,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: installed(name) for name in LIBRARIES},
+    }
+
+
+def installed(name: str) -> str | None:
+    """Return the version of a library; None where it is not there."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

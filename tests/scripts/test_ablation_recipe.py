@@ -1,0 +1,105 @@
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codelm.errors import InputError
+from codelm.history.samples import END
+from scripts.ablation.recipe import (
+    Cuts,
+    documents,
+    first_tokens,
+    permuted,
+    split,
+    training_documents,
+    validation_documents,
+)
+
+CUTS = Cuts(prefix=-1, suffix=-2, middle=-3)
+FILES = {f"src/{number}.rs": f"fn f{number}() {{ g({number}) }}\n" * 3 for number in range(30)}
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    from codelm.history.encoding import Encoder
+    from tests.history.conftest import SENTINELS, tokenizer
+
+    return Encoder(tokenizer(list(SENTINELS)))
+
+
+def read_back(ids):
+    """Put the parts of a permuted document in their old order."""
+    if ids[:2] == [CUTS.prefix, CUTS.suffix]:
+        middle = ids.index(CUTS.middle)
+        return ids[middle + 1 :] + ids[2:middle]
+    if ids[:1] == [CUTS.prefix]:
+        suffix, middle = ids.index(CUTS.suffix), ids.index(CUTS.middle)
+        return ids[1:suffix] + ids[middle + 1 :] + ids[suffix + 1 : middle]
+    return ids
+
+
+@given(st.lists(st.integers(0, 99)), st.integers(0, 10_000))
+def test_a_permuted_document_holds_every_token_once(ids, seed):
+    assert read_back(permuted(ids, CUTS, Random(seed))) == ids
+
+
+def test_half_of_the_documents_are_permuted_and_half_of_those_suffix_first():
+    chance = Random(0)
+    drawn = [permuted(list(range(50)), CUTS, chance) for _ in range(2000)]
+    forms = [(CUTS.prefix in ids, ids[:2] == [CUTS.prefix, CUTS.suffix]) for ids in drawn]
+    assert 0.45 < sum(cut for cut, _ in forms) / 2000 < 0.55
+    assert 0.2 < sum(suffix_first for _, suffix_first in forms) / 2000 < 0.3
+
+
+def test_the_split_is_by_file_random_and_repeatable():
+    train, held_out = split(FILES, seed=0)
+    assert (len(train), len(held_out)) == (27, 3)
+    assert sorted(train + held_out) == sorted(FILES.values())
+    assert split(FILES, seed=0) == (train, held_out)
+    assert split(FILES, seed=1)[1] != held_out
+
+
+def test_a_snapshot_of_one_file_is_refused():
+    with pytest.raises(InputError, match="1 files"):
+        split({"lib.rs": "fn f() {}"}, seed=0)
+
+
+@given(st.lists(st.lists(st.integers(), min_size=1, max_size=9), max_size=9), st.integers(0, 50))
+def test_a_stream_is_cut_to_exactly_so_many_tokens(stream, most):
+    found = [token for ids in first_tokens(iter(stream), most) for token in ids]
+    assert found == [token for ids in stream for token in ids][:most]
+
+
+def test_training_reads_exactly_its_tokens_over_and_over(encoder):
+    texts = list(FILES.values())
+    found = training_documents(texts, encoder, seed=0, tokens=5000)
+    assert sum(map(len, found)) == 5000
+    assert len(found) > len(texts)
+    assert all(ids[-1] == encoder.sentinels[END] for ids in found[:-1])
+
+
+def test_files_are_cut_anew_in_each_pass(encoder):
+    text = "fn main() { let x = 1234; }\n" * 5
+    stream = documents([text], encoder, seed=0)
+    assert len({tuple(next(stream)) for _ in range(20)}) > 5
+
+
+def test_seeds_read_in_different_orders(encoder):
+    texts = list(FILES.values())
+    one, other = (training_documents(texts, encoder, seed=seed, tokens=500) for seed in (0, 1))
+    assert one != other
+
+
+def test_validation_reads_each_text_once(encoder):
+    texts = list(FILES.values())[:3]
+    assert len(validation_documents(texts, encoder, tokens=100_000)) == 3
+
+
+def test_a_tokenizer_without_the_tokens_reads_files_as_they_are():
+    from codelm.history.encoding import Encoder
+    from tests.history.conftest import tokenizer
+
+    plain = Encoder(tokenizer([END]))
+    stream = documents(["fn main() {}\n"], plain, seed=0)
+    assert {tuple(next(stream)) for _ in range(20)} == {(*plain.locate("fn main() {}\n")[0], plain.sentinels[END])}

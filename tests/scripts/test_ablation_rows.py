@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import pytest
+
+from codelm.errors import InputError
+from scripts.ablation.command import CONFIGS, parsed, plan
+from scripts.ablation.rows import MINUS, OURS, ROWS, Experiment, budget, overlaid, put, read
+
+
+@pytest.fixture
+def experiment():
+    return Experiment(read(CONFIGS), "/nowhere/fd.git", "f" * 40, steps=12, measured_tokens=1000)
+
+
+def flat(settings, before=""):
+    """Return nested settings as {full name: value}; the rules of importance are values."""
+    found = {}
+    for name, value in settings.items():
+        nested = isinstance(value, dict) and before + name not in MINUS["-importance"]
+        found |= flat(value, f"{before}{name}.") if nested else {before + name: value}
+    return found
+
+
+@pytest.mark.parametrize("row", MINUS)
+def test_a_row_with_a_minus_differs_from_ours_in_what_it_takes_away_alone(experiment, row):
+    ours, without = (flat(experiment.run_settings(name, seed=0)) for name in (OURS, row))
+    differing = {name for name in ours | without if ours.get(name) != without.get(name)}
+    assert differing <= set(MINUS[row])
+    assert all(without[name] == value for name, value in MINUS[row].items())
+
+
+@pytest.mark.parametrize("row", MINUS)
+def test_each_row_takes_something_away_from_the_configuration_that_is_shipped_for_it(experiment, row):
+    from scripts.ablation.objects import refuse_empty
+
+    refuse_empty(experiment, row)
+
+
+def test_a_row_that_would_be_ours_again_is_refused():
+    from scripts.ablation.objects import refuse_empty
+
+    without_rules = Experiment(read(CONFIGS[:1]), ".", "f" * 40, steps=12, measured_tokens=1000)
+    with pytest.raises(InputError, match="-importance would be ours again"):
+        refuse_empty(without_rules, "-importance")
+
+
+def test_a_row_does_not_change_the_configuration_that_others_are_made_from(experiment):
+    before = experiment.settings()
+    experiment.run_settings("-importance", seed=1)
+    assert experiment.settings() == before
+
+
+def test_all_runs_take_their_steps_whatever_the_clock_of_the_configuration_says(experiment):
+    trainer = experiment.run_settings(OURS, seed=0)["trainer"]
+    assert (trainer["max_steps"], trainer["max_epochs"], trainer["max_time"]) == (12, -1, None)
+
+
+def test_looks_share_the_batches_of_accumulated_steps():
+    assert budget(steps=12, accumulated=4)["trainer"]["limit_train_batches"] == 16
+
+
+def test_the_settings_are_those_of_the_command(experiment):
+    from scripts.ablation.objects import make
+
+    model, data = make(experiment.run_settings("-weighting", seed=7))
+    assert (model.base, data.tokenizer, data.seed, data.context_weight) == ("tiny", "tiny", 7, 1.0)
+    assert data.recipe.max_commits == read(CONFIGS)["data"]["max_commits"]
+
+
+def test_an_unknown_setting_is_refused():
+    from scripts.ablation.objects import parsed as settings
+
+    with pytest.raises(InputError, match="weigth"):
+        settings({"data": {"context_weigth": 1.0}})
+
+
+def test_a_configuration_that_is_not_there_is_told_in_a_line():
+    with pytest.raises(InputError, match=r"nothing\.yaml cannot be read"):
+        read([Path("nothing.yaml")])
+
+
+def test_a_value_that_is_put_replaces_all_rules_at_once():
+    rules = {"data": {"importance": {"file_rules": {"src/": 2.0}}}}
+    put(rules, "data.importance.file_rules", {})
+    assert rules == {"data": {"importance": {"file_rules": {}}}}
+
+
+@pytest.mark.parametrize("changed", [{"tip": "e" * 40}, {"steps": 15}, {"measured_tokens": 2000}, {"given": {}}])
+def test_experiments_that_differ_have_different_keys(experiment, changed):
+    same = {name: getattr(experiment, name) for name in ("given", "repository", "tip", "steps", "measured_tokens")}
+    assert Experiment(**same).key == experiment.key != Experiment(**same | changed).key
+
+
+def test_where_the_repository_lies_does_not_matter(experiment):
+    moved = Experiment(experiment.given, "/elsewhere/fd.git", experiment.tip, experiment.steps, 1000)
+    assert moved.key == experiment.key
+
+
+def test_rows_may_be_named_as_options_are():
+    options = parsed(["repo", "--rows", "peer", "ours", "-fim", "-curriculum", "--seeds", "0", "1"])
+    assert options.rows == ["peer", "ours", "-fim", "-curriculum"]
+    assert options.seeds == [0, 1]
+
+
+def test_a_row_nobody_knows_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        parsed(["repo", "--rows", "yours"])
+    assert "yours" in capsys.readouterr().err
+
+
+def test_by_default_all_rows_run_but_the_control_and_those_with_a_minus_once():
+    options = parsed(["repo"])
+    runs = plan(options.rows, options.seeds, options.minus_seeds)
+    assert {row for row, _ in runs} == set(ROWS) - {"peer-fp32"}
+    assert [seed for row, seed in runs if row == OURS] == [0, 1, 2]
+    assert [seed for row, seed in runs if row == "-fim"] == [0]
+
+
+def test_seeds_of_the_rows_with_a_minus_can_be_others():
+    assert plan(["ours", "-fim"], [0], [1, 2]) == [("ours", 0), ("-fim", 1), ("-fim", 2)]
+
+
+def test_an_overlay_leaves_what_it_does_not_name():
+    under = {"data": {"formats": {"fim_rate": 0.5, "context_lines": 8}}}
+    assert overlaid(under, {"data": {"formats": {"fim_rate": 0.0}}})["data"]["formats"]["context_lines"] == 8
+    assert under["data"]["formats"]["fim_rate"] == 0.5

@@ -1,0 +1,204 @@
+import json
+from importlib.util import find_spec
+
+import pytest
+
+from codelm.errors import CodelmError, InputError
+from scripts.ablation.rows import OURS, Experiment
+from scripts.ablation.trained import ADAPTER, Trained, load
+
+STEPS = 3
+
+
+@pytest.fixture
+def experiment(rust_repository, tiny_base, tmp_path):
+    from codelm.history.repository import open_repository
+
+    given = {
+        "model": {
+            "base": str(tiny_base),
+            "lora": {"r": 2, "alpha": 4, "dropout": 0.0},
+            "learning_rate": 1e-2,
+            "gradient_checkpointing": False,
+        },
+        "data": {
+            "sequence_length": 128,
+            "batch_size": 2,
+            "held_out": 0.3,
+            "cache": str(tmp_path / "cache"),
+            "formats": {"context_lines": 2},
+            "filters": {"ignore": ["target/", "Cargo.lock"]},
+        },
+        "trainer": {"accumulate_grad_batches": 1, "limit_val_batches": 2, "precision": "32-true"},
+    }
+    repository = open_repository(str(rust_repository))
+    return Experiment(given, repository.path, repository.tip, STEPS, measured_tokens=3000)
+
+
+@pytest.fixture
+def adapted(experiment):
+    """A model with an adapter that changes something."""
+    import torch
+
+    from scripts.ablation.measure import ready
+    from scripts.ablation.objects import make
+
+    model, _ = make(experiment.settings())
+    ready(model)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for _, parameter in model.trained():
+            parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def test_a_saved_adapter_is_measured_as_the_model_it_was_saved_from(experiment, adapted, tmp_path):
+    from codelm.examination.examinee import Examinee
+    from scripts.ablation.measure import costs, measure, summed
+    from scripts.ablation.objects import make, material_of
+
+    adapted.save_adapter(tmp_path / ADAPTER)
+    measured = measure(experiment.settings(), tmp_path / ADAPTER, experiment.measured_tokens)
+    material = material_of(make(experiment.settings()).data)
+    chunks = material.test_chunks(experiment.measured_tokens)
+    expected = summed(costs(Examinee(adapted, room=128, batch_size=2), material, chunks))
+    assert [(part.commit, part.form, part.bytes) for part in measured.parts] == [
+        (part.commit, part.form, part.bytes) for part in expected
+    ]
+    assert [part.tuned for part in measured.parts] == pytest.approx([part.tuned for part in expected], rel=1e-4)
+    assert sum(part.tuned for part in measured.parts) != pytest.approx(sum(part.base for part in measured.parts))
+
+
+def test_an_adapter_of_another_shape_is_refused(adapted, tmp_path):
+    from scripts.ablation.measure import set_adapter
+
+    adapted.save_adapter(tmp_path / ADAPTER)
+    settings = tmp_path / ADAPTER / "adapter_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"lora_alpha": 8}))
+    with pytest.raises(InputError, match="alpha"):
+        set_adapter(adapted, tmp_path / ADAPTER)
+
+
+def test_an_adapter_that_lacks_weights_is_refused(adapted, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    from scripts.ablation.measure import set_adapter
+
+    adapted.save_adapter(tmp_path / ADAPTER)
+    file = tmp_path / ADAPTER / "adapter_model.safetensors"
+    weights = load_file(file)
+    save_file(dict(list(weights.items())[1:]), file)
+    with pytest.raises(InputError, match="1 missing, 0 unknown"):
+        set_adapter(adapted, tmp_path / ADAPTER)
+
+
+@pytest.mark.parametrize("row", ["ours", "-curriculum", "-weighting"])
+def test_rows_that_are_less_full_take_more_steps(experiment, row):
+    from scripts.ablation.ours import as_long, planned
+
+    longer = Experiment(experiment.given, experiment.repository, experiment.tip, 30, 3000)
+    settings = as_long(longer, row, 0)
+    tokens, targets = planned(settings)
+    assert tokens == pytest.approx(30 * 2 * 128, rel=0.1)
+    assert 0 < targets < tokens
+    assert settings["trainer"]["max_steps"] % 3 == 0
+
+
+def test_the_peer_reads_nothing_of_the_future(experiment, git):
+    from scripts.ablation.objects import make, material_of
+
+    material = material_of(make(experiment.settings()).data)
+    known = "".join(material.snapshot.values())
+    cut = material.store.facts["scrape"]["repositories"][0]["split"]["cut"]
+    added = git(experiment.repository, "diff", "-U0", cut, experiment.tip, "--", "src")
+    future = [line[1:].strip() for line in added.splitlines() if line.startswith("+") and "fn add_" in line]
+    assert len(future) >= 10
+    assert not any(line in known for line in future)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Let runs be made without training, one of them failing, and count them."""
+    from scripts.ablation import runs
+    from scripts.ablation.measure import Measured, Part
+
+    made = []
+
+    def train_ours(experiment, row, seed, folder):
+        made.append((row, seed))
+        if row == "-fim":
+            raise CodelmError("out of luck")
+        (folder / ADAPTER).mkdir()
+        return Trained(10, 5, 1.0)
+
+    monkeypatch.setattr(runs, "train_ours", train_ours)
+    monkeypatch.setattr(runs, "measure", lambda *_: Measured("c", [Part("1", "hole", 10, 5.0, 4.0)]))
+    return made
+
+
+def test_a_finished_run_is_not_run_again_and_a_failed_one_is(experiment, counted, tmp_path):
+    from scripts.ablation.results import of, read
+    from scripts.ablation.runs import run_missing
+
+    results, runs = tmp_path / "results.jsonl", [("ours", 0), ("-fim", 0), ("-curriculum", 0)]
+    assert run_missing(experiment, runs, results, tmp_path / "work") == 1
+    assert run_missing(experiment, runs, results, tmp_path / "work") == 1
+    assert counted == [("ours", 0), ("-fim", 0), ("-curriculum", 0), ("-fim", 0)]
+    assert set(of(read(results), experiment)) == {("ours", 0), ("-curriculum", 0)}
+
+
+def test_a_run_that_failed_leaves_nothing(experiment, counted, tmp_path):
+    from scripts.ablation.runs import run_missing
+
+    run_missing(experiment, [("-fim", 0)], tmp_path / "results.jsonl", tmp_path / "work")
+    assert not list((tmp_path / "work").rglob("*fim*"))
+    assert not (tmp_path / "results.jsonl").exists()
+
+
+def test_a_run_that_was_stopped_while_it_was_measured_is_not_trained_again(experiment, counted, monkeypatch, tmp_path):
+    from scripts.ablation import runs
+    from scripts.ablation.runs import folder_name, run_missing
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    measure = runs.measure
+    monkeypatch.setattr(runs, "measure", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_missing(experiment, [(OURS, 0)], tmp_path / "results.jsonl", tmp_path)
+    assert load(tmp_path / experiment.key / folder_name(OURS, 0)) == Trained(10, 5, 1.0)
+    monkeypatch.setattr(runs, "measure", measure)
+    assert run_missing(experiment, [(OURS, 0)], tmp_path / "results.jsonl", tmp_path) == 0
+    assert counted == [(OURS, 0)]
+
+
+def test_without_its_trainer_the_peer_is_refused_in_words(experiment, monkeypatch, tmp_path):
+    from scripts.ablation import runs
+
+    monkeypatch.setattr(runs, "installed", lambda name: None)
+    with pytest.raises(InputError, match="needs TRL"):
+        runs.peers(experiment, 0, tmp_path, precise=False)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("trl") is None, reason="TRL is not installed")
+@pytest.mark.filterwarnings("ignore")  # of TRL and what it brings
+def test_peer_and_ours_are_trained_measured_and_put_in_a_table(experiment, tmp_path, capsys):
+    import yaml
+
+    from scripts.ablation.command import main
+
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(experiment.given))
+    command = [experiment.repository, "--config", str(tmp_path / "given.yaml"), "--steps", str(STEPS), "--seeds", "0"]
+    command += ["--rows", "peer", "ours", "-fim", "--work", str(tmp_path / "work"), "--table", str(tmp_path / "t.md")]
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert [line.split(" ")[1] for line in text.splitlines() if line.startswith("| ")][2:] == ["base", *command[8:11]]
+    assert (tmp_path / "t.md").read_text() == text
+    lines = (tmp_path / "work" / "numbers.jsonl").read_text().splitlines()
+    read = {line["row"]: line["trained"]["tokens"] for line in map(json.loads, lines)}
+    assert read["peer"] == STEPS * 2 * 128
+    assert read["ours"] == pytest.approx(read["peer"], rel=0.35)
+    assert main(command) == 0
+    assert capsys.readouterr().out == text
+    assert (tmp_path / "work" / "numbers.jsonl").read_text().splitlines() == lines

@@ -1,0 +1,104 @@
+import pytest
+
+from codelm.errors import DamagedDataError
+from scripts.ablation.measure import HOLE, WINDOW, Measured, Part
+from scripts.ablation.results import Result, append, of, read
+from scripts.ablation.rows import Experiment
+from scripts.ablation.table import table
+from scripts.ablation.trained import Trained
+
+EXPERIMENT = Experiment({}, "fd", "f" * 40, steps=12, measured_tokens=1000)
+ABOUT = {"repository": "fd", "tip": "f" * 40, "base": "tiny", "steps": 12}
+
+
+def made(row="ours", seed=0, factor=0.9, commits=40):
+    """A result in which each commit costs ``factor`` times what it cost the base, half of it in either form."""
+    parts = [Part(str(number), form, 10, 5.0, 5.0 * factor) for number in range(commits) for form in (HOLE, WINDOW)]
+    return Result(EXPERIMENT.key, row, seed, Trained(2000, 1000, 9.5, {}), Measured("c" * 40, parts), ABOUT)
+
+
+def cells(results):
+    """The table as {row: {heading: cell}}."""
+    split = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table(results).splitlines()]
+    headings, _, *rows = (row for row in split if len(row) > 1)
+    names = [f"{name} of {headings[place - 1]}" if name == "95 %" else name for place, name in enumerate(headings)]
+    return {row[0]: dict(zip(names, row, strict=False)) for row in rows}
+
+
+def shown(*results):
+    return cells({(each.row, each.seed): each for each in results})
+
+
+def test_what_is_written_is_read(tmp_path):
+    for result in (made(), made("peer", seed=2)):
+        append(tmp_path / "results.jsonl", result)
+    assert read(tmp_path / "results.jsonl") == [made(), made("peer", seed=2)]
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 2
+
+
+def test_results_of_other_experiments_are_left_alone():
+    other = Experiment({}, "fd", "f" * 40, steps=15, measured_tokens=1000)
+    assert set(of([made()], EXPERIMENT)) == {("ours", 0)}
+    assert not of([made()], other)
+
+
+def test_a_damaged_file_is_told_and_not_written_over(tmp_path):
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"row": "ours"\n')
+    with pytest.raises(DamagedDataError, match=r"results\.jsonl cannot be read"):
+        read(path)
+
+
+def test_a_file_that_cannot_be_replaced_stays_as_it_was(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    path = tmp_path / "results.jsonl"
+    append(path, made())
+
+    def refuse(self, target):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        append(path, made("peer"))
+    assert read(path) == [made()]
+    assert [file.name for file in tmp_path.iterdir()] == ["results.jsonl"]
+
+
+def test_a_row_is_compared_with_the_base_and_with_ours():
+    found = shown(made("peer", factor=0.95), made("ours", factor=0.9))
+    assert (found["ours"]["against base"], found["peer"]["against base"]) == ("-10.00 %", "-5.00 %")
+    assert found["peer"]["against ours"] == "+5.56 %"
+    assert found["ours"]["95 % of against base"] == "-10.00 to -10.00"
+
+
+def test_figures_are_means_over_seeds():
+    found = shown(made(seed=0, factor=0.9), made(seed=1, factor=0.8))
+    assert found["ours"]["against base"] == "-15.00 %"
+    assert found["ours"]["single seeds"] == "-10.00 % -20.00 %"
+    assert float(found["ours"]["`bpb_new`"]) == pytest.approx(0.85 * float(found["base"]["`bpb_new`"]), abs=1e-4)
+
+
+def test_a_row_of_one_seed_is_compared_with_ours_of_that_seed():
+    found = shown(made(seed=0, factor=0.9), made(seed=1, factor=0.1), made("-fim", seed=0, factor=0.9))
+    assert found["-fim"]["against ours"] == "+0.00 %"
+
+
+def test_without_a_common_seed_nothing_is_compared_with_ours():
+    assert shown(made(seed=0), made("-fim", seed=1))["-fim"]["against ours"] == ""
+
+
+def test_few_commits_give_no_interval():
+    found = shown(made(commits=5))
+    assert found["ours"]["95 % of against base"] == "too few: 5 commits"
+
+
+def test_a_form_that_does_not_occur_is_left_open():
+    result = made()
+    windows = [part for part in result.measured.parts if part.form == WINDOW]
+    only = Result(EXPERIMENT.key, "ours", 0, result.trained, Measured("c" * 40, windows), ABOUT)
+    assert shown(only)["ours"]["as holes"] == "-"
+
+
+def test_no_results_make_no_table():
+    assert table({}) == "no run has finished\n"
