@@ -66,7 +66,9 @@ def bubblewrap() -> str:
     """
     found = which("bwrap")
     if found is None:
-        raise InputError(f"rustc reads what a model wrote only inside bubblewrap; install bwrap, {REMEDY}")
+        raise InputError(
+            f"evaluation.rustc is true, and there is no bubblewrap to keep rustc in; install bwrap, {REMEDY}"
+        )
     return found
 
 
@@ -125,7 +127,7 @@ def check() -> None:
         ended = run(["test", "!", "-e", "/etc/passwd"], Path(folder))
     if ended.status:
         raise InputError(
-            f"bubblewrap starts no sandbox here ({reason(ended)}), and rustc reads what a model wrote only inside one; "
+            f"evaluation.rustc is true, and bubblewrap starts no sandbox here to keep rustc in ({reason(ended)}); "
             f"allow user namespaces, {REMEDY}"
         )
 
