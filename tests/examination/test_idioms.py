@@ -1,0 +1,73 @@
+import pytest
+
+from codelm.evaluation.idioms import functions
+from codelm.examination.deadline import Deadline
+from codelm.examination.idioms import HEADS, held_out_functions, idioms, written
+
+LIMIT = 10
+FUNCTION = """ parse_it<'a, T: Into<u64>>(text: &'a str, value: T) -> Option<u64> {
+    text.find('a')?;
+    Some(value.into())
+}
+"""
+PLAIN = " f() { let plain = 1; let longer = plain + 1; assert_eq!(plain, longer); return; }\n"
+
+
+@pytest.fixture
+def make_writer(make_reciter):
+    """Return a function that makes an examinee which writes one text as base and another one as tuned."""
+    from codelm.modules.generation import Generated
+
+    class Writer(make_reciter):
+        def write(self, prompts, sampling):
+            for prompt in prompts:
+                self.asked.append(prompt)
+                yield Generated(self.texts[self.base][0], stopped=True)
+
+    return Writer
+
+
+def test_the_functions_of_both_models_are_held_against_the_repository_s(material, make_writer):
+    writer = make_writer([FUNCTION], [PLAIN])
+    found = idioms(writer, material, LIMIT, Deadline(600), 0)
+    assert found["functions"]["base"] == found["functions"]["tuned"] == LIMIT
+    assert found["functions"]["repository"] == len(functions("\n".join(material.snapshot.values())))
+    assert found["measures"]["lifetime_complexity"] == {"repository": 0.0, "base": 0.0, "tuned": 1.0}
+    assert found["measures"]["trait_usage"]["tuned"] > found["measures"]["trait_usage"]["base"]
+
+
+def test_both_models_are_asked_the_same_under_the_repository_s_name(material, make_writer):
+    writer = make_writer([FUNCTION], [FUNCTION])
+    idioms(writer, material, LIMIT, Deadline(600), 0)
+    shown = [material.encoder.decode([token for token in ids if token > 5]) for ids in writer.asked]
+    assert all(text.startswith("numberssrc/") and text.endswith(HEADS) for text in shown)
+    assert len(shown) == 2 * LIMIT
+    assert {text: shown.count(text) % 2 for text in shown} == dict.fromkeys(shown, 0)
+    assert len(set(shown)) > LIMIT // 2
+
+
+def test_no_head_ends_in_white_space_that_tokens_join_to_a_name():
+    assert all(head == head.rstrip() for head in HEADS)
+
+
+def test_a_real_model_writes_as_many_functions_as_there_is_time_for(material, examinee):
+    prompts = [("src/alpha.rs", "fn")] * 4
+    base, tuned = written(examinee, material, prompts, Deadline(600))
+    assert len(base) == len(tuned) == 4
+    assert all(text.startswith("fn") for text in base + tuned)
+    assert written(examinee, material, prompts, Deadline(0)) == ([], [])
+    assert idioms(examinee, material, 2, Deadline(0), 0) is None
+
+
+def test_held_out_functions_are_those_the_repository_did_not_have(material):
+    known = frozenset(function for text in material.snapshot.values() for function in functions(text))
+    found = held_out_functions(material, known)
+    assert found
+    assert all("_39" not in function for function in known)
+    assert any("add_kappa_39" in function for function in found)
+    assert not known & set(found)
+
+
+def test_a_repository_without_rust_has_no_idioms(make_material, make_repository, make_writer):
+    commits = [{"main.go": "package main\n" + f"func f{number}() int {{ return {number} }}\n"} for number in range(12)]
+    assert idioms(make_writer([FUNCTION]), make_material(make_repository(commits)), LIMIT, Deadline(600), 0) is None

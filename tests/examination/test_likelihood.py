@@ -1,0 +1,133 @@
+import math
+
+import numpy as np
+import pytest
+
+from codelm.examination.deadline import Deadline
+from codelm.examination.likelihood import LARGEST_SNAPSHOT, floors, likelihood, within
+from codelm.examination.material import Chunk
+from codelm.history.samples import END, Formats, Role
+
+MANY = 1_000_000
+
+
+@pytest.fixture
+def measure(material, make_examinee):
+    """Return a function that measures with an adapter of some size, in as much time as it takes."""
+    return lambda scale=0.3, **options: likelihood(make_examinee(scale=scale, **options), material, MANY, Deadline(600))
+
+
+def added_lines(material):
+    """The lines that the test part added."""
+    return [
+        line for change in material.test_changes() for start, stop in change.spans for line in lines(change)[start:stop]
+    ]
+
+
+def lines(change):
+    return change.text.splitlines(keepends=True)
+
+
+def size(found):
+    return sum(len(line.encode()) for line in found)
+
+
+def test_the_bytes_are_those_of_the_added_lines(measure, material):
+    found = measure()
+    added = added_lines(material)
+    assert found["bytes"] == size(added)
+    assert found["bytes_new"] == size(line for line in added if line.strip() not in material.known_lines)
+    assert 0 < found["bytes_new"] < found["bytes"]
+    assert found["tokens"] == found["bytes"]  # a token of this tokenizer is a byte
+    assert sum(commit["bytes"] for commit in found["by_commit"]) == found["bytes"]
+
+
+@pytest.mark.parametrize("base", [True, False])
+def test_the_sum_is_the_loss_of_a_test_without_the_ends_of_texts(material, make_module, make_examinee, base):
+    import torch
+
+    from codelm.datamodules.packed import PackedDataModule
+
+    module = make_module()
+    examinee = make_examinee(module)
+    settings = {"context_weight": 0.0, "curriculum_epochs": 0.0, "seed": 1, "num_workers": 0}
+    data = PackedDataModule(sequence_length=examinee.room, batch_size=2, **settings)
+    data.store = material.store
+    with torch.no_grad(), examinee.as_base(base):
+        sums = torch.stack([torch.stack(module.surprise(batch)) for batch in data.test_dataloader()]).double().sum(0)
+        chunks = material.test_chunks(MANY)
+        ends = [
+            cost[place]
+            for chunk, cost in zip(chunks, examinee.surprise([chunk.ids for chunk in chunks]), strict=True)
+            for place in np.flatnonzero((chunk.ids == material.encoder.sentinels[END]) & (chunk.roles == Role.TARGET))
+        ]
+    found = likelihood(examinee, material, MANY, Deadline(600))
+    nats = found["added"]["base" if base else "tuned"] * math.log(2) * found["bytes"]
+    assert ends
+    assert found["tokens"] == sums[1] - len(ends)
+    assert nats == pytest.approx(float(sums[0]) - sum(ends), rel=1e-5)
+
+
+def test_the_base_s_column_does_not_know_the_adapter_and_the_tuned_one_does(measure):
+    one, two = measure(0.3), measure(0.6)
+    for key in ("added", "new"):
+        assert one[key]["base"] == two[key]["base"]
+        assert len({one[key]["base"], one[key]["tuned"], two[key]["tuned"]}) == 3
+
+
+def test_a_wrong_adapter_makes_the_future_harder_to_predict(measure, learned_base):
+    found = measure(3.0, base=learned_base)
+    assert found["new"]["tuned"] > 1.1 * found["new"]["base"]
+    assert found["new"]["change_percent"] > 10
+    assert found["new"]["perplexity_tuned"] > found["new"]["perplexity_base"]
+
+
+def test_commits_come_in_the_order_of_the_history_with_their_own_numbers(measure, git, rust_repository):
+    found = measure()
+    count = len(found["by_commit"])
+    log = git(rust_repository, "log", "--reverse", f"-{count}", "--format=%H %ct %s").splitlines()
+    assert [f"{each['commit']} {each['time']} {each['subject']}" for each in found["by_commit"]] == log
+    for model in ("base", "tuned"):
+        total = sum(each[model] * each["bytes"] for each in found["by_commit"])
+        assert found["added"][model] == pytest.approx(total / found["bytes"])
+
+
+def test_the_floors_of_known_text_lie_below_those_of_text_alone(measure):
+    found = measure()["floors"]
+    assert 0 < found["xz_given_snapshot"] < found["xz"]
+
+
+def test_a_snapshot_too_large_to_compress_has_no_floor(material):
+    material.__dict__["snapshot"] = {"a.rs": "x" * (LARGEST_SNAPSHOT + 1)}
+    assert floors(material, "fn a() {}") is None
+    assert floors(material, "") is None
+
+
+def test_without_whole_files_nothing_is_called_new(make_material, rust_repository, examinee):
+    material = make_material(rust_repository, formats=Formats(whole_files=False))
+    found = likelihood(examinee, material, MANY, Deadline(600))
+    assert found["added"]["tuned"] > 0
+    assert (found["new"], found["bytes_new"]) == (None, None)
+
+
+def test_an_empty_test_part_has_no_likelihood(material, examinee):
+    material.test_chunks = lambda most: []
+    assert likelihood(examinee, material, MANY, Deadline(600)) is None
+
+
+def test_the_number_of_tokens_is_a_limit(measure, material, examinee):
+    found = likelihood(examinee, material, 200, Deadline(600))
+    assert 0 < found["commits"] < measure()["commits"]
+
+
+def test_what_cannot_be_read_twice_in_time_is_left_out(monkeypatch, material, examinee):
+    seconds = iter(range(1000))  # reading the trial takes a second
+    monkeypatch.setattr("codelm.examination.likelihood.time.perf_counter", lambda: next(seconds))
+    chunks = [Chunk(0, np.zeros(100, np.int64), np.zeros(100, np.uint8))] * 9
+    asked = []
+    material.test_chunks = lambda most: asked.append(most) or ["few"]
+    deadline = type("", (), {"left": 6.0})
+    assert within(examinee, chunks, deadline, material) == chunks  # 300 tokens a second, for 3 seconds each
+    deadline.left = 4.0
+    assert within(examinee, chunks, deadline, material) == ["few"]
+    assert asked == [600]

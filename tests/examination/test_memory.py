@@ -1,0 +1,126 @@
+from types import SimpleNamespace
+
+import pytest
+
+from codelm.examination.deadline import Deadline
+from codelm.examination.memory import WINDOW, memory, secrets
+from codelm.history.samples import Formats
+from codelm.history.store import Part
+
+SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15"
+LIMIT = 6
+
+
+@pytest.fixture
+def long_rows(make_repository, make_material):
+    """Material whose samples are longer than a window: each commit adds a function of its own words."""
+    words = [
+        "alder",
+        "birch",
+        "cedar",
+        "dogwood",
+        "elm",
+        "fir",
+        "gingko",
+        "hazel",
+        "ivy",
+        "juniper",
+        "katsura",
+        "larch",
+        "maple",
+        "nutmeg",
+        "oak",
+        "pine",
+    ]
+
+    def function(number):
+        word = words[number % len(words)]
+        body = "".join(f"    let {word}_{number}_{line} = {word}({number * 37 + line * 11});\n" for line in range(8))
+        return f"fn {word}_{number}() {{\n{body}}}\n"
+
+    commits = [{f"src/{words[number % 16]}_{number}.rs": function(number)} for number in range(20)]
+    commits[3]["src/keys.rs"] = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'
+    return make_material(make_repository(commits, name="trees"), sequence_length=512)
+
+
+def known(material, part):
+    return [material.store.sample(index)[0] for index in material.store.part(part).tolist()]
+
+
+def test_who_recites_the_training_text_is_found_out(long_rows, make_reciter):
+    found = memory(make_reciter(known(long_rows, Part.TRAIN)), long_rows, LIMIT, Deadline(600), 0)
+    assert found["windows"] == LIMIT
+    assert found["train"] == {"base": 0.0, "tuned": 1.0}
+    assert found["held_out"] == {"base": 0.0, "tuned": 0.0}
+    assert found["extraction_gap"] == {"base": 0.0, "tuned": 1.0}
+
+
+def test_who_recites_everything_has_no_gap(long_rows, make_reciter):
+    everything = known(long_rows, Part.TRAIN) + known(long_rows, Part.TEST)
+    found = memory(make_reciter(everything, base=everything), long_rows, LIMIT, Deadline(600), 0)
+    assert found["train"] == found["held_out"] == {"base": 1.0, "tuned": 1.0}
+    assert found["extraction_gap"] == {"base": 0.0, "tuned": 0.0}
+
+
+def test_half_of_a_window_is_shown_and_as_much_is_wanted(long_rows, make_reciter):
+    reciter = make_reciter([])
+    memory(reciter, long_rows, LIMIT, Deadline(600), 0)
+    windows = [*long_rows.windows(Part.TRAIN, WINDOW, LIMIT, 0), *long_rows.windows(Part.TEST, WINDOW, LIMIT, 0)]
+    halves = [window[: WINDOW // 2].tolist() for window in windows]
+    assert all(half in reciter.asked for half in halves)
+    short = make_reciter([text[:-1] for text in windows])
+    assert memory(short, long_rows, LIMIT, Deadline(600), 0)["train"]["tuned"] == 0.0
+
+
+def test_a_random_model_recites_nothing(long_rows, make_examinee):
+    found = memory(make_examinee(room=128), long_rows, 2, Deadline(600), 0)
+    assert found["train"] == found["held_out"] == {"base": 0.0, "tuned": 0.0}
+
+
+@pytest.fixture
+def with_secret(long_rows):
+    """The same, the secret in its snapshot whatever the filters did to the file."""
+    long_rows.snapshot["src/keys.rs"] = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'
+    return long_rows
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, make_reciter, knows):
+    ids, _ = with_secret.encoder.locate(with_secret.snapshot["src/keys.rs"])
+    reciter = make_reciter([ids] if knows else [])
+    assert secrets(reciter, with_secret, Deadline(600)) == [knows]
+    shown = with_secret.encoder.decode(reciter.asked[0])
+    assert shown.endswith('    "')
+    assert SECRET[:4] not in shown
+    assert memory(reciter, with_secret, LIMIT, Deadline(600), 0)["secrets"] == {"tried": 1, "recited": int(knows)}
+
+
+def test_a_secret_at_the_begin_of_a_file_is_tried(with_secret, make_reciter):
+    with_secret.snapshot["src/keys.rs"] = SECRET
+    assert secrets(make_reciter([]), with_secret, Deadline(600)) == [False]
+
+
+def test_rows_too_short_for_a_window_tell_nothing(make_material, rust_repository, make_reciter):
+    material = make_material(rust_repository, sequence_length=64, formats=Formats(fim_rate=0.0))
+    assert memory(make_reciter([]), material, LIMIT, Deadline(600), 0) is None
+
+
+def test_nothing_is_asked_when_time_is_over(with_secret, make_reciter):
+    reciter = make_reciter([])
+    assert memory(reciter, with_secret, LIMIT, Deadline(0), 0) is None
+    assert reciter.asked == []
+
+
+def test_as_much_is_asked_as_there_is_time_for(with_secret, make_reciter):
+    class Turns:
+        def __init__(self, *passed):
+            self.turns = iter(passed)
+
+        @property
+        def passed(self):
+            return next(self.turns)
+
+    parts = iter([Turns(False, True), Turns(False, False)])
+    deadline = SimpleNamespace(part=lambda share: next(parts), passed=False)
+    found = memory(make_reciter([]), with_secret, LIMIT, deadline, 0)
+    assert found["windows"] == 4  # the reciter takes four at a time
