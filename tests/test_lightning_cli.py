@@ -17,6 +17,7 @@ data: {repo: REPOSITORY, cache: CACHE, sequence_length: 64, batch_size: 2, held_
 trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, accumulate_grad_batches: 1, limit_train_batches: 3,
   limit_val_batches: 2, log_every_n_steps: 1}
 behavior: {prompts: ["fn main"], max_new_tokens: 2}
+evaluation: {enabled: false}
 """
 
 
@@ -353,7 +354,7 @@ def test_rustc_is_refused_before_the_history_is_read_where_there_is_no_sandbox_f
         (programs / "bin/rustc").write_text(f"#!/bin/sh\necho {programs}\n")
         (programs / "bin/rustc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{programs / 'bin'}")
-    status, error = codelm("fit", "--evaluation.rustc=true")
+    status, error = codelm("fit", "--evaluation.enabled=true", "--evaluation.rustc=true")
     assert (status, error.count("\n")) == (2, 1)
     assert f"evaluation.rustc is true, and there is no {missing}" in error
     assert files(folder) == set()
