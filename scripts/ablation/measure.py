@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Trainer
+from numpy.typing import NDArray
 
 from codelm.errors import InputError
 from codelm.evaluation.likelihood import Cost
@@ -20,6 +22,9 @@ from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA
 from scripts.ablation.objects import make, material_of
 from scripts.ablation.rows import Settings
+
+Prices = NDArray[np.float64]
+"""The nats of each token of a sample, ``[T]``."""
 
 ROWS_AT_A_TIME = 4
 HOLE, WINDOW = "hole", "left to right"
@@ -45,21 +50,34 @@ class Measured:
     parts: list[Part]
 
 
-def measure(settings: Settings, adapter: Path, tokens: int) -> Measured:
-    """Return what the new lines of the test commits cost the base, and with the adapter.
+class Meter:
+    """Measures adapters, all on the same commits; what these cost the untouched base is found once.
 
     Args:
         settings: Those of ours, without a seed: they decide commits and prompts alike for all rows.
-        adapter: A folder in PEFT's format.
         tokens: Tokens of held-out samples at most.
     """
-    model, data = make(settings)
-    material = material_of(data)
-    ready(model)
-    set_adapter(model, adapter)
-    examinee = Examinee(model, room=data.sequence_length, batch_size=ROWS_AT_A_TIME)
-    parts = summed(costs(examinee, material, material.test_chunks(tokens)))
-    return Measured(data.store.facts["scrape"]["repositories"][0]["split"]["cut"], parts)
+
+    def __init__(self, settings: Settings, tokens: int) -> None:
+        self.settings = settings
+        self.tokens = tokens
+        self.base: list[Prices] | None = None
+
+    @torch.inference_mode()
+    def measure(self, adapter: Path) -> Measured:
+        """Return what the new lines of the test commits cost the base, and with an adapter in PEFT's format."""
+        model, data = make(self.settings)
+        material = material_of(data)
+        chunks = material.test_chunks(self.tokens)
+        ready(model)
+        set_adapter(model, adapter)
+        examinee = Examinee(model, room=data.sequence_length, batch_size=ROWS_AT_A_TIME)
+        tuned = examinee.surprise([chunk.ids for chunk in chunks])
+        if self.base is None:
+            with examinee.as_base():
+                self.base = examinee.surprise([chunk.ids for chunk in chunks])
+        cut = data.store.facts["scrape"]["repositories"][0]["split"]["cut"]
+        return Measured(cut, summed(costs(material, chunks, self.base, tuned)))
 
 
 def ready(model: LoRACausalLM) -> None:
@@ -94,19 +112,15 @@ def refuse_other_shape(lora: LoRA, given: dict[str, Any]) -> None:
         raise InputError(f"the adapter has r, alpha, rslora, dora, targets {found}, the model {wanted}")
 
 
-@torch.inference_mode()
-def costs(examinee: Examinee, material: Material, chunks: Sequence[Chunk]) -> list[tuple[str, str, Cost]]:
-    """Return commit, form and cost of the new lines of each run of text."""
-    ids = [chunk.ids for chunk in chunks]
-    tuned = examinee.surprise(ids)
-    with examinee.as_base():
-        base = examinee.surprise(ids)
+def costs(
+    material: Material, chunks: Sequence[Chunk], base: Sequence[Prices], tuned: Sequence[Prices]
+) -> Iterator[tuple[str, str, Cost]]:
+    """Yield commit, form and cost of the new lines of each run of text."""
     middle = material.encoder.sentinels.get(MIDDLE)
-    return [
-        (str(material.commit(commit)["sha"]), HOLE if middle in chunk.ids else WINDOW, new)
-        for chunk, *prices in zip(chunks, base, tuned, strict=True)
-        for commit, _, new, _ in scored(material, chunk, *prices)
-    ]
+    for chunk, *prices in zip(chunks, base, tuned, strict=True):
+        form = HOLE if middle in chunk.ids else WINDOW
+        for commit, _, new, _ in scored(material, chunk, *prices):
+            yield str(material.commit(commit)["sha"]), form, new
 
 
 def summed(found: Iterable[tuple[str, str, Cost]]) -> list[Part]:
@@ -114,11 +128,4 @@ def summed(found: Iterable[tuple[str, str, Cost]]) -> list[Part]:
     sums: defaultdict[tuple[str, str], Cost] = defaultdict(Cost)
     for commit, form, cost in found:
         sums[commit, form] += cost
-    return list(parts_of(sums.items()))
-
-
-def parts_of(sums: Iterable[tuple[tuple[str, str], Cost]]) -> Iterator[Part]:
-    """Yield what has bytes."""
-    for (commit, form), cost in sums:
-        if cost.bytes:
-            yield Part(commit, form, cost.bytes, cost.base, cost.tuned)
+    return [Part(*names, cost.bytes, cost.base, cost.tuned) for names, cost in sums.items() if cost.bytes]

@@ -119,16 +119,20 @@ def sft_config(settings: Settings, model: LoRACausalLM, precision: str, scratch:
         warmup_steps=round(WARMUP * steps),
         weight_decay=WEIGHT_DECAY,
         max_grad_norm=CLIP,
-        use_cpu=not torch.cuda.is_available(),
-        bf16=precision == "bf16-mixed",
-        fp16=precision == "16-mixed",
         include_num_input_tokens_seen="non_padding",
         save_strategy="no",
         logging_steps=10,
         report_to="none",
         disable_tqdm=True,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        **computing(precision),
     )
+
+
+def computing(precision: str) -> dict[str, Any]:
+    """Return how TRL is told where to compute, and in which numbers."""
+    gpu = torch.cuda.is_available()
+    numbers = {"bf16": precision == "bf16-mixed", "fp16": precision == "16-mixed"}
+    return numbers | {"use_cpu": not gpu, "dataloader_pin_memory": gpu}
 
 
 def lora_config(lora: LoRA) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from codelm.atomic import new_folder
 from codelm.errors import CodelmError, InputError
-from scripts.ablation.measure import measure
+from scripts.ablation.measure import Meter
 from scripts.ablation.objects import refuse_empty
 from scripts.ablation.ours import train_ours
 from scripts.ablation.results import Result, append, of, read
@@ -23,13 +23,13 @@ log = logging.getLogger("ablate")
 
 def run_missing(experiment: Experiment, runs: Iterable[tuple[str, int]], results: Path, work: Path) -> int:
     """Do the runs, as row and seed, that the results lack; return how many failed. One that fails stops no other."""
-    failed = 0
+    failed, meter = 0, Meter(experiment.settings(), experiment.measured_tokens)
     for row, seed in runs:
         if (row, seed) in of(read(results), experiment):
             continue
         log.info("%s, seed %d", row, seed)
         try:
-            append(results, run(experiment, row, seed, work / experiment.key / folder_name(row, seed)))
+            append(results, run(experiment, row, seed, work / experiment.key / folder_name(row, seed), meter))
         except CodelmError as error:
             log.error("%s, seed %d failed: %s", row, seed, error)
             failed += 1
@@ -39,11 +39,10 @@ def run_missing(experiment: Experiment, runs: Iterable[tuple[str, int]], results
     return failed
 
 
-def run(experiment: Experiment, row: str, seed: int, folder: Path) -> Result:
+def run(experiment: Experiment, row: str, seed: int, folder: Path, meter: Meter) -> Result:
     """Train, unless the folder holds a finished training, and measure."""
     trained = load(folder) or train(experiment, row, seed, folder)
-    measured = measure(experiment.settings(), folder / ADAPTER, experiment.measured_tokens)
-    return Result(experiment.key, row, seed, trained, measured, about(experiment))
+    return Result(experiment.key, row, seed, trained, meter.measure(folder / ADAPTER), about(experiment))
 
 
 def train(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:

@@ -52,21 +52,45 @@ def adapted(experiment):
     return model
 
 
-def test_a_saved_adapter_is_measured_as_the_model_it_was_saved_from(experiment, adapted, tmp_path):
+@pytest.fixture
+def meter(experiment):
+    from scripts.ablation.measure import Meter
+
+    return Meter(experiment.settings(), experiment.measured_tokens)
+
+
+def test_a_saved_adapter_is_measured_as_the_model_it_was_saved_from(experiment, adapted, meter, tmp_path):
+    import torch
+
     from codelm.examination.examinee import Examinee
-    from scripts.ablation.measure import costs, measure, summed
+    from scripts.ablation.measure import costs, summed
     from scripts.ablation.objects import make, material_of
 
     adapted.save_adapter(tmp_path / ADAPTER)
-    measured = measure(experiment.settings(), tmp_path / ADAPTER, experiment.measured_tokens)
+    measured = meter.measure(tmp_path / ADAPTER).parts
     material = material_of(make(experiment.settings()).data)
     chunks = material.test_chunks(experiment.measured_tokens)
-    expected = summed(costs(Examinee(adapted, room=128, batch_size=2), material, chunks))
-    assert [(part.commit, part.form, part.bytes) for part in measured.parts] == [
-        (part.commit, part.form, part.bytes) for part in expected
-    ]
-    assert [part.tuned for part in measured.parts] == pytest.approx([part.tuned for part in expected], rel=1e-4)
-    assert sum(part.tuned for part in measured.parts) != pytest.approx(sum(part.base for part in measured.parts))
+    with torch.inference_mode():
+        prices = Examinee(adapted, room=128, batch_size=2).surprise([chunk.ids for chunk in chunks])
+    expected = summed(costs(material, chunks, prices, prices))
+    names = [[(part.commit, part.form, part.bytes) for part in parts] for parts in (measured, expected)]
+    assert names[0] == names[1]
+    assert [part.tuned for part in measured] == pytest.approx([part.tuned for part in expected], rel=1e-4)
+    assert [part.tuned for part in measured] != pytest.approx([part.base for part in measured], rel=1e-2)
+
+
+def test_the_base_is_measured_once_and_is_the_same_whatever_the_adapter(adapted, meter, tmp_path):
+    import torch
+
+    adapted.save_adapter(tmp_path / "one")
+    with torch.no_grad():
+        for _, parameter in adapted.trained():
+            parameter.mul_(2)
+    adapted.save_adapter(tmp_path / "two")
+    one, two = (meter.measure(tmp_path / name).parts for name in ("one", "two"))
+    fresh = type(meter)(meter.settings, meter.tokens).measure(tmp_path / "two").parts
+    assert [part.base for part in one] == [part.base for part in two]
+    assert two == fresh != one
 
 
 def test_an_adapter_of_another_shape_is_refused(adapted, tmp_path):
@@ -132,7 +156,7 @@ def counted(monkeypatch):
         return Trained(10, 5, 1.0)
 
     monkeypatch.setattr(runs, "train_ours", train_ours)
-    monkeypatch.setattr(runs, "measure", lambda *_: Measured("c", [Part("1", "hole", 10, 5.0, 4.0)]))
+    monkeypatch.setattr(runs.Meter, "measure", lambda *_: Measured("c", [Part("1", "hole", 10, 5.0, 4.0)]))
     return made
 
 
@@ -162,12 +186,12 @@ def test_a_run_that_was_stopped_while_it_was_measured_is_not_trained_again(exper
     def stop(*_):
         raise KeyboardInterrupt
 
-    measure = runs.measure
-    monkeypatch.setattr(runs, "measure", stop)
+    measure = runs.Meter.measure
+    monkeypatch.setattr(runs.Meter, "measure", stop)
     with pytest.raises(KeyboardInterrupt):
         run_missing(experiment, [(OURS, 0)], tmp_path / "results.jsonl", tmp_path)
     assert load(tmp_path / experiment.key / folder_name(OURS, 0)) == Trained(10, 5, 1.0)
-    monkeypatch.setattr(runs, "measure", measure)
+    monkeypatch.setattr(runs.Meter, "measure", measure)
     assert run_missing(experiment, [(OURS, 0)], tmp_path / "results.jsonl", tmp_path) == 0
     assert counted == [(OURS, 0)]
 
