@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -61,7 +62,7 @@ def held_out_changes(folder: Path) -> Iterator[HeldOutChange]:
             for line in file:
                 found = json.loads(line)
                 yield HeldOutChange(**found | {"spans": tuple((start, stop) for start, stop in found["spans"])})
-    except (OSError, EOFError, ValueError, TypeError) as error:
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error) as error:
         raise DamagedDataError(
             f"the cache {folder} cannot be read ({error}): delete that folder and run again"
         ) from error
