@@ -25,6 +25,10 @@ BOTH = {
     "behavior.every_n_epochs": 1,
     "behavior.temperature": 0.7,
     "behavior.top_p": 0.95,
+    "evaluation.enabled": True,
+    "evaluation.minutes": 5.0,
+    "evaluation.every_n_epochs": 1,
+    "evaluation.rustc": False,  # nothing that a model wrote is given to a program unless asked for
     "seed_everything": 42,
 }
 

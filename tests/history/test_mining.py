@@ -5,6 +5,7 @@ import pytest
 
 from codelm.errors import InputError
 from codelm.history.filters import Filters
+from codelm.history.held_out import held_out_changes
 from codelm.history.mining import Recipe, mine, store_key
 from codelm.history.repository import open_repository, read_graph
 from codelm.history.samples import Formats, Kind
@@ -163,3 +164,19 @@ def test_a_mark_of_today_holds_for_the_whole_past(make_repository, encoder, tmp_
         facts |= mine([open_repository(folder)], RECIPE, encoder, writer, in_silence)
     assert "src/made.rs" not in facts["paths"]
     assert "src/0.rs" in facts["paths"]
+
+
+def test_the_changes_of_the_test_part_are_kept_as_text(mined, git, rust_repository):
+    store = mined()
+    changes = list(held_out_changes(store.folder))
+    tested = set(store.samples["commit"][store.part(Part.TEST)].tolist())
+    assert {change.commit for change in changes} >= tested
+    kept = store.facts["scrape"]["repositories"][0]["kept"]["test"]
+    assert len({change.commit for change in changes}) == kept
+    for change in changes:
+        sha = store.facts["commits"][change.commit]["sha"]
+        shown = git(rust_repository, "show", "-U0", "--format=", sha, "--", change.path).split("\n")
+        lines = change.text.split("\n")
+        added = [line for start, stop in change.spans for line in lines[start:stop]]
+        assert set(added) <= {line[1:] for line in shown if line.startswith("+")}
+        assert change.text.rstrip("\n") == git(rust_repository, "show", f"{sha}:{change.path}")

@@ -132,3 +132,41 @@ def shapes_made():
             return result
 
     return Watch()
+
+
+@pytest.mark.parametrize("chunk_elements", [1, 150, 2**24])
+def test_the_surprise_of_each_token_is_that_of_the_full_logits(example, chunk_elements):
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from codelm.modules.losses import token_nll
+
+    (hidden, head, bias), labels, _ = example
+    logits = (hidden @ head.T + bias)[:, :-1]
+    wanted = cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), reduction="none", ignore_index=-100)
+    found = token_nll(hidden, head, labels, head_bias=bias, chunk_elements=chunk_elements)
+    assert (found.dtype, found.shape) == (torch.float32, labels.shape)
+    torch.testing.assert_close(found[:, 1:], wanted.view(2, 8).float())
+    assert not found[:, 0].any()
+    assert not found[labels == -100].any()
+    assert not found.requires_grad
+
+
+def test_the_surprises_of_tokens_sum_to_the_loss(example):
+    import torch
+
+    from codelm.modules.losses import token_nll, weighted_nll_sum
+
+    (hidden, head, bias), labels, weights = example
+    total = (token_nll(hidden, head, labels, head_bias=bias) * weights).sum()
+    loss = weighted_nll_sum(hidden, head, labels, weights, head_bias=bias)
+    torch.testing.assert_close(total, loss.float())
+
+
+def test_without_labels_no_token_surprises(example):
+    import torch
+
+    from codelm.modules.losses import token_nll
+
+    (hidden, head, _), labels, _ = example
+    assert not token_nll(hidden, head, torch.full_like(labels, -100)).any()

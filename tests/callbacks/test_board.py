@@ -1,0 +1,62 @@
+import html
+import math
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from codelm.callbacks.board import scalars, show
+
+HOLE = {"path": "a.rs", "line": 3, "real": "a | b", "base": "", "tuned": "a\nb"}
+FIGURES = {
+    "likelihood": {"commits": 2, "by_commit": [{"base": 1.5, "tuned": 1.25}, {"base": 1.0, "tuned": 0.5}]},
+    "general": {"base": 1.0, "tuned": 1.5},
+    "holes": {"tasks": 2, "best": [HOLE], "worst": [], "infill": {"tuned": {"valid": None, "exact": 0.5}}},
+    "idioms": {"strip": [{"idiom": "?", "repository": 31.0, "base": 10.0, "tuned": 25.25}]},
+    "memory": None,
+    "epochs": [],
+}
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """Show figures on a board and read it again."""
+    from lightning.pytorch.loggers import TensorBoardLogger
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def run(figures):
+        logger = TensorBoardLogger(tmp_path)
+        show(SimpleNamespace(loggers=[logger], global_step=7), figures)
+        logger.experiment.flush()
+        events = EventAccumulator(logger.log_dir)
+        events.Reload()
+        return events
+
+    return run
+
+
+def test_figures_are_scalars_at_the_step_and_the_curve_runs_over_commits(shown):
+    events = shown(FIGURES)
+    assert [(each.step, each.value) for each in events.Scalars("evaluation/general/tuned")] == [(7, 1.5)]
+    assert [(each.step, each.value) for each in events.Scalars("held_out_commits/tuned")] == [(0, 1.25), (1, 0.5)]
+    assert [each.value for each in events.Scalars("held_out_commits/base")] == [1.5, 1.0]
+
+
+def test_holes_and_idioms_are_tables(shown):
+    events = shown(FIGURES)
+    tags = events.Tags()["tensors"]
+    assert {"holes/best/text_summary", "idioms/text_summary"} == set(tags)
+    text = events.Tensors("idioms/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert re.findall(r"<code>(.*?)</code>", html.unescape(text)) == ["?", "31.0", "10.0", "25.2"]
+    best = events.Tensors("holes/best/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert "a.rs:3" in html.unescape(best)
+
+
+def test_what_was_not_measured_is_not_shown(shown):
+    nothing = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
+    assert shown(nothing | {"notes": ["a"]}).Tags()["scalars"] == []
+
+
+def test_only_numbers_are_scalars():
+    figures = {"a": {"b": 1, "c": None, "d": True, "e": "x", "f": [1]}, "g": 2.5, "h": math.inf}
+    assert scalars(figures, "e") == {"e/a/b": 1.0, "e/g": 2.5, "e/h": math.inf}

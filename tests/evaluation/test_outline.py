@@ -1,0 +1,46 @@
+from codelm.evaluation.outline import LISTS, lines, outline
+
+CHANGE = {"base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": [-22.0, -18.0]}
+WAY = {"base": {"exact": 0.1, "similarity": 40.0}, "tuned": {"exact": 0.125, "similarity": 44.25}}
+FIGURES = {
+    "notes": ["a note"],
+    "likelihood": {"commits": 9, "new": CHANGE, "added": CHANGE | {"interval": None}, "by_commit": [1, 2]},
+    "holes": {"tasks": 8, "infill": WAY | {"best": [1]}, "left_to_right": WAY, "best": [], "worst": []},
+    "general": {"forgetting_percent": 1.94, "by_source": {"own rust": {"bytes": 1}}},
+    "memory": {"extraction_gap": {"base": 0.0, "tuned": 0.0125}},
+    "idioms": {"strip": [], "distance": {"base": 0.1}},
+    "epochs": [1],
+    "prompts": [],
+}
+EMPTY = dict.fromkeys(("likelihood", "holes", "general", "memory", "idioms"))
+
+
+def names(figures):
+    return {name for name, value in figures.items()} | {
+        inner for value in figures.values() if isinstance(value, dict) for inner in names(value)
+    }
+
+
+def test_the_outline_has_everything_but_the_lists():
+    found = outline(FIGURES)
+    assert not names(found) & LISTS
+    assert names(found) == names(FIGURES) - LISTS
+    assert found["notes"] == ["a note"]
+
+
+def test_a_person_reads_a_line_for_each_thing_that_was_measured():
+    assert lines(FIGURES) == [
+        "new lines      base 1.500 -> tuned 1.200 bits per byte (-20.0 %, 95 % interval -22.0 to -18.0) "
+        "over 9 held-out commits",
+        "added lines    base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 9 held-out commits",
+        "holes filled     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
+        "holes, no suffix exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
+        "forgetting     +1.9 % bits per byte on general code",
+        "recited        +1.2% more of training than of held-out windows",
+    ]
+
+
+def test_what_was_not_measured_is_left_out():
+    assert lines(EMPTY) == lines({}) == []
+    assert lines(EMPTY | {"likelihood": FIGURES["likelihood"] | {"new": None}})[0].startswith("added lines")
+    assert len(lines(EMPTY | {"holes": {"tasks": 8, "left_to_right": WAY}})) == 1

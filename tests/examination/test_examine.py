@@ -1,0 +1,92 @@
+import pytest
+
+from codelm.errors import InputError
+from codelm.examination import examine as module
+from codelm.examination.examine import NOTHING, Limits, examine
+from codelm.history.samples import Formats
+
+LIMITS = Limits(minutes=0.5, limit=2, tokens=2000, rustc=False)
+PARTS = ("likelihood", "general", "holes", "idioms", "memory")
+
+pytestmark = pytest.mark.usefixtures("few_texts")
+
+
+def test_all_parts_are_examined_and_each_hole_is_kept(material, examinee):
+    found = examine(examinee, material, LIMITS, seed=0)
+    assert tuple(found.figures) == PARTS
+    assert all(found.figures[name] for name in PARTS)
+    assert len(found.holes) == found.figures["holes"]["tasks"] == 2
+    (note,) = found.notes
+    assert note.startswith("6 held-out commits are too few for an interval, which takes 30")
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("error", [InputError("no such grammar"), RuntimeError("out of\nmemory"), KeyError("x")])
+def test_a_part_that_fails_is_named_and_the_others_stand(name, error, material, examinee, monkeypatch):
+    for this in PARTS:
+        monkeypatch.setattr(module, this, lambda *_, this=this: fail(error) if this == name else {"commits": 99})
+    found = examine(examinee, material, LIMITS, seed=0)
+    assert found.figures == {each: None if each == name else {"commits": 99} for each in PARTS}
+    (note,) = found.notes
+    assert note.startswith(f"{name} was not measured: ")
+    assert "\n" not in note
+    assert str(error.args[0]).split()[0] in note
+
+
+def fail(error):
+    raise error
+
+
+def test_ctrl_c_is_no_failure_of_a_part(material, examinee, monkeypatch):
+    monkeypatch.setattr(module, "general", lambda *_: fail(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        examine(examinee, material, LIMITS, seed=0)
+
+
+def test_when_time_is_over_little_is_asked_and_it_is_said(material, examinee):
+    found = examine(examinee, material, Limits(minutes=1e-9, limit=2, tokens=2000, rustc=False), seed=0)
+    assert found.figures["likelihood"]["commits"] == 1
+    assert (found.figures["holes"], found.figures["idioms"], found.figures["memory"]) == (None, None, None)
+    assert found.figures["general"]["tuned"] > 0
+    assert {NOTHING[name] for name in ("holes", "idioms", "memory")} <= set(found.notes)
+    assert any(note.startswith("time allowed for 0 of 2 holes") for note in found.notes)
+
+
+def test_a_history_too_short_to_test_says_so_and_reports_what_it_can(make_material, make_repository, examinee):
+    commits = [
+        {"lib.rs": f"pub fn only_{n}() -> u64 {{\n    let only = {n * 97};\n    only + {n}\n}}\n" * 2}
+        for n in range(10)
+    ]
+    found = examine(examinee, make_material(make_repository(commits)), LIMITS, seed=0)
+    assert found.figures["general"]["tuned"] > 0
+    assert found.figures["likelihood"] is None or found.figures["likelihood"]["commits"] < 4
+    assert any("give a longer history" in note for note in found.notes)
+    assert not [note for note in found.notes if "Error" in note]
+
+
+def test_without_a_test_part_no_zero_commits_are_told_of(material, examinee, monkeypatch):
+    monkeypatch.setattr(material, "test_chunks", lambda most: [])
+    monkeypatch.setattr(material, "test_changes", list)
+    found = examine(examinee, material, LIMITS, seed=0)
+    assert (found.figures["likelihood"], found.figures["holes"]) == (None, None)
+    assert NOTHING["likelihood"] in found.notes
+    assert not [note for note in found.notes if note.startswith("0 ")]
+
+
+def test_another_language_loses_syntax_and_idioms_by_name(make_material, make_repository, examinee):
+    commits = [
+        {"main.go": "package main\n" + "".join(f"func f{n}() int {{ return {n * 71} }}\n" for n in range(m))}
+        for m in range(12)
+    ]
+    found = examine(examinee, make_material(make_repository(commits)), LIMITS, seed=0)
+    assert "no grammar for go: the syntax of their holes was not measured" in found.notes
+    assert NOTHING["idioms"] in found.notes
+    assert found.figures["holes"]["infill"]["tuned"]["valid"] is None
+    assert found.figures["likelihood"]["new"]["tuned"] > 0
+
+
+def test_a_store_without_files_says_what_it_cannot_know(make_material, rust_repository, examinee):
+    material = make_material(rust_repository, formats=Formats(whole_files=False))
+    found = examine(examinee, material, LIMITS, seed=0)
+    assert any("data.formats.whole_files" in note for note in found.notes)
+    assert found.figures["likelihood"]["new"] is None

@@ -1,0 +1,54 @@
+import gzip
+
+import pytest
+
+from codelm.errors import DamagedDataError
+from codelm.history.commits import Change, Hunk
+from codelm.history.held_out import FILE, HeldOutChange, held_out_change, held_out_changes, recording
+
+CHANGES = [
+    HeldOutChange(3, "src/lib.rs", "fn a() {}\nfn b() {}\n", ((1, 2),)),
+    HeldOutChange(3, "a\udcff\n b.rs", "añ€😀\x0c\r\n", ()),
+    HeldOutChange(7, "empty.py", "", ((0, 0), (4, 9))),
+]
+
+
+def test_what_is_recorded_is_read_again(tmp_path):
+    with recording(tmp_path) as record:
+        for change in CHANGES:
+            record(change)
+    assert list(held_out_changes(tmp_path)) == CHANGES
+
+
+def test_nothing_recorded_is_nothing_read(tmp_path):
+    with recording(tmp_path):
+        pass
+    assert list(held_out_changes(tmp_path)) == []
+
+
+def test_the_spans_are_the_added_lines_of_the_file_after_the_commit():
+    hunks = (Hunk(0, 0, (), ("a\n", "b\n")), Hunk(4, 6, ("x\n",), ()), Hunk(9, 10, ("y\n",), ("c\n",)))
+    change = Change("new.rs", "old.rs", "R", "1", "2", after="text", hunks=hunks)
+    assert held_out_change(change, 5) == HeldOutChange(5, "new.rs", "text", ((0, 2), (10, 11)))
+
+
+def test_a_deleted_file_is_empty():
+    assert held_out_change(Change("a.rs", "a.rs", "D", "1", "0"), 0) == HeldOutChange(0, "a.rs", "", ())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no gzip",
+        gzip.compress(b"{}\n"),
+        gzip.compress(b"[1\n"),
+        gzip.compress(b"x" * 999)[:20],
+        gzip.compress(b"{}\n")[:12] + b"\xff" * 20,
+    ],
+)
+def test_what_cannot_be_read_says_what_to_do(content, tmp_path):
+    if content:
+        (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(DamagedDataError, match="delete that folder and run again"):
+        list(held_out_changes(tmp_path))
