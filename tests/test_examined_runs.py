@@ -1,0 +1,175 @@
+"""What a run's evaluation leaves behind, from one command: a report, its figures, and what the manifest tells."""
+
+import json
+import sys
+
+import pytest
+
+from codelm.cli import main
+
+SHORT = """
+model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4}, learning_rate: 1e-2}
+data: {repo: REPOSITORY, cache: CACHE, sequence_length: 128, batch_size: 2, held_out: 0.3, context_weight: 0.0}
+trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, accumulate_grad_batches: 1, limit_train_batches: 3,
+  limit_val_batches: 2, log_every_n_steps: 1}
+behavior: {prompts: ["fn main"], max_new_tokens: 2}
+evaluation: {limit: 2, minutes: 0.2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def few_texts(monkeypatch):
+    """Let general code be one line: with a tokenizer of bytes all of it is 66,000 tokens."""
+    from codelm.evaluation.general import Text
+
+    for room in ("general", "holes"):
+        monkeypatch.setattr(
+            f"codelm.examination.{room}.texts", lambda: [Text("a.rs", "rust", "own rust", "fn a() {}\n")]
+        )
+        monkeypatch.setattr(f"codelm.examination.{room}.local", list)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "argv", ["codelm"])
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def examined(folder, tmp_path, tiny_base, rust_repository, capsys):
+    """Train on a history with an evaluation at the end; return the run's folder, and what was said and complained."""
+
+    def run(*arguments, repository=rust_repository):
+        text = SHORT
+        for name, value in {"BASE": tiny_base, "REPOSITORY": repository, "CACHE": tmp_path / "cache"}.items():
+            text = text.replace(name, str(value))
+        (tmp_path / "short.yaml").write_text(text)
+        status = main(["fit", "--config", str(tmp_path / "short.yaml"), "--name=examined", *arguments])
+        said = capsys.readouterr()
+        assert status == 0, said.err
+        return folder / "runs/examined/version_0", said
+
+    return run
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def read(folder, name):
+    return json.loads((folder / name).read_text(encoding="utf-8"))
+
+
+def test_a_run_ends_with_a_report_and_the_manifest_tells_of_it(examined, git, rust_repository):
+    run, _ = examined()
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert page.lower().startswith("<!doctype html>")
+    figures, told = read(run, "evaluation/figures.json"), read(run, "MANIFEST.json")["evaluation"]
+    rows = [json.loads(line) for line in (run / "evaluation/holes.jsonl").read_text().splitlines()]
+    assert len(rows) == told["holes"]["tasks"] == 2
+    assert told["likelihood"]["commits"] == len(figures["likelihood"]["by_commit"]) == 6
+    for key in ("added", "new"):
+        section = told["likelihood"][key]
+        assert section["base"] > 0
+        assert section["tuned"] > 0
+        assert section["interval"] is None  # of so few commits
+    assert told["general"]["forgetting_percent"] == figures["general"]["forgetting_percent"]
+    assert "memory" in told
+    assert told["run"]["cut"] == git(rust_repository, "rev-parse", "HEAD~12")
+    assert told["run"]["test_cut"] == git(rust_repository, "rev-parse", "HEAD~6")
+    assert [each["epoch"] for each in figures["epochs"]] == [0, 1, 2]
+    assert [each["prompt"] for each in figures["prompts"]] == ["fn main"]
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_who_trains_is_told_what_the_evaluation_found(examined):
+    said = examined()[1].out
+    assert "bits per byte" in said
+    assert "6 held-out commits are too few for an interval" in said
+    assert "report.html" in said
+
+
+def test_rows_shorter_than_a_window_say_that_nothing_could_be_recited(examined):
+    run, said = examined("--data.sequence_length=64")
+    assert read(run, "MANIFEST.json")["evaluation"]["memory"] is None
+    assert "what is recited is not known" in said.out
+
+
+def test_the_gap_of_extraction_stands_in_the_manifest(examined, make_repository):
+    body = "".join(f"    let part_{line} = value * {line * 977};\n" for line in range(6))
+    commits = [{f"src/f{n}.rs": f"pub fn f_{n}(value: u64) {{\n{body.replace('part', f'p{n}')}}}\n"} for n in range(20)]
+    repository = make_repository(commits, name="long")
+    run, _ = examined("--data.formats.fim_rate=0", repository=repository)
+    told = read(run, "MANIFEST.json")["evaluation"]["memory"]
+    assert told["extraction_gap"] == {"base": 0.0, "tuned": 0.0}
+    assert told["windows"] == 2
+
+
+def test_testing_a_checkpoint_writes_the_report_again_and_says_what_it_found(examined, capsys):
+    run, _ = examined()
+    fitted = read(run, "evaluation/figures.json")
+    (run / "report.html").unlink()
+    (run / "evaluation/holes.jsonl").unlink()
+    before = files(run)
+    capsys.readouterr()
+    assert main(["test", "--config", str(run / "config.yaml"), "--ckpt_path", "best"]) == 0
+    said = capsys.readouterr().out
+    assert "bits per byte" in said
+    assert str(run / "report.html") in said
+    assert files(run) == before | {"report.html", "evaluation/holes.jsonl"}
+    figures = read(run, "evaluation/figures.json")
+    assert figures["likelihood"]["new"] == pytest.approx(fitted["likelihood"]["new"])
+    assert figures["general"]["forgetting_percent"] == pytest.approx(fitted["general"]["forgetting_percent"])
+    assert figures["epochs"] == fitted["epochs"]
+
+
+def test_quiet_is_quiet_about_an_evaluation_too(examined):
+    run, said = examined("--quiet")
+    assert (said.out, said.err) == ("", "")
+    assert (run / "report.html").is_file()
+
+
+def test_several_repositories_are_one_report(examined, make_repository, rust_repository):
+    words = [f"tree_{number}" for number in range(20)]
+    other = [
+        {"trees.py": "".join(f"def {word}():\n    return '{word}'\n\n\n" for word in words[:n])} for n in range(1, 21)
+    ]
+    other = make_repository(other, name="trees")
+    run, _ = examined(repository=f"[{rust_repository},{other}]")
+    figures = read(run, "evaluation/figures.json")
+    assert figures["run"]["repositories"] == ["numbers", "trees"]
+    assert figures["likelihood"]["commits"] > 6
+
+
+def test_a_name_that_is_no_text_does_not_stop_the_report(examined, make_repository):
+    lines = [f"pub fn odd_{number}() -> u64 {{\n    {number * 977}\n}}\n" for number in range(20)]
+    commits = [{b"src/\xff<b>.rs": "\n".join(lines[: number + 1])} for number in range(20)]
+    run, said = examined(repository=make_repository(commits, name="odd"))
+    assert "evaluation failed" not in said.err
+    assert "<b>" not in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_another_language_is_examined_without_its_syntax(examined, make_repository):
+    commits = [
+        {"main.go": "package main\n" + "".join(f"func f{n}() int {{ return {n * 71} }}\n" for n in range(m))}
+        for m in range(20)
+    ]
+    run, _ = examined(repository=make_repository(commits, name="gopher"))
+    figures = read(run, "evaluation/figures.json")
+    assert "no grammar for go: the syntax of their holes was not measured" in figures["notes"]
+    assert figures["idioms"] is None
+    assert figures["holes"]["infill"]["tuned"]["valid"] is None
+
+
+def test_the_shortest_history_that_trains_is_reported_as_far_as_it_goes(examined, make_repository):
+    line = "    let only = value * 977;\n"
+    commits = [
+        {f"src/f{n}.rs": f"pub fn only_{n}(value: u64) -> u64 {{\n{line}    only + {n}\n}}\n"} for n in range(10)
+    ]
+    run, _ = examined(repository=make_repository(commits, name="short"))
+    figures = read(run, "evaluation/figures.json")
+    assert any("give a longer history" in note for note in figures["notes"])
+    assert figures["general"]["tuned"] > 0
