@@ -58,7 +58,8 @@ class GitCommitDataModule(PackedDataModule):
             from the start ("none").
         curriculum_epochs: How many epochs the curriculum takes.
         held_out: Share of the newest commits that training does not see; the older half validates, the newer tests.
-        max_commits: Learn from the newest so many commits before the held-out ones; null for all.
+        max_commits: Learn from the newest so many commits before the held-out ones; null for all, 0 for files
+            alone.
         context_weight: Loss weight of unchanged lines, beside 1 for added ones.
         cache: Folder that keeps tokenised histories; null for codelm's own in the user's cache folder.
         seed: Decides the draw and the order of samples.

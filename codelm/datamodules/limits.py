@@ -10,7 +10,7 @@ from codelm.history.repository import Repository, open_repository
 LEAST = {
     "sequence_length": 2,  # the first token of a row has nothing before it to be learned from
     "batch_size": 1,
-    "max_commits": 1,
+    "max_commits": 0,
     "curriculum_epochs": 0,
     "seed": 0,
     "num_workers": 0,

@@ -10,7 +10,7 @@ REFUSED = [
     {"repo": []},
     {"sequence_length": 1},
     {"batch_size": 0},
-    {"max_commits": 0},
+    {"max_commits": -1},
     {"curriculum_epochs": -1.0},
     {"curriculum_epochs": math.inf},
     {"seed": -1},

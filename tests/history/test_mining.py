@@ -48,6 +48,13 @@ def test_commits_beyond_the_newest_so_many_are_counted(mined):
     assert scrape["dropped"]["train"]["commits"]["older than the newest 5"] == history["split"]["train"] - 5
 
 
+def test_without_a_commit_files_alone_are_learned_and_the_held_out_parts_stay(mined):
+    store = mined(max_commits=0)
+    kinds = set(store.samples["kind"][store.part(Part.TRAIN)].tolist())
+    assert kinds == {Kind.FILE}
+    assert len(store.part(Part.TEST))
+
+
 def test_no_sample_comes_from_an_ignored_path(mined):
     assert [path for path in mined().facts["paths"] if not path.startswith("src/")] == []
 
