@@ -79,7 +79,7 @@ def train(options: argparse.Namespace) -> None:
     """Run the stable phase, or go on with it."""
     import torch
 
-    from scripts.pretrain.train import Course, Shape, train
+    from scripts.pretrain.train import PRESETS, Course, train
 
     torch.set_num_threads(options.threads)
     train(
@@ -87,7 +87,7 @@ def train(options: argparse.Namespace) -> None:
         options.work / "run",
         steps=options.steps,
         batch_tokens=options.batch_tokens,
-        shape=Shape(),
+        shape=PRESETS[options.preset],
         course=Course(options.rate),
     )
 
@@ -97,7 +97,7 @@ def finish(options: argparse.Namespace) -> None:
     import torch
 
     from scripts.pretrain.export import write_model
-    from scripts.pretrain.train import Shape, finish
+    from scripts.pretrain.train import PRESETS, finish
 
     torch.set_num_threads(options.threads)
     module = finish(
@@ -106,7 +106,7 @@ def finish(options: argparse.Namespace) -> None:
         options.work / "branch",
         decay=options.decay,
         batch_tokens=options.batch_tokens,
-        shape=Shape(),
+        shape=PRESETS[options.preset],
         rate=options.rate,
     )
     write_model(module.model, options.work / "tokenizer", options.output)
@@ -127,12 +127,12 @@ def untrained(options: argparse.Namespace) -> None:
     from lightning.pytorch import seed_everything
 
     from scripts.pretrain.export import write_model
-    from scripts.pretrain.train import Course, Pretraining, Shape
+    from scripts.pretrain.train import PRESETS, Course, Pretraining
 
     if options.output == TINY:
         raise SystemExit(f"--output {options.output} is the trained model's folder; give another one")
     seed_everything(0, verbose=False)
-    write_model(Pretraining(Shape(), Course()).build(), options.work / "tokenizer", options.output)
+    write_model(Pretraining(PRESETS[options.preset], Course()).build(), options.work / "tokenizer", options.output)
 
 
 def everything(options: argparse.Namespace) -> None:
@@ -164,6 +164,7 @@ def _add_options(options: argparse.ArgumentParser) -> None:
         "--avoid", type=Path, nargs="*", default=[], help="repositories no copy of which may be learned"
     )
     options.add_argument("--entries", type=int, default=12_288, help="size of the vocabulary")
+    options.add_argument("--preset", choices=("cpu", "gpu"), default="cpu", help="size of the model")
     options.add_argument("--steps", type=int, default=4000, help="optimizer steps up to which the stable phase runs")
     options.add_argument("--decay", type=int, default=600, help="optimizer steps over which the rate falls")
     options.add_argument("--batch-tokens", type=int, default=4096, help="tokens a step")
