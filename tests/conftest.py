@@ -1,9 +1,13 @@
 import os
+import signal
 import subprocess
 from itertools import count
 from pathlib import Path
 
 import pytest
+
+# Whoever started the tests in the background had Ctrl-C ignored, and every process inherits that: tests of it would wait.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IDENTITY = "Ann Author <ann@example.org>"
 FIRST_SECOND = 1_700_000_000
