@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-# Whoever started the tests in the background had Ctrl-C ignored, and every process inherits that: tests of it would wait.
+# Where Ctrl-C is ignored, as in the background of a shell, every process inherits that, and tests of it would wait.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IDENTITY = "Ann Author <ann@example.org>"
