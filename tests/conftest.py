@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-# Where Ctrl-C is ignored, as in the background of a shell, every process inherits that, and tests of it would wait.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 IDENTITY = "Ann Author <ann@example.org>"
 FIRST_SECOND = 1_700_000_000
 
@@ -23,6 +20,12 @@ def git_environment():
     }
     nobody |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in nobody.items()}
     return kept | nobody | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_works():
+    """Take Ctrl-C: in the background of a shell it is ignored, and whatever is started inherits that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
