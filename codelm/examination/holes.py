@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from codelm.evaluation.filling import Filling, Verdict, cut_filling, judge
-from codelm.evaluation.general import local, texts
+from codelm.evaluation.general import Text, local, texts
 from codelm.evaluation.holes import Hole, choose, cut_holes, visible
 from codelm.evaluation.identifiers import own_names
 from codelm.evaluation.retrieval import nearest
@@ -62,16 +62,16 @@ class HoleExam:
         self.examinee = examinee
         self.material = material
         self.seed = seed
-        self.own = {name: self._own_names(name) for name in CODE}
+        general = [*texts(), *local()]
+        self.own = {name: self._own_names(name, general) for name in CODE}
         self.examples = list(pieces(material, EXAMPLES))
         self.repositories: dict[str, str] = {}
         self.modes = ["infill", "left_to_right"] if can_infill(material.encoder.special) else ["left_to_right"]
 
-    def _own_names(self, language: str) -> frozenset[str]:
+    def _own_names(self, language: str, general: Sequence[Text]) -> frozenset[str]:
         files = self.material.snapshot.items()
         snapshot = [text for path, text in files if language_of(path) == language]
-        general = [text.text for text in (*texts(), *local()) if text.language == language]
-        return own_names(snapshot, general, language)
+        return own_names(snapshot, [text.text for text in general if text.language == language], language)
 
     def holes(self, limit: int) -> list[Hole]:
         """Return the holes to ask about, in random order: whatever time leaves of them stands for all."""

@@ -62,15 +62,11 @@ class Coverage:
     parameters: int
 
 
-def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = None) -> Any:
-    """Freeze ``base`` and return it with fresh adapters, trained in float32; at first they change nothing.
-
-    Embeddings, norms and head stay in the type of computation: peft's own preparation would lift them to float32,
-    0.6 GB for StarCoder2's embedding alone.
-    """
+def lora_config(lora: LoRA) -> Any:
+    """Return the adapters' settings in PEFT's words."""
     import peft
 
-    settings = peft.LoraConfig(
+    return peft.LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
@@ -79,6 +75,17 @@ def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = Non
         use_dora=lora.dora,
         task_type="CAUSAL_LM",
     )
+
+
+def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = None) -> Any:
+    """Freeze ``base`` and return it with fresh adapters, trained in float32; at first they change nothing.
+
+    Embeddings, norms and head stay in the type of computation: peft's own preparation would lift them to float32,
+    0.6 GB for StarCoder2's embedding alone.
+    """
+    import peft
+
+    settings = lora_config(lora)
     with warnings.catch_warnings():
         # peft asks transformers for a name that 6.0 drops
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)

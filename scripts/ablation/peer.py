@@ -16,7 +16,7 @@ import torch
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.examination.material import Material
 from codelm.modules import LoRACausalLM
-from codelm.modules.adapters import LoRA, save_adapter
+from codelm.modules.adapters import lora_config, save_adapter
 from codelm.modules.base import Loading, load_base
 from codelm.modules.precision import auto_precision, compute_dtype
 from scripts.ablation.objects import make, material_of
@@ -133,22 +133,6 @@ def computing(precision: str) -> dict[str, Any]:
     gpu = torch.cuda.is_available()
     numbers = {"bf16": precision == "bf16-mixed", "fp16": precision == "16-mixed"}
     return numbers | {"use_cpu": not gpu, "dataloader_pin_memory": gpu}
-
-
-def lora_config(lora: LoRA) -> Any:
-    """Return the adapters' shape in PEFT's words."""
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.targets),
-        use_rslora=lora.rslora,
-        use_dora=lora.dora,
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
 
 
 def lift(model: Any) -> None:
