@@ -179,3 +179,15 @@ def tiny_base(tmp_path_factory):
     Starcoder2ForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def few_texts(monkeypatch):
+    """Let general code be one line: with a tokenizer of bytes all of it is 66,000 tokens."""
+    from codelm.evaluation.general import Text
+
+    for room in ("general", "holes"):
+        monkeypatch.setattr(
+            f"codelm.examination.{room}.texts", lambda: [Text("a.rs", "rust", "own rust", "fn a() {}\n")]
+        )
+        monkeypatch.setattr(f"codelm.examination.{room}.local", list)

@@ -7,17 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-
-@pytest.fixture(autouse=True)
-def few_texts(monkeypatch):
-    """Let general code be one line: with a tokenizer of bytes all of it is 66,000 tokens."""
-    from codelm.evaluation.general import Text
-
-    for room in ("general", "holes"):
-        monkeypatch.setattr(
-            f"codelm.examination.{room}.texts", lambda: [Text("a.rs", "rust", "own rust", "fn a() {}\n")]
-        )
-        monkeypatch.setattr(f"codelm.examination.{room}.local", list)
+pytestmark = pytest.mark.usefixtures("few_texts")
 
 
 @pytest.fixture
