@@ -2,7 +2,8 @@
 
 import lzma
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -145,12 +146,23 @@ def cut(code: str, random: Random) -> tuple[str, str, str]:
 
 
 def complete(judge: Judge, documents: Sequence[Document]) -> str:
-    """Return the share of completions that come to their end and parse, in all and of each prompt."""
+    """Return the share of completions that parse, and of those that also come to their end."""
     places = [beginning(judge, document) for document in documents[:PLACES]]
-    parsed = {prompt: [parses(judge, place, prompt) for place in places] for prompt in PROMPTS}
-    share = sum(map(sum, parsed.values())) / (len(PROMPTS) * PLACES)
-    by_prompt = ", ".join(f"{prompt} {sum(each)}/{len(each)}" for prompt, each in parsed.items())
-    return f"completions that end and parse: {share:.0%} ({by_prompt})"
+    judged = {prompt: [judge_completion(judge, place, prompt) for place in places] for prompt in PROMPTS}
+    parse = share({prompt: [each.parses for each in found] for prompt, found in judged.items()})
+    end = share({prompt: [each.parses and each.ends for each in found] for prompt, found in judged.items()})
+    return f"completions that parse, closed where cut off: {parse}\ncompletions that end and parse: {end}"
+
+
+def share(passed: Mapping[str, Sequence[bool]]) -> str:
+    """Return how much of everything passed, and how much of each part.
+
+    >>> share({"impl": [True, False]})
+    '50% (impl 1/2)'
+    """
+    whole = [each for part in passed.values() for each in part]
+    parts = ", ".join(f"{name} {sum(part)}/{len(part)}" for name, part in passed.items())
+    return f"{sum(whole) / len(whole):.0%} ({parts})"
 
 
 def beginning(judge: Judge, document: Document) -> list[int]:
@@ -161,12 +173,20 @@ def beginning(judge: Judge, document: Document) -> list[int]:
     return judge.ids((*parts.repository, *parts.path, *text(code and code + "\n", Role.TARGET)))
 
 
-def parses(judge: Judge, place: Sequence[int], prompt: str) -> bool:
-    """Tell whether the completion of a prompt came to its end and parses."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Whether a completion parses, its open brackets closed if the limit of tokens cut it off, and whether it ended."""
+
+    parses: bool
+    ends: bool
+
+
+def judge_completion(judge: Judge, place: Sequence[int], prompt: str) -> Judged:
+    """Complete a prompt at a place and judge what was written."""
     written, stopped = judge.write([*place, *judge.ids(text("\n" + prompt, Role.TARGET))])
     whole = completion("rust", prompt, written, stopped=stopped)
     measured = measure("rust", whole)
-    return bool(measured and measured.parses and came_to_an_end(whole))
+    return Judged(bool(measured and measured.parses), came_to_an_end(whole))
 
 
 def came_to_an_end(whole: Completion) -> bool:
