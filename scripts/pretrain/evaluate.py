@@ -18,6 +18,8 @@ from codelm.evaluation.rust_lexer import ends as item_ends
 from codelm.history.commits import File, lines_of
 from codelm.history.encoding import Encoder
 from codelm.history.samples import MIDDLE, PREFIX, SUFFIX, Formats, Piece, Role, Sample, file_samples, sentinel, text
+from codelm.modules.generation import Generated, Sampling, generate, stop_ids
+from codelm.modules.generation import read as read_generated
 from scripts.pretrain.corpus import Document, bucket, read
 from scripts.pretrain.documents import Parts, taken_apart
 
@@ -34,7 +36,7 @@ PLACES = 10
 BEFORE = 512
 """Tokens of such a file before the prompt, at most: its beginning, up to where an item ends."""
 
-NEW_TOKENS = 256
+GREEDY = Sampling(max_new_tokens=256, temperature=0.0, top_p=1.0, batch_size=PLACES)
 
 
 class Judge:
@@ -66,14 +68,10 @@ class Judge:
         ) / math.log(2)
 
     @torch.no_grad()
-    def write(self, ids: Sequence[int]) -> tuple[str, bool]:
-        """Return the likeliest continuation and whether the model ended it by itself."""
-        given = torch.tensor([list(ids)])
-        end = self.tokenizer.eos_token_id
-        out = self.model.generate(
-            given, attention_mask=torch.ones_like(given), max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=end
-        )[0, len(ids) :].tolist()
-        return str(self.tokenizer.decode(out, skip_special_tokens=True)), end in out
+    def write(self, places: Sequence[Sequence[int]]) -> list[Generated]:
+        """Return the likeliest continuation of each text, and whether the model ended it by itself."""
+        written = generate(self.model, self.tokenizer, places, GREEDY)
+        return [read_generated(self.tokenizer, ids, stop_ids(self.tokenizer)) for ids in written]
 
 
 def spans(context: int, length: int) -> Iterator[tuple[int, int, int]]:
@@ -148,7 +146,7 @@ def cut(code: str, random: Random) -> tuple[str, str, str]:
 def complete(judge: Judge, documents: Sequence[Document]) -> str:
     """Return the share of completions that parse, and of those that also come to their end."""
     places = [beginning(judge, document) for document in documents[:PLACES]]
-    judged = {prompt: [judge_completion(judge, place, prompt) for place in places] for prompt in PROMPTS}
+    judged = {prompt: judge_completions(judge, places, prompt) for prompt in PROMPTS}
     parse = share({prompt: [each.parses for each in found] for prompt, found in judged.items()})
     end = share({prompt: [each.parses and each.ends for each in found] for prompt, found in judged.items()})
     return f"completions that parse, closed where cut off: {parse}\ncompletions that end and parse: {end}"
@@ -181,12 +179,20 @@ class Judged:
     ends: bool
 
 
-def judge_completion(judge: Judge, place: Sequence[int], prompt: str) -> Judged:
-    """Complete a prompt at a place and judge what was written."""
-    written, stopped = judge.write([*place, *judge.ids(text("\n" + prompt, Role.TARGET))])
-    whole = completion("rust", prompt, written, stopped=stopped)
+def judge_completions(judge: Judge, places: Sequence[Sequence[int]], prompt: str) -> list[Judged]:
+    """Complete a prompt at each place and judge what was written."""
+    asked = judge.ids(text("\n" + prompt, Role.TARGET))
+    wholes = [
+        completion("rust", prompt, written.text, stopped=written.stopped)
+        for written in judge.write([[*place, *asked] for place in places])
+    ]
+    return [Judged(parses(whole), came_to_an_end(whole)) for whole in wholes]
+
+
+def parses(whole: Completion) -> bool:
+    """Tell whether a completion parses."""
     measured = measure("rust", whole)
-    return Judged(bool(measured and measured.parses), came_to_an_end(whole))
+    return bool(measured and measured.parses)
 
 
 def came_to_an_end(whole: Completion) -> bool:
