@@ -29,7 +29,7 @@ DRAWS = 20
 
 
 def functions(code: str) -> list[str]:
-    """Return the functions that are neither trivial nor huge, in their order; one inside another is part of it."""
+    """Return the functions in their order; one inside another is part of it."""
     found, waiting = [], [parse(rust(), code)]
     while waiting:
         node = waiting.pop()
@@ -37,7 +37,12 @@ def functions(code: str) -> list[str]:
             found.append(node)
         else:
             waiting += reversed(node.children)
-    return [written(node) for node in found if SHORTEST <= node.end_byte - node.start_byte <= LONGEST]
+    return [written(node) for node in found]
+
+
+def of_substance(functions: Iterable[str]) -> list[str]:
+    """Return the functions that are neither trivial nor huge."""
+    return [each for each in functions if SHORTEST <= len(each.encode(errors="replace")) <= LONGEST]
 
 
 def total(profiles: Iterable[Counter[str]]) -> Counter[str]:
@@ -193,6 +198,8 @@ def compare(
 ) -> dict[str, object] | None:
     """Return how near base and tuned model come to the way the repository is written, as the report's ``idioms``.
 
+    Functions `of_substance` are compared, whoever wrote them.
+
     Args:
         repository: functions of the training snapshot.
         held_out: functions that the repository added later: how near its own code comes.
@@ -201,11 +208,12 @@ def compare(
 
     Returns:
         Counts of ``functions``; ``distance`` in bits; ``gap_closed``; ``measures``; ``strip``. None where one of them
-        but ``held_out`` holds no function.
+        but ``held_out`` holds no function of substance.
 
     Raises:
         InputError: Rust's grammar is not installed.
     """
+    repository, held_out, base, tuned = map(of_substance, (repository, held_out, base, tuned))
     if not (repository and base and tuned):
         return None
     found = distances(repository, held_out, base, tuned)

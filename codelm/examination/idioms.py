@@ -1,4 +1,8 @@
-"""How both models write functions, beside how the repository does."""
+"""How both models write functions, beside how the repository does.
+
+A model has `NEW_TOKENS` for a function. What people wrote is cut there too, by the rule that cuts the models' texts:
+else the length of functions would pass for their style.
+"""
 
 from collections.abc import Sequence
 from random import Random
@@ -9,6 +13,7 @@ from codelm.evaluation.idioms import compare, functions
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Material, evenly, language_of
+from codelm.history.encoding import Encoder
 from codelm.history.prompts import prompt
 from codelm.modules.generation import Sampling
 
@@ -16,13 +21,13 @@ HEADS = ("fn", "pub fn", "    fn", "    pub fn", "#[test]\nfn")
 NEW_TOKENS = 160
 TEMPERATURE, TOP_P = 0.8, 0.95
 MOST_FUNCTIONS = 2000
-"""Functions of the repository that make its profile."""
+"""Functions of the repository that make its profile, and of held-out commits that are held against it."""
 
 
 def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any] | None:
-    """Return the figures of idioms; None where the repository holds no Rust to compare with."""
+    """Return the figures of idioms; None where the repository holds no Rust to compare with, or no time was left."""
     files = {path: text for path, text in material.snapshot.items() if language_of(path) == "rust"}
-    repository = functions_of(sorted(files.values(), key=len), MOST_FUNCTIONS, seed)
+    repository = [function for text in sorted(files.values(), key=len) for function in functions(text)]
     if not repository:
         return None
     asked = evenly(sorted(files), limit)
@@ -31,13 +36,23 @@ def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadlin
     base, tuned = written(examinee, material, prompts, deadline)
     if not base:
         return None
-    return compare(repository, held_out_functions(material, frozenset(repository)), base, tuned)
+    held_out = held_out_functions(material, frozenset(repository))
+    old, new = ([begun(each, material.encoder) for each in drawn(some, seed)] for some in (repository, held_out))
+    return compare(old, new, base, tuned)
 
 
-def functions_of(texts: Sequence[str], most: int, seed: int) -> list[str]:
-    """Return the functions of source files, so many drawn at random where they are more."""
-    found = [function for text in texts for function in functions(text)]
-    return Random(seed).sample(found, min(most, len(found)))
+def drawn(functions: Sequence[str], seed: int) -> list[str]:
+    """Return functions in random order, `MOST_FUNCTIONS` where they are more."""
+    return Random(seed).sample(functions, min(MOST_FUNCTIONS, len(functions)))
+
+
+def begun(function: str, encoder: Encoder) -> str:
+    """Return what of a function stands in the tokens that a model has behind its ``fn``, cut as a model's text is."""
+    head = function[: function.find("fn") + 2]
+    rest = function[len(head) :]
+    spans = encoder.locate(rest)[1][:NEW_TOKENS]
+    end = spans[-1][1] if spans else 0
+    return head + completion("rust", head, rest[:end], stopped=end == len(rest)).text
 
 
 def held_out_functions(material: Material, known: frozenset[str]) -> list[str]:

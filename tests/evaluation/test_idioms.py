@@ -32,12 +32,19 @@ MIXED = [one for pair in zip(OURS, THEIRS, strict=True) for one in pair][:60]
 COUNTS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 1000)).map(Counter)
 
 
-def test_functions_come_in_their_order_without_the_trivial_the_huge_and_those_inside_others():
+def test_functions_come_in_their_order_without_those_inside_others():
     first, inner = f"fn first() {{\n{LONG}}}", f"fn inner() {{\n{LONG}}}"
     second = f"pub fn größe(&self) {{\n{inner}\n}}"
-    huge = f"fn huge() {{\n{LONG * 40}}}"
-    code = f"fn a() {{}}\n{first}\nmod m {{ impl A {{ {second} }} }}\n{huge}\n"
-    assert functions(code) == [first, second]
+    code = f"fn a() {{}}\n{first}\nmod m {{ impl A {{ {second} }} }}\n"
+    assert functions(code) == ["fn a() {}", first, second]
+
+
+def test_the_trivial_and_the_huge_do_not_count_whoever_wrote_them():
+    trivial, huge = "fn a() { b.unwrap() }", f"fn huge() {{\n{LONG * 40}}}"
+    plain = compare(OURS, OURS, OURS, OURS)
+    assert compare(*([*OURS, trivial, huge] for _ in range(4))) == plain
+    assert plain["functions"] == dict.fromkeys(("repository", "held_out", "base", "tuned"), 60)
+    assert compare(OURS, OURS, OURS, [trivial] * 60) is None
 
 
 @given(COUNTS, COUNTS)

@@ -1,8 +1,8 @@
 import pytest
 
-from codelm.evaluation.idioms import functions
+from codelm.evaluation.idioms import functions, of_substance
 from codelm.examination.deadline import Deadline
-from codelm.examination.idioms import HEADS, held_out_functions, idioms, written
+from codelm.examination.idioms import HEADS, NEW_TOKENS, begun, held_out_functions, idioms, written
 
 LIMIT = 10
 FUNCTION = """ parse_it<'a, T: Into<u64>>(text: &'a str, value: T) -> Option<u64> {
@@ -31,7 +31,8 @@ def test_the_functions_of_both_models_are_held_against_the_repository_s(material
     writer = make_writer([FUNCTION], [PLAIN])
     found = idioms(writer, material, LIMIT, Deadline(600), 0)
     assert found["functions"]["base"] == found["functions"]["tuned"] == LIMIT
-    assert found["functions"]["repository"] == len(functions("\n".join(material.snapshot.values())))
+    real = [begun(each, material.encoder) for each in functions("\n".join(material.snapshot.values()))]
+    assert found["functions"]["repository"] == len(of_substance(real)) > 0
     assert found["measures"]["lifetime_complexity"] == {"repository": 0.0, "base": 0.0, "tuned": 1.0}
     assert found["measures"]["trait_usage"]["tuned"] > found["measures"]["trait_usage"]["base"]
 
@@ -66,6 +67,32 @@ def test_held_out_functions_are_those_the_repository_did_not_have(material):
     assert all("_39" not in function for function in known)
     assert any("add_kappa_39" in function for function in found)
     assert not known & set(found)
+
+
+def test_what_was_not_drawn_of_a_large_repository_is_known_all_the_same(material, make_writer, monkeypatch):
+    calls = []
+    monkeypatch.setattr("codelm.examination.idioms.MOST_FUNCTIONS", 1)
+    monkeypatch.setattr("codelm.examination.idioms.compare", lambda *samples: calls.append(samples))
+    monkeypatch.setattr(
+        "codelm.examination.idioms.held_out_functions", lambda _, known: calls.append(known) or sorted(known)
+    )
+    idioms(make_writer([FUNCTION], [PLAIN]), material, LIMIT, Deadline(600), 0)
+    known, (repository, held_out, *_) = calls
+    assert known == frozenset(functions("\n".join(material.snapshot.values())))
+    assert len(repository) == len(held_out) == 1
+
+
+def test_a_long_function_ends_where_a_model_that_wrote_it_would_have_been_cut(material, make_writer):
+    body = "".join(f"    let value_{number} = compute({number})?;\n" for number in range(60))
+    real = f"fn long() {{\n{body}}}"
+    generated = material.encoder.decode(material.encoder.locate(real[2:])[0][:NEW_TOKENS])
+    writer = make_writer([generated])
+    writer.write = lambda prompts, sampling: ((generated, False) for _ in prompts)
+    (by_model,), _ = written(writer, material, [("src/alpha.rs", "fn")], Deadline(600))
+    assert begun(real, material.encoder) == by_model
+    assert by_model.endswith("?;")
+    assert len(by_model) < len(real)
+    assert begun("pub fn short() { short() }", material.encoder) == "pub fn short() { short() }"
 
 
 def test_a_repository_without_rust_has_no_idioms(make_material, make_repository, make_writer):
