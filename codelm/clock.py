@@ -1,4 +1,6 @@
-"""Durations as people read them."""
+"""Durations and times, written down."""
+
+from datetime import UTC, datetime
 
 
 def clock(seconds: float) -> str:
@@ -11,3 +13,8 @@ def clock(seconds: float) -> str:
         return "?"
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+def now() -> str:
+    """Return the time in ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

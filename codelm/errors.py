@@ -29,3 +29,12 @@ class ResourceError(CodelmError, OSError):
     """The machine cannot do it: a full disk, a folder without permission, no memory left."""
 
     exit_status = 4
+
+
+def one_line(error: BaseException, longest: int = 300) -> str:
+    r"""Return an error as one short line.
+
+    >>> one_line(ValueError("no\n  such thing"))
+    'ValueError: no such thing'
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())[:longest]

@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from codelm.callbacks.run import log_scalars, untouched
+from codelm.errors import one_line
 from codelm.evaluation.completion import Completion, completion
 from codelm.evaluation.measures import Measures, means, measure
 from codelm.evaluation.report import table
@@ -87,8 +88,7 @@ class BehavioralEvaluation(Callback):
             self.records.append(record)
             self.show(trainer, record)
         except Exception as error:  # whatever it is, hours of training must not end for an illustration
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            log.warning("behavioural evaluation after epoch %d failed, training goes on: %s", epoch, reason)
+            log.warning("behavioural evaluation after epoch %d failed, training goes on: %s", epoch, one_line(error))
 
     def observe(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> dict[str, Any]:
         """Return the record of one evaluation."""

@@ -16,7 +16,7 @@ from codelm.callbacks.manifest import FILE as MANIFEST
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.outcome import saved_step
 from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
-from codelm.errors import InputError
+from codelm.errors import InputError, one_line
 from codelm.evaluation import rustc as rustc_parser
 from codelm.examination.examine import Limits, examine
 from codelm.examination.examinee import Examinee
@@ -198,8 +198,3 @@ def loss(trainer: Trainer, epoch: int) -> dict[str, float | None]:
     base = reference.loss if reference else None
     tuned = trainer.callback_metrics.get("val/loss")
     return {"base": base, "tuned": base if epoch == 0 else None if tuned is None else float(tuned)}
-
-
-def one_line(error: Exception) -> str:
-    """Return an error as one short line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -9,9 +9,9 @@ from lightning.pytorch import Trainer
 
 from codelm.atomic import new_folder, write_text
 from codelm.callbacks.behavior import BehavioralEvaluation
-from codelm.callbacks.outcome import now
 from codelm.callbacks.phases import to_json
 from codelm.callbacks.run import companion
+from codelm.clock import now
 from codelm.evaluation.page import page
 from codelm.examination.examine import Examination
 

@@ -15,9 +15,10 @@ from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.export import ExportAdapter
 from codelm.callbacks.machine import hardware, peaks, versions
 from codelm.callbacks.monitors import TrainLoss, learned_tokens
-from codelm.callbacks.outcome import cut_short, ending, measured, now, number, saved_step
+from codelm.callbacks.outcome import cut_short, ending, measured, number, saved_step
 from codelm.callbacks.phases import Moment, hashes, phase_results, saved_moment, to_json, training_phase
 from codelm.callbacks.run import companion, measures_training, run_folder, writes
+from codelm.clock import now
 from codelm.errors import InputError
 from codelm.evaluation.outline import outline
 

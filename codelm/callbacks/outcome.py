@@ -1,7 +1,6 @@
 """How a run ended and what that rests on, for whoever tells of it."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from codelm.callbacks.export import ExportAdapter, best_checkpoint, read_step
 from codelm.callbacks.run import companion, sum_over_ranks
-from codelm.errors import DamagedDataError
+from codelm.errors import DamagedDataError, one_line
 
 
 def ending(exception: BaseException) -> tuple[str, str | None]:
@@ -21,7 +20,7 @@ def ending(exception: BaseException) -> tuple[str, str | None]:
     """
     if not isinstance(exception, Exception):  # Ctrl-C, and SIGTERM, which Lightning raises as a SystemExit
         return "interrupted", None
-    return "failed", " ".join(f"{type(exception).__name__}: {exception}".split())[:1000]
+    return "failed", one_line(exception, longest=1000)
 
 
 def measured(trainer: Trainer, counts: Tensor, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,11 +61,6 @@ def saved_step(trainer: Trainer) -> int | None:
         return read_step(best)
     except DamagedDataError:  # whoever needs its weights says so
         return None
-
-
-def now() -> str:
-    """Return the time in ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def number(value: Tensor | float | None) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from codelm.errors import CodelmError
+from codelm.errors import CodelmError, one_line
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.general import general
@@ -92,8 +92,7 @@ def attempted(name: str, part: Part, found: Examination) -> dict[str, Any] | Non
         found.notes.append(f"{name} was not measured: {error}")
     except Exception as error:  # whatever it is
         log.debug("examination", exc_info=True)
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        found.notes.append(f"{name} was not measured: {reason}")
+        found.notes.append(f"{name} was not measured: {one_line(error)}")
     finally:
         log.debug("%s took %.0f s", name, time.perf_counter() - started)
     return None

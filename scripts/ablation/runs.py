@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from codelm.atomic import new_folder
+from codelm.clock import now
 from codelm.errors import CodelmError, InputError
 from scripts.ablation.measure import Meter
 from scripts.ablation.objects import refuse_empty
@@ -86,7 +86,7 @@ def about(experiment: Experiment) -> dict[str, Any]:
         "tip": experiment.tip,
         "base": experiment.given["model"]["base"],
         "steps": experiment.steps,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "written": now(),
         "versions": {name: installed(name) for name in LIBRARIES},
     }
 
