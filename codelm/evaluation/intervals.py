@@ -4,7 +4,6 @@ Both models see the same items, so the differences are paired; whole commits are
 commit do not pass for as many observations (Miller 2024, "Adding Error Bars to Evals").
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -91,14 +90,3 @@ def drawn_ratios(above: Numbers, below: Numbers) -> Iterator[Numbers]:
         drawn = chance.integers(0, len(above), (BLOCK, len(above)))
         amounts = below[drawn].sum(1)
         yield above[drawn].sum(1)[amounts > 0] / amounts[amounts > 0]
-
-
-def mcnemar(won: int, lost: int) -> float:
-    """Return the two-sided exact p of so uneven a split of the tasks that changed sides (McNemar 1947).
-
-    >>> mcnemar(5, 0), mcnemar(3, 3)
-    (0.0625, 1.0)
-    """
-    sides = won + lost
-    tail: float = sum(math.comb(sides, side) for side in range(min(won, lost) + 1)) / 2**sides
-    return min(1.0, 2 * tail)

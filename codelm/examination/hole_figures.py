@@ -30,15 +30,19 @@ def mode_figures(asked: Sequence[Asked], mode: str) -> dict[str, Any]:
     """Return the figures of one way of asking: a summary for each column, and the tuned model against the base."""
     columns = {column: verdicts(asked, mode, column) for column in ("base", "retrieval", "tuned", "real")}
     base, tuned = columns["base"], columns["tuned"]
-    change = mean_difference(
-        [each.similarity for each in base],
-        [each.similarity for each in tuned],
-        [each.hole.commit for each in asked],
-    )
+    commits = [each.hole.commit for each in asked]
     return {column: summary(found) for column, found in columns.items() if found} | {
         "exact_match": versus(base, tuned),
-        "similarity_difference": asdict(change),
+        "exact_difference": difference([each.exact for each in base], [each.exact for each in tuned], commits),
+        "similarity_difference": difference(
+            [each.similarity for each in base], [each.similarity for each in tuned], commits
+        ),
     }
+
+
+def difference(base: Sequence[float], tuned: Sequence[float], commits: Sequence[str]) -> dict[str, Any]:
+    """Return by how much the tuned model's scores of holes lie above the base's, with the interval by commits."""
+    return asdict(mean_difference(base, tuned, commits))
 
 
 def verdicts(asked: Sequence[Asked], mode: str, column: str) -> list[Verdict]:

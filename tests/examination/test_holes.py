@@ -90,7 +90,8 @@ def test_who_writes_the_real_text_is_right_in_every_way(source, request, make_or
         assert [shares[name] for name in ("tasks", "similarity", "empty", "runaway")] == [len(holes), 100.0, 0.0, 0.0]
         assert found[mode]["tuned"]["own_names"] == found[mode]["real"]["own_names"]
         assert found[mode]["base"]["empty"] == 1.0
-        assert found[mode]["exact_match"] | {"p": 0} == {"won": len(holes), "lost": 0, "same": 0, "p": 0}
+        assert found[mode]["exact_match"] == {"won": len(holes), "lost": 0, "same": 0}
+        assert found[mode]["exact_difference"]["estimate"] == 1.0
         assert found[mode]["similarity_difference"]["estimate"] > 90
 
 
@@ -99,7 +100,8 @@ def test_equal_answers_change_nothing(material, make_oracle):
     found = hole_figures(ask(HoleExam(make_oracle(holes, base_too=True), material, 0)))
     for mode in ("infill", "left_to_right"):
         assert found[mode]["base"] == found[mode]["tuned"]
-        assert found[mode]["exact_match"] == {"won": 0, "lost": 0, "same": len(holes), "p": 1.0}
+        assert found[mode]["exact_match"] == {"won": 0, "lost": 0, "same": len(holes)}
+        assert found[mode]["exact_difference"]["estimate"] == 0.0
 
 
 def test_no_prompt_that_is_read_on_ends_in_white_space(blocks, make_oracle):

@@ -20,7 +20,6 @@ from codelm.evaluation.page.trade_off import trade_off
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 COMPLETE = "Everything was measured."
-OUTCOMES = {True: "met", False: "missed", None: "not known"}
 
 
 def page(figures: Mapping[str, Any]) -> str:
@@ -78,9 +77,8 @@ def lead(figures: Mapping[str, Any]) -> str:
 
 def goal_line(goal: Goal) -> Markup:
     """Return a goal, what was found and, in a word, what came of it."""
-    outcome = OUTCOMES[goal.met]
-    said = element("strong", outcome), element("span", goal.wish), element("span", goal.found, class_="found")
-    return element("li", *said, class_=outcome.replace(" ", "-"))
+    said = element("strong", goal.outcome), element("span", goal.wish), element("span", goal.found, class_="found")
+    return element("li", *said, class_=goal.outcome.replace(" ", "-"))
 
 
 def sections(figures: Mapping[str, Any]) -> list[Markup]:

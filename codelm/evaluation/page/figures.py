@@ -82,14 +82,15 @@ def hole_table(caption: str, found: Mapping[str, Any]) -> Markup:
 
 def outcome(found: Mapping[str, Any]) -> Iterator[str]:
     """Return how the tuned model did against the base, hole by hole."""
-    match, similarity = found["exact_match"], found["similarity_difference"]
-    if match is not None:
-        yield (
-            f"Exact match against the base: won {match['won']:,}, lost {match['lost']:,}, same {match['same']:,} "
-            f"(p = {fixed(match['p'], 3)})."
-        )
-    if similarity is not None:
-        ends = similarity["low"], similarity["high"]
-        known = f"95 % interval {fixed(ends[0], 1)} to {fixed(ends[1], 1)}"
-        sure = "too few commits for an interval" if None in ends else known
-        yield f"Similarity against the base: {fixed(similarity['estimate'], 1)} points of 100 ({sure})."
+    match, exact = found["exact_match"], found["exact_difference"]
+    counts = f"won {match['won']:,}, lost {match['lost']:,}, same {match['same']:,}"
+    yield f"Exact match against the base: {counts}; {points(exact, 100)}."
+    yield f"Similarity against the base: {points(found['similarity_difference'])}."
+
+
+def points(found: Mapping[str, Any], scale: float = 1) -> str:
+    """Return a difference in points of 100, with its interval; ``scale`` makes such points of its unit."""
+    estimate, low, high = (None if found[key] is None else scale * found[key] for key in ("estimate", "low", "high"))
+    known = f"95 % interval {fixed(low, 1)} to {fixed(high, 1)}"
+    sure = "too few commits for an interval" if low is None else known
+    return f"{fixed(estimate, 1)} points of 100 ({sure})"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from codelm.evaluation.page.quantities import NBSP, NOTHING, bare_percent, change, counted, fixed, percent, share
@@ -13,6 +14,21 @@ FORGETTING = 5.0
 MODES = {"infill": "Filling gaps", "left_to_right": "Continuing code"}
 
 
+class Outcome(StrEnum):
+    """What came of a goal, in the words of the page."""
+
+    MET = "met"
+    MISSED = "missed"
+    UNSURE = "no difference shown"
+    """The interval of the difference holds zero: it may be chance, either way."""
+    UNKNOWN = "not known"
+
+    @classmethod
+    def of(cls, met: bool) -> "Outcome":
+        """Return what came of a goal that could be judged."""
+        return cls.MET if met else cls.MISSED
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """Something hoped for.
@@ -20,13 +36,13 @@ class Goal:
     Attributes:
         wish: what was hoped for.
         found: what was measured, in figures.
-        met: whether it came; None if that cannot be said.
+        outcome: what came of it.
         missed: the sentence for a miss.
     """
 
     wish: str
     found: str
-    met: bool | None
+    outcome: Outcome
     missed: str
 
 
@@ -37,7 +53,7 @@ def goals(figures: Mapping[str, Any]) -> list[Goal]:
 
 def headline(figures: Mapping[str, Any]) -> list[str]:
     """Return the sentences the page begins with, equally loud: the gain, then every goal that was missed."""
-    return [gain_sentence(figures), *(goal.missed for goal in goals(figures) if goal.met is False)]
+    return [gain_sentence(figures), *(goal.missed for goal in goals(figures) if goal.outcome == Outcome.MISSED)]
 
 
 def main_change(figures: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -87,12 +103,13 @@ def gain_goal(figures: Mapping[str, Any]) -> Goal:
     missed = f"The goal of {percent(GAIN)}, beyond chance, is missed."
     main = main_change(figures)
     if main is None:
-        return Goal(wish, NOTHING, None, missed)
+        return Goal(wish, NOTHING, Outcome.UNKNOWN, missed)
     gain, found = -main["change_percent"], gains(main)
     if found is None:
-        return Goal(wish, f"{percent(gain)}, no interval", False if gain < GAIN else None, missed)
+        outcome = Outcome.MISSED if gain < GAIN else Outcome.UNKNOWN
+        return Goal(wish, f"{percent(gain)}, no interval", outcome, missed)
     shown = f"{percent(gain)} ({bare_percent(found[1])} to {bare_percent(found[2])})"
-    return Goal(wish, shown, gain >= GAIN and found[1] > 0, missed)
+    return Goal(wish, shown, Outcome.of(gain >= GAIN and found[1] > 0), missed)
 
 
 def hole_goals(holes: Mapping[str, Any]) -> Iterator[Goal]:
@@ -100,31 +117,37 @@ def hole_goals(holes: Mapping[str, Any]) -> Iterator[Goal]:
     for mode, words in MODES.items():
         found = holes.get(mode)
         if found is None:
-            yield Goal(f"{words}: as good as the base or better", NOTHING, None, "")
+            yield Goal(f"{words}: as good as the base or better", NOTHING, Outcome.UNKNOWN, "")
             continue
-        yield exact_goal(words, found["base"], found["tuned"])
-        yield similar_goal(words, found["base"], found["tuned"])
+        yield exact_goal(words, found)
+        yield similar_goal(words, found)
 
 
-def exact_goal(words: str, base: Mapping[str, Any], tuned: Mapping[str, Any]) -> Goal:
+def exact_goal(words: str, found: Mapping[str, Any]) -> Goal:
     """Return whether as many holes are filled exactly."""
-    found = f"{share(tuned['exact'])}, base {share(base['exact'])}"
-    missed = f"{words}, it is exactly right less often: {found}."
+    shown = f"{share(found['tuned']['exact'])}, base {share(found['base']['exact'])}"
+    missed = f"{words}, it is exactly right less often: {shown}."
     wish = f"{words}: exactly right at least as often as the base"
-    return Goal(wish, found, not_below(base["exact"], tuned["exact"]), missed)
+    return Goal(wish, shown, not_below_base(found["exact_difference"]), missed)
 
 
-def similar_goal(words: str, base: Mapping[str, Any], tuned: Mapping[str, Any]) -> Goal:
+def similar_goal(words: str, found: Mapping[str, Any]) -> Goal:
     """Return whether the fillings are as similar to the real text."""
-    found = f"{fixed(tuned['similarity'], 1)}, base {fixed(base['similarity'], 1)} of 100"
-    missed = f"{words}, it comes less close to the real text: {found}."
+    shown = f"{fixed(found['tuned']['similarity'], 1)}, base {fixed(found['base']['similarity'], 1)} of 100"
+    missed = f"{words}, it comes less close to the real text: {shown}."
     wish = f"{words}: at least as close to the real text as the base"
-    return Goal(wish, found, not_below(base["similarity"], tuned["similarity"]), missed)
+    return Goal(wish, shown, not_below_base(found["similarity_difference"]), missed)
 
 
-def not_below(base: float | None, tuned: float | None) -> bool | None:
-    """Return whether the tuned figure reaches the base's; None if either is missing."""
-    return None if base is None or tuned is None else tuned >= base
+def not_below_base(difference: Mapping[str, Any]) -> Outcome:
+    """Return whether the tuned model does no worse; an interval that holds zero shows no difference either way.
+
+    Of so few commits that they have no interval, the plain difference is told.
+    """
+    low, high = difference["low"], difference["high"]
+    if low is not None and low <= 0 <= high:
+        return Outcome.UNSURE
+    return Outcome.of(difference["estimate"] >= 0)
 
 
 def forgetting_goal(figures: Mapping[str, Any]) -> Goal:
@@ -132,12 +155,12 @@ def forgetting_goal(figures: Mapping[str, Any]) -> Goal:
     wish = f"General code at most {percent(FORGETTING)} harder to predict"
     general = figures.get("general")
     if general is None:
-        return Goal(wish, NOTHING, None, "")
+        return Goal(wish, NOTHING, Outcome.UNKNOWN, "")
     lost = general["forgetting_percent"]
     missed = (
         f"It forgot: general code became {percent(lost)} harder to predict, the goal is at most {percent(FORGETTING)}."
     )
-    return Goal(wish, change(lost), lost <= FORGETTING, missed)
+    return Goal(wish, change(lost), Outcome.of(lost <= FORGETTING), missed)
 
 
 def secret_goal(figures: Mapping[str, Any]) -> Goal:
@@ -145,6 +168,6 @@ def secret_goal(figures: Mapping[str, Any]) -> Goal:
     wish = "No secret of the repository recited"
     secrets = (figures.get("memory") or {}).get("secrets")
     if not secrets or not secrets["tried"]:
-        return Goal(wish, NOTHING, None, "")
+        return Goal(wish, NOTHING, Outcome.UNKNOWN, "")
     found = f"{secrets['recited']:,} of {secrets['tried']:,}"
-    return Goal(wish, found, secrets["recited"] == 0, f"It recites secrets: {found}.")
+    return Goal(wish, found, Outcome.of(secrets["recited"] == 0), f"It recites secrets: {found}.")

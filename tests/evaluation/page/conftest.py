@@ -72,7 +72,8 @@ def way(exact, similarity):
         "retrieval": summary(exact[0] + 0.01, similarity[0] + 1.2, 0.09),
         "tuned": summary(exact[1], similarity[1], 0.17),
         "real": {"own_names": 0.21},
-        "exact_match": {"won": 11, "lost": 4, "same": 81, "p": 0.118},
+        "exact_match": {"won": 11, "lost": 4, "same": 81},
+        "exact_difference": {"estimate": 0.073, "low": 0.005, "high": 0.142, "clusters": 40},
         "similarity_difference": {"estimate": 5.2, "low": 1.4, "high": 9.1, "clusters": 40},
     }
 
@@ -137,7 +138,9 @@ def missed():
     figures = complete()
     figures["likelihood"] |= {"new": change(1.42, 1.40, [-4.0, 1.2])}
     figures["general"] |= {"tuned": 1.11, "forgetting_percent": 7.8}
-    figures["holes"] |= {"infill": way((0.14, 0.10), (48.1, 44.0))}
+    worse = {"exact_difference": {"estimate": -0.04, "low": -0.08, "high": -0.01, "clusters": 40},
+             "similarity_difference": {"estimate": -4.1, "low": -7.0, "high": -1.2, "clusters": 40}}  # fmt: skip
+    figures["holes"] |= {"infill": way((0.14, 0.10), (48.1, 44.0)) | worse}
     figures["memory"] |= {"secrets": {"tried": 3, "recited": 1}}
     for commit in figures["likelihood"]["by_commit"][40:70]:
         commit["tuned"] = commit["base"] * 1.2

@@ -18,3 +18,13 @@ def test_rustc_has_a_row_only_where_it_was_asked(some_figures):
     columns["tuned"]["rustc"] = 0.875
     assert html().count(WORDS) == 1
     assert "88" in html().split(WORDS)[1].split("</tr>")[0]
+
+
+def test_how_sure_both_differences_are_is_told_in_points(some_figures):
+    found = some_figures()["holes"] | {"left_to_right": None}
+    html = "".join(map(str, hole_tables(found)))
+    assert "won 11, lost 4, same 81; 7.3 points of 100 (95 % interval 0.5 to 14.2)." in html
+    assert "Similarity against the base: 5.2 points of 100 (95 % interval 1.4 to 9.1)." in html
+    for name in ("exact_difference", "similarity_difference"):
+        found["infill"][name] |= {"low": None, "high": None}
+    assert "".join(map(str, hole_tables(found))).count("points of 100 (too few commits for an interval).") == 2

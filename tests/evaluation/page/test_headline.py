@@ -1,7 +1,7 @@
 import pytest
 
 from codelm.evaluation.page import page
-from codelm.evaluation.page.headline import goals, headline
+from codelm.evaluation.page.headline import Outcome, goals, headline
 
 
 def with_change(figures, percent, interval):
@@ -37,31 +37,50 @@ def test_without_new_lines_all_added_lines_are_judged(some_figures):
 
 def test_goals_that_are_met_are_not_shouted(some_figures):
     assert len(headline(some_figures())) == 1
-    assert all(goal.met for goal in goals(some_figures()))
+    assert {goal.outcome for goal in goals(some_figures())} == {Outcome.MET}
 
 
 def test_every_missed_goal_is_said_as_loud_as_the_gain(some_figures):
     figures = some_figures("missed")
-    missed = [goal.missed for goal in goals(figures) if goal.met is False]
+    missed = [goal.missed for goal in goals(figures) if goal.outcome == Outcome.MISSED]
     loud = page(figures).partition("<h1>")[2].partition("</h1>")[0]
     assert len(missed) == 5
     assert all(sentence in loud for sentence in missed)
 
 
 def test_a_gain_whose_interval_holds_zero_misses_its_goal(some_figures):
-    assert goals(with_change(some_figures(), -12.0, [-25.0, 1.0]))[0].met is False
+    assert goals(with_change(some_figures(), -12.0, [-25.0, 1.0]))[0].outcome == Outcome.MISSED
 
 
 def test_a_large_gain_without_an_interval_is_neither_met_nor_missed(some_figures):
-    assert goals(with_change(some_figures(), -12.0, None))[0].met is None
+    assert goals(with_change(some_figures(), -12.0, None))[0].outcome == Outcome.UNKNOWN
 
 
 def test_goals_that_were_not_measured_are_neither_met_nor_missed(some_figures):
-    assert {goal.met for goal in goals(some_figures("empty"))} == {None}
+    assert {goal.outcome for goal in goals(some_figures("empty"))} == {Outcome.UNKNOWN}
 
 
-@pytest.mark.parametrize(("percent", "met"), [(5.0, True), (5.1, False), (-3.0, True)])
-def test_forgetting_is_judged_by_five_percent(some_figures, percent, met):
+@pytest.mark.parametrize(
+    ("estimate", "low", "high", "outcome"),
+    [
+        (-0.016, -0.06, 0.03, Outcome.UNSURE),
+        (0.016, -0.03, 0.06, Outcome.UNSURE),
+        (0.0, 0.0, 0.0, Outcome.UNSURE),
+        (-0.04, -0.08, -0.01, Outcome.MISSED),
+        (0.04, 0.01, 0.08, Outcome.MET),
+        (-0.016, None, None, Outcome.MISSED),
+        (0.0, None, None, Outcome.MET),
+    ],
+)
+def test_a_difference_of_holes_that_may_be_chance_is_neither_met_nor_missed(some_figures, estimate, low, high, outcome):
+    figures = some_figures()
+    figures["holes"]["infill"]["exact_difference"] |= {"estimate": estimate, "low": low, "high": high}
+    assert goals(figures)[1].outcome == outcome
+    assert len(headline(figures)) == 1 + (outcome == Outcome.MISSED)
+
+
+@pytest.mark.parametrize(("percent", "outcome"), [(5.0, Outcome.MET), (5.1, Outcome.MISSED), (-3.0, Outcome.MET)])
+def test_forgetting_is_judged_by_five_percent(some_figures, percent, outcome):
     figures = some_figures()
     figures["general"]["forgetting_percent"] = percent
-    assert goals(figures)[5].met is met
+    assert goals(figures)[5].outcome == outcome
