@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,20 @@ def spans_of(ids: list[int], text: str, encoder: Encoder) -> NDArray[np.int64]:
     again, spans = encoder.locate(text)
     if again == ids:
         return np.array(spans, dtype=np.int64).reshape(-1, 2)
-    # These ids are not how the tokenizer would spell the text now; counting letters costs more and is always right.
-    ends = np.array([0, *(len(encoder.decode(ids[: count + 1])) for count in range(len(ids)))], dtype=np.int64)
-    return np.stack([ends[:-1], ends[1:]], axis=1)
+    # These ids are not how the tokenizer would spell the text now; reading on token by token costs more.
+    read = [(0, 0), *(read_so_far(encoder.decode(ids[: count + 1]), text) for count in range(len(ids)))]
+    return np.array([(whole, begun) for (whole, _), (_, begun) in pairwise(read)], dtype=np.int64).reshape(-1, 2)
+
+
+def read_so_far(said: str, text: str) -> tuple[int, int]:
+    r"""Return how many characters of a text its first tokens spell, and that with one of which they spell a part.
+
+    A decoder says "\ufffd" for the part.
+
+    >>> read_so_far("fn\ufffd", "fn漢x"), read_so_far("fn漢", "fn漢x")
+    ((2, 3), (3, 3))
+    """
+    whole = len(said)
+    while not text.startswith(said[:whole]):
+        whole -= 1
+    return whole, whole + (whole < min(len(said), len(text)))

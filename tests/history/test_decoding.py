@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,17 @@ def test_ids_that_the_tokenizer_would_not_choose_still_have_their_places(encoder
     (run,) = decode(apart, encoder)
     assert run.text == said
     assert run.spans.tolist() == [[place, place + 1] for place in range(len(said))]
+
+
+@pytest.mark.parametrize("said", ["new漢x", "Self 😀é漢", "漢 -> Self"])
+def test_also_among_them_the_tokens_of_one_character_share_its_place(encoder, said):
+    apart = [encoder.locate(letter)[0] for letter in said]
+    assert max(map(len, apart)) > 1
+    ids = [token for tokens in apart for token in tokens]
+    assert ids != encoder.locate(said)[0]
+    (run,) = decode(ids, encoder)
+    assert run.text == said
+    assert run.spans.tolist() == [[place, place + 1] for place, tokens in enumerate(apart) for _ in tokens]
 
 
 def test_without_text_there_is_no_run(encoder):
