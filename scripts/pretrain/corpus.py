@@ -124,10 +124,10 @@ def _read(path: Path) -> str | None:
 
 
 def judged(packages: Iterable[Package]) -> Iterator[str]:
-    """Read the texts of the packages kept for judging, so that copies of them elsewhere are known."""
+    """Read all files of the packages kept for judging, fit to be learned or not, so that copies elsewhere are known."""
     for package in packages:
         if refusal(package) == "kept for judging":
-            yield from (document.text for document in documents(package, Counter()))
+            yield from (text for path in package.paths() if (text := _read(package.root / path)) is not None)
 
 
 def build(

@@ -1,5 +1,6 @@
 """The corpus as a store of encoded samples, and the store as one long plan of training steps."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -127,7 +128,7 @@ class PretrainingRows(PackedDataModule):
     def bits_per_nat(self) -> float:
         """Return what turns the validation loss, in nats a token, into bits per byte of source code."""
         learned = int(self.store.samples["targets"][self.store.part(Part.VALIDATION)].sum())
-        return learned / float(self.store.facts["held_out_bytes"]) / 0.6931471805599453
+        return learned / float(self.store.facts["held_out_bytes"]) / math.log(2)
 
 
 class DecayRows(PretrainingRows):

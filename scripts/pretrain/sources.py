@@ -1,6 +1,7 @@
 """Where the corpus comes from: Debian's packages of Rust crates, Python's standard library and well-known wheels."""
 
 import email.message
+import logging
 import re
 import subprocess
 import sys
@@ -17,6 +18,8 @@ VENDORED = re.compile(r"(?:^|/)(?:site-packages|vendor(?:ed)?|_vendor|third[-_]p
 """Folders that hold other people's code, under licences of their own."""
 
 NO_RULES = Copyright(())
+
+log = logging.getLogger("pretrain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,12 @@ def unpack_crates(debs: Path, folder: Path) -> None:
 
 
 def download_wheels(names: Sequence[str], folder: Path) -> None:
-    """Fetch the wheels of ``names`` (``name`` or ``name==version``) into ``folder``."""
+    """Fetch the wheels of ``names`` (``name`` or ``name==version``) into ``folder``; one that fails is left out."""
     folder.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     for name in names:
-        subprocess.run([*pip, "--dest", str(folder), name], check=False)
+        if subprocess.run([*pip, "--dest", str(folder), name], check=False).returncode:
+            log.warning("wheel %s could not be fetched: the corpus will lack it", name)
 
 
 def unpack_wheels(wheels: Path, folder: Path) -> None:

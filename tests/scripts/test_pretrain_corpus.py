@@ -1,11 +1,12 @@
 from collections import Counter
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
-from scripts.pretrain.corpus import bucket, documents, part, refusal, unfit
+from scripts.pretrain.corpus import bucket, documents, judged, part, refusal, unfit
 from scripts.pretrain.licences import permissive, read_copyright
-from scripts.pretrain.sources import NO_RULES, Package
+from scripts.pretrain.sources import NO_RULES, Package, download_wheels
 
 CODE = 'fn main() {\n    println!("hello");\n}\n' * 10
 
@@ -87,6 +88,24 @@ def test_every_file_is_read_or_counted(tmp_path):
     drops = Counter()
     assert [document.path for document in documents(package(root=tmp_path), drops)] == ["good.rs"]
     assert drops == {"not UTF-8": 1}
+
+
+def test_every_file_of_a_package_kept_for_judging_is_known_however_large_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr("scripts.pretrain.corpus.LARGEST_PACKAGE", {"rust": 1})
+    texts = {f"file_{number}.rs": CODE + f"// {number}\n" for number in range(3)} | {"short.rs": "fn a() {}\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "latin.rs").write_bytes(b"// \xff\n")
+    assert sorted(judged([package("tokio", root=tmp_path)])) == sorted(texts.values())
+    assert not list(judged([package("smawk", root=tmp_path)]))
+
+
+def test_a_wheel_that_cannot_be_fetched_is_named(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("subprocess.run", lambda command, **_: CompletedProcess(command, command[-1] == "gone==1"))
+    download_wheels(["there", "gone==1"], tmp_path)
+    assert [record.getMessage() for record in caplog.records] == [
+        "wheel gone==1 could not be fetched: the corpus will lack it"
+    ]
 
 
 def test_a_near_copy_is_known_again_and_a_new_text_is_not():
