@@ -7,7 +7,7 @@ from codelm.evaluation.intervals import Interval, relative_change
 from codelm.evaluation.likelihood import bits_per_byte
 from scripts.ablation.measure import HOLE, WINDOW
 from scripts.ablation.results import Result
-from scripts.ablation.rows import OURS, ROWS
+from scripts.ablation.rows import LOOKS, OURS, ROWS
 
 Nats = dict[str, float]
 """By commit."""
@@ -48,7 +48,9 @@ def caption(one: Result) -> str:
         f"`{about['repository']}` at {about['tip'][:12]}, base `{about['base']}`, {about['steps']} steps of full rows; "
         f"{size:,} bytes of lines new to the repository in {len(costs)} test commits. Figures are means over seeds; "
         "intervals are of 10,000 draws of whole commits and do not hold the spread of seeds. Against ours, over the "
-        "seeds that both have, a positive change is a loss."
+        "seeds that both have, a positive change is a loss. All rows are read in the form ours learns, under the "
+        "names of repository and file, which the peer never saw in training; of ours the best of "
+        f"{LOOKS} looks at validation is measured, of the peer the last step."
     )
 
 

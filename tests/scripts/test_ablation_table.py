@@ -100,5 +100,12 @@ def test_a_form_that_does_not_occur_is_left_open():
     assert shown(only)["ours"]["as holes"] == "-"
 
 
+def test_the_caption_says_where_the_measurement_favours_ours():
+    said = table({("ours", 0): made()})
+    assert "names of repository and file, which the peer never saw" in said
+    assert "best of 3 looks" in said
+    assert "of the peer the last step" in said
+
+
 def test_no_results_make_no_table():
     assert table({}) == "no run has finished\n"
