@@ -94,7 +94,6 @@ def generation_config(sampling: Sampling, stops: list[int], room: int) -> Genera
         **chance,
     )
     return found
-    return found
 
 
 def read(tokenizer: PreTrainedTokenizerBase, row: list[int], stops: list[int]) -> Generated:

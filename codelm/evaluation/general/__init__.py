@@ -40,7 +40,7 @@ class Text:
 
 
 def texts() -> list[Text]:
-    """Return the programs that travel in the package, about 60 kB, in a fixed order.
+    """Return the programs that travel in the package, about 66 kB, in a fixed order.
 
     >>> sorted({text.source for text in texts()})
     ['own python', 'own rust']
