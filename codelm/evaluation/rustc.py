@@ -71,18 +71,13 @@ def check() -> None:
         )
 
 
-def parses(text: str, edition: str) -> bool:
-    """Return whether rustc's parser takes ``text`` as a file of an edition; a text that it gives up on, it does not.
+def accepted(texts: Sequence[str], edition: str) -> list[bool]:
+    """Return of each text whether rustc's parser takes it as a file of an edition; where it gives up, it does not.
 
     Raises:
         InputError: There is no rustc or no bubblewrap.
         ResourceError: The sandbox did not do its work.
     """
-    return accepted([text], edition)[0]
-
-
-def accepted(texts: Sequence[str], edition: str) -> list[bool]:
-    """Return of each text whether rustc's parser takes it; see `parses`."""
     folder, different = toolchain(), iter(dict.fromkeys(texts))
     taken: dict[str, bool] = {}
     while some := list(islice(different, AT_A_TIME)):
@@ -93,7 +88,7 @@ def accepted(texts: Sequence[str], edition: str) -> list[bool]:
 def statuses(texts: Sequence[str], edition: str, folder: Path) -> list[int]:
     """Return rustc's exit status for each text, all parsed in one sandbox."""
     with tempfile.TemporaryDirectory() as room:
-        names = list(written(texts, Path(room)))
+        names = list(write_files(texts, Path(room)))
         ended = sandbox.run(
             ["sh", "-c", EACH, "sh", edition, *names],
             Path(room),
@@ -109,7 +104,7 @@ def statuses(texts: Sequence[str], edition: str, folder: Path) -> list[int]:
     return found
 
 
-def written(texts: Sequence[str], room: Path) -> Iterator[str]:
+def write_files(texts: Sequence[str], room: Path) -> Iterator[str]:
     """Write each text into a file of its own and yield its name."""
     for number, text in enumerate(texts):
         name = f"{number}.rs"
