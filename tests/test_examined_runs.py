@@ -79,7 +79,7 @@ def test_a_run_ends_with_a_report_and_the_manifest_tells_of_it(examined, git, ru
 def test_who_trains_is_told_what_the_evaluation_found(examined):
     said = examined()[1].out
     assert "bits per byte" in said
-    assert "6 held-out commits are too few for an interval" in said
+    assert "6 held-out commits with new lines are too few for an interval" in said
     assert "report.html" in said
 
 

@@ -6,14 +6,16 @@ lm-evaluation-harness, which sums surprise over tokens and divides by the bytes 
 
 import math
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codelm.evaluation.intervals import relative_change
+
+Commit = TypeVar("Commit", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,9 @@ def on_new_lines(text: str, spans: NDArray[np.int64], known: Container[str]) -> 
     return new[np.searchsorted(starts, spans[:, 0], side="right") - 1]
 
 
-def by_commit(costs: Iterable[tuple[str, Cost]]) -> dict[str, Cost]:
+def by_commit(costs: Iterable[tuple[Commit, Cost]]) -> dict[Commit, Cost]:
     """Return the sum of each commit's costs, in the order in which commits come."""
-    sums: defaultdict[str, Cost] = defaultdict(Cost)
+    sums: defaultdict[Commit, Cost] = defaultdict(Cost)
     for commit, part in costs:
         sums[commit] += part
     return dict(sums)
@@ -91,7 +93,8 @@ def by_commit(costs: Iterable[tuple[str, Cost]]) -> dict[str, Cost]:
 def compared(costs: Sequence[Cost]) -> dict[str, Any] | None:
     """Return bits per byte and perplexity of both models over commits, and the change with its interval in percent.
 
-    ``costs`` are those of whole commits, because the texts of one commit stand and fall together. None without text.
+    ``costs`` are those of whole commits, because the texts of one commit stand and fall together; ``commits`` tells how
+    many of them have text. None where none has.
     """
     costs = [each for each in costs if each.bytes]
     if not costs:
@@ -100,6 +103,7 @@ def compared(costs: Sequence[Cost]) -> dict[str, Any] | None:
     change = relative_change([each.base for each in costs], [each.tuned for each in costs], range(len(costs)))
     known = change.low is not None and change.high is not None
     return {
+        "commits": len(costs),
         "base": bits_per_byte(total.base, total.bytes),
         "tuned": bits_per_byte(total.tuned, total.bytes),
         "change_percent": 100 * change.estimate,
@@ -107,6 +111,12 @@ def compared(costs: Sequence[Cost]) -> dict[str, Any] | None:
         "perplexity_base": math.exp(min(700.0, total.base / total.tokens)),
         "perplexity_tuned": math.exp(min(700.0, total.tuned / total.tokens)),
     }
+
+
+def main_comparison(likelihood: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what counts of the report's ``likelihood``: that of new lines, or of all added ones where none is new."""
+    found: Mapping[str, Any] | None = likelihood["new"] or likelihood["added"]
+    return found
 
 
 def bits_per_byte(nats: float, size: int) -> float:

@@ -30,21 +30,21 @@ def likelihood_lines(section: Mapping[str, Any] | None) -> list[str]:
     """Return the lines about held-out commits."""
     if not section:
         return []
-    commits = f"{section['commits']} held-out commits"
     names = (("new", "new lines"), ("added", "added lines"))
-    return [bits(label, section[key], commits) for key, label in names if section[key]]
+    return [bits(label, section[key]) for key, label in names if section[key]]
 
 
-def bits(label: str, found: Mapping[str, Any], commits: str) -> str:
+def bits(label: str, found: Mapping[str, Any]) -> str:
     """Return a line about bits per byte.
 
-    >>> bits("new lines", {"base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": [-22.0, -18.0]}, "9 commits")
-    'new lines      base 1.500 -> tuned 1.200 bits per byte (-20.0 %, 95 % interval -22.0 to -18.0) over 9 commits'
+    >>> bits("new lines", {"base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": None, "commits": 9})
+    'new lines      base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 9 held-out commits'
     """
     interval = found["interval"]
     sure = f", 95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
     change = f"{found['change_percent']:+.1f} %{sure}"
-    return f"{label:<15}base {found['base']:.3f} -> tuned {found['tuned']:.3f} bits per byte ({change}) over {commits}"
+    models = f"base {found['base']:.3f} -> tuned {found['tuned']:.3f} bits per byte"
+    return f"{label:<15}{models} ({change}) over {found['commits']} held-out commits"
 
 
 def hole_lines(section: Mapping[str, Any] | None) -> list[str]:

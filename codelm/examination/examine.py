@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codelm.errors import CodelmError, one_line
+from codelm.evaluation.intervals import FEWEST
+from codelm.evaluation.likelihood import main_comparison
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.general import general
@@ -19,10 +21,6 @@ from codelm.examination.memory import WINDOW, memory
 from codelm.examination.rustc import ask_rustc
 
 log = logging.getLogger(__name__)
-
-FEWEST_COMMITS = 30
-"""Commits below which the interval is not given."""
-
 
 NOTHING = {
     "likelihood": "nothing of the history is left to test on: raise data.held_out, or give a longer history",
@@ -115,10 +113,11 @@ def holes(found: Examination, exam: HoleExam, limits: Limits, deadline: Deadline
 def shortcomings(figures: dict[str, Any], material: Material) -> list[str]:
     """Say in a sentence each what the figures cannot tell."""
     found = []
-    likelihood = figures["likelihood"]
-    if likelihood and likelihood["commits"] < FEWEST_COMMITS:
+    compared = figures["likelihood"] and main_comparison(figures["likelihood"])
+    if compared and compared["commits"] < FEWEST:
+        lines = "new lines" if figures["likelihood"]["new"] else "added lines"
         found.append(
-            f"{likelihood['commits']} held-out commits are too few for an interval, which takes {FEWEST_COMMITS}: "
+            f"{compared['commits']} held-out commits with {lines} are too few for an interval, which takes {FEWEST}: "
             "raise data.held_out, or give a longer history"
         )
     if not material.snapshot:

@@ -31,8 +31,8 @@ def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadlin
         base = examinee.surprise([chunk.ids for chunk in chunks])
     tuned = examinee.surprise([chunk.ids for chunk in chunks])
     parts = [part for each in zip(chunks, base, tuned, strict=True) for part in scored(material, *each)]
-    added = by_commit((str(commit), added) for commit, added, _, _ in parts)
-    new = by_commit((str(commit), new) for commit, _, new, _ in parts)
+    added = by_commit((commit, added) for commit, added, _, _ in parts)
+    new = by_commit((commit, new) for commit, _, new, _ in parts)
     total = sum(added.values(), Cost())
     return {
         "commits": len(added),
@@ -42,7 +42,7 @@ def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadlin
         "added": compared(list(added.values())),
         "new": compared(list(new.values())) if material.snapshot else None,
         "floors": floors(material, "".join(text for *_, text in parts)),
-        "by_commit": [of_commit(material.commit(int(number)), each) for number, each in added.items()],
+        "by_commit": [of_commit(material.commit(number), each) for number, each in added.items()],
     }
 
 

@@ -50,12 +50,13 @@ def test_white_space_around_a_line_makes_it_no_other_line():
 
 
 def test_costs_of_a_commit_are_summed_in_the_order_of_commits():
-    found = by_commit([("b", Cost(1, 2, 3, 4)), ("a", Cost(1, 1, 1, 1)), ("b", Cost(1, 2, 3, 4))])
-    assert list(found.items()) == [("b", Cost(2, 4, 6, 8)), ("a", Cost(1, 1, 1, 1))]
+    found = by_commit([(7, Cost(1, 2, 3, 4)), (3, Cost(1, 1, 1, 1)), (7, Cost(1, 2, 3, 4))])
+    assert list(found.items()) == [(7, Cost(2, 4, 6, 8)), (3, Cost(1, 1, 1, 1))]
 
 
 def test_bits_per_byte_and_perplexity_come_from_the_same_sum():
     found = compared([Cost(10.0, 8.0, 5, 20), Cost(30.0, 22.0, 15, 60), Cost()])
+    assert found["commits"] == 2
     assert found["base"] == pytest.approx(40 / math.log(2) / 80) == bits_per_byte(40, 80)
     assert found["tuned"] == pytest.approx(30 / math.log(2) / 80)
     assert found["change_percent"] == pytest.approx(-25)

@@ -1,10 +1,15 @@
 from codelm.evaluation.outline import LISTS, lines, outline
 
-CHANGE = {"base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": [-22.0, -18.0]}
+CHANGE = {"commits": 9, "base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": [-22.0, -18.0]}
 WAY = {"base": {"exact": 0.1, "similarity": 40.0}, "tuned": {"exact": 0.125, "similarity": 44.25}}
 FIGURES = {
     "notes": ["a note"],
-    "likelihood": {"commits": 9, "new": CHANGE, "added": CHANGE | {"interval": None}, "by_commit": [1, 2]},
+    "likelihood": {
+        "commits": 11,
+        "new": CHANGE,
+        "added": CHANGE | {"commits": 11, "interval": None},
+        "by_commit": [1, 2],
+    },
     "holes": {"tasks": 8, "infill": WAY | {"best": [1]}, "left_to_right": WAY, "best": [], "worst": []},
     "general": {"forgetting_percent": 1.94, "by_source": {"own rust": {"bytes": 1}}},
     "memory": {"extraction_gap": {"base": 0.0, "tuned": 0.0125}},
@@ -32,7 +37,7 @@ def test_a_person_reads_a_line_for_each_thing_that_was_measured():
     assert lines(FIGURES) == [
         "new lines      base 1.500 -> tuned 1.200 bits per byte (-20.0 %, 95 % interval -22.0 to -18.0) "
         "over 9 held-out commits",
-        "added lines    base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 9 held-out commits",
+        "added lines    base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 11 held-out commits",
         "holes filled     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
         "holes, no suffix exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
         "forgetting     +1.9 % bits per byte on general code",

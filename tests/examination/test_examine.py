@@ -1,11 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 
 from codelm.errors import InputError
 from codelm.examination import examine as module
-from codelm.examination.examine import NOTHING, Limits, examine
+from codelm.examination.examine import NOTHING, Limits, examine, shortcomings
 from codelm.history.samples import Formats
 
 LIMITS = Limits(minutes=0.5, limit=2, tokens=2000, rustc=False)
+FIGURES = {"commits": 99, "new": None, "added": None}
 PARTS = ("likelihood", "general", "holes", "idioms", "memory")
 
 pytestmark = pytest.mark.usefixtures("few_texts")
@@ -17,16 +20,26 @@ def test_all_parts_are_examined_and_each_hole_is_kept(material, examinee):
     assert all(found.figures[name] for name in PARTS)
     assert len(found.holes) == found.figures["holes"]["tasks"] == 2
     (note,) = found.notes
-    assert note.startswith("6 held-out commits are too few for an interval, which takes 30")
+    assert note.startswith("6 held-out commits with new lines are too few for an interval, which takes 30")
+
+
+def test_commits_without_new_lines_are_not_counted_for_the_interval_of_new_lines():
+    many = {"commits": 40, "interval": [-9.0, -1.0]}
+    figures = {"likelihood": {"commits": 40, "new": many | {"commits": 25, "interval": None}, "added": many}}
+    (note,) = shortcomings(figures, SimpleNamespace(snapshot={"a.rs": ""}))
+    assert note.startswith("25 held-out commits with new lines are too few")
+    assert (
+        shortcomings({"likelihood": figures["likelihood"] | {"new": many}}, SimpleNamespace(snapshot={"a": ""})) == []
+    )
 
 
 @pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("error", [InputError("no such grammar"), RuntimeError("out of\nmemory"), KeyError("x")])
 def test_a_part_that_fails_is_named_and_the_others_stand(name, error, material, examinee, monkeypatch):
     for this in PARTS:
-        monkeypatch.setattr(module, this, lambda *_, this=this: fail(error) if this == name else {"commits": 99})
+        monkeypatch.setattr(module, this, lambda *_, this=this: fail(error) if this == name else FIGURES)
     found = examine(examinee, material, LIMITS, seed=0)
-    assert found.figures == {each: None if each == name else {"commits": 99} for each in PARTS}
+    assert found.figures == {each: None if each == name else FIGURES for each in PARTS}
     (note,) = found.notes
     assert note.startswith(f"{name} was not measured: ")
     assert "\n" not in note

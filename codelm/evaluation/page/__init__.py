@@ -66,10 +66,10 @@ def lead(figures: Mapping[str, Any]) -> str:
     if main is None or likelihood is None:
         return "What could be measured follows; what could not, and why, stands at the end."
     new = likelihood["new"] is not None
-    lines = "added lines that the repository did not hold before" if new else "all added lines"
+    lines = "added lines that no file of the training snapshot holds" if new else "all added lines"
     size = likelihood["bytes_new" if new else "bytes"]
     return (
-        f"Measured on {counted(likelihood['commits'], 'commit')} made after those it learned from: each byte "
+        f"Measured on {counted(main['commits'], 'commit')} made after those it learned from: each byte "
         f"costs the base {fixed(main['base'])} bits and the tuned model {fixed(main['tuned'])} (counted: "
         f"{counted(size, 'byte')}, {lines}). Fewer bits, fewer surprises."
     )

@@ -23,6 +23,7 @@ MODES = {
     "left_to_right": "Continuing code, only lines before in sight",
 }
 LIKELIHOOD = (
+    "commits",
     "base, bits per byte",
     "tuned, bits per byte",
     "change",
@@ -48,7 +49,7 @@ def likelihood_column(found: Mapping[str, Any]) -> tuple[str, ...]:
     ends = NOTHING if interval is None else f"{bare_percent(interval[0])} to {bare_percent(interval[1])}"
     models = fixed(found["base"], 3), fixed(found["tuned"], 3)
     perplexities = fixed(found["perplexity_base"], 1), fixed(found["perplexity_tuned"], 1)
-    return *models, change(found["change_percent"]), ends, *perplexities
+    return fixed(found["commits"], 0), *models, change(found["change_percent"]), ends, *perplexities
 
 
 def floors(found: Mapping[str, float] | None) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from codelm.evaluation.likelihood import main_comparison
 from codelm.evaluation.page.quantities import NBSP, NOTHING, bare_percent, change, counted, fixed, percent, share
 
 GAIN = 10.0
@@ -58,9 +59,8 @@ def headline(figures: Mapping[str, Any]) -> list[str]:
 
 def main_change(figures: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the likelihood of new lines, of all added lines where no line is new, or None."""
-    likelihood = figures.get("likelihood") or {}
-    found: Mapping[str, Any] | None = likelihood.get("new") or likelihood.get("added")
-    return found
+    likelihood = figures.get("likelihood")
+    return main_comparison(likelihood) if likelihood else None
 
 
 def gains(main: Mapping[str, Any]) -> tuple[float, float, float] | None:
@@ -81,14 +81,14 @@ def gain_sentence(figures: Mapping[str, Any]) -> str:
         said = "Your next commits became neither easier nor harder to predict"
     else:
         said = f"Your next commits became {percent(abs(gain))} {'easier' if gain > 0 else 'harder'} to predict"
-    return f"{said}{certainty(figures, main)}."
+    return f"{said}{certainty(main)}."
 
 
-def certainty(figures: Mapping[str, Any], main: Mapping[str, Any]) -> str:
+def certainty(main: Mapping[str, Any]) -> str:
     """Return how sure the main finding is, in brackets."""
     found = gains(main)
     if found is None:
-        return f" ({counted(figures['likelihood']['commits'], 'commit')}: too few for an interval)"
+        return f" ({counted(main['commits'], 'commit')}: too few for an interval)"
     gain, low, high = found
     if gain < 0:
         # Said of how much harder it became.

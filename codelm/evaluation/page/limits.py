@@ -7,7 +7,7 @@ LIMITS = (
     "The intervals say what other commits of the same kind might have given. They do not cover another training with "
     "another seed.",
     "The base may have read a public repository, later commits included, when it was made. That raises both figures.",
-    "All added lines include many that stood in the repository before. The new lines are the honest count.",
+    "All added lines include many that the training snapshot holds. The new lines are the honest count.",
     "Alike is not counted from zero: two random lines of one repository are about 29 of 100 alike.",
     "The three best and three worst holes are extremes, chosen by the outcome. The tables are the measurement.",
     "Idioms are counted in samples of functions, and code inside macros is not seen.",

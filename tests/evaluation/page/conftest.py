@@ -78,10 +78,11 @@ def way(exact, similarity):
     }
 
 
-def change(base, tuned, interval):
+def change(base, tuned, interval, commits):
     percent = 100 * (tuned / base - 1)
     perplexities = {"perplexity_base": 12.1, "perplexity_tuned": 8.3}
-    return {"base": base, "tuned": tuned, "change_percent": percent, "interval": interval} | perplexities
+    found = {"commits": commits, "base": base, "tuned": tuned, "change_percent": percent, "interval": interval}
+    return found | perplexities
 
 
 def complete():
@@ -109,7 +110,8 @@ def complete():
                 "written": "2026-11-22T01:00:00+00:00"},
         "notes": ["Python holes were not checked for syntax: its grammar is not installed."],
         "likelihood": {"commits": 110, "bytes": 242_000, "bytes_new": 150_000, "tokens": 70_000,
-                       "added": change(1.31, 1.10, [-18.2, -14.1]), "new": change(1.42, 1.22, [-16.6, -11.4]),
+                       "added": change(1.31, 1.10, [-18.2, -14.1], 110),
+                       "new": change(1.42, 1.22, [-16.6, -11.4], 98),
                        "floors": {"xz": 1.556, "xz_given_snapshot": 1.134}, "by_commit": commits(110)},
         "epochs": [{"epoch": epoch, "step": step, "repository_change_percent": repository,
                     "general_change_percent": general, "chosen": epoch == 2}
@@ -136,7 +138,7 @@ def complete():
 def missed():
     """Figures of a training that did harm, so that each goal is missed."""
     figures = complete()
-    figures["likelihood"] |= {"new": change(1.42, 1.40, [-4.0, 1.2])}
+    figures["likelihood"] |= {"new": change(1.42, 1.40, [-4.0, 1.2], 98)}
     figures["general"] |= {"tuned": 1.11, "forgetting_percent": 7.8}
     worse = {"exact_difference": {"estimate": -0.04, "low": -0.08, "high": -0.01, "clusters": 40},
              "similarity_difference": {"estimate": -4.1, "low": -7.0, "high": -1.2, "clusters": 40}}  # fmt: skip
@@ -162,7 +164,7 @@ def lonely():
     figures["likelihood"] |= {
         "commits": 1,
         "new": None,
-        "added": change(1.3, 1.2, None),
+        "added": change(1.3, 1.2, None, 1),
         "floors": None,
         "by_commit": only,
     }

@@ -16,7 +16,7 @@ def with_change(figures, percent, interval):
         (-2.0, [-7.0, 3.0], "… 2 % easier to predict, which may be chance (95 % interval -3 to 7)."),
         (6.0, [2.5, 9.0], "… 6 % harder to predict (95 % interval 2.5 to 9)."),
         (6.0, [-1.0, 9.0], "… 6 % harder to predict, which may be chance (95 % interval -1 to 9)."),
-        (-14.2, None, "… 14 % easier to predict (110 commits: too few for an interval)."),
+        (-14.2, None, "… 14 % easier to predict (98 commits: too few for an interval)."),
         (0.01, [-1.0, 1.0], "… neither easier nor harder to predict, which may be chance (95 % interval -1 to 1)."),
     ],
 )
@@ -84,3 +84,12 @@ def test_forgetting_is_judged_by_five_percent(some_figures, percent, outcome):
     figures = some_figures()
     figures["general"]["forgetting_percent"] = percent
     assert goals(figures)[5].outcome == outcome
+
+
+def test_the_first_sentences_count_the_commits_that_the_change_is_of(some_figures):
+    figures = some_figures()
+    figures["likelihood"]["new"] |= {"commits": 25, "interval": None}
+    shown = page(figures)
+    assert "(25 commits: too few for an interval)" in shown
+    assert "Measured on 25 commits made after" in shown
+    assert "added lines that no file of the training snapshot holds" in shown
