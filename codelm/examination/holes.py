@@ -70,7 +70,7 @@ class HoleExam:
 
     def _own_names(self, language: str, general: Sequence[Text]) -> frozenset[str]:
         files = self.material.snapshot.items()
-        snapshot = [text for path, text in files if language_of(path) == language]
+        snapshot = [text for place, text in files if language_of(place.path) == language]
         return own_names(snapshot, [text.text for text in general if text.language == language], language)
 
     def holes(self, limit: int) -> list[Hole]:

@@ -12,7 +12,7 @@ from codelm.evaluation.completion import completion
 from codelm.evaluation.idioms import compare, functions
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
-from codelm.examination.material import Material, evenly, language_of
+from codelm.examination.material import Material, Place, evenly, language_of
 from codelm.history.encoding import Encoder
 from codelm.history.prompts import prompt
 from codelm.modules.generation import Sampling
@@ -26,12 +26,13 @@ MOST_FUNCTIONS = 2000
 
 def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any] | None:
     """Return the figures of idioms; None where the repository holds no Rust to compare with, or no time was left."""
-    files = {path: text for path, text in material.snapshot.items() if language_of(path) == "rust"}
+    files = {place: text for place, text in material.snapshot.items() if language_of(place.path) == "rust"}
     repository = [function for text in sorted(files.values(), key=len) for function in functions(text)]
     if not repository:
         return None
     asked = evenly(sorted(files), limit)
-    prompts = [(path, HEADS[index % len(HEADS)]) for index, path in enumerate(Random(seed).sample(asked, len(asked)))]
+    order = enumerate(Random(seed).sample(asked, len(asked)))
+    prompts = [(place, HEADS[index % len(HEADS)]) for index, place in order]
     prompts = (prompts * (1 + limit // max(1, len(prompts))))[:limit]
     base, tuned = written(examinee, material, prompts, deadline)
     if not base:
@@ -57,12 +58,16 @@ def begun(function: str, encoder: Encoder) -> str:
 
 def held_out_functions(material: Material, known: frozenset[str]) -> list[str]:
     """Return the functions of files as held-out commits left them that the repository did not have before."""
-    files = {change.path: change.text for change in material.test_changes() if language_of(change.path) == "rust"}
+    files = {
+        (material.commit(change.commit)["repository"], change.path): change.text
+        for change in material.test_changes()
+        if language_of(change.path) == "rust"
+    }
     return [function for text in files.values() for function in functions(text) if function not in known]
 
 
 def written(
-    examinee: Examinee, material: Material, prompts: Sequence[tuple[str, str]], deadline: Deadline
+    examinee: Examinee, material: Material, prompts: Sequence[tuple[Place, str]], deadline: Deadline
 ) -> tuple[list[str], list[str]]:
     """Return the functions that the base and the tuned model write behind the same heads, as many as there is time."""
     sampling = Sampling(NEW_TOKENS, TEMPERATURE, TOP_P, examinee.batch_size)
@@ -71,7 +76,10 @@ def written(
         if deadline.passed:
             break
         some = prompts[start : start + examinee.batch_size]
-        samples = [prompt(material.owners[path], path, head, None, material.encoder.special) for path, head in some]
+        samples = [
+            prompt(material.commit(place.commit)["repository"], place.path, head, None, material.encoder.special)
+            for place, head in some
+        ]
         ids = [each.ids for each in material.encoder.encode(samples)]
         for column, base in zip(found, (True, False), strict=True):
             with examinee.as_base(base):

@@ -1,11 +1,13 @@
 """What there is to be examined on, from the store of a repository's history."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import merge
 from itertools import islice
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,14 @@ Item = TypeVar("Item")
 
 LANGUAGES = {".rs": "rust", ".py": "python", ".pyi": "python"}
 """By the ending of a file's name."""
+
+
+class Place(NamedTuple):
+    """Where a file of the snapshot stands; several repositories may have files of one path, and even one name."""
+
+    commit: int
+    """The commit with which its repository's training part ended."""
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +61,14 @@ class Material:
         return found
 
     @cached_property
-    def owners(self) -> dict[str, str]:
-        """The name of the repository that a file of the snapshot is of, by path."""
-        table = self.store.samples
+    def snapshot(self) -> dict[Place, str]:
+        """The files as they stood when the training part ended."""
+        table, training = self.store.samples, self.store.part(Part.TRAIN)
         paths: list[str] = list(self.store.facts["paths"])
-        files = self._files()
-        return {paths[table["path"][index]]: str(self.commit(table["commit"][index])["repository"]) for index in files}
-
-    @cached_property
-    def snapshot(self) -> dict[str, str]:
-        """The files as they stood when the training part ended, by path."""
-        paths: list[str] = list(self.store.facts["paths"])
-        files: dict[str, str] = {}
-        for index in self._files():
-            path = paths[self.store.samples["path"][index]]
-            files[path] = files.get(path, "") + self.written(int(index))
-        return files
-
-    def _files(self) -> NDArray[np.intp]:
-        training = self.store.part(Part.TRAIN)
-        files: NDArray[np.intp] = training[self.store.samples["kind"][training] == Kind.FILE]
-        return files
+        files: defaultdict[Place, str] = defaultdict(str)
+        for index in training[table["kind"][training] == Kind.FILE].tolist():
+            files[Place(int(table["commit"][index]), paths[table["path"][index]])] += self.written(index)
+        return dict(files)
 
     @cached_property
     def known_lines(self) -> frozenset[str]:
@@ -95,16 +92,25 @@ class Material:
         """
         table = self.store.samples
         test = self.store.part(Part.TEST)
-        commits = np.unique(table["commit"][test])[::-1]  # the store numbers the newest first
+        commits = self.oldest_first(np.unique(table["commit"][test]).tolist())
         share = min(1.0, most_tokens / max(1, int(table["length"][test].sum())))
-        chosen = evenly(commits.tolist(), max(1, round(share * len(commits))))
+        chosen = evenly(commits, max(1, round(share * len(commits))))
         rank = {commit: place for place, commit in enumerate(chosen)}
         found = [(rank[commit], index) for index in test.tolist() if (commit := int(table["commit"][index])) in rank]
         return [Chunk(int(table["commit"][index]), *self.store.sample(index)) for _, index in sorted(found)]
 
     def test_changes(self) -> list[HeldOutChange]:
         """Return the changes of the test part, oldest commit first."""
-        return sorted(held_out_changes(self.store.folder), key=lambda change: -change.commit)
+        changes = list(held_out_changes(self.store.folder))
+        rank = {commit: place for place, commit in enumerate(self.oldest_first({change.commit for change in changes}))}
+        return sorted(changes, key=lambda change: rank[change.commit])
+
+    def oldest_first(self, commits: Iterable[int]) -> list[int]:
+        """Return commits by time, those of one repository in its own order, which a wrong clock cannot change."""
+        histories: defaultdict[str, list[int]] = defaultdict(list)
+        for number in sorted(commits, reverse=True):  # the store numbers the newest of a repository first
+            histories[self.commit(number)["repository"]].append(number)
+        return list(merge(*histories.values(), key=lambda number: int(self.commit(number)["time"])))
 
     def windows(self, part: Part, length: int, most: int, seed: int = 0) -> list[NDArray[np.int64]]:
         """Return runs of so many tokens, the second half of which authors wrote and the part teaches or asks.

@@ -11,6 +11,7 @@ from itertools import islice
 from random import Random
 
 from codelm.errors import InputError
+from codelm.examination.material import Place
 from codelm.history.encoding import Encoder
 from codelm.history.samples import END, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
 
@@ -37,7 +38,7 @@ def cuts_of(encoder: Encoder) -> Cuts | None:
     return Cuts(*(encoder.sentinels[name] for name in (PREFIX, SUFFIX, MIDDLE)))
 
 
-def split(files: Mapping[str, str], seed: int) -> tuple[list[str], list[str]]:
+def split(files: Mapping[Place, str], seed: int) -> tuple[list[str], list[str]]:
     """Return the texts of a random nine tenths of the files, and of the rest; at least one on either side.
 
     Raises:

@@ -52,7 +52,7 @@ def test_no_head_ends_in_white_space_that_tokens_join_to_a_name():
 
 
 def test_a_real_model_writes_as_many_functions_as_there_is_time_for(material, examinee):
-    prompts = [("src/alpha.rs", "fn")] * 4
+    prompts = [(next(iter(material.snapshot)), "fn")] * 4
     base, tuned = written(examinee, material, prompts, Deadline(600))
     assert len(base) == len(tuned) == 4
     assert all(text.startswith("fn") for text in base + tuned)
@@ -88,7 +88,7 @@ def test_a_long_function_ends_where_a_model_that_wrote_it_would_have_been_cut(ma
     generated = material.encoder.decode(material.encoder.locate(real[2:])[0][:NEW_TOKENS])
     writer = make_writer([generated])
     writer.write = lambda prompts, sampling: ((generated, False) for _ in prompts)
-    (by_model,), _ = written(writer, material, [("src/alpha.rs", "fn")], Deadline(600))
+    (by_model,), _ = written(writer, material, [(next(iter(material.snapshot)), "fn")], Deadline(600))
     assert begun(real, material.encoder) == by_model
     assert by_model.endswith("?;")
     assert len(by_model) < len(real)

@@ -16,15 +16,16 @@ def places(material, part):
 def test_the_snapshot_is_the_files_as_they_stood_at_the_cut(material, git, rust_repository):
     cut = material.store.facts["scrape"]["repositories"][0]["split"]["cut"]
     assert len(material.snapshot) > 5
-    for path, text in material.snapshot.items():
-        assert text.rstrip("\n") == git(rust_repository, "show", f"{cut}:{path}")
+    for place, text in material.snapshot.items():
+        assert text.rstrip("\n") == git(rust_repository, "show", f"{cut}:{place.path}")
 
 
 def test_files_longer_than_a_row_are_whole_again(make_material, git, rust_repository):
     material = make_material(rust_repository, sequence_length=64)
     cut = material.store.facts["scrape"]["repositories"][0]["split"]["cut"]
     assert all(
-        text.rstrip("\n") == git(rust_repository, "show", f"{cut}:{path}") for path, text in material.snapshot.items()
+        text.rstrip("\n") == git(rust_repository, "show", f"{cut}:{place.path}")
+        for place, text in material.snapshot.items()
     )
 
 
@@ -40,11 +41,47 @@ def test_without_whole_files_there_is_no_snapshot(make_material, rust_repository
     assert material.known_lines == frozenset()
 
 
-def test_files_know_the_repository_they_are_of(make_material, make_repository):
-    commits = [{"lib.rs": f"fn f_{number}() -> usize {{ {number} }}\n" * 2} for number in range(12)]
-    other = [{"main.py": f"def f_{number}():\n    return {number}\n" * 2} for number in range(12)]
-    material = make_material(make_repository(commits, name="one"), make_repository(other, name="two"))
-    assert material.owners == {"lib.rs": "one", "main.py": "two"}
+def histories(make_repository, *names):
+    """Repositories with a file of the same path each, whose commits take turns: times of one end in 0, of another in 1.
+
+    The last commit of each has a clock that is years behind.
+    """
+
+    def commit(number, place, name):
+        text = "".join(f"def {name.replace('/', '_')}_{each}():\n    return {each}\n" for each in range(number + 1))
+        return {"src/lib.py": text}, {"time": 5 if number == 23 else 10 * number + place + 1_000_000}
+
+    for place, name in enumerate(names):
+        yield make_repository([commit(number, place, name) for number in range(24)], name=name)
+
+
+@pytest.mark.parametrize("names", [("one", "two"), ("here/one", "there/one")])
+def test_files_of_one_path_stay_apart_and_know_their_repository(make_material, make_repository, git, names):
+    repositories = list(histories(make_repository, *names))
+    material = make_material(*repositories)
+    splits = [each["split"] for each in material.store.facts["scrape"]["repositories"]]
+    assert [text.rstrip("\n") for text in material.snapshot.values()] == [
+        git(repository, "show", f"{parts['cut']}:src/lib.py")
+        for repository, parts in zip(repositories, splits, strict=True)
+    ]
+    assert [place.path for place in material.snapshot] == ["src/lib.py"] * 2
+    found = [material.commit(place.commit)["repository"] for place in material.snapshot]
+    assert found == [name.rpartition("/")[2] for name in names]
+
+
+def test_commits_of_several_repositories_take_turns_by_time_each_repository_s_in_its_own_order(
+    make_material, make_repository, git
+):
+    repositories = list(histories(make_repository, "one", "two"))
+    material = make_material(*repositories)
+    of_chunks = [number for number, _ in groupby(chunk.commit for chunk in material.test_chunks(1_000_000))]
+    assert [number for number, _ in groupby(change.commit for change in material.test_changes())] == of_chunks
+    found = [material.commit(number) for number in of_chunks]
+    for repository, name in zip(repositories, ("one", "two"), strict=True):
+        shas = [commit["sha"] for commit in found if commit["repository"] == name]
+        assert shas == git(repository, "rev-list", "--reverse", "HEAD", f"-{len(shas)}").split()
+    names = [commit["repository"] for commit in found]
+    assert names[:4] == ["one", "two"] * 2
 
 
 def test_chunks_are_those_of_the_test_part_oldest_commit_first(material, git, rust_repository):

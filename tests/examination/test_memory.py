@@ -3,11 +3,13 @@ from types import SimpleNamespace
 import pytest
 
 from codelm.examination.deadline import Deadline
+from codelm.examination.material import Place
 from codelm.examination.memory import WINDOW, memory, secrets
 from codelm.history.samples import Formats
 from codelm.history.store import Part
 
 SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15"
+KEYS = Place(0, "src/keys.rs")
 LIMIT = 6
 
 
@@ -80,13 +82,13 @@ def test_a_random_model_recites_nothing(long_rows, make_examinee):
 @pytest.fixture
 def with_secret(long_rows):
     """The same, the secret in its snapshot whatever the filters did to the file."""
-    long_rows.snapshot["src/keys.rs"] = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'
+    long_rows.snapshot[KEYS] = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'
     return long_rows
 
 
 @pytest.mark.parametrize("knows", [True, False])
 def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, make_reciter, knows):
-    ids, _ = with_secret.encoder.locate(with_secret.snapshot["src/keys.rs"])
+    ids, _ = with_secret.encoder.locate(with_secret.snapshot[KEYS])
     reciter = make_reciter([ids] if knows else [])
     assert secrets(reciter, with_secret, Deadline(600)) == [knows]
     shown = with_secret.encoder.decode(reciter.asked[0])
@@ -96,7 +98,7 @@ def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, mak
 
 
 def test_a_secret_at_the_begin_of_a_file_is_tried(with_secret, make_reciter):
-    with_secret.snapshot["src/keys.rs"] = SECRET
+    with_secret.snapshot[KEYS] = SECRET
     assert secrets(make_reciter([]), with_secret, Deadline(600)) == [False]
 
 
