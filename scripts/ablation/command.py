@@ -10,7 +10,8 @@ from codelm.atomic import write_text
 from codelm.errors import CodelmError
 from codelm.history.repository import open_repository
 from codelm.signals import Stopped, stopping
-from scripts.ablation.rows import DEFAULT_ROWS, MINUS, ROWS, Experiment, put, read, whole_looks
+from scripts.ablation.rows import DEFAULT_ROWS, MINUS, ROWS, Experiment, whole_looks
+from scripts.ablation.settings import put, read
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = (ROOT / "configs" / "tiny.yaml", Path(__file__).parent / "rules.yaml")

@@ -21,7 +21,7 @@ from codelm.history.samples import MIDDLE
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA
 from scripts.ablation.objects import make, material_of
-from scripts.ablation.rows import Settings
+from scripts.ablation.settings import Settings
 
 Prices = NDArray[np.float64]
 """The nats of each token of a sample, ``[T]``."""

@@ -12,7 +12,8 @@ from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.packed import spread
 from codelm.errors import CodelmError
 from scripts.ablation.objects import make
-from scripts.ablation.rows import Experiment, Settings, trainer_setting, whole_looks
+from scripts.ablation.rows import Experiment, whole_looks
+from scripts.ablation.settings import Settings, trainer_setting
 from scripts.ablation.trained import ADAPTER, Trained
 
 NAME = "run"

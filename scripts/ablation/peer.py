@@ -21,7 +21,7 @@ from codelm.modules.base import Loading, load_base
 from codelm.modules.precision import auto_precision, compute_dtype
 from scripts.ablation.objects import make, material_of
 from scripts.ablation.recipe import Ids, split, training_documents, validation_documents
-from scripts.ablation.rows import Settings, trainer_setting
+from scripts.ablation.settings import Settings, trainer_setting
 from scripts.ablation.trained import ADAPTER, Trained
 
 WEIGHT_DECAY = 0.1

@@ -1,21 +1,13 @@
-"""The rows of the ablation, and the settings of each run: one configuration, less one thing."""
+"""The rows of the ablation: one configuration, less one thing."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from codelm.defaults import TRAINER
-from codelm.errors import InputError
 from codelm.history.mining import VERSION as SAMPLES
-
-Settings = dict[str, Any]
-"""What ``codelm fit --config`` reads, as nested dicts."""
+from scripts.ablation.settings import Settings, nested, overlaid, put, trainer_setting
 
 PEER, PRECISE_PEER, OURS = "peer", "peer-fp32", "ours"
 
@@ -97,11 +89,6 @@ def budget(steps: int, accumulated: int) -> Settings:
     )
 
 
-def trainer_setting(settings: Mapping[str, Any], name: str) -> Any:
-    """Return a setting of the trainer, or codelm's default."""
-    return settings.get("trainer", {}).get(name, TRAINER.get(name))
-
-
 def whole_looks(steps: float) -> int:
     """Return the nearest number of steps, above 0, that all looks share equally.
 
@@ -109,51 +96,3 @@ def whole_looks(steps: float) -> int:
     (240, 3, 246)
     """
     return max(1, round(steps / LOOKS)) * LOOKS
-
-
-def read(configs: Sequence[Path]) -> Settings:
-    """Return configurations as one; later ones win.
-
-    Raises:
-        InputError: One cannot be read.
-    """
-    found: Settings = {}
-    for path in configs:
-        try:
-            found = overlaid(found, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except (OSError, yaml.YAMLError) as error:
-            raise InputError(f"configuration {path} cannot be read: {error}") from error
-    return found
-
-
-def overlaid(under: Mapping[str, Any], over: Mapping[str, Any]) -> Settings:
-    """Return nested settings of which those ``over`` win; neither is changed.
-
-    >>> overlaid({"data": {"seed": 1, "repo": "."}}, {"data": {"seed": 2}})
-    {'data': {'seed': 2, 'repo': '.'}}
-    """
-    found = deepcopy(dict(under))
-    for name, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(found.get(name), Mapping)
-        found[name] = overlaid(found[name], value) if both else deepcopy(value)
-    return found
-
-
-def nested(flat: Mapping[str, Any]) -> Settings:
-    """Return settings under full names as nested ones.
-
-    >>> nested({"data.seed": 1})
-    {'data': {'seed': 1}}
-    """
-    found: Settings = {}
-    for name, value in flat.items():
-        put(found, name, value)
-    return found
-
-
-def put(settings: Settings, name: str, value: Any) -> None:
-    """Give a setting a value; what stood there is replaced whole."""
-    *groups, last = name.split(".")
-    for group in groups:
-        settings = settings.setdefault(group, {})
-    settings[last] = value

@@ -1,10 +1,9 @@
-from pathlib import Path
-
 import pytest
 
 from codelm.errors import InputError
 from scripts.ablation.command import CONFIGS, parsed, plan
-from scripts.ablation.rows import MINUS, OURS, ROWS, Experiment, budget, overlaid, put, read
+from scripts.ablation.rows import MINUS, OURS, ROWS, Experiment, budget
+from scripts.ablation.settings import read
 
 
 @pytest.fixture
@@ -74,17 +73,6 @@ def test_an_unknown_setting_is_refused():
         settings({"data": {"context_weigth": 1.0}})
 
 
-def test_a_configuration_that_is_not_there_is_told_in_a_line():
-    with pytest.raises(InputError, match=r"nothing\.yaml cannot be read"):
-        read([Path("nothing.yaml")])
-
-
-def test_a_value_that_is_put_replaces_all_rules_at_once():
-    rules = {"data": {"importance": {"file_rules": {"src/": 2.0}}}}
-    put(rules, "data.importance.file_rules", {})
-    assert rules == {"data": {"importance": {"file_rules": {}}}}
-
-
 @pytest.mark.parametrize("changed", [{"tip": "e" * 40}, {"steps": 15}, {"measured_tokens": 2000}, {"given": {}}])
 def test_experiments_that_differ_have_different_keys(experiment, changed):
     same = {name: getattr(experiment, name) for name in ("given", "repository", "tip", "steps", "measured_tokens")}
@@ -118,9 +106,3 @@ def test_by_default_all_rows_run_but_the_control_and_those_with_a_minus_once():
 
 def test_seeds_of_the_rows_with_a_minus_can_be_others():
     assert plan(["ours", "-fim"], [0], [1, 2]) == [("ours", 0), ("-fim", 1), ("-fim", 2)]
-
-
-def test_an_overlay_leaves_what_it_does_not_name():
-    under = {"data": {"formats": {"fim_rate": 0.5, "context_lines": 8}}}
-    assert overlaid(under, {"data": {"formats": {"fim_rate": 0.0}}})["data"]["formats"]["context_lines"] == 8
-    assert under["data"]["formats"]["fim_rate"] == 0.5
