@@ -69,8 +69,8 @@ def test_a_run_ends_with_a_report_and_the_manifest_tells_of_it(examined, git, ru
         assert section["interval"] is None  # of so few commits
     assert told["general"]["forgetting_percent"] == figures["general"]["forgetting_percent"]
     assert "memory" in told
-    assert told["run"]["cut"] == git(rust_repository, "rev-parse", "HEAD~12")
-    assert told["run"]["test_cut"] == git(rust_repository, "rev-parse", "HEAD~6")
+    assert told["run"]["cuts"] == [git(rust_repository, "rev-parse", "HEAD~12")]
+    assert told["run"]["test_cuts"] == [git(rust_repository, "rev-parse", "HEAD~6")]
     assert [each["epoch"] for each in figures["epochs"]] == [0, 1, 2]
     assert [each["prompt"] for each in figures["prompts"]] == ["fn main"]
     assert not list(run.rglob("*.tmp"))

@@ -41,8 +41,8 @@ def about_run(folder: Path, pl_module: Any, data: Any, dots: list[dict[str, Any]
         "base": str(pl_module.base),
         "repositories": [each["name"] for each in repositories],
         "part": "test",
-        "cut": repositories[0]["split"]["cut"],
-        "test_cut": repositories[0]["split"]["second_cut"],
+        "cuts": [each["split"]["cut"] for each in repositories],
+        "test_cuts": [each["split"]["second_cut"] for each in repositories],
         "best_epoch": next((each["epoch"] for each in dots if each["chosen"]), None),
         "written": now(),
     }

@@ -6,7 +6,7 @@ import pytest
 from codelm.callbacks.findings import FOLDER, REPORT, dot, earlier_epochs, prompts, write
 
 NOTHING = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
-RUN = {"name": "a", "base": "tiny", "repositories": ["a"], "part": "test", "cut": "0" * 40, "seconds": 1.0}
+RUN = {"name": "a", "base": "tiny", "repositories": ["a"], "part": "test", "cuts": ["0" * 40], "seconds": 1.0}
 FIGURES = {
     "codelm_evaluation": 1,
     "run": RUN | {"best_epoch": None, "written": "2026-01-01T00:00:00+00:00"},

@@ -134,4 +134,5 @@ def colophon(run: Mapping[str, Any]) -> list[str]:
     epoch = "" if run["best_epoch"] is None else f" after epoch {run['best_epoch']}"
     before = f"Base {brief(run['base'], 60)}, tuned{epoch}; the {brief(run['part'], 20)} part, cut at "
     after = f"; {fixed(run['seconds'], 0)} s, {brief(run['written'], 40)}."
-    return [before, element("code", run["cut"][:12]), after]
+    cuts = [part for cut in run["cuts"] for part in (", ", element("code", cut[:12]))]
+    return [before, *cuts[1:], after]

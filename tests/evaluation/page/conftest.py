@@ -106,7 +106,7 @@ def complete():
     return {
         "codelm_evaluation": 1,
         "run": {"name": "courier", "base": "tiny", "repositories": ["courier"], "part": "test",
-                "cut": "9b1f0c5577aa0de24cbb1f9fe4fa35d2b53f3f0e", "seconds": 123.4, "best_epoch": 2,
+                "cuts": ["9b1f0c5577aa0de24cbb1f9fe4fa35d2b53f3f0e"], "seconds": 123.4, "best_epoch": 2,
                 "written": "2026-11-22T01:00:00+00:00"},
         "notes": ["Python holes were not checked for syntax: its grammar is not installed."],
         "likelihood": {"commits": 110, "bytes": 242_000, "bytes_new": 150_000, "tokens": 70_000,
