@@ -82,7 +82,7 @@ def test_the_notes_are_shown(some_figures):
 def test_the_cuts_of_all_repositories_are_shown(some_figures):
     figures = some_figures()
     figures["run"] |= {"cuts": ["0a" * 20, "1b" * 20]}
-    assert "cut at 0a0a0a0a0a0a, 1b1b1b1b1b1b;" in words(page(figures))
+    assert "cut at 0a0a0a0a0a0a , 1b1b1b1b1b1b ;" in words(page(figures))
 
 
 def test_every_drawing_has_a_title_for_those_who_cannot_see_it(figures):
