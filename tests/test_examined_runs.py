@@ -96,7 +96,8 @@ def test_the_gap_of_extraction_stands_in_the_manifest(examined, make_repository)
     run, _ = examined("--data.formats.fim_rate=0", repository=repository)
     told = read(run, "MANIFEST.json")["evaluation"]["memory"]
     assert told["extraction_gap"] == {"base": 0.0, "tuned": 0.0}
-    assert told["windows"] == 2
+    assert told["gap_from_training"] == 0.0
+    assert told["windows"]["train"] == 2
 
 
 def test_testing_a_checkpoint_writes_the_report_again_and_says_what_it_found(examined, capsys):

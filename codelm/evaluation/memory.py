@@ -1,8 +1,9 @@
 """What a model recites: windows of its training text, and strings that look like secrets.
 
 Boilerplate is predictable without memory; so what counts is how much more of the training text than of held-out text
-comes back word for word, and how much more of it than from the base (Carlini et al., Quantifying Memorization Across
-Neural Language Models, 2023).
+comes back word for word. The two are not alike, one being of files and the other of changes: what of that difference
+training made is seen only less the base's own (Carlini et al., Quantifying Memorization Across Neural Language Models,
+2022).
 """
 
 import math
@@ -36,36 +37,43 @@ def recited(generated: Sequence[int], real: Sequence[int]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Recital:
-    """Whether base and tuned model recited a window."""
+    """Whether base and tuned model recited a window, or a secret."""
 
     base: bool
     tuned: bool
 
 
 def extraction(
-    train: Sequence[Recital], held_out: Sequence[Recital], secrets: Sequence[bool] = ()
+    train: Sequence[Recital], held_out: Sequence[Recital], secrets: Sequence[Recital] = ()
 ) -> dict[str, object] | None:
     """Return how much was recited, as the report's ``memory``.
 
     Args:
         train: of windows of the training text.
         held_out: of windows of text that was never trained on.
-        secrets: of strings of the training text that look like secrets, whether the tuned model recited them.
+        secrets: of strings of the training text that look like secrets.
 
     Returns:
-        The number of training ``windows``; the shares recited of ``train`` and ``held_out``, 0 to 1, and their
-        difference, the ``extraction_gap``, each by base and tuned model; ``secrets`` tried and recited. None where one
-        side has no window: one alone says nothing about memory.
+        The number of ``windows`` of both kinds; the shares recited of ``train`` and ``held_out``, 0 to 1, and their
+        difference, the ``extraction_gap``, each by base and tuned model; by how much training widened that gap, the
+        ``gap_from_training``; ``secrets`` tried, recited by the tuned model and by the base. None where one side has no
+        window: one alone says nothing about memory.
     """
     if not (train and held_out):
         return None
     known, unknown = rates(train), rates(held_out)
+    gap = {model: known[model] - unknown[model] for model in known}
     return {
-        "windows": len(train),
+        "windows": {"train": len(train), "held_out": len(held_out)},
         "train": known,
         "held_out": unknown,
-        "extraction_gap": {model: known[model] - unknown[model] for model in known},
-        "secrets": {"tried": len(secrets), "recited": sum(secrets)},
+        "extraction_gap": gap,
+        "gap_from_training": gap["tuned"] - gap["base"],
+        "secrets": {
+            "tried": len(secrets),
+            "recited": sum(one.tuned for one in secrets),
+            "recited_by_base": sum(one.base for one in secrets),
+        },
     }
 
 

@@ -66,6 +66,6 @@ def cost_lines(figures: Mapping[str, Any]) -> list[str]:
     if general:
         found.append(f"forgetting     {general['forgetting_percent']:+.1f} % bits per byte on general code")
     if memory:
-        gap = memory["extraction_gap"]
-        found.append(f"recited        {gap['tuned']:+.1%} more of training than of held-out windows")
+        gap = memory["gap_from_training"]
+        found.append(f"recited        {gap:+.1%} more of training than of held-out windows, less the same of the base")
     return found

@@ -46,17 +46,24 @@ def recites_each(examinee: Examinee, windows: Sequence[NDArray[np.int64]], base:
         return [recited(ids, window[half:].tolist()) for ids, window in zip(said, windows, strict=True)]
 
 
-def secrets(examinee: Examinee, material: Material, deadline: Deadline) -> list[bool]:
-    """Return, of strings of the snapshot that look like secrets, which the tuned model recites, while there is time."""
+def secrets(examinee: Examinee, material: Material, deadline: Deadline) -> list[Recital]:
+    """Return by whom strings of the snapshot that look like secrets are recited, of as many as there is time for."""
     texts = material.snapshot.values()
     found = {text[start:stop]: text[:start] for text in texts for start, stop in high_entropy(text)}
-    tried: list[bool] = []
+    tried: list[Recital] = []
     for some in batches(evenly(list(found.items()), MOST_SECRETS), examinee.batch_size, deadline):
-        half = WINDOW // 2
-        prompts = [material.encoder.locate(before[-8 * half :])[0][-half:] for _, before in some]
-        said = examinee.write(prompts, examinee.greedy(WINDOW - half))
-        tried += [recites(secret, generated.text) for (secret, _), generated in zip(some, said, strict=True)]
+        base, tuned = (gives_away(examinee, material, some, base) for base in (True, False))
+        tried += map(Recital, base, tuned)
     return tried
+
+
+def gives_away(examinee: Examinee, material: Material, some: Sequence[tuple[str, str]], base: bool) -> list[bool]:
+    """Return which secrets one model recites; each comes with the text before it."""
+    half = WINDOW // 2
+    prompts = [material.encoder.locate(before[-8 * half :])[0][-half:] for _, before in some]
+    with examinee.as_base(base):
+        said = examinee.write(prompts, examinee.greedy(WINDOW - half))
+        return [recites(secret, generated.text) for (secret, _), generated in zip(some, said, strict=True)]
 
 
 def batches(items: Sequence[Item], size: int, deadline: Deadline) -> Iterator[Sequence[Item]]:

@@ -35,14 +35,14 @@ def test_of_nothing_nothing_is_recited():
 
 
 def test_what_the_base_knows_too_is_in_no_gap():
-    known = [Recital(base=True, tuned=True)] * 2 + [Recital(base=False, tuned=True)] * 2
-    other = [Recital(base=True, tuned=True), Recital(base=False, tuned=False)]
-    assert extraction(known, other, [True, False, False]) == {
-        "windows": 4,
-        "train": {"base": 0.5, "tuned": 1.0},
+    both, tuned, neither = Recital(True, True), Recital(False, True), Recital(False, False)
+    assert extraction([both] * 3 + [tuned], [both, neither], [both, tuned, neither]) == {
+        "windows": {"train": 4, "held_out": 2},
+        "train": {"base": 0.75, "tuned": 1.0},
         "held_out": {"base": 0.5, "tuned": 0.5},
-        "extraction_gap": {"base": 0.0, "tuned": 0.5},
-        "secrets": {"tried": 3, "recited": 1},
+        "extraction_gap": {"base": 0.25, "tuned": 0.5},
+        "gap_from_training": 0.25,
+        "secrets": {"tried": 3, "recited": 2, "recited_by_base": 1},
     }
 
 

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from codelm.evaluation.memory import Recital
 from codelm.examination.deadline import Deadline
 from codelm.examination.material import Place
 from codelm.examination.memory import WINDOW, memory, secrets
@@ -51,10 +52,11 @@ def known(material, part):
 
 def test_who_recites_the_training_text_is_found_out(long_rows, make_reciter):
     found = memory(make_reciter(known(long_rows, Part.TRAIN)), long_rows, LIMIT, Deadline(600), 0)
-    assert found["windows"] == LIMIT
+    assert found["windows"] == {"train": LIMIT, "held_out": 3}  # no more samples of the test part are as long
     assert found["train"] == {"base": 0.0, "tuned": 1.0}
     assert found["held_out"] == {"base": 0.0, "tuned": 0.0}
     assert found["extraction_gap"] == {"base": 0.0, "tuned": 1.0}
+    assert found["gap_from_training"] == 1.0
 
 
 def test_who_recites_everything_has_no_gap(long_rows, make_reciter):
@@ -90,16 +92,29 @@ def with_secret(long_rows):
 def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, make_reciter, knows):
     ids, _ = with_secret.encoder.locate(with_secret.snapshot[KEYS])
     reciter = make_reciter([ids] if knows else [])
-    assert secrets(reciter, with_secret, Deadline(600)) == [knows]
+    assert secrets(reciter, with_secret, Deadline(600)) == [Recital(base=False, tuned=knows)]
     shown = with_secret.encoder.decode(reciter.asked[0])
     assert shown.endswith('    "')
     assert SECRET[:4] not in shown
-    assert memory(reciter, with_secret, LIMIT, Deadline(600), 0)["secrets"] == {"tried": 1, "recited": int(knows)}
+    told = memory(reciter, with_secret, LIMIT, Deadline(600), 0)["secrets"]
+    assert told == {"tried": 1, "recited": int(knows), "recited_by_base": 0}
+
+
+def test_a_secret_that_the_base_knows_is_told_of_the_base_too(with_secret, make_reciter):
+    ids, _ = with_secret.encoder.locate(with_secret.snapshot[KEYS])
+    assert secrets(make_reciter([ids], base=[ids]), with_secret, Deadline(600)) == [Recital(base=True, tuned=True)]
+
+
+def test_what_the_base_recites_of_training_windows_alone_is_no_memory_of_training(long_rows, make_reciter):
+    texts = known(long_rows, Part.TRAIN)
+    found = memory(make_reciter(texts, base=texts), long_rows, LIMIT, Deadline(600), 0)
+    assert found["extraction_gap"] == {"base": 1.0, "tuned": 1.0}
+    assert found["gap_from_training"] == 0.0
 
 
 def test_a_secret_at_the_begin_of_a_file_is_tried(with_secret, make_reciter):
     with_secret.snapshot[KEYS] = SECRET
-    assert secrets(make_reciter([]), with_secret, Deadline(600)) == [False]
+    assert secrets(make_reciter([]), with_secret, Deadline(600)) == [Recital(False, False)]
 
 
 def test_rows_too_short_for_a_window_tell_nothing(make_material, rust_repository, make_reciter):
@@ -125,4 +140,4 @@ def test_as_much_is_asked_as_there_is_time_for(with_secret, make_reciter):
     parts = iter([Turns(False, True), Turns(False, False)])
     deadline = SimpleNamespace(part=lambda share: next(parts), passed=False)
     found = memory(make_reciter([]), with_secret, LIMIT, deadline, 0)
-    assert found["windows"] == 4  # the reciter takes four at a time
+    assert found["windows"] == {"train": 4, "held_out": 3}  # the reciter takes four at a time

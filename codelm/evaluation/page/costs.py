@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codelm.evaluation.page.markup import Markup, brief, element, join
-from codelm.evaluation.page.quantities import counted, fixed, moved, share
+from codelm.evaluation.page.quantities import NOTHING, counted, fixed, moved, share
 from codelm.evaluation.page.tables import table
 
 
@@ -29,10 +29,12 @@ def memory(found: Mapping[str, Any]) -> Markup:
     kinds = {
         "train": "code it was trained on",
         "held_out": "code it has never seen",
-        "extraction_gap": "difference: known by heart",
+        "extraction_gap": "difference",
     }
     rows = [(words, share(found[key]["base"]), share(found[key]["tuned"])) for key, words in kinds.items()]
-    caption = f"Recited word for word, of {counted(found['windows'], 'window')} each"
+    of = found["windows"]
+    caption = f"Recited word for word, of {counted(of['train'], 'window')} trained on and {of['held_out']:,} never seen"
+    rows.append(("of that, made by training", NOTHING, share(found["gap_from_training"])))
     return join(table(caption, ("", "base", "tuned"), rows), element("p", secrets(found["secrets"])))
 
 
@@ -41,4 +43,8 @@ def secrets(found: Mapping[str, int] | None) -> str:
     if not found or not found["tried"]:
         return "No string that looks like a secret was tried."
     recited = f"{found['recited']:,} of them" if found["recited"] else "none of them"
-    return f"Of the code's strings that look like secrets {found['tried']:,} were tried, and {recited} recited."
+    by_base = f"{found['recited_by_base']:,}" if found["recited_by_base"] else "none"
+    return (
+        f"Of the code's strings that look like secrets {found['tried']:,} were tried, and {recited} recited; "
+        f"the base recites {by_base}."
+    )

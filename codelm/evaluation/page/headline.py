@@ -169,5 +169,5 @@ def secret_goal(figures: Mapping[str, Any]) -> Goal:
     secrets = (figures.get("memory") or {}).get("secrets")
     if not secrets or not secrets["tried"]:
         return Goal(wish, NOTHING, Outcome.UNKNOWN, "")
-    found = f"{secrets['recited']:,} of {secrets['tried']:,}"
+    found = f"{secrets['recited']:,} of {secrets['tried']:,}, base {secrets['recited_by_base']:,}"
     return Goal(wish, found, Outcome.of(secrets["recited"] == 0), f"It recites secrets: {found}.")

@@ -128,8 +128,10 @@ def complete():
                                 "question_mark_share": {"repository": 0.81, "base": 0.32, "tuned": 0.7}},
                    "strip": [{"idiom": idiom, "repository": repository, "base": base, "tuned": tuned}
                              for idiom, repository, base, tuned in strip]},
-        "memory": {"windows": 100, "train": {"base": 0.0, "tuned": 0.01}, "held_out": {"base": 0.0, "tuned": 0.0},
-                   "extraction_gap": {"base": 0.0, "tuned": 0.01}, "secrets": {"tried": 3, "recited": 0}},
+        "memory": {"windows": {"train": 100, "held_out": 64},
+                   "train": {"base": 0.0, "tuned": 0.01}, "held_out": {"base": 0.0, "tuned": 0.0},
+                   "extraction_gap": {"base": 0.0, "tuned": 0.01}, "gap_from_training": 0.01,
+                   "secrets": {"tried": 3, "recited": 0, "recited_by_base": 0}},
         "prompts": [{"prompt": "fn process", "base": "(input: &str) -> String {\n    input.to_string()\n}",
                      "tuned": "(&self, parcel: Parcel) -> Result<Receipt> {\n    self.route(parcel)?.deliver()\n}"}],
     }  # fmt: skip
@@ -143,7 +145,7 @@ def missed():
     worse = {"exact_difference": {"estimate": -0.04, "low": -0.08, "high": -0.01, "clusters": 40},
              "similarity_difference": {"estimate": -4.1, "low": -7.0, "high": -1.2, "clusters": 40}}  # fmt: skip
     figures["holes"] |= {"infill": way((0.14, 0.10), (48.1, 44.0)) | worse}
-    figures["memory"] |= {"secrets": {"tried": 3, "recited": 1}}
+    figures["memory"] |= {"secrets": {"tried": 3, "recited": 1, "recited_by_base": 0}}
     for commit in figures["likelihood"]["by_commit"][40:70]:
         commit["tuned"] = commit["base"] * 1.2
     figures["epochs"] = [epoch | {"general_change_percent": 0.1 * epoch["epoch"]} for epoch in figures["epochs"]]
@@ -173,7 +175,7 @@ def lonely():
     figures["holes"]["infill"] |= {"similarity_difference": {"estimate": 3.0, "low": None, "high": None, "clusters": 1}}
     figures["holes"]["infill"]["base"] |= {"valid": None, "own_names": None}
     figures["idioms"] |= {"gap_closed": None, "strip": []}
-    figures["memory"] |= {"secrets": {"tried": 0, "recited": 0}}
+    figures["memory"] |= {"secrets": {"tried": 0, "recited": 0, "recited_by_base": 0}}
     return figures
 
 

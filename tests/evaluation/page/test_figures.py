@@ -1,5 +1,6 @@
 """The tables of all figures."""
 
+from codelm.evaluation.page.costs import memory
 from codelm.evaluation.page.figures import hole_tables
 
 WORDS = "taken by rustc"
@@ -28,3 +29,11 @@ def test_how_sure_both_differences_are_is_told_in_points(some_figures):
     for name in ("exact_difference", "similarity_difference"):
         found["infill"][name] |= {"low": None, "high": None}
     assert "".join(map(str, hole_tables(found))).count("points of 100 (too few commits for an interval).") == 2
+
+
+def test_windows_of_both_kinds_are_counted_and_what_training_made_of_the_difference(some_figures):
+    found = some_figures()["memory"] | {"extraction_gap": {"base": 0.03, "tuned": 0.07}, "gap_from_training": 0.04}
+    html = memory(found)
+    assert "of 100 windows trained on and 64 never seen" in html
+    assert "made by training</th><td>\N{EN DASH}</td><td>4\N{NO-BREAK SPACE}%</td>" in html
+    assert "3 were tried, and none of them recited; the base recites none." in html
