@@ -76,9 +76,8 @@ LABELS = {idiom.name: idiom.label for idiom in IDIOMS}
 NAMES = """
 (function_item return_type: (_) @returned)
 (macro_invocation macro: (_) @macro)
-(attribute_item (attribute (identifier) @_word arguments: (token_tree) @derived) (#eq? @_word "derive"))
 """
-"""Where a repository's own vocabulary stands: types it returns, macros it calls, traits it derives."""
+"""Where a repository's own vocabulary stands: types it returns, macros it calls."""
 
 
 def rust() -> "Language":
@@ -124,7 +123,7 @@ def profile(code: str) -> Counter[str]:
     return Counter({name: len(found[name]) for name in LABELS if name in found})
 
 
-def written(node: "Node") -> str:
+def text_of(node: "Node") -> str:
     """Return the text of a node."""
     return (node.text or b"").decode(errors="replace")
 
@@ -142,24 +141,14 @@ def head(node: "Node") -> str:
     """Return a type without what it is made of and without its lifetimes."""
     if node.type == "generic_type":
         named = node.child_by_field_name("type")
-        return "" if named is None else written(named)
+        return "" if named is None else text_of(named)
     if node.type == "reference_type":
         mutable = any(child.type == "mutable_specifier" for child in node.children)
         referred = node.child_by_field_name("type")
         return ("&mut " if mutable else "&") + ("" if referred is None else head(referred))
-    return "(…)" if node.type == "tuple_type" else " ".join(written(node).partition("<")[0].split())
+    return "(…)" if node.type == "tuple_type" else " ".join(text_of(node).partition("<")[0].split())
 
 
 def macro_names(code: str) -> Counter[str]:
     """Return how often which macros are called."""
-    return Counter(map(written, captures(NAMES, code).get("macro", [])))
-
-
-def derive_sets(code: str) -> Counter[str]:
-    """Return how often which traits are derived together, whatever their order.
-
-    >>> derive_sets("#[derive(Debug, Clone)] struct A; #[derive(Clone, Debug)] struct B;")
-    Counter({'Clone, Debug': 2})
-    """
-    lists = (written(node).strip("()").split(",") for node in captures(NAMES, code).get("derived", []))
-    return Counter(", ".join(sorted(trait.strip() for trait in traits if trait.strip())) for traits in lists)
+    return Counter(map(text_of, captures(NAMES, code).get("macro", [])))

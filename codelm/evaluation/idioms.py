@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from random import Random
 from statistics import fmean
 
-from codelm.evaluation.idiom_queries import LABELS, macro_names, profile, return_heads, rust, written
-from codelm.evaluation.measures import Idioms, count_idioms, mean_idioms
+from codelm.evaluation.idiom_queries import LABELS, macro_names, profile, return_heads, rust, text_of
+from codelm.evaluation.style import measures
 from codelm.evaluation.syntax import parse
 
 GIVEN = frozenset({"fn", "pub_fn", "test"})
@@ -37,7 +37,7 @@ def functions(code: str) -> list[str]:
             found.append(node)
         else:
             waiting += reversed(node.children)
-    return [written(node) for node in found]
+    return [text_of(node) for node in found]
 
 
 def of_substance(functions: Iterable[str]) -> list[str]:
@@ -108,42 +108,6 @@ class Distances:
     base: float
     tuned: float
     real: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How functions of Rust are written; closer to the repository's is better, more is not.
-
-    Attributes:
-        trait_usage: implementations of traits, bounds, ``dyn`` and ``impl`` types per 1,000 lines that hold something.
-        lifetimes: distinct lifetimes per function.
-        with_lifetime: the share of functions that name one, 0 to 1.
-        question_mark_share: ``?`` among ``?``, ``unwrap`` and ``expect``, 0 to 1; None where there is none of them.
-    """
-
-    trait_usage: float
-    lifetimes: float
-    with_lifetime: float
-    question_mark_share: float | None
-
-
-def style(functions: Sequence[str]) -> Style:
-    """Return how functions, at least one, are written."""
-    idioms = [idioms_of(function) for function in functions]
-    lines = sum(bool(line.strip()) for function in functions for line in function.splitlines())
-    means = mean_idioms(idioms, lines)
-    return Style(
-        trait_usage=means["trait_usage"],
-        lifetimes=means["lifetimes"],
-        with_lifetime=fmean(idiom.lifetimes > 0 for idiom in idioms),
-        question_mark_share=means.get("question_mark_share"),
-    )
-
-
-def idioms_of(function: str) -> Idioms:
-    """Return the counted idioms of a whole function."""
-    root = parse(rust(), function)
-    return count_idioms(root, 0, 0, root.end_byte)
 
 
 def habits(function: str) -> Counter[str]:
@@ -237,15 +201,3 @@ def distances(
     judged = samples if len(held_out) >= FEWEST else samples[:2]
     size = min(map(len, judged))
     return Distances(*(distance(sample, whole, size) for sample in judged))
-
-
-def measures(
-    repository: Sequence[str], base: Sequence[str], tuned: Sequence[str]
-) -> dict[str, dict[str, float | None]]:
-    """Return the measures known by name, each of repository, base and tuned model."""
-    styles = {"repository": style(repository), "base": style(base), "tuned": style(tuned)}
-    return {
-        "trait_usage": {name: each.trait_usage for name, each in styles.items()},
-        "lifetime_complexity": {name: each.lifetimes for name, each in styles.items()},
-        "question_mark_share": {name: each.question_mark_share for name, each in styles.items()},
-    }

@@ -1,4 +1,4 @@
-"""How both models write functions, beside how the repository does.
+"""How both models write functions, and which traits they derive together, beside how the repository does.
 
 A model has `NEW_TOKENS` for a function. What people wrote is cut there too, by the rule that cuts the models' texts:
 else the length of functions would pass for their style.
@@ -9,6 +9,8 @@ from random import Random
 from typing import Any
 
 from codelm.evaluation.completion import completion
+from codelm.evaluation.derives import HEAD as DERIVE
+from codelm.evaluation.derives import compare_derives
 from codelm.evaluation.idioms import compare, functions
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
@@ -22,6 +24,8 @@ NEW_TOKENS = 160
 TEMPERATURE, TOP_P = 0.8, 0.95
 MOST_FUNCTIONS = 2000
 """Functions of the repository that make its profile, and of held-out commits that are held against it."""
+DERIVE_TOKENS, MOST_DERIVES = 32, 32
+"""What a list of traits takes, and how often each model is asked for one."""
 
 
 def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any] | None:
@@ -30,16 +34,26 @@ def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadlin
     repository = [function for text in sorted(files.values(), key=len) for function in functions(text)]
     if not repository:
         return None
-    asked = evenly(sorted(files), limit)
-    order = enumerate(Random(seed).sample(asked, len(asked)))
-    prompts = [(place, HEADS[index % len(HEADS)]) for index, place in order]
-    prompts = (prompts * (1 + limit // max(1, len(prompts))))[:limit]
-    base, tuned = written(examinee, material, prompts, deadline)
+    prompts = prompts_in(sorted(files), HEADS, limit, seed)
+    base, tuned = written(examinee, material, prompts, NEW_TOKENS, deadline.part(0.8))
     if not base:
         return None
     held_out = held_out_functions(material, frozenset(repository))
     old, new = ([begun(each, material.encoder) for each in drawn(some, seed)] for some in (repository, held_out))
-    return compare(old, new, base, tuned)
+    found = compare(old, new, base, tuned)
+    if found is None:
+        return None
+    asked = prompts_in(sorted(files), (DERIVE,), min(limit, MOST_DERIVES), seed)
+    lists = written(examinee, material, asked, DERIVE_TOKENS, deadline)
+    return found | {"derives": compare_derives(files.values(), *lists)}
+
+
+def prompts_in(places: Sequence[Place], heads: Sequence[str], limit: int, seed: int) -> list[tuple[Place, str]]:
+    """Return so many places in random order, spread over the repository, with the heads by turns."""
+    asked = evenly(places, limit)
+    order = enumerate(Random(seed).sample(asked, len(asked)))
+    prompts = [(place, heads[index % len(heads)]) for index, place in order]
+    return (prompts * (1 + limit // max(1, len(prompts))))[:limit]
 
 
 def drawn(functions: Sequence[str], seed: int) -> list[str]:
@@ -67,10 +81,10 @@ def held_out_functions(material: Material, known: frozenset[str]) -> list[str]:
 
 
 def written(
-    examinee: Examinee, material: Material, prompts: Sequence[tuple[Place, str]], deadline: Deadline
+    examinee: Examinee, material: Material, prompts: Sequence[tuple[Place, str]], new_tokens: int, deadline: Deadline
 ) -> tuple[list[str], list[str]]:
-    """Return the functions that the base and the tuned model write behind the same heads, as many as there is time."""
-    sampling = Sampling(NEW_TOKENS, TEMPERATURE, TOP_P, examinee.batch_size)
+    """Return the items that the base and the tuned model write behind the same heads, as many as there is time for."""
+    sampling = Sampling(new_tokens, TEMPERATURE, TOP_P, examinee.batch_size)
     found: tuple[list[str], list[str]] = ([], [])
     for start in range(0, len(prompts), examinee.batch_size):
         if deadline.passed:

@@ -5,7 +5,6 @@ from codelm.evaluation import idiom_queries
 from codelm.evaluation.idiom_queries import (
     IDIOMS,
     LABELS,
-    derive_sets,
     macro_names,
     profile,
     return_heads,
@@ -92,13 +91,6 @@ def test_types_returned_are_known_by_their_heads():
 
 def test_macros_are_known_by_their_names_and_those_inside_others_are_not_seen():
     assert macro_names("fn f() { log::trace!(a); vec![b]; vec![vec![c]] }") == {"log::trace": 1, "vec": 2}
-
-
-def test_sets_of_derived_traits_have_no_order():
-    code = (
-        "#[derive(Debug, Clone)] struct A; #[derive(Clone,\n  Debug,\n)] struct B; #[derive(Debug)] #[cfg(a)] enum C {}"
-    )
-    assert derive_sets(code) == {"Clone, Debug": 2, "Debug": 1}
 
 
 def test_without_grammar_the_error_says_what_to_install(monkeypatch):

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from codelm.evaluation.idiom_queries import profile
 from codelm.evaluation.idioms import (
-    Style,
     compare,
     contrast,
     distance,
@@ -15,7 +14,6 @@ from codelm.evaluation.idioms import (
     functions,
     gap_closed,
     strip,
-    style,
     total,
 )
 
@@ -81,15 +79,6 @@ def test_the_gap_is_closed_wholly_by_real_code_widened_by_worse_and_unknown_wher
     assert gap_closed(0.05, 0.02, None) is None
 
 
-def test_style_is_counted_per_line_per_function_and_per_failure():
-    functions = [
-        "fn f<'a, T: Ord>(x: &'a T,\n\n    y: &'static dyn Any) { x.a()?; }",
-        "fn g() { y.unwrap(); z.expect(a); w? }",
-    ]
-    assert style(functions) == Style(1000 * 2 / 3, lifetimes=1, with_lifetime=0.5, question_mark_share=0.5)
-    assert style(["fn g() {}"]).question_mark_share is None
-
-
 def test_the_strip_shows_what_differs_most_and_nothing_that_does_not():
     shown = strip(OURS, THEIRS, MIXED)
     assert len(shown) == 8
@@ -112,6 +101,7 @@ def test_the_repositorys_own_functions_close_the_gap_and_the_bases_do_not():
     assert none["gap_closed"] == 0
     assert own["measures"]["trait_usage"] == pytest.approx({"repository": 100, "base": 0, "tuned": 100})
     assert own["measures"]["lifetime_complexity"] == {"repository": 0.5, "base": 0, "tuned": 0.5}
+    assert own["measures"]["with_lifetime"] == {"repository": 0.5, "base": 0, "tuned": 0.5}
     assert own["measures"]["question_mark_share"] == pytest.approx({"repository": 2 / 3, "base": 0, "tuned": 2 / 3})
     assert json.loads(json.dumps(own, allow_nan=False)) == own
 

@@ -41,10 +41,28 @@ def test_both_models_are_asked_the_same_under_the_repository_s_name(material, ma
     writer = make_writer([FUNCTION], [FUNCTION])
     idioms(writer, material, LIMIT, Deadline(600), 0)
     shown = [material.encoder.decode([token for token in ids if token > 5]) for ids in writer.asked]
-    assert all(text.startswith("numberssrc/") and text.endswith(HEADS) for text in shown)
-    assert len(shown) == 2 * LIMIT
+    assert all(text.startswith("numberssrc/") and text.endswith((*HEADS, "#[derive(")) for text in shown)
+    assert sum(text.endswith(HEADS) for text in shown) == 2 * LIMIT
     assert {text: shown.count(text) % 2 for text in shown} == dict.fromkeys(shown, 0)
     assert len(set(shown)) > LIMIT // 2
+
+
+def test_both_models_are_asked_which_traits_they_derive_together(make_material, make_repository, make_writer):
+    item = "#[derive(Clone, Debug)]\npub struct Name {{ number_{0}: u32 }}\n\n"
+    function = "pub fn number_{0}(name: &Name) -> u32 {{ let found = name.number_{0}; found + found.count_ones() }}\n"
+    commits = [{f"src/part_{number}.rs": (item + function).format(number)} for number in range(12)]
+    lists, functions = (
+        make_writer(["Debug, Clone)]\npub struct A;\n"], ["Debug)]\npub struct A;\n"]),
+        make_writer([PLAIN]),
+    )
+    functions.texts[True] = [PLAIN]
+    material, write = make_material(make_repository(commits)), lists.write
+    lists.write = lambda prompts, sampling: (functions.write if sampling.max_new_tokens == NEW_TOKENS else write)(
+        prompts, sampling
+    )
+    found = idioms(lists, material, LIMIT, Deadline(600), 0)["derives"]
+    assert found["strip"] == [{"derive": "Clone, Debug", "repository": 100.0, "base": 0.0, "tuned": 100.0}]
+    assert found["counts"]["base"] == found["counts"]["tuned"] == LIMIT
 
 
 def test_no_head_ends_in_white_space_that_tokens_join_to_a_name():
@@ -53,10 +71,10 @@ def test_no_head_ends_in_white_space_that_tokens_join_to_a_name():
 
 def test_a_real_model_writes_as_many_functions_as_there_is_time_for(material, examinee):
     prompts = [(next(iter(material.snapshot)), "fn")] * 4
-    base, tuned = written(examinee, material, prompts, Deadline(600))
+    base, tuned = written(examinee, material, prompts, 160, Deadline(600))
     assert len(base) == len(tuned) == 4
     assert all(text.startswith("fn") for text in base + tuned)
-    assert written(examinee, material, prompts, Deadline(0)) == ([], [])
+    assert written(examinee, material, prompts, 160, Deadline(0)) == ([], [])
     assert idioms(examinee, material, 2, Deadline(0), 0) is None
 
 
@@ -88,7 +106,7 @@ def test_a_long_function_ends_where_a_model_that_wrote_it_would_have_been_cut(ma
     generated = material.encoder.decode(material.encoder.locate(real[2:])[0][:NEW_TOKENS])
     writer = make_writer([generated])
     writer.write = lambda prompts, sampling: ((generated, False) for _ in prompts)
-    (by_model,), _ = written(writer, material, [(next(iter(material.snapshot)), "fn")], Deadline(600))
+    (by_model,), _ = written(writer, material, [(next(iter(material.snapshot)), "fn")], NEW_TOKENS, Deadline(600))
     assert begun(real, material.encoder) == by_model
     assert by_model.endswith("?;")
     assert len(by_model) < len(real)

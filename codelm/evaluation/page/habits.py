@@ -1,4 +1,4 @@
-"""Whether the model writes as the repository does: the strip of idioms and the named measures."""
+"""Whether the model writes as the repository does: the strip of idioms, the named measures, what is derived."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,13 +11,15 @@ OF_WHOM = ("repository", "base", "tuned")
 MEASURES = {
     "trait_usage": "trait usage, per 1,000 lines",
     "lifetime_complexity": "named lifetimes, per function",
+    "with_lifetime": "functions that name a lifetime, as a share of all",
     "question_mark_share": "? as a share of ?, unwrap and expect",
 }
 
 
 def habits(idioms: Mapping[str, Any]) -> Markup:
     """Return everything on idioms."""
-    return join(element("p", distance(idioms)), strip(idioms["strip"]), measures(idioms["measures"]))
+    named = measures(idioms["measures"])
+    return join(element("p", distance(idioms)), strip(idioms["strip"]), named, derives(idioms.get("derives")))
 
 
 def distance(idioms: Mapping[str, Any]) -> str:
@@ -81,3 +83,16 @@ def measures(found: Mapping[str, Mapping[str, float | None]]) -> Markup:
         (words, *(fixed(found[key][name], 2) for name in OF_WHOM)) for key, words in MEASURES.items() if key in found
     ]
     return table("More is not better: closer to the repository is", ("", *OF_WHOM), rows)
+
+
+def derives(found: Mapping[str, Any] | None) -> Markup:
+    """Return which traits are derived together, in the order of the repository's habits."""
+    if not found:
+        return Markup("")
+    counts = found["counts"]
+    caption = (
+        f"Traits derived together, in percent of {counts['repository']:,} lists of the repository, "
+        f"{counts['base']:,} of the base and {counts['tuned']:,} of the tuned model"
+    )
+    rows = [(brief(row["derive"], 60), *(fixed(row[name], 0) for name in OF_WHOM)) for row in found["strip"]]
+    return table(caption, ("", *OF_WHOM), rows)

@@ -1,0 +1,34 @@
+import re
+
+import pytest
+
+from codelm.evaluation.page.habits import derives, measures
+
+
+def rows(markup):
+    """The cells of a table's body, row by row, without their tags."""
+    return [re.findall(r"<t[hd].*?>(.*?)</", row) for row in markup.partition("<tbody>")[2].split("<tr>")[1:]]
+
+
+def test_each_measure_that_is_known_by_name_is_shown():
+    found = {
+        "lifetime_complexity": {"repository": 0.22, "base": 0.04, "tuned": 0.13},
+        "with_lifetime": {"repository": 0.17, "base": 0.03, "tuned": 0.11},
+        "question_mark_share": {"repository": 0.81, "base": 0.32, "tuned": None},
+    }
+    assert rows(measures(found))[:2] == [
+        ["named lifetimes, per function", "0.22", "0.04", "0.13"],
+        ["functions that name a lifetime, as a share of all", "0.17", "0.03", "0.11"],
+    ]
+
+
+def test_what_is_derived_together_is_shown_with_the_number_of_lists():
+    strip = [{"derive": "Clone, <Debug>", "repository": 41.2, "base": 9.4, "tuned": 29.0}]
+    shown = derives({"counts": {"repository": 1200, "base": 32, "tuned": 31}, "strip": strip})
+    assert "in percent of 1,200 lists of the repository, 32 of the base and 31 of the tuned model" in shown
+    assert rows(shown) == [["Clone, &lt;Debug&gt;", "41", "9", "29"]]
+
+
+@pytest.mark.parametrize("found", [None, {}])
+def test_where_nothing_is_derived_nothing_is_shown(found):
+    assert derives(found) == ""
