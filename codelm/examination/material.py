@@ -142,9 +142,13 @@ def in_file_order(ids: NDArray[np.int64], encoder: Encoder) -> NDArray[np.intp]:
 
 
 def authored(run: Run, roles: NDArray[np.uint8]) -> int:
-    """Return the place in a run's text where the heading ends."""
+    """Return the place in a run's text where the heading ends; a token may join its line end to what follows."""
     spoken = np.flatnonzero(roles[run.first : run.first + len(run.spans)] != Role.SILENT)
-    return int(run.spans[spoken[0], 0]) if len(spoken) else len(run.text)
+    if not len(spoken):
+        return len(run.text)
+    if spoken[0] == 0 or run.first == 0:  # a sample that begins with text has no heading; its first token is silent
+        return 0
+    return run.text.find("\n", int(run.spans[spoken[0], 0]) - 1) + 1
 
 
 def evenly(items: Sequence[Item], most: int) -> list[Item]:

@@ -32,13 +32,13 @@ def make_material(tmp_path, examined_base):
     from codelm.history.samples import Formats
     from codelm.history.store import building, open_store
 
-    def make(*folders, sequence_length=LENGTH, formats=None, learned=None):
+    def make(*folders, sequence_length=LENGTH, formats=None, learned=None, encoder=examined_base):
         ignored = Filters(ignore=["target/", "Cargo.lock"])
         recipe = Recipe(sequence_length, ignored, formats or Formats(), HELD_OUT, max_commits=None, seed=1)
         store = tmp_path / f"store-{sequence_length}"
         with building(store) as (writer, facts):
-            facts |= mine([open_repository(folder) for folder in folders], recipe, examined_base, writer, in_silence)
-        return Material(open_store(store), examined_base, learned)
+            facts |= mine([open_repository(folder) for folder in folders], recipe, encoder, writer, in_silence)
+        return Material(open_store(store), encoder, learned)
 
     return make
 

@@ -3,7 +3,9 @@ from itertools import groupby
 import numpy as np
 import pytest
 
+from codelm.bases.tokenizer import load_tokenizer
 from codelm.examination.material import language_of, pieces
+from codelm.history.encoding import Encoder
 from codelm.history.samples import Formats, Kind, Role
 from codelm.history.store import Part
 
@@ -27,6 +29,28 @@ def test_files_longer_than_a_row_are_whole_again(make_material, git, rust_reposi
         text.rstrip("\n") == git(rust_repository, "show", f"{cut}:{place.path}")
         for place, text in material.snapshot.items()
     )
+
+
+def indented(number):
+    return f"    let first = {number};\n\n" + "".join(
+        f"    let value_{each} = compute({each});\n" for each in range(40)
+    )
+
+
+def test_a_file_is_what_was_written_where_a_token_joins_its_path_s_line_end_to_its_text(make_material, make_repository):
+    encoder = Encoder(load_tokenizer("tiny", None))
+    commits = [{"src/a.rs": indented(number), "src/b.rs": f"\n\nfn f() {{ {number} }}\n"} for number in range(12)]
+    material = make_material(make_repository(commits), sequence_length=64, encoder=encoder)
+    parts = material.store.samples["kind"] == Kind.FILE
+    assert parts.sum() > 4
+    assert set(material.snapshot.values()) == {indented(7), "\n\nfn f() { 7 }\n"}
+
+
+def test_a_sample_without_a_heading_is_whole(make_material, make_repository):
+    path = f"{'long' * 20}.rs"
+    material = make_material(make_repository([{path: f"fn f() {{ {number} }}\n"} for number in range(12)]))
+    assert list(material.snapshot.values()) == ["fn f() { 7 }\n"]
+    assert material.store.sample(0)[1][0] == Role.SILENT
 
 
 def test_known_are_the_lines_of_the_snapshot_and_no_later_ones(material):
