@@ -1,4 +1,4 @@
-"""What was won on the repository against what was lost on general code, a dot an epoch."""
+"""What was won in validation against what was lost on general code, a dot an epoch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -15,6 +15,8 @@ NARROW = Frame(width=358, height=300, left=40, right=16, top=34, bottom=52)
 RADIUS = 5.0
 NEAR, FAR = (28.0,), (28.0, 46.0, 64.0)
 """How far above its dot a name may stand: only the kept epoch must have its name at any price."""
+GOAL = "size of the goals"
+"""What stands in the corner."""
 STEPS = 60
 """Into so many steps a line is divided to see what it meets."""
 Epoch = Mapping[str, Any]
@@ -27,14 +29,16 @@ def trade_off(epochs: Sequence[Epoch]) -> Markup:
         return element("p", "No epoch was measured on both sides.", class_="absent")
     picture = twice(lambda frame, class_: draw(known, frame, class_), WIDE, NARROW)
     said = (
-        "Each dot is the model after an epoch; the ringed one was kept. Right is better on this repository, up is "
-        "worse on other people's code. In the tinted corner both goals are met."
+        "Each dot is the model after an epoch; the ringed one was kept. Further right is a lower loss on the "
+        "validation part, the commits between those learned from and those tested on; further up is worse on other "
+        "people's code. The tinted corner has the size of the two goals. The first of them is for the commits tested "
+        "on, so that no dot here can show it met."
     )
     return element("figure", picture, element("figcaption", said), numbers(epochs))
 
 
 def gain(epoch: Epoch) -> float | None:
-    """Return by how many percent the repository became easier to predict."""
+    """Return by how many percent validation loss fell."""
     change_percent: float | None = epoch["repository_change_percent"]
     return None if change_percent is None else -change_percent
 
@@ -48,7 +52,7 @@ def draw(epochs: Sequence[Epoch], frame: Frame, class_: str) -> Markup:
     dots = [(across(x), up(y)) for x, y in places]
     return drawing(
         frame,
-        "Gain on the repository against loss on general code, by epoch",
+        "Validation loss won against loss on general code, by epoch",
         f"{class_} trade-off",
         *goal(frame, across, up),
         *scaffold(frame, across, up, columns, rows),
@@ -59,17 +63,17 @@ def draw(epochs: Sequence[Epoch], frame: Frame, class_: str) -> Markup:
 
 
 def goal(frame: Frame, across: Scale, up: Scale) -> Iterator[Markup]:
-    """Return the corner where both goals are met."""
+    """Return the corner of the size of both goals."""
     x, y = across(GAIN), up(FORGETTING)
     right, bottom = frame.width - frame.right, frame.height - frame.bottom
     yield element("rect", x=x, y=y, width=right - x, height=bottom - y, class_="goal")
-    yield label(right - 6, bottom - 10, "goal", "end", class_="goal-name")
+    yield label(right - 6, bottom - 10, GOAL, "end", class_="goal-name")
 
 
 def goal_box(frame: Frame) -> Box:
     """Return the room that the goal's name takes."""
     right, bottom = frame.width - frame.right, frame.height - frame.bottom
-    return Box(right - 40, bottom - 20, right, bottom)
+    return Box(right - 6 - CHARACTER * len(GOAL), bottom - 20, right, bottom)
 
 
 def scaffold(
@@ -84,7 +88,7 @@ def scaffold(
         yield line(across(value), frame.top, across(value), bottom, "zero" if value == 0 else "grid")
         yield label(across(value), bottom + 14, tick(value), "middle")
     yield label(0, 10, "general code harder to predict, %", class_="axis")
-    yield label(right, frame.height - 10, "this repository easier to predict, %", "end", class_="axis")
+    yield label(right, frame.height - 10, "validation loss lower than the base's, %", "end", class_="axis")
 
 
 def tick(value: float) -> str:
@@ -103,7 +107,7 @@ def story(epoch: Epoch) -> str:
     """Return what there is to say of an epoch."""
     kept = ", kept" if epoch["chosen"] else ""
     moved = change(epoch["repository_change_percent"]), change(epoch["general_change_percent"])
-    return f"epoch {epoch['epoch']}, step {epoch['step']}{kept}: repository {moved[0]}, general code {moved[1]}"
+    return f"epoch {epoch['epoch']}, step {epoch['step']}{kept}: validation loss {moved[0]}, general code {moved[1]}"
 
 
 def names(
@@ -163,5 +167,5 @@ def numbers(epochs: Sequence[Epoch]) -> Markup:
         )
         for epoch in epochs
     ]
-    heads = ("epoch", "step", "repository", "general code", "")
+    heads = ("epoch", "step", "validation loss", "general code", "")
     return folded("The same in numbers", table("Change against the base; less is better", heads, rows))

@@ -32,3 +32,11 @@ def test_without_any_figure_the_picture_says_so():
 
 def test_the_kept_epoch_is_named_even_amid_others_on_the_axis(some_figures):
     assert trade_off(some_figures("missed")["epochs"]).count("epoch 2, kept</text>") == 2
+
+
+def test_both_axes_are_named_for_what_was_measured_and_the_corner_claims_nothing(some_figures):
+    picture = trade_off(some_figures()["epochs"])
+    assert picture.count(">validation loss lower than the base&#x27;s, %</text>") == 2
+    assert picture.count(">general code harder to predict, %</text>") == 2
+    assert "both goals are met" not in picture
+    assert '<th scope="col">validation loss</th>' in picture
