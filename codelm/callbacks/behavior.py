@@ -13,8 +13,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from codelm.callbacks.run import log_scalars, untouched
 from codelm.errors import one_line
 from codelm.evaluation.completion import Completion, completion
+from codelm.evaluation.display import table
 from codelm.evaluation.measures import Measures, means, measure
-from codelm.evaluation.report import table
 from codelm.modules.generation import Sampling, complete
 
 log = logging.getLogger(__name__)

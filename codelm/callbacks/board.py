@@ -7,8 +7,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from codelm.callbacks.run import log_scalars
+from codelm.evaluation.display import table
 from codelm.evaluation.outline import outline
-from codelm.evaluation.report import table
 
 
 def show(trainer: Trainer, figures: Mapping[str, Any]) -> None:

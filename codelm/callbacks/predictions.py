@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from codelm.evaluation.completion import Completion, completion
-from codelm.evaluation.report import printable
+from codelm.evaluation.display import printable
 from codelm.modules.generation import Generated
 
 

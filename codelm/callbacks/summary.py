@@ -13,8 +13,8 @@ from codelm.callbacks.findings import REPORT
 from codelm.callbacks.manifest import FILE, Manifest
 from codelm.callbacks.run import companion, run_folder, writes
 from codelm.errors import InputError
+from codelm.evaluation.display import printable, side_by_side
 from codelm.evaluation.outline import lines as outline_lines
-from codelm.evaluation.report import printable, side_by_side
 
 
 class Summary(Callback):
