@@ -93,22 +93,19 @@ def train(options: argparse.Namespace) -> None:
 
 
 def finish(options: argparse.Namespace) -> None:
-    """Let the rate fall on a branch off the last checkpoint, and write the model."""
+    """Let the rate fall and loops be unlearned, on a branch off the last checkpoint, and write the model."""
     import torch
 
+    from codelm.bases.tokenizer import load_tokenizer
     from scripts.pretrain.export import write_model
-    from scripts.pretrain.train import PRESETS, finish
+    from scripts.pretrain.loops import Unlooping
+    from scripts.pretrain.train import PRESETS, Course, finish, reached
 
     torch.set_num_threads(options.threads)
-    module = finish(
-        options.work / "store",
-        options.work / "run" / "last.ckpt",
-        options.work / "branch",
-        decay=options.decay,
-        batch_tokens=options.batch_tokens,
-        shape=PRESETS[options.preset],
-        rate=options.rate,
-    )
+    last = options.work / "run" / "last.ckpt"
+    course = Course(options.rate, decay_from=reached(last), decay=options.decay)
+    module = Unlooping(PRESETS[options.preset], course, load_tokenizer(str(options.work / "tokenizer")))
+    finish(options.work / "store", last, options.work / "branch", batch_tokens=options.batch_tokens, module=module)
     write_model(module.model, options.work / "tokenizer", options.output)
 
 

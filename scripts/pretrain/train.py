@@ -196,12 +196,14 @@ def train(store: Path, folder: Path, *, steps: int, batch_tokens: int, shape: Sh
     run(Pretraining(shape, course), data, folder, steps=steps, resume=last if last.exists() else None)
 
 
-def finish(
-    store: Path, last: Path, folder: Path, *, decay: int, batch_tokens: int, shape: Shape, rate: float
-) -> Pretraining:
-    """Let the learning rate of a checkpoint fall to 0 over ``decay`` more steps, in a ``folder`` of its own."""
-    reached = int(torch.load(last, weights_only=False, mmap=True)["global_step"])
-    module = Pretraining(shape, Course(rate, decay_from=reached, decay=decay))
-    data = DecayRows(store, batch_tokens=batch_tokens, begins=reached)
-    run(module, data, folder, steps=reached + decay, resume=last)
-    return module
+def finish(store: Path, last: Path, folder: Path, *, batch_tokens: int, module: Pretraining) -> None:
+    """Go on from a checkpoint while the rate of ``module`` falls, in a ``folder`` of its own."""
+    begins, decay = module.course.decay_from, module.course.decay
+    assert begins is not None, "the course of a decay says where it begins"
+    data = DecayRows(store, batch_tokens=batch_tokens, begins=begins)
+    run(module, data, folder, steps=begins + decay, resume=last)
+
+
+def reached(checkpoint: Path) -> int:
+    """Return the step at which a checkpoint was written."""
+    return int(torch.load(checkpoint, weights_only=False, mmap=True)["global_step"])

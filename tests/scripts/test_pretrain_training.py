@@ -124,16 +124,19 @@ def test_a_run_says_how_it_fares_on_held_out_code(store, shape, course, tmp_path
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_finished_model_loads_by_its_folder(store, shape, course, tokenizer_folder, tmp_path):
+def test_a_finished_model_loads_by_its_folder(store, shape, course, tokenizer, tokenizer_folder, tmp_path):
     import torch
     from transformers import AutoModelForCausalLM
 
     from scripts.pretrain.export import write_model
-    from scripts.pretrain.train import finish, train
+    from scripts.pretrain.loops import Unlooping
+    from scripts.pretrain.train import Course, finish, reached, train
 
     train(store, tmp_path / "run", steps=2, batch_tokens=256, shape=shape, course=course)
     last = tmp_path / "run" / "last.ckpt"
-    module = finish(store, last, tmp_path / "branch", decay=2, batch_tokens=256, shape=shape, rate=1e-3)
+    assert reached(last) == 2
+    module = Unlooping(shape, Course(1e-3, decay_from=2, decay=2), tokenizer)
+    finish(store, last, tmp_path / "branch", batch_tokens=256, module=module)
     write_model(module.model, tokenizer_folder, tmp_path / "model")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     assert model.dtype == torch.bfloat16

@@ -1,0 +1,85 @@
+import random
+
+import pytest
+import torch
+
+IDS = 50
+
+
+@pytest.fixture
+def model():
+    from scripts.pretrain.train import Course, Pretraining, Shape
+
+    torch.manual_seed(0)
+    shape = Shape(vocabulary=IDS, width=32, layers=1, inner=64, heads=2, key_value_heads=1)
+    module = Pretraining(shape, Course())
+    module.configure_model()
+    return module.model
+
+
+def test_one_repetition_of_a_cycle_is_no_loop():
+    from scripts.pretrain.loops import loops
+
+    assert not any(loops([1, 2, 3, 4, 5, 6] * 2))
+
+
+def test_from_the_third_round_on_a_cycle_is_a_loop():
+    from scripts.pretrain.loops import loops
+
+    assert loops([1, 2, 3, 4, 5, 6] * 3) == [False] * 12 + [True] * 6
+
+
+def test_a_few_equal_tokens_are_no_loop():
+    from scripts.pretrain.loops import loops
+
+    assert not any(loops([9, 1, 1, 1, 1, 1, 8]))
+    assert loops([9, 1, 1, 1, 1, 1, 1, 8]) == [False] * 6 + [True, False]
+
+
+def test_what_changes_each_round_is_no_loop():
+    from scripts.pretrain.loops import loops
+
+    assert not any(loops([token for each in range(9) for token in (40, 41, each, 42)]))
+
+
+def test_a_loop_that_began_in_the_prompt_is_unlikely_only_where_it_was_written(model):
+    from scripts.pretrain.loops import unlikelihood
+
+    prompt = [7] * 12
+    assert unlikelihood(model, [prompt], [[8, 9]]).item() == 0
+    assert unlikelihood(model, [prompt], [[7, 7]]).item() > 0
+
+
+def test_learning_makes_a_loop_less_likely(model):
+    from scripts.pretrain.loops import unlikelihood
+
+    prompts, written = [[1, 2, 3]], [[7] * 20]
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    before = unlikelihood(model, prompts, written)
+    for _ in range(5):
+        optimizer.zero_grad()
+        unlikelihood(model, prompts, written).backward()
+        optimizer.step()
+    assert unlikelihood(model, prompts, written).item() < 0.9 * before.item()
+
+
+def test_padding_changes_nothing(model):
+    from scripts.pretrain.loops import unlikelihood
+
+    short, long = ([1, 2], [7] * 12), ([3, 4], [8] * 20)
+    alone = [unlikelihood(model, [prompt], [text]).item() * len(text) for prompt, text in (short, long)]
+    together = unlikelihood(model, [short[0], long[0]], [short[1], long[1]]).item() * 32
+    assert together == pytest.approx(sum(alone), rel=1e-5)
+
+
+def test_a_beginning_lies_within_one_sample():
+    from scripts.pretrain.loops import CONTEXT, SHORTEST_CONTEXT, beginnings
+
+    samples = [300, 40, 10, 400]
+    positions = torch.cat([torch.arange(length) for length in samples])
+    owners = torch.cat([torch.full((length,), number) for number, length in enumerate(samples)])
+    batch = {"input_ids": owners.unsqueeze(0), "position_ids": positions.unsqueeze(0)}
+    for seed in range(20):
+        for found in beginnings(batch, random.Random(seed)):
+            assert SHORTEST_CONTEXT <= len(found) <= CONTEXT
+            assert len(set(found)) == 1
