@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.findings import FOLDER, REPORT, dot, earlier_epochs, prompts, write
 
 NOTHING = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
@@ -50,5 +51,18 @@ def test_a_dot_is_the_change_against_the_base():
         )
 
 
+def behavior(*texts):
+    """Return the callback after it wrote one completion of a prompt in each epoch, the first as the base."""
+    callback = BehavioralEvaluation(["fn main("])
+    callback.records = [
+        {"epoch": epoch, "completions": [{"prompt": "fn main(", "text": text}]} for epoch, text in enumerate(texts)
+    ]
+    return SimpleNamespace(callbacks=[callback])
+
+
 def test_without_two_evaluations_of_behaviour_there_are_no_illustrations():
-    assert prompts(SimpleNamespace(callbacks=[])) == []
+    assert prompts(SimpleNamespace(callbacks=[])) == prompts(behavior()) == prompts(behavior(") {}")) == []
+
+
+def test_the_base_s_and_the_newest_completions_illustrate():
+    assert prompts(behavior("base", "early", "late")) == [{"prompt": "fn main(", "base": "base", "tuned": "late"}]

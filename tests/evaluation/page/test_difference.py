@@ -1,3 +1,5 @@
+import time
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,4 +36,6 @@ def test_blanks_are_no_difference():
 
 
 def test_a_text_of_one_mark_a_thousand_times_is_compared_in_no_time():
+    began = time.process_time()
     assert list(difference("," * 9000, ";" + "," * 8000))
+    assert time.process_time() - began < 1
