@@ -9,7 +9,7 @@ from codelm.evaluation.filling import Filling, Verdict, cut_filling, judge
 from codelm.evaluation.general import Text, local, texts
 from codelm.evaluation.holes import Hole, choose, cut_holes, visible
 from codelm.evaluation.identifiers import own_names
-from codelm.evaluation.retrieval import nearest
+from codelm.evaluation.retrieval import nearest, nearest_lines
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Material, language_of, pieces
@@ -119,49 +119,52 @@ class HoleExam:
         longest = max(self.material.encoder.count([hole.text for hole in holes]))
         new_tokens = min(MOST_TOKENS, max(FEWEST_TOKENS, 2 * longest))
         prompts = [self._prompt(hole, mode, new_tokens, example=column == "retrieval") for hole in holes]
-        encoded = self.material.encoder.encode([sample for sample, _ in prompts])
+        encoded = self.material.encoder.encode(prompts)
         sampling = self.examinee.greedy(new_tokens)
         with self.examinee.as_base(column != "tuned"):
             written = list(self.examinee.write([each.ids for each in encoded], sampling))
-        for each, (sample, shown), (text, stopped) in zip(asked, prompts, written, strict=True):
+        for each, sample, (text, stopped) in zip(asked, prompts, written, strict=True):
             said = text if mode == "infill" else behind_line_end(sample, text)
             filling = cut_filling(each.hole, said, stopped, mode == "infill")
-            each.answers[mode, column] = Answer(filling, self._judged(each.hole, filling, shown))
+            each.answers[mode, column] = Answer(filling, self._judged(each.hole, filling, sample))
             if column == "base":
                 real = Filling(each.hole.text, finished=True)
-                each.answers[mode, "real"] = Answer(real, self._judged(each.hole, real, shown))
+                each.answers[mode, "real"] = Answer(real, self._judged(each.hole, real, sample))
 
-    def _judged(self, hole: Hole, filling: Filling, shown: str) -> Verdict:
-        return judge(hole, filling, shown, self.own.get(hole.language, frozenset()))
+    def _judged(self, hole: Hole, filling: Filling, asked: Sample) -> Verdict:
+        return judge(hole, filling, shown(asked), self.own.get(hole.language, frozenset()))
 
-    def _prompt(self, hole: Hole, mode: str, new_tokens: int, *, example: bool) -> tuple[Sample, str]:
-        """Return the prompt for a hole, and the text that it shows."""
+    def _prompt(self, hole: Hole, mode: str, new_tokens: int, *, example: bool) -> Sample:
+        """Return the prompt for a hole."""
         encoder = self.material.encoder
         room = min(ROOM, self.examinee.room) - new_tokens - HEADING
-        shown = self._example(hole, room // EXAMPLE_SHARE) if example else None
-        room -= encoder.count([shown[1]])[0] if shown else 0
+        other = self._example(hole, room // EXAMPLE_SHARE) if example else None
+        room -= encoder.count([other[1]])[0] if other else 0
         name = self.repositories[hole.commit]
         if mode == "infill":
             before, after = visible(hole, encoder.count, room)
-            sample = prompt(name, hole.path, before, after, encoder.special, example=shown)
-            return sample, before + after + (shown[1] if shown else "")
+            return prompt(name, hole.path, before, after, encoder.special, example=other)
         before, _ = visible(replace(hole, after=""), encoder.count, room)
-        return prompt(name, hole.path, before, None, encoder.special), before
+        return prompt(name, hole.path, before, None, encoder.special)
 
     def _example(self, hole: Hole, room: int) -> tuple[str, str] | None:
-        """Return path and text of the training piece most like what stands around a hole, as much of it as has room."""
-        around = [*lines_of(hole.before)[-NEAR:], *lines_of(hole.after)[:NEAR]]
-        found = nearest("".join(around), [text for _, text in self.examples])
+        """Return path and text of the piece of a training change most like what stands around a hole.
+
+        Where it has no room as a whole, it is the part of it that is most like that.
+        """
+        around = "".join([*lines_of(hole.before)[-NEAR:], *lines_of(hole.after)[:NEAR]])
+        found = nearest(around, [text for _, text in self.examples])
         if found is None:
             return None
         path, text = self.examples[found]
-        kept: list[str] = []
-        for line, size in zip(lines_of(text), self.material.encoder.count(lines_of(text)), strict=True):
-            room -= size
-            if room < 0:
-                break
-            kept.append(line)
-        return path, "".join(kept)
+        lines = lines_of(text)
+        part = nearest_lines(around, lines, self.material.encoder.count(lines), room)
+        return (path, part) if part else None
+
+
+def shown(asked: Sample) -> str:
+    """Return all text that a prompt shows: the names of repository and files too, and what is there as an example."""
+    return "\n".join(piece.text for piece in asked.pieces if not piece.special)
 
 
 def behind_line_end(asked: Sample, text: str) -> str:

@@ -1,7 +1,10 @@
 import random
 import time
 
-from codelm.evaluation.retrieval import nearest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codelm.evaluation.retrieval import longest_runs, nearest, nearest_lines
 
 PIECES = ["fn a() {}", "struct Walker { depth: usize, follow_links: bool }", "fn print(depth: usize)", "}"]
 
@@ -34,3 +37,23 @@ def test_a_hundred_questions_to_two_thousand_pieces_take_seconds():
     for at in range(100):
         assert nearest(pieces[at], pieces) == at
     assert time.process_time() - began < 10
+
+
+def test_of_a_long_piece_the_part_is_shown_that_is_most_alike():
+    lines = [*(f"let other_{number} = {number};\n" for number in range(20)), "walker.depth()\n", "walker.next()\n"]
+    assert nearest_lines("walker.next(depth)", lines, [5] * len(lines), 14) == "".join(lines[-2:])
+    assert nearest_lines("other_7", lines, [5] * len(lines), 5) == lines[7]
+
+
+def test_a_piece_that_fits_is_shown_whole_and_one_without_room_not_at_all():
+    lines = ["a\n", "walker\n", "b\n"]
+    assert nearest_lines("walker", lines, [1, 1, 1], 3) == "a\nwalker\nb\n"
+    assert nearest_lines("walker", lines, [9, 9, 9], 8) == nearest_lines("walker", [], [], 8) == ""
+
+
+@given(st.lists(st.integers(1, 9), max_size=20), st.integers(0, 30))
+def test_runs_have_room_and_no_neighbour_has_room_too(costs, room):
+    for start, stop in longest_runs(costs, room):
+        assert 0 < sum(costs[start:stop]) <= room
+        assert stop == len(costs) or sum(costs[start : stop + 1]) > room
+        assert start == 0 or sum(costs[start - 1 : stop]) > room

@@ -5,9 +5,9 @@ import pytest
 from codelm.evaluation.holes import Hole
 from codelm.examination.deadline import Deadline
 from codelm.examination.hole_figures import hole_figures, record
-from codelm.examination.holes import HoleExam, behind_line_end
+from codelm.examination.holes import HoleExam, behind_line_end, shown
 from codelm.history.decoding import decode
-from codelm.history.samples import FIM_TOKENS, Formats, Kind, Role, Sample, text
+from codelm.history.samples import FIM_TOKENS, Formats, Kind, Piece, Role, Sample, text
 
 LIMIT = 12
 
@@ -255,3 +255,32 @@ def test_a_hole_at_the_begin_of_a_file_is_asked_for_behind_the_path(material, ma
     (asked,) = exam.ask([hole], SimpleNamespace(left=1.0))
     assert asked.answers["left_to_right", "tuned"].verdict.exact
     assert material.encoder.decode(oracle.prompts[-1]).endswith("src/new.rs")
+
+
+def test_names_in_the_heading_of_a_prompt_count_as_shown(blocks, make_oracle, monkeypatch):
+    judged = []
+    monkeypatch.setattr("codelm.examination.holes.judge", lambda *given: judged.append(given[2]))
+    monkeypatch.setattr("codelm.examination.holes.Answer", lambda *_: None)
+    exam = HoleExam(make_oracle([]), blocks, 0)
+    exam.examples = [("src/elsewhere.rs", text) for _, text in exam.examples]
+    (hole,) = exam.holes(1)
+    exam.ask([hole], Deadline(600))
+    assert all({"blocks", "src/lib.rs"} <= set(each.split("\n")) for each in judged)
+    assert ["src/elsewhere.rs" in each for each in judged] == [False, False, True, False, False, False, False]
+    assert hole.before.rstrip().split("\n")[-1] in judged[0]
+
+
+def test_what_a_prompt_shows_is_its_text_without_the_special_tokens():
+    pieces = (*text("a name", Role.SILENT), Piece("<fim_prefix>", Role.SILENT, special=True), *text("b", Role.CONTEXT))
+    assert shown(Sample(pieces, Kind.FIM)) == "a name\nb"
+
+
+def test_of_a_long_example_the_part_is_shown_that_is_most_like_the_hole_s_surroundings(blocks, make_oracle):
+    exam = HoleExam(make_oracle([]), blocks, 0)
+    (hole,) = exam.holes(1)
+    like = hole.before.rstrip().split("\n")[-1]
+    exam.examples = [("src/lib.rs", "// far away\n" * 40 + like + "\n" + "// far away\n" * 40)]
+    path, part = exam._example(hole, len(like) + 30)
+    assert path == "src/lib.rs"
+    assert like in part
+    assert exam._example(hole, 2) is None

@@ -17,7 +17,7 @@ MEASURES = {
     "runaway": ("never ended", share),
     "own_names": ("names only this repository has", share),
 }
-COLUMNS = {"base": "base", "retrieval": "base + nearest code", "tuned": "tuned", "real": "real text"}
+COLUMNS = {"base": "base", "retrieval": "base + nearest hunk", "tuned": "tuned", "real": "real text"}
 MODES = {
     "infill": "Filling gaps, lines before and after in sight",
     "left_to_right": "Continuing code, only lines before in sight",
