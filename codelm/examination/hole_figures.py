@@ -7,7 +7,7 @@ from typing import Any
 from codelm.evaluation.filling import Verdict, summary, versus
 from codelm.evaluation.intervals import mean_difference
 from codelm.examination.holes import Asked
-from codelm.history.commits import lines_of
+from codelm.lines import lines_of
 
 SHOWN = 3
 """Holes in the report at either end."""

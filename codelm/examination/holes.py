@@ -13,9 +13,9 @@ from codelm.evaluation.retrieval import nearest, nearest_lines
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Material, language_of, pieces
-from codelm.history.commits import lines_of
 from codelm.history.prompts import can_infill, prompt
 from codelm.history.samples import Sample
+from codelm.lines import lines_of
 
 CODE = ("rust", "python")
 """The languages whose names and syntax are known."""

@@ -1,18 +1,8 @@
 """What a history is made of, in git's words: commits, the files they change, and the hunks of those changes."""
 
-import re
 from dataclasses import dataclass
 
-LINE = re.compile(r"[^\n]*\n|[^\n]+")
-
-
-def lines_of(text: str) -> list[str]:
-    r"""Split at LF alone, as git does, and keep the line ends; `str.splitlines` would also split at form feeds.
-
-    >>> lines_of("a\x0cb\r\n\nc")
-    ['a\x0cb\r\n', '\n', 'c']
-    """
-    return LINE.findall(text)
+from codelm.lines import lines_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from functools import lru_cache
 from itertools import groupby
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, File, lines_of
+from codelm.history.commits import Change, File
 from codelm.history.windows import Count, Page, Span, Window, around, lay_out, windows
+from codelm.lines import lines_of
 
 REPOSITORY, FILE, END = "<repo_name>", "<file_sep>", "<|endoftext|>"
 PREFIX, SUFFIX, MIDDLE = "<fim_prefix>", "<fim_suffix>", "<fim_middle>"

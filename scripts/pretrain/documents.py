@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from codelm.history.commits import File, lines_of
+from codelm.history.commits import File
 from codelm.history.samples import (
     END,
     MIDDLE,
@@ -29,6 +29,7 @@ from codelm.history.samples import (
     text,
 )
 from codelm.history.windows import Count
+from codelm.lines import lines_of
 
 BARE_SHARE = 0.3
 FIM_SHARE = 0.5

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, File, Hunk, lines_of
+from codelm.history.commits import Change, File, Hunk
 from codelm.history.encoding import Encoder, batches, fitted
 from codelm.history.samples import (
     END,
@@ -18,6 +18,7 @@ from codelm.history.samples import (
     change_samples,
     file_samples,
 )
+from codelm.lines import lines_of
 
 ROOMS = st.sampled_from([32, 33, 47, 64, 128])
 ODD_LINES = st.one_of(

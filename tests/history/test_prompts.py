@@ -1,8 +1,9 @@
 import pytest
 
-from codelm.history.commits import Change, Hunk, lines_of
+from codelm.history.commits import Change, Hunk
 from codelm.history.prompts import can_infill, open_ended, prompt
 from codelm.history.samples import FILE, FIM_TOKENS, MIDDLE, SENTINELS, Formats, Role, change_samples, sentinel, text
+from codelm.lines import lines_of
 
 SPECIAL = frozenset(SENTINELS)
 PATH = "src/lib.rs"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, File, Hunk, lines_of
+from codelm.history.commits import Change, File, Hunk
 from codelm.history.samples import (
     END,
     FILE,
@@ -24,6 +24,7 @@ from codelm.history.samples import (
     file_samples,
     shortcomings,
 )
+from codelm.lines import lines_of
 
 ALL = frozenset(SENTINELS)
 LEFT_TO_RIGHT = Formats(fim_rate=0.0)

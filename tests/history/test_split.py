@@ -8,9 +8,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, Commit, Hunk, Node, lines_of
+from codelm.history.commits import Change, Commit, Hunk, Node
 from codelm.history.drops import Drops
 from codelm.history.split import NearCopies, drop_near_copies, first_parents, split
+from codelm.lines import lines_of
 
 
 def line(length):
