@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.board import show
-from codelm.callbacks.export import ExportAdapter
+from codelm.callbacks.export import ExportAdapter, read_step
 from codelm.callbacks.findings import about_run, dot, earlier_epochs, figures, prompts, write
 from codelm.callbacks.manifest import FILE as MANIFEST
 from codelm.callbacks.manifest import Manifest
@@ -127,17 +127,17 @@ class Evaluation(Callback):
         if self.enabled and writes(trainer) and has_history(trainer) and trainer.global_step > 0:
             step = saved_step(trainer)
             dots = [dot(each, self.epochs[0], chosen=each["step"] == step) for each in self.epochs]
-            learned = data_of(trainer).drawn(trainer.current_epoch or 1)
-            self.run(trainer, pl_module, run_folder(trainer), dots, learned)
+            self.run(trainer, pl_module, run_folder(trainer), dots, trainer.global_step if step is None else step)
             if manifest is not None:
                 manifest.tell_evaluation(trainer, pl_module, self.figures)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Examine the weights of a checkpoint; its run's folder takes the report."""
         if self.enabled and trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path:
-            folder = Path(trainer.ckpt_path).resolve().parent.parent
+            checkpoint = Path(trainer.ckpt_path).resolve()
+            folder = checkpoint.parent.parent
             if (folder / MANIFEST).is_file():
-                self.run(trainer, pl_module, folder, earlier_epochs(folder), None)
+                self.run(trainer, pl_module, folder, earlier_epochs(folder), read_step(checkpoint))
             else:
                 log.warning("no evaluation: %s lies in no run's folder, where the report would go", trainer.ckpt_path)
 
@@ -147,9 +147,9 @@ class Evaluation(Callback):
         pl_module: Any,
         folder: Path,
         dots: list[dict[str, Any]],
-        learned: list[int] | None,
+        step: int,
     ) -> None:
-        """Examine, and write down what came out; a failure only logs a warning."""
+        """Examine the weights of a step, and write down what came out; a failure only logs a warning."""
         log.info(
             "evaluation: at most %g minutes; evaluation.minutes and evaluation.limit change it", self.limits.minutes
         )
@@ -159,7 +159,7 @@ class Evaluation(Callback):
             with untouched(trainer, pl_module, self.seed):
                 found = examine(
                     self.examinee(trainer, pl_module),
-                    Material(data.store, data.encoder, learned),
+                    Material(data.store, data.encoder, learned(trainer, step)),
                     self.limits,
                     self.seed,
                 )
@@ -190,6 +190,15 @@ def has_history(trainer: Trainer) -> bool:
     """Return whether the data is a repository's history, and not somebody's own."""
     data = getattr(trainer, "datamodule", None)
     return all(hasattr(data, name) for name in ("store", "encoder", "drawn", "sequence_length"))
+
+
+def learned(trainer: Trainer, step: int) -> list[int]:
+    """Return the training samples that a run has learned by an optimizer step."""
+    limit = trainer.limit_train_batches
+    share = limit if isinstance(limit, float) else 1.0  # a number is the datamodule's to spread
+    slicing = {"accumulate": trainer.accumulate_grad_batches, "ranks": trainer.world_size}
+    found: list[int] = data_of(trainer).drawn(step, share=share, **slicing)
+    return found
 
 
 def loss(trainer: Trainer, epoch: int) -> dict[str, float | None]:

@@ -1,6 +1,7 @@
 """Packed rows from a store of samples, for Lightning or for a bare PyTorch loop."""
 
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader
 from codelm.batch import Batch
 from codelm.datamodules.rows import loader
 from codelm.history.curriculum import difficulty, draw_epoch
-from codelm.history.plan import MicroBatch, Row, efficiency, micro_batches, pack_lessons
+from codelm.history.plan import MicroBatch, Row, efficiency, micro_batches, pack_lessons, rows_of_steps
 from codelm.history.samples import Kind
 from codelm.history.store import Part, Store
 
@@ -86,9 +87,15 @@ class PackedDataModule(LightningDataModule):
         rows = pack_lessons(drawn, self.store.samples["length"], self.sequence_length, seed=self.seed, epoch=epoch)
         return spread(rows, self.most_rows)
 
-    def drawn(self, epochs: int) -> list[int]:
-        """Return the training samples that so many epochs show, each once."""
-        return sorted({index for epoch in range(epochs) for row in self.rows(epoch) for index in row})
+    def drawn(self, steps: int, *, share: float = 1.0, accumulate: int = 1, ranks: int = 1) -> list[int]:
+        """Return the training samples that the first so many optimizer steps show, each once.
+
+        ``share`` is that of its batches which Lightning takes of an epoch, as in `rows`.
+        """
+        size = self.batch_size * ranks
+        epochs = (self.rows(epoch) for epoch in count())
+        taken = (rows[: int(share * -(-len(rows) // size)) * size] for rows in epochs)
+        return sorted({index for row in rows_of_steps(taken, size * accumulate, steps) for index in row})
 
     def micro_batches(self, epoch: int, *, accumulate: int = 1, rank: int = 0, ranks: int = 1) -> list[MicroBatch]:
         """Return what one rank computes in one training epoch."""

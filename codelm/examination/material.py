@@ -47,7 +47,7 @@ class Material:
     Args:
         store: The store.
         encoder: What made its tokens.
-        learned: The training samples that the run has drawn; None for all.
+        learned: The training samples that the weights have learned; None for all.
     """
 
     def __init__(self, store: Store, encoder: Encoder, learned: Sequence[int] | None = None) -> None:
@@ -115,7 +115,7 @@ class Material:
     def windows(self, part: Part, length: int, most: int, seed: int = 0) -> list[NDArray[np.int64]]:
         """Return runs of so many tokens, the second half of which authors wrote and the part teaches or asks.
 
-        Those of training come from what the run has drawn. Each sample gives one at most.
+        Those of training come from what the weights have learned. Each sample gives one at most.
         """
         indices = self.learned if part == Part.TRAIN else self.store.part(part)
         order = Random(seed).sample(indices.tolist(), len(indices))

@@ -5,7 +5,7 @@ is known in advance (so that gradients accumulate exactly), every rank can take 
 run finds its place again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +73,20 @@ def micro_batches(
             MicroBatch(tuple(mine[k * batch_size : (k + 1) * batch_size]) or ((),), weight) for k in range(count)
         ]
     return planned
+
+
+def rows_of_steps(epochs: Iterable[Sequence[Row]], size: int, steps: int) -> Iterator[Row]:
+    """Yield the rows of the first optimizer steps, ``size`` rows each, the last of an epoch what is left.
+
+    >>> list(rows_of_steps([[(0,), (1,), (2,)], [(2,), (0,), (1,)]], size=2, steps=3))
+    [(0,), (1,), (2,), (2,), (0,)]
+    """
+    for rows in epochs:
+        taken = rows[: steps * size]
+        if not taken:
+            return
+        yield from taken
+        steps -= -(-len(taken) // size)
 
 
 def efficiency(rows: Sequence[Row], lengths: NDArray[np.integer], room: int) -> float:

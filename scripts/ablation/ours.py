@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.packed import spread
 from codelm.errors import CodelmError
+from codelm.history.plan import rows_of_steps
 from scripts.ablation.objects import make
 from scripts.ablation.rows import Experiment, whole_looks
 from scripts.ablation.settings import Settings, trainer_setting
@@ -75,17 +76,11 @@ def planned(settings: Settings) -> tuple[int, int]:
     data = make(settings).data
     data.prepare_data()
     data.setup()
-    batches = trainer_setting(settings, "max_steps") * trainer_setting(settings, "accumulate_grad_batches")
-    samples = samples_taken(data, batches, trainer_setting(settings, "limit_train_batches"))
+    accumulate, an_epoch = (
+        trainer_setting(settings, name) for name in ("accumulate_grad_batches", "limit_train_batches")
+    )
+    epochs = (spread(data.rows(epoch), an_epoch * data.batch_size) for epoch in count())
+    rows = rows_of_steps(epochs, data.batch_size * accumulate, trainer_setting(settings, "max_steps"))
+    samples = [index for row in rows for index in row]
     table = data.store.samples
     return int(table["length"][samples].sum()), int(table["targets"][samples].sum())
-
-
-def samples_taken(data: GitCommitDataModule, batches: int, batches_an_epoch: int) -> list[int]:
-    """Return the samples of the first so many batches, one after the other, each as often as it is drawn."""
-    rows: list[tuple[int, ...]] = []
-    epoch = 0
-    while len(rows) < batches * data.batch_size:
-        rows += spread(data.rows(epoch), batches_an_epoch * data.batch_size)
-        epoch += 1
-    return [index for row in rows[: batches * data.batch_size] for index in row]

@@ -71,6 +71,35 @@ def test_the_base_and_each_epoch_are_a_dot_and_the_saved_one_is_chosen(run):
     assert all(each["general_change_percent"] != 0 for each in dots[1:])
 
 
+def test_only_what_the_saved_weights_have_learned_counts_as_learned(run, monkeypatch):
+    from codelm.callbacks import evaluation as module
+
+    given, material = [], module.Material
+    monkeypatch.setattr(module, "Material", lambda *arguments: given.append(arguments[2]) or material(*arguments))
+    monkeypatch.setattr(module, "saved_step", lambda trainer: 4)
+    trainer, _, _ = run(accumulate_grad_batches=2, limit_train_batches=5, max_epochs=2)
+    first, second = (trainer.datamodule.rows(epoch) for epoch in (0, 1))
+    assert trainer.global_step == 6
+    assert given == [sorted({index for row in first + second[:4] for index in row})]
+
+
+def test_a_tested_checkpoint_has_learned_up_to_its_step(evaluation, monkeypatch, tmp_path):
+    import torch
+
+    from codelm.callbacks.evaluation import Evaluation
+    from codelm.callbacks.manifest import FILE
+
+    steps = []
+    monkeypatch.setattr(Evaluation, "run", lambda self, trainer, module, folder, dots, step: steps.append(step))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / FILE).touch()
+    torch.save({"global_step": 4}, tmp_path / "checkpoints/best.ckpt")
+    data = SimpleNamespace(store=None, encoder=None, drawn=None, sequence_length=64)
+    checkpoint = str(tmp_path / "checkpoints/best.ckpt")
+    evaluation().on_test_end(SimpleNamespace(is_global_zero=True, ckpt_path=checkpoint, datamodule=data), None)
+    assert steps == [4]
+
+
 def test_a_look_every_second_epoch_takes_every_second(run, evaluation):
     callback = run(callback=evaluation(every_n_epochs=2), max_epochs=3)[2]
     assert [each["epoch"] for each in callback.epochs] == [0, 2]

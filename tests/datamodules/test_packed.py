@@ -57,6 +57,28 @@ def test_a_step_that_the_trainer_cuts_short_weighs_what_is_left_of_it(data):
     assert data.total_steps == 4
 
 
+def shown(batches):
+    return sorted({index for batch in batches for row in batch.rows for index in row})
+
+
+def test_what_some_steps_have_drawn_is_what_they_were_shown(data):
+    first = data.micro_batches(0, accumulate=2)
+    steps = data.optimizer_steps(1, accumulate=2)
+    assert len(first) % 2 == 1  # the last step of an epoch has fewer batches
+    assert data.drawn(0, accumulate=2) == []
+    assert data.drawn(2, accumulate=2) == shown(first[:4]) != data.drawn(2)
+    assert data.drawn(steps, accumulate=2) == shown(first)
+    data.batch_size = 1
+    assert data.drawn(2, accumulate=2, ranks=2) == shown(first[:4])
+
+
+def test_where_the_trainer_takes_a_share_of_an_epoch_nothing_else_is_drawn(data):
+    first, second = (data.micro_batches(epoch, accumulate=2) for epoch in (0, 1))
+    assert len(first) == 9
+    assert data.drawn(2, share=0.4, accumulate=2) == shown(first[:3])
+    assert data.drawn(3, share=0.4, accumulate=2) == shown(first[:3] + second[:2])
+
+
 def test_held_out_rows_weigh_added_lines_alone(data):
     (batch,) = data.val_dataloader()
     assert sorted(batch["weights"].unique().tolist()) == [0.0, 1.0]
