@@ -1,7 +1,7 @@
 """Holes that colleagues really filled: the lines a held-out commit added, cut out of the file as the commit left it.
 
 A hole is asked for where it tells something: not for comments, imports and attributes alone, not for what the
-repository held already, and neither for next to nothing nor for more than a model can be expected to write at once.
+training snapshot holds, and neither for next to nothing nor for more than a model can be expected to write at once.
 """
 
 import random
@@ -84,7 +84,7 @@ def trim(lines: Sequence[str], start: int, stop: int) -> tuple[int, int]:
 
 
 def worth(added: Sequence[str], code: Sequence[str], known: Container[str]) -> bool:
-    """Return whether a hole is neither too small nor too long and holds a line of code that was not there before."""
+    """Return whether a hole is neither too small nor too long and holds a line of code that is not known."""
     fits = len(added) <= LONGEST and len("".join(added).encode(errors="replace")) >= SMALLEST
     return fits and any(line.strip() and whole.strip() not in known for whole, line in zip(added, code, strict=True))
 

@@ -71,7 +71,7 @@ def begun(function: str, encoder: Encoder) -> str:
 
 
 def held_out_functions(material: Material, known: frozenset[str]) -> list[str]:
-    """Return the functions of files as held-out commits left them that the repository did not have before."""
+    """Return the functions of files as held-out commits left them that no file of the snapshot has."""
     files = {
         (material.commit(change.commit)["repository"], change.path): change.text
         for change in material.test_changes()

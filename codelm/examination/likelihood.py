@@ -20,7 +20,7 @@ LARGEST_SNAPSHOT = 30_000_000
 
 
 def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadline: Deadline) -> dict[str, Any] | None:
-    """Return the figures of the added lines, of those that are new to the repository, and of each commit.
+    """Return the figures of the added lines, of those that no file of the snapshot holds, and of each commit.
 
     None where nothing was held out. Without a snapshot nobody knows what is new.
     """

@@ -87,6 +87,15 @@ def test_held_out_functions_are_those_the_repository_did_not_have(material):
     assert not known & set(found)
 
 
+def test_functions_of_a_path_that_two_repositories_share_are_those_of_both(make_material, make_repository):
+    def history(name):
+        lines = [f"fn {name}_{number}() -> u64 {{ {number} }}\n" for number in range(12)]
+        return make_repository([{"src/lib.rs": "".join(lines[: number + 1])} for number in range(12)], name=name)
+
+    found = held_out_functions(make_material(history("one"), history("two")), frozenset())
+    assert all(any(f"fn {name}_11" in function for function in found) for name in ("one", "two"))
+
+
 def test_what_was_not_drawn_of_a_large_repository_is_known_all_the_same(material, make_writer, monkeypatch):
     calls = []
     monkeypatch.setattr("codelm.examination.idioms.MOST_FUNCTIONS", 1)

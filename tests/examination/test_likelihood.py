@@ -42,6 +42,16 @@ def test_the_bytes_are_those_of_the_added_lines(measure, material):
     assert sum(commit["bytes"] for commit in found["by_commit"]) == found["bytes"]
 
 
+def test_the_first_token_of_a_sample_without_a_heading_has_no_bytes_as_nothing_predicts_it(
+    make_material, make_repository, make_examinee
+):
+    commits = [{f"{'long' * 20}.rs": f"fn only_{number}() {{}}\n"} for number in range(12)]
+    material = make_material(make_repository(commits), formats=Formats(fim_rate=0.0))
+    found = likelihood(make_examinee(), material, MANY, Deadline(600))
+    assert found["commits"] == 2
+    assert found["bytes"] == found["tokens"] == sum(len(f"n only_{number}() {{}}\n") for number in (10, 11))
+
+
 @pytest.mark.parametrize("base", [True, False])
 def test_the_sum_is_the_loss_of_a_test_without_the_ends_of_texts(material, make_module, make_examinee, base):
     import torch
