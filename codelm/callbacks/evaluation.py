@@ -11,12 +11,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.board import show
 from codelm.callbacks.export import ExportAdapter, read_step
-from codelm.callbacks.findings import about_run, dot, earlier_epochs, figures, prompts, write
-from codelm.callbacks.manifest import FILE as MANIFEST
+from codelm.callbacks.findings import about_run, dot, figures, prompts, write
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.outcome import saved_step
 from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
-from codelm.errors import InputError, one_line
+from codelm.callbacks.tested import earlier_dots, no_dots, report_folder
+from codelm.errors import CodelmError, InputError, one_line
 from codelm.evaluation import rustc as rustc_parser
 from codelm.examination.examine import Limits, examine
 from codelm.examination.examinee import Examinee
@@ -31,8 +31,9 @@ class Evaluation(Callback):
 
     Bits per byte on the lines that held-out commits added, holes they filled, idioms, what was forgotten of general
     code and what is recited of training. Writes ``report.html``, and ``evaluation/`` with the figures and every hole,
-    to the run's folder. What it cost on general code is also measured while training goes on. A failure is told in the
-    report and ends nothing: the adapter and the manifest are written before.
+    to the run's folder. What it cost on general code is also measured while training goes on. A part that fails is told
+    in the report; where there can be none, a training ends as it would have, its adapter and manifest are written
+    before, and a test ends with an error once its loss is printed.
 
     List it behind `ExportAdapter`, which gives the model its best weights, and `Manifest`, which then tells of it.
 
@@ -67,6 +68,8 @@ class Evaluation(Callback):
         self.epochs: list[dict[str, Any]] = []
         self.figures: dict[str, Any] | None = None
         self.folder: Path | None = None
+        self.tested: Path | None = None
+        self.failure: str | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a list of callbacks in which other weights are examined than those that are saved.
@@ -126,20 +129,41 @@ class Evaluation(Callback):
         manifest = companion(trainer, Manifest)
         if self.enabled and writes(trainer) and has_history(trainer) and trainer.global_step > 0:
             step = saved_step(trainer)
-            dots = [dot(each, self.epochs[0], chosen=each["step"] == step) for each in self.epochs]
-            self.run(trainer, pl_module, run_folder(trainer), dots, trainer.global_step if step is None else step)
+            step = trainer.global_step if step is None else step
+            self.run(trainer, pl_module, run_folder(trainer), self.dots(step), step)
+            if self.failure is not None:
+                log.warning("the evaluation failed, everything else stands: %s", self.failure)
             if manifest is not None:
                 manifest.tell_evaluation(trainer, pl_module, self.figures)
 
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the folder of the run that is tested; whether it can take the report is known before anything is read.
+
+        Raises:
+            InputError: It cannot be written to.
+        """
+        if self.enabled and trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path:
+            self.tested = report_folder(Path(trainer.ckpt_path).resolve(), data_of(trainer))
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Examine the weights of a checkpoint; its run's folder takes the report."""
-        if self.enabled and trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path:
-            checkpoint = Path(trainer.ckpt_path).resolve()
-            folder = checkpoint.parent.parent
-            if (folder / MANIFEST).is_file():
-                self.run(trainer, pl_module, folder, earlier_epochs(folder), read_step(checkpoint))
-            else:
-                log.warning("no evaluation: %s lies in no run's folder, where the report would go", trainer.ckpt_path)
+        if self.tested is not None:
+            step = read_step(Path(str(trainer.ckpt_path)))
+            earlier = [each | {"chosen": each["step"] == step} for each in earlier_dots(self.tested)]
+            self.run(trainer, pl_module, self.tested, earlier or self.dots(step), step)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let a test end with the failure of its evaluation, now that Lightning has printed the loss.
+
+        Raises:
+            CodelmError: The evaluation of a checkpoint failed.
+        """
+        if stage == "test" and self.failure is not None:
+            raise CodelmError(f"no report, the held-out loss stands: {self.failure}; --debug shows where it failed")
+
+    def dots(self, step: int) -> list[dict[str, Any]]:
+        """Return the epochs that were looked at, as the report shows them; the weights of a step are chosen."""
+        return [dot(each, self.epochs[0], chosen=each["step"] == step) for each in self.epochs]
 
     def run(
         self,
@@ -149,7 +173,7 @@ class Evaluation(Callback):
         dots: list[dict[str, Any]],
         step: int,
     ) -> None:
-        """Examine the weights of a step, and write down what came out; a failure only logs a warning."""
+        """Examine the weights of a step, and write down what came out, or keep why that failed."""
         log.info(
             "evaluation: at most %g minutes; evaluation.minutes and evaluation.limit change it", self.limits.minutes
         )
@@ -163,6 +187,7 @@ class Evaluation(Callback):
                     self.limits,
                     self.seed,
                 )
+            found.notes += [] if dots else [no_dots(folder)]
             about = about_run(folder, pl_module, data, dots) | {"seconds": time.perf_counter() - started}
             self.figures = figures(found, about, dots, prompts(trainer))
             write(folder, self.figures, found.holes)
@@ -170,7 +195,7 @@ class Evaluation(Callback):
             show(trainer, self.figures)
         except Exception as error:  # the training is saved; it must not be lost for a report
             log.debug("evaluation", exc_info=True)
-            log.warning("the evaluation failed, everything else stands: %s", one_line(error))
+            self.failure = str(error) if isinstance(error, CodelmError) else one_line(error)
 
     def state_dict(self) -> dict[str, Any]:
         """Keep the dots with a checkpoint."""

@@ -1,19 +1,23 @@
 """What an evaluation found, as one dictionary of plain types, and the files it is written to."""
 
 import json
+import logging
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
 
-from codelm.atomic import new_folder, write_text
+from codelm.atomic import new_file, new_folder, write_text
 from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.phases import to_json
 from codelm.callbacks.run import companion
 from codelm.clock import now
 from codelm.evaluation.page import page
 from codelm.examination.examine import Examination
+
+log = logging.getLogger(__name__)
 
 REPORT = "report.html"
 FOLDER = "evaluation"
@@ -66,18 +70,27 @@ def prompts(trainer: Trainer) -> list[dict[str, str]]:
 
 
 def write(folder: Path, figures: dict[str, Any], holes: list[dict[str, Any]]) -> None:
-    """Write report, figures and holes into a run's folder, each whole or not at all."""
-    with new_folder(folder / FOLDER) as unfinished:
+    """Put report, figures and holes into a run's folder, the first once the last is made; keep those of before."""
+    with new_file(folder / REPORT) as report, new_folder(folder / FOLDER) as unfinished:
+        report.write_text(page(figures), encoding="utf-8")
         write_text(unfinished / "figures.json", to_json(figures))
         rows = "".join(json.dumps(row) + "\n" for row in holes)
         write_text(unfinished / "holes.jsonl", rows)
-    write_text(folder / REPORT, page(figures))
+        kept = set_aside(folder)
+    if kept is not None:
+        log.info("the report that was there before is kept: %s", kept / REPORT)
 
 
-def earlier_epochs(folder: Path) -> list[dict[str, Any]]:
-    """Return the dots that the run's own evaluation left; none where it left none."""
-    try:
-        found = json.loads((folder / FOLDER / "figures.json").read_text(encoding="utf-8"))
-        return list(found["epochs"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+def set_aside(folder: Path) -> Path | None:
+    """Give the report in a run's folder, and what belongs to it, a folder of the next free number; None if none is."""
+    earlier, report = folder / FOLDER, folder / REPORT
+    if not (earlier.exists() or report.exists()):
+        return None
+    kept = next(path for number in count(1) if not (path := folder / f"{FOLDER}-{number}").exists())
+    if earlier.exists():
+        earlier.replace(kept)
+    else:
+        kept.mkdir()
+    if report.exists():
+        report.replace(kept / REPORT)
+    return kept

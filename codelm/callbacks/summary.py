@@ -50,8 +50,9 @@ class Summary(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print what the evaluation of a checkpoint found."""
         evaluation = companion(trainer, Evaluation)
-        if evaluation is not None and evaluation.figures is not None and evaluation.folder is not None:
-            lines = [*evaluated({"evaluation": evaluation.figures}), "", f"{'report':<15}{evaluation.folder / REPORT}"]
+        if evaluation is not None and evaluation.figures is not None:
+            report = [f"{'report':<15}{evaluation.folder / REPORT}"] if evaluation.folder is not None else []
+            lines = [*evaluated({"evaluation": evaluation.figures}), "", *report]
             sys.stdout.write("\n".join([*lines, ""]))
             sys.stdout.flush()
 

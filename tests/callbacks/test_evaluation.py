@@ -87,17 +87,43 @@ def test_a_tested_checkpoint_has_learned_up_to_its_step(evaluation, monkeypatch,
     import torch
 
     from codelm.callbacks.evaluation import Evaluation
-    from codelm.callbacks.manifest import FILE
 
     steps = []
     monkeypatch.setattr(Evaluation, "run", lambda self, trainer, module, folder, dots, step: steps.append(step))
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / FILE).touch()
     torch.save({"global_step": 4}, tmp_path / "checkpoints/best.ckpt")
-    data = SimpleNamespace(store=None, encoder=None, drawn=None, sequence_length=64)
-    checkpoint = str(tmp_path / "checkpoints/best.ckpt")
-    evaluation().on_test_end(SimpleNamespace(is_global_zero=True, ckpt_path=checkpoint, datamodule=data), None)
+    callback = evaluation()
+    callback.tested = tmp_path
+    callback.on_test_end(SimpleNamespace(ckpt_path=str(tmp_path / "checkpoints/best.ckpt")), None)
     assert steps == [4]
+
+
+def test_a_test_whose_evaluation_fails_ends_with_its_error_once_the_loss_is_printed(evaluation):
+    from codelm.errors import CodelmError
+
+    callback = evaluation()
+    callback.teardown(None, None, "test")
+    callback.failure = "no memory"
+    callback.teardown(None, None, "fit")
+    with pytest.raises(CodelmError, match="no report, the held-out loss stands: no memory"):
+        callback.teardown(None, None, "test")
+
+
+def test_the_tested_step_is_the_chosen_one(evaluation, monkeypatch, tmp_path):
+    from codelm.callbacks import evaluation as module
+
+    losses = {"base": 2.0, "tuned": 1.0}
+    dots = [{"epoch": step, "step": step, "chosen": step == 1} for step in (0, 1, 2)]
+    given = []
+    callback = evaluation()
+    callback.tested, callback.run = tmp_path, lambda *arguments: given.append(arguments[3])
+    callback.epochs = [{"epoch": step, "step": step, "bits": 1.0, "loss": losses} for step in (0, 2)]
+    monkeypatch.setattr(module, "read_step", lambda path: 2)
+    for earlier in (dots, []):
+        monkeypatch.setattr(module, "earlier_dots", lambda folder, earlier=earlier: earlier)
+        callback.on_test_end(SimpleNamespace(ckpt_path="best.ckpt"), None)
+    assert [[each["step"] for each in found] for found in given] == [[0, 1, 2], [0, 2]]
+    assert [[each["step"] for each in found if each["chosen"]] for found in given] == [[2], [2]]
 
 
 def test_a_look_every_second_epoch_takes_every_second(run, evaluation):
@@ -264,13 +290,3 @@ def test_data_of_somebody_s_own_is_not_examined(make_module, make_trainer, evalu
 
 def test_a_rehearsal_writes_no_report(run):
     assert run(fast_dev_run=True)[2].figures is None
-
-
-def test_a_checkpoint_outside_a_run_s_folder_gets_no_report(evaluation, tmp_path, caplog):
-    data = SimpleNamespace(store=None, encoder=None, drawn=None, sequence_length=64)
-    checkpoint = tmp_path / "elsewhere/model.ckpt"
-    trainer = SimpleNamespace(is_global_zero=True, ckpt_path=str(checkpoint), datamodule=data)
-    with caplog.at_level(logging.WARNING):
-        evaluation().on_test_end(trainer, None)
-    assert "lies in no run's folder" in caplog.text
-    assert list(tmp_path.iterdir()) == []

@@ -1,10 +1,12 @@
 import json
+import logging
 from types import SimpleNamespace
 
 import pytest
 
+from codelm.callbacks import findings
 from codelm.callbacks.behavior import BehavioralEvaluation
-from codelm.callbacks.findings import FOLDER, REPORT, dot, earlier_epochs, prompts, write
+from codelm.callbacks.findings import FOLDER, REPORT, dot, prompts, write
 
 NOTHING = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
 RUN = {"name": "a", "base": "tiny", "repositories": ["a"], "part": "test", "cuts": ["0" * 40], "seconds": 1.0}
@@ -16,27 +18,34 @@ FIGURES = {
 FIGURES |= NOTHING | {"epochs": [{"epoch": 0}], "prompts": []}
 
 
-def test_what_is_written_is_read_again_and_written_over(tmp_path):
-    for rows in ([{"path": "a\udcff.rs"}, {"path": "b"}], [{"path": "c"}]):
-        write(tmp_path, FIGURES | {"epochs": []}, rows)
-        found = (tmp_path / FOLDER / "holes.jsonl").read_text().splitlines()
+def test_what_is_written_is_read_again_and_an_earlier_report_is_kept_with_what_belongs_to_it(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    each = [[{"path": "a\udcff.rs"}, {"path": "b"}], [{"path": "c"}], [{"path": "d"}]]
+    pages = []
+    for rows in each:
+        write(tmp_path, FIGURES | {"epochs": [], "notes": [rows[0]["path"][0]]}, rows)
+        pages.append((tmp_path / REPORT).read_text())
+    folders = [f"{FOLDER}-1", f"{FOLDER}-2", FOLDER]
+    assert {path.name for path in tmp_path.iterdir()} == {REPORT, *folders}
+    for rows, folder in zip(each, folders, strict=True):
+        found = (tmp_path / folder / "holes.jsonl").read_text().splitlines()
         assert [json.loads(row) for row in found] == rows
-    assert (tmp_path / REPORT).is_file()
-    assert {path.name for path in tmp_path.iterdir()} == {REPORT, FOLDER}
+    assert [(tmp_path / folder / REPORT).read_text() for folder in folders[:2]] == pages[:2]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the report that was there before is kept: {tmp_path / folder / REPORT}" for folder in folders[:2]
+    ]
 
 
-def test_the_dots_of_a_run_are_those_it_left(tmp_path):
-    assert earlier_epochs(tmp_path) == []
+def test_a_page_that_cannot_be_made_leaves_what_stood_there(tmp_path, monkeypatch):
+    def fail(figures):
+        raise TypeError
+
     write(tmp_path, FIGURES | {"epochs": []}, [])
-    (tmp_path / FOLDER / "figures.json").write_text(json.dumps(FIGURES))
-    assert earlier_epochs(tmp_path) == [{"epoch": 0}]
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"epochs": null}', "{"])
-def test_a_damaged_record_has_no_dots(content, tmp_path):
-    (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "figures.json").write_text(content)
-    assert earlier_epochs(tmp_path) == []
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    monkeypatch.setattr(findings, "page", fail)
+    with pytest.raises(TypeError):
+        write(tmp_path, FIGURES | {"epochs": []}, [{"path": "new"}])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_a_dot_is_the_change_against_the_base():

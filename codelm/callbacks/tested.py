@@ -1,0 +1,104 @@
+"""The run that a tested checkpoint is of: whether a report of it can be made, and what it left of its training."""
+
+import json
+import logging
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from codelm.callbacks.findings import FOLDER
+from codelm.callbacks.manifest import FILE as MANIFEST
+from codelm.errors import InputError
+
+log = logging.getLogger(__name__)
+
+Origin = list[tuple[str, str]]
+"""What a model learned from: each repository's name, and the commit at which it was cut."""
+
+
+def report_folder(checkpoint: Path, data: Any) -> Path | None:
+    """Return the folder of the run that a checkpoint is of; None, with a warning, where a report would tell untruths.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    folder = checkpoint.parent.parent
+    reason = no_report(folder, origin(data.store.facts["scrape"]))
+    if reason is not None:
+        log.warning("no report, the held-out loss alone: %s", reason)
+        return None
+    for path in (folder, folder / FOLDER):
+        if path.exists() and not os.access(path, os.W_OK | os.X_OK):
+            raise InputError(
+                f"{path} cannot be written to, and the report would go there; allow it, or give "
+                "--evaluation.enabled false for the held-out loss alone"
+            )
+    return folder
+
+
+def no_report(folder: Path, given: Origin) -> str | None:
+    """Return why a run's folder gets no report on what was given to the test; None if it does."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return f"there is no {path}, which would say what the checkpoint has learned from"
+    learned = learned_from(path)
+    if learned is None:
+        return f"{path} does not say what the checkpoint has learned from"
+    if learned != given:
+        return (
+            f"the run learned from {told(learned)}, this is {told(given)}; "
+            f"for a report give --config {folder / 'config.yaml'}"
+        )
+    return None
+
+
+def learned_from(manifest: Path) -> Origin | None:
+    """Return what a run's manifest says that it learned from; None where it does not."""
+    try:
+        return origin(json.loads(manifest.read_text(encoding="utf-8"))["phase_results"]["phase_1_scrape"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def origin(scraped: Mapping[str, Any]) -> Origin:
+    """Return the names and cuts of what was scraped."""
+    return [(str(each["name"]), str(each["split"]["cut"])) for each in scraped["repositories"]]
+
+
+def told(found: Origin) -> str:
+    """Return names and cuts in words.
+
+    >>> told([("fd", "0123456789abcdef"), ("bat", "f" * 40)])
+    'fd cut at 0123456789, bat cut at ffffffffff'
+    """
+    return ", ".join(f"{name} cut at {cut[:10]}" for name, cut in found)
+
+
+def earlier_dots(folder: Path) -> list[dict[str, Any]]:
+    """Return the dots that the run's own evaluation left in its figures; none where they are gone or damaged."""
+    try:
+        found = json.loads((folder / FOLDER / "figures.json").read_text(encoding="utf-8"))["epochs"]
+        return found if all(map(is_dot, found)) else []
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
+def is_dot(found: Any) -> bool:
+    """Return whether something read from a file is an epoch as the report shows it."""
+    try:
+        counts = all(type(found[name]) is int for name in ("epoch", "step"))
+        of_repository, of_general = found["repository_change_percent"], found["general_change_percent"]
+        return counts and math.isfinite(of_general) and (of_repository is None or math.isfinite(of_repository))
+    except (LookupError, TypeError):
+        return False
+
+
+def no_dots(folder: Path) -> str:
+    """Return why nothing is known of the single epochs of a run that has no dots."""
+    if (folder / FOLDER / "figures.json").exists():
+        why = f"{FOLDER}/figures.json of the run holds none that can be read, and the checkpoint none at all"
+    else:
+        why = "general code was not read while training went on; see evaluation.every_n_epochs"
+    return f"what each epoch gained and lost is not known: {why}"

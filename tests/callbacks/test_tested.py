@@ -1,0 +1,96 @@
+import json
+import logging
+import math
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from codelm.callbacks.findings import FOLDER
+from codelm.callbacks.manifest import FILE
+from codelm.callbacks.tested import earlier_dots, no_dots, report_folder
+from codelm.errors import InputError
+
+DOT = {"epoch": 1, "step": 9, "repository_change_percent": None, "general_change_percent": 0.5, "chosen": True}
+
+
+def scraped(*names, cut="a" * 40):
+    """Return what the manifest tells of the scrape of some repositories."""
+    return {"repositories": [{"name": name, "split": {"cut": cut}} for name in names]}
+
+
+@pytest.fixture
+def tested(tmp_path):
+    """Return a function that makes a run which learned from one thing, and tests its checkpoint on another."""
+
+    def test(learned, given):
+        manifest = learned if isinstance(learned, str) else json.dumps({"phase_results": {"phase_1_scrape": learned}})
+        (tmp_path / FILE).write_text(manifest)
+        data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": given}))
+        return report_folder(tmp_path / "checkpoints/best.ckpt", data)
+
+    return test
+
+
+def test_a_run_that_learned_from_what_is_given_takes_the_report(tested, tmp_path, caplog):
+    assert tested(scraped("a", "b"), scraped("a", "b")) == tmp_path
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("given", [scraped("b"), scraped("a", cut="b" * 40), scraped("a", "b")])
+def test_no_report_tells_a_run_that_it_learned_from_something_else(given, tested, tmp_path, caplog):
+    assert tested(scraped("a"), given) is None
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    names = ", ".join(f"{each['name']} cut at {each['split']['cut'][:10]}" for each in given["repositories"])
+    assert f"the run learned from a cut at aaaaaaaaaa, this is {names}; " in line
+    assert f"for a report give --config {tmp_path / 'config.yaml'}" in line
+
+
+@pytest.mark.parametrize("manifest", ["{", "[]", "{}", '{"phase_results": {"phase_1_scrape": {"status": "unknown"}}}'])
+def test_a_damaged_manifest_gets_no_report(manifest, tested, caplog):
+    assert tested(manifest, scraped("a")) is None
+    assert "does not say what the checkpoint has learned from" in caplog.text
+
+
+def test_a_checkpoint_without_a_manifest_gets_no_report_and_nothing_is_written(tmp_path, caplog):
+    data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": scraped("a")}))
+    assert report_folder(tmp_path / "elsewhere/checkpoints/model.ckpt", data) is None
+    assert f"there is no {tmp_path / 'elsewhere' / FILE}" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", ["", FOLDER])
+def test_a_folder_that_cannot_take_the_report_is_refused_before_anything_is_read(closed, tested, tmp_path, monkeypatch):
+    (tmp_path / FOLDER).mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / closed)
+    with pytest.raises(InputError, match="cannot be written to, and the report would go there"):
+        tested(scraped("a"), scraped("a"))
+
+
+@pytest.mark.parametrize("epochs", [[], [DOT], [DOT, DOT | {"repository_change_percent": -3.5}]])
+def test_the_dots_of_a_run_are_those_it_left(epochs, tmp_path):
+    assert earlier_dots(tmp_path) == []
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "figures.json").write_text(json.dumps({"epochs": epochs}))
+    assert earlier_dots(tmp_path) == epochs
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"epochs": null}', "{", '{"epochs": [1, 2]}'])
+def test_a_damaged_record_has_no_dots(content, tmp_path):
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "figures.json").write_text(content)
+    assert earlier_dots(tmp_path) == []
+    assert "figures.json of the run holds none that can be read" in no_dots(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epoch": "<b>"}, {"step": None}, {"general_change_percent": math.nan}, {"general_change_percent": None}]
+)
+def test_what_is_no_dot_is_not_taken_for_one(wrong, tmp_path):
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "figures.json").write_text(json.dumps({"epochs": [DOT, DOT | wrong]}))
+    assert earlier_dots(tmp_path) == []
+
+
+def test_a_run_that_looked_at_no_epoch_is_told_which_setting_looks(tmp_path):
+    assert "evaluation.every_n_epochs" in no_dots(tmp_path)
