@@ -13,7 +13,7 @@ data: {repo: REPOSITORY, cache: CACHE, sequence_length: 128, batch_size: 2, held
 trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, accumulate_grad_batches: 1, limit_train_batches: 3,
   limit_val_batches: 2, log_every_n_steps: 1}
 behavior: {prompts: ["fn main"], max_new_tokens: 2}
-evaluation: {limit: 2, minutes: 0.2}
+evaluation: {limit: 2, minutes: 2}
 """
 
 

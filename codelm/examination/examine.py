@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from codelm.errors import CodelmError, one_line
 from codelm.evaluation.intervals import FEWEST
 from codelm.evaluation.likelihood import main_comparison
+from codelm.evaluation.page.quantities import counted
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.general import general
@@ -17,20 +18,14 @@ from codelm.examination.holes import Asked, HoleExam
 from codelm.examination.idioms import idioms
 from codelm.examination.likelihood import likelihood
 from codelm.examination.material import Material
-from codelm.examination.memory import WINDOW, memory
+from codelm.examination.memory import memory
 from codelm.examination.rustc import ask_rustc
+from codelm.examination.unmeasured import UnmeasuredError
 
 log = logging.getLogger(__name__)
 
-NOTHING = {
-    "likelihood": "nothing of the history is left to test on: raise data.held_out, or give a longer history",
-    "holes": "no hole of the held-out commits could be asked about in time",
-    "rustc": "rustc was asked about no hole: none is in Rust, or there was no time",
-    "idioms": "idioms are told of Rust's functions alone: the repository holds none, or none was written in time",
-    "memory": f"no {WINDOW} tokens in one piece were both learned and held out, or there was no time: "
-    "what is recited is not known",
-}
-"""What is said where a part has nothing to ask."""
+RUSTC = 0.1
+"""The share of the time for holes that is rustc's, where it is asked, however long the models' answers take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,7 @@ class Examination:
     notes: list[str] = field(default_factory=list)
 
 
-Part = Callable[[], dict[str, Any] | None]
+Part = Callable[[], dict[str, Any]]
 
 
 def examine(examinee: Examinee, material: Material, limits: Limits, seed: int) -> Examination:
@@ -83,9 +78,9 @@ def attempted(name: str, part: Part, found: Examination) -> dict[str, Any] | Non
     """Return a part's figures; if it fails, None and a note: a finished training must not be lost for a figure."""
     started = time.perf_counter()
     try:
-        figures = part()
-        found.notes += [NOTHING[name]] if figures is None else []
-        return figures
+        return part()
+    except UnmeasuredError as reason:
+        found.notes.append(str(reason))
     except CodelmError as error:
         found.notes.append(f"{name} was not measured: {error}")
     except Exception as error:  # whatever it is
@@ -96,30 +91,49 @@ def attempted(name: str, part: Part, found: Examination) -> dict[str, Any] | Non
     return None
 
 
-def holes(found: Examination, exam: HoleExam, limits: Limits, deadline: Deadline) -> dict[str, Any] | None:
-    """Ask about holes; keep each answer, and say where time ended it."""
+def holes(found: Examination, exam: HoleExam, limits: Limits, deadline: Deadline) -> dict[str, Any]:
+    """Ask about holes; keep each answer, and say where time ended it.
+
+    Raises:
+        UnmeasuredError: There was none to ask about, or no time to.
+    """
     chosen = exam.holes(limits.limit)
-    asked: list[Asked] = exam.ask(chosen, deadline.part(0.9) if limits.rustc else deadline)
+    if not chosen:
+        raise UnmeasuredError("no held-out line makes a hole to fill: raise data.held_out, or give a longer history")
+    kept = RUSTC * deadline.left if limits.rustc else 0.0
+    asked: list[Asked] = exam.ask(chosen, Deadline(deadline.left - kept))
+    if not asked:
+        raise UnmeasuredError(f"time allowed for none of {counted(len(chosen), 'hole')}: raise evaluation.minutes")
     if limits.rustc:
-        attempted("rustc", lambda: ask_rustc(asked, deadline, found.notes), found)
+        attempted("rustc", lambda: ask_rustc(asked, Deadline(max(kept, deadline.left)), found.notes), found)
     found.holes += [record(each) for each in asked]
     if len(asked) < len(chosen):
-        found.notes.append(f"time allowed for {len(asked)} of {len(chosen)} holes: raise evaluation.minutes")
+        some = f"{len(asked)} of {counted(len(chosen), 'hole')}"
+        found.notes.append(f"time allowed for {some}: raise evaluation.minutes")
     if other := sorted({each.hole.language for each in asked} - {"rust", "python"}):
         found.notes.append(f"no grammar for {', '.join(other)}: the syntax of their holes was not measured")
-    return hole_figures(asked) if asked else None
+    return hole_figures(asked)
 
 
 def shortcomings(figures: dict[str, Any], material: Material) -> list[str]:
     """Say in a sentence each what the figures cannot tell."""
-    found = []
-    compared = figures["likelihood"] and main_comparison(figures["likelihood"])
-    if compared and compared["commits"] < FEWEST:
-        lines = "new lines" if figures["likelihood"]["new"] else "added lines"
-        found.append(
-            f"{compared['commits']} held-out commits with {lines} are too few for an interval, which takes {FEWEST}: "
-            "raise data.held_out, or give a longer history"
-        )
+    found = of_commits(figures["likelihood"]) if figures["likelihood"] else []
     if not material.snapshot:
         found.append("no whole files are in the store (data.formats.whole_files): what is new to them is not known")
+    return found
+
+
+def of_commits(likelihood: Mapping[str, Any]) -> list[str]:
+    """Say how many held-out commits were left out, and whether the rest are too few, each with what would help."""
+    found, read, compared = [], likelihood["read"], main_comparison(likelihood)
+    short = read["left_out_by"]
+    if short:
+        some = f"{read['commits']:,} of {counted(read['of'], 'held-out commit')}"
+        found.append(f"{short} allowed to measure {some}: raise it")
+    if compared and compared["commits"] < FEWEST:
+        lines = "new lines" if likelihood["new"] else "added lines"
+        are = "is" if compared["commits"] == 1 else "are"
+        few = f"{counted(compared['commits'], 'held-out commit')} with {lines} {are} too few for an interval"
+        remedy = short if short and read["of"] >= FEWEST else "data.held_out, or give a longer history"
+        found.append(f"{few}, which takes {FEWEST}: raise {remedy}")
     return found

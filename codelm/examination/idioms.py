@@ -11,10 +11,11 @@ from typing import Any
 from codelm.evaluation.completion import completion
 from codelm.evaluation.derives import HEAD as DERIVE
 from codelm.evaluation.derives import compare_derives
-from codelm.evaluation.idioms import compare, functions
+from codelm.evaluation.idioms import SHORTEST, compare, functions, of_substance
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Material, Place, evenly, language_of
+from codelm.examination.unmeasured import UnmeasuredError
 from codelm.history.encoding import Encoder
 from codelm.history.prompts import prompt
 from codelm.modules.generation import Sampling
@@ -28,21 +29,29 @@ DERIVE_TOKENS, MOST_DERIVES = 32, 32
 """What a list of traits takes, and how often each model is asked for one."""
 
 
-def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any] | None:
-    """Return the figures of idioms; None where the repository holds no Rust to compare with, or no time was left."""
+def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any]:
+    """Return the figures of idioms.
+
+    Raises:
+        UnmeasuredError: The repository holds no Rust to compare with, or no time was left.
+    """
     files = {place: text for place, text in material.snapshot.items() if language_of(place.path) == "rust"}
     repository = [function for text in sorted(files.values(), key=len) for function in functions(text)]
-    if not repository:
-        return None
+    if not of_substance(repository):
+        raise UnmeasuredError(
+            f"idioms are told of Rust's functions of {SHORTEST} bytes or more: the snapshot holds none"
+        )
     prompts = prompts_in(sorted(files), HEADS, limit, seed)
     base, tuned = written(examinee, material, prompts, NEW_TOKENS, deadline.part(0.8))
     if not base:
-        return None
+        raise UnmeasuredError(
+            "no time was left to write functions, whose idioms are compared: raise evaluation.minutes"
+        )
     held_out = held_out_functions(material, frozenset(repository))
     old, new = ([begun(each, material.encoder) for each in drawn(some, seed)] for some in (repository, held_out))
     found = compare(old, new, base, tuned)
     if found is None:
-        return None
+        raise UnmeasuredError(f"no function of {SHORTEST} bytes or more was written, whose idioms could be compared")
     asked = prompts_in(sorted(files), (DERIVE,), min(limit, MOST_DERIVES), seed)
     lists = written(examinee, material, asked, DERIVE_TOKENS, deadline)
     return found | {"derives": compare_derives(files.values(), *lists)}

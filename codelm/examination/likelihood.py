@@ -12,21 +12,29 @@ from codelm.evaluation.likelihood import Cost, bits_per_byte, by_commit, compare
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Chunk, Material
+from codelm.examination.unmeasured import UnmeasuredError
 from codelm.history.decoding import Run, decode
 from codelm.history.samples import Role
+from codelm.history.store import Part
 
 LARGEST_SNAPSHOT = 30_000_000
 """Bytes of the snapshot up to which it is compressed, which takes a second for each million."""
 
 
-def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadline: Deadline) -> dict[str, Any] | None:
+def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadline: Deadline) -> dict[str, Any]:
     """Return the figures of the added lines, of those that no file of the snapshot holds, and of each commit.
 
-    None where nothing was held out. Without a snapshot nobody knows what is new.
+    Without a snapshot nobody knows what is new.
+
+    Raises:
+        UnmeasuredError: Nothing was held out.
     """
-    chunks = within(examinee, material.test_chunks(most_tokens), deadline, material)
-    if not chunks:
-        return None
+    asked = material.test_chunks(most_tokens)
+    if not asked:
+        raise UnmeasuredError(
+            "nothing of the history is left to test on: raise data.held_out, or give a longer history"
+        )
+    chunks = within(examinee, asked, deadline, material)
     with examinee.as_base():
         base = examinee.surprise([chunk.ids for chunk in chunks])
     tuned = examinee.surprise([chunk.ids for chunk in chunks])
@@ -36,6 +44,7 @@ def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadlin
     total = sum(added.values(), Cost())
     return {
         "commits": len(added),
+        "read": reading(material, asked, chunks),
         "bytes": total.bytes,
         "bytes_new": sum(each.bytes for each in new.values()) if material.snapshot else None,
         "tokens": total.tokens,
@@ -44,6 +53,15 @@ def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadlin
         "floors": floors(material, "".join(text for *_, text in parts)),
         "by_commit": [of_commit(material.commit(number), each) for number, each in added.items()],
     }
+
+
+def reading(material: Material, asked: Sequence[Chunk], read: Sequence[Chunk]) -> dict[str, Any]:
+    """Return how many held-out commits were read, of how many, and which setting left out the others."""
+    table = material.store.samples
+    there = len(np.unique(table["commit"][material.store.part(Part.TEST)]))
+    wanted, known = (len({chunk.commit for chunk in chunks}) for chunks in (asked, read))
+    short = "evaluation.minutes" if known < wanted else "evaluation.tokens" if known < there else None
+    return {"commits": known, "of": there, "left_out_by": short}
 
 
 def within(examinee: Examinee, chunks: Sequence[Chunk], deadline: Deadline, material: Material) -> list[Chunk]:

@@ -13,20 +13,34 @@ from codelm.evaluation.memory import Recital, extraction, high_entropy, recited,
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Item, Material, evenly
+from codelm.examination.unmeasured import UnmeasuredError
 from codelm.history.store import Part
 
 WINDOW = 100
 """Tokens: as many are shown as are to be recited."""
 MOST_SECRETS = 32
+LONGER = "raise data.sequence_length or data.held_out, or give a longer history"
 
 
-def memory(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any] | None:
-    """Return the figures of extraction, for training windows and held-out ones, and of secrets."""
+def memory(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any]:
+    """Return the figures of extraction, for training windows and held-out ones, and of secrets.
+
+    Raises:
+        UnmeasuredError: There is no window of one kind, or no time was left.
+    """
     learned = material.windows(Part.TRAIN, WINDOW, limit, seed)
     held_out = material.windows(Part.TEST, WINDOW, limit, seed)
+    for windows, kind, remedy in ((learned, "learned", "raise data.sequence_length"), (held_out, "held out", LONGER)):
+        if not windows:
+            raise UnmeasuredError(
+                f"no {WINDOW} tokens in one piece were {kind}, so what is recited is not known: {remedy}"
+            )
     train = recitals(examinee, learned, deadline.part(0.4))
     said = recitals(examinee, held_out, deadline.part(0.7))
-    return extraction(train, said, secrets(examinee, material, deadline))
+    found = extraction(train, said, secrets(examinee, material, deadline))
+    if found is None:
+        raise UnmeasuredError("no time was left to ask what is recited: raise evaluation.minutes")
+    return found
 
 
 def recitals(examinee: Examinee, windows: Sequence[NDArray[np.int64]], deadline: Deadline) -> list[Recital]:

@@ -7,26 +7,34 @@ from codelm.evaluation.filling import in_place
 from codelm.evaluation.rustc import held_to_real
 from codelm.examination.deadline import Deadline
 from codelm.examination.holes import Asked
+from codelm.examination.unmeasured import UnmeasuredError
 
 AT_A_TIME = 8
 """Holes between two looks at the clock; with their answers they are some fifty files."""
 
 
-def ask_rustc(asked: Sequence[Asked], deadline: Deadline, notes: list[str]) -> dict[str, int] | None:
-    """Let rustc's parser judge the answers to holes in Rust; return of how many holes, None if of none.
+def ask_rustc(asked: Sequence[Asked], deadline: Deadline, notes: list[str]) -> dict[str, int]:
+    """Let rustc's parser judge the answers to holes in Rust; return of how many holes.
 
     Args:
         asked: Holes with their answers, whose verdicts are completed.
         deadline: When no more are begun.
         notes: Takes a sentence for what was not judged.
+
+    Raises:
+        UnmeasuredError: Of none.
     """
     rust = [each for each in asked if each.hole.language == "rust"]
+    if not rust:
+        raise UnmeasuredError("rustc was asked about no hole: none that was filled is in Rust")
     done = list(judged(rust, deadline))
-    if done and len(done) < len(rust):
+    if not done:
+        raise UnmeasuredError("rustc was asked about no hole, as no time was left: raise evaluation.minutes")
+    if len(done) < len(rust):
         notes.append(f"time allowed rustc {len(done)} of {len(rust)} holes: raise evaluation.minutes")
     if foreign := done.count(False):
         notes.append(f"rustc takes the real file of {foreign} of {len(done)} holes in no edition: they do not count")
-    return {"holes": len(done)} if done else None
+    return {"holes": len(done)}
 
 
 def judged(asked: Sequence[Asked], deadline: Deadline) -> Iterator[bool]:

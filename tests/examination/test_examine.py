@@ -4,11 +4,12 @@ import pytest
 
 from codelm.errors import InputError
 from codelm.examination import examine as module
-from codelm.examination.examine import NOTHING, Limits, examine, shortcomings
+from codelm.examination.examine import Limits, examine, shortcomings
 from codelm.history.samples import Formats
 
 LIMITS = Limits(minutes=0.5, limit=2, tokens=2000, rustc=False)
-FIGURES = {"commits": 99, "new": None, "added": None}
+READ = {"commits": 40, "of": 40, "left_out_by": None}
+FIGURES = {"commits": 99, "read": READ, "new": None, "added": None}
 PARTS = ("likelihood", "general", "holes", "idioms", "memory")
 
 pytestmark = pytest.mark.usefixtures("few_texts")
@@ -25,12 +26,28 @@ def test_all_parts_are_examined_and_each_hole_is_kept(material, examinee):
 
 def test_commits_without_new_lines_are_not_counted_for_the_interval_of_new_lines():
     many = {"commits": 40, "interval": [-9.0, -1.0]}
-    figures = {"likelihood": {"commits": 40, "new": many | {"commits": 25, "interval": None}, "added": many}}
+    figures = {
+        "likelihood": {"commits": 40, "read": READ, "new": many | {"commits": 25, "interval": None}, "added": many}
+    }
     (note,) = shortcomings(figures, SimpleNamespace(snapshot={"a.rs": ""}))
     assert note.startswith("25 held-out commits with new lines are too few")
     assert (
         shortcomings({"likelihood": figures["likelihood"] | {"new": many}}, SimpleNamespace(snapshot={"a": ""})) == []
     )
+
+
+@pytest.mark.parametrize("setting", ["evaluation.minutes", "evaluation.tokens"])
+@pytest.mark.parametrize("of", [28, 44])
+def test_commits_left_out_are_counted_and_the_setting_that_left_them_out_is_the_remedy(setting, of):
+    new = {"commits": 25, "interval": None}
+    read = {"commits": 27, "of": of, "left_out_by": setting}
+    figures = {"likelihood": {"commits": 27, "read": read, "new": new, "added": new}}
+    notes = shortcomings(figures, SimpleNamespace(snapshot={"a.rs": ""}))
+    assert notes[0] == f"{setting} allowed to measure 27 of {of} held-out commits: raise it"
+    remedy = setting if of == 44 else "data.held_out, or give a longer history"
+    assert notes[1:] == [
+        f"25 held-out commits with new lines are too few for an interval, which takes 30: raise {remedy}"
+    ]
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -61,8 +78,12 @@ def test_when_time_is_over_little_is_asked_and_it_is_said(material, examinee):
     assert found.figures["likelihood"]["commits"] == 1
     assert (found.figures["holes"], found.figures["idioms"], found.figures["memory"]) == (None, None, None)
     assert found.figures["general"]["tuned"] > 0
-    assert {NOTHING[name] for name in ("holes", "idioms", "memory")} <= set(found.notes)
-    assert any(note.startswith("time allowed for 0 of 2 holes") for note in found.notes)
+    assert [note for note in found.notes if "evaluation.minutes" in note] == [
+        "time allowed for none of 2 holes: raise evaluation.minutes",
+        "no time was left to write functions, whose idioms are compared: raise evaluation.minutes",
+        "no time was left to ask what is recited: raise evaluation.minutes",
+        "evaluation.minutes allowed to measure 1 of 6 held-out commits: raise it",
+    ]
 
 
 def test_a_history_too_short_to_test_says_so_and_reports_what_it_can(make_material, make_repository, examinee):
@@ -82,7 +103,10 @@ def test_without_a_test_part_no_zero_commits_are_told_of(material, examinee, mon
     monkeypatch.setattr(material, "test_changes", list)
     found = examine(examinee, material, LIMITS, seed=0)
     assert (found.figures["likelihood"], found.figures["holes"]) == (None, None)
-    assert NOTHING["likelihood"] in found.notes
+    assert found.notes == [
+        "nothing of the history is left to test on: raise data.held_out, or give a longer history",
+        "no held-out line makes a hole to fill: raise data.held_out, or give a longer history",
+    ]
     assert not [note for note in found.notes if note.startswith("0 ")]
 
 
@@ -93,7 +117,7 @@ def test_another_language_loses_syntax_and_idioms_by_name(make_material, make_re
     ]
     found = examine(examinee, make_material(make_repository(commits)), LIMITS, seed=0)
     assert "no grammar for go: the syntax of their holes was not measured" in found.notes
-    assert NOTHING["idioms"] in found.notes
+    assert "idioms are told of Rust's functions of 80 bytes or more: the snapshot holds none" in found.notes
     assert found.figures["holes"]["infill"]["tuned"]["valid"] is None
     assert found.figures["likelihood"]["new"]["tuned"] > 0
 

@@ -3,6 +3,7 @@ import pytest
 from codelm.evaluation.idioms import functions, of_substance
 from codelm.examination.deadline import Deadline
 from codelm.examination.idioms import HEADS, NEW_TOKENS, begun, held_out_functions, idioms, written
+from codelm.examination.unmeasured import UnmeasuredError
 
 LIMIT = 10
 FUNCTION = """ parse_it<'a, T: Into<u64>>(text: &'a str, value: T) -> Option<u64> {
@@ -75,7 +76,8 @@ def test_a_real_model_writes_as_many_functions_as_there_is_time_for(material, ex
     assert len(base) == len(tuned) == 4
     assert all(text.startswith("fn") for text in base + tuned)
     assert written(examinee, material, prompts, 160, Deadline(0)) == ([], [])
-    assert idioms(examinee, material, 2, Deadline(0), 0) is None
+    with pytest.raises(UnmeasuredError, match=r"no time was left .* raise evaluation.minutes"):
+        idioms(examinee, material, 2, Deadline(0), 0)
 
 
 def test_held_out_functions_are_those_the_repository_did_not_have(material):
@@ -103,7 +105,8 @@ def test_what_was_not_drawn_of_a_large_repository_is_known_all_the_same(material
     monkeypatch.setattr(
         "codelm.examination.idioms.held_out_functions", lambda _, known: calls.append(known) or sorted(known)
     )
-    idioms(make_writer([FUNCTION], [PLAIN]), material, LIMIT, Deadline(600), 0)
+    with pytest.raises(UnmeasuredError, match="no function of 80 bytes or more was written"):
+        idioms(make_writer([FUNCTION], [PLAIN]), material, LIMIT, Deadline(600), 0)
     known, (repository, held_out, *_) = calls
     assert known == frozenset(functions("\n".join(material.snapshot.values())))
     assert len(repository) == len(held_out) == 1
@@ -124,4 +127,5 @@ def test_a_long_function_ends_where_a_model_that_wrote_it_would_have_been_cut(ma
 
 def test_a_repository_without_rust_has_no_idioms(make_material, make_repository, make_writer):
     commits = [{"main.go": "package main\n" + f"func f{number}() int {{ return {number} }}\n"} for number in range(12)]
-    assert idioms(make_writer([FUNCTION]), make_material(make_repository(commits)), LIMIT, Deadline(600), 0) is None
+    with pytest.raises(UnmeasuredError, match="the snapshot holds none"):
+        idioms(make_writer([FUNCTION]), make_material(make_repository(commits)), LIMIT, Deadline(600), 0)

@@ -6,6 +6,7 @@ import pytest
 from codelm.examination.deadline import Deadline
 from codelm.examination.likelihood import LARGEST_SNAPSHOT, floors, likelihood, within
 from codelm.examination.material import Chunk
+from codelm.examination.unmeasured import UnmeasuredError
 from codelm.history.samples import END, Formats, Role
 
 MANY = 1_000_000
@@ -122,12 +123,18 @@ def test_without_whole_files_nothing_is_called_new(make_material, rust_repositor
 
 def test_an_empty_test_part_has_no_likelihood(material, examinee):
     material.test_chunks = lambda most: []
-    assert likelihood(examinee, material, MANY, Deadline(600)) is None
+    with pytest.raises(UnmeasuredError, match=r"nothing of the history is left to test on: raise data.held_out, or"):
+        likelihood(examinee, material, MANY, Deadline(600))
 
 
 def test_the_number_of_tokens_is_a_limit(measure, material, examinee):
     found = likelihood(examinee, material, 200, Deadline(600))
-    assert 0 < found["commits"] < measure()["commits"]
+    whole = measure()
+    assert 0 < found["commits"] < whole["commits"]
+    read = {"commits": found["commits"], "of": 6, "left_out_by": "evaluation.tokens"}
+    assert found["read"] == read
+    assert whole["read"] == {"commits": 6, "of": 6, "left_out_by": None}
+    assert likelihood(examinee, material, MANY, Deadline(0))["read"]["left_out_by"] == "evaluation.minutes"
 
 
 def test_what_cannot_be_read_twice_in_time_is_left_out(monkeypatch, material, examinee):

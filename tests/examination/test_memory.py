@@ -6,6 +6,7 @@ from codelm.evaluation.memory import Recital
 from codelm.examination.deadline import Deadline
 from codelm.examination.material import Place
 from codelm.examination.memory import WINDOW, memory, secrets
+from codelm.examination.unmeasured import UnmeasuredError
 from codelm.history.samples import Formats
 from codelm.history.store import Part
 
@@ -119,12 +120,21 @@ def test_a_secret_at_the_begin_of_a_file_is_tried(with_secret, make_reciter):
 
 def test_rows_too_short_for_a_window_tell_nothing(make_material, rust_repository, make_reciter):
     material = make_material(rust_repository, sequence_length=64, formats=Formats(fim_rate=0.0))
-    assert memory(make_reciter([]), material, LIMIT, Deadline(600), 0) is None
+    with pytest.raises(UnmeasuredError, match=r"no 100 tokens in one piece were learned.*raise data.sequence_length$"):
+        memory(make_reciter([]), material, LIMIT, Deadline(600), 0)
+
+
+def test_where_nothing_held_out_is_as_long_as_a_window_that_is_said(long_rows, make_reciter, monkeypatch):
+    windows = long_rows.windows
+    monkeypatch.setattr(long_rows, "windows", lambda part, *rest: windows(part, *rest) if part == Part.TRAIN else [])
+    with pytest.raises(UnmeasuredError, match="no 100 tokens in one piece were held out"):
+        memory(make_reciter([]), long_rows, LIMIT, Deadline(600), 0)
 
 
 def test_nothing_is_asked_when_time_is_over(with_secret, make_reciter):
     reciter = make_reciter([])
-    assert memory(reciter, with_secret, LIMIT, Deadline(0), 0) is None
+    with pytest.raises(UnmeasuredError, match=r"no time was left .* raise evaluation.minutes"):
+        memory(reciter, with_secret, LIMIT, Deadline(0), 0)
     assert reciter.asked == []
 
 

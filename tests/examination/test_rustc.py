@@ -10,6 +10,7 @@ from codelm.examination.examine import Examination, Limits, examine, holes
 from codelm.examination.hole_figures import hole_figures, record
 from codelm.examination.holes import Answer, Asked
 from codelm.examination.rustc import AT_A_TIME, ask_rustc
+from codelm.examination.unmeasured import UnmeasuredError
 
 PLENTY = Deadline(1000)
 OVER = Deadline(0)
@@ -66,7 +67,8 @@ def test_who_was_not_asked_about_has_no_share():
 
 def test_holes_in_other_languages_are_not_shown_to_it(rustc):
     one = asked("b", "c", language="python")
-    assert ask_rustc([one], PLENTY, []) is None
+    with pytest.raises(UnmeasuredError, match="none that was filled is in Rust"):
+        ask_rustc([one], PLENTY, [])
     assert set(verdicts(one).values()) == {None}
     assert rustc == []
 
@@ -82,7 +84,8 @@ def test_a_real_file_that_it_does_not_take_is_left_out_and_told_of(rustc):
 
 def test_when_time_is_up_no_more_holes_are_begun(rustc, monkeypatch):
     some = [asked("b", "c") for _ in range(AT_A_TIME + 1)]
-    assert ask_rustc(some, OVER, []) is None
+    with pytest.raises(UnmeasuredError, match=r"no time was left: raise evaluation.minutes"):
+        ask_rustc(some, OVER, [])
     assert rustc == []
     deadline = Deadline(1000)
     accepted = parser.accepted
@@ -114,6 +117,22 @@ def test_it_is_asked_only_if_that_is_wanted(rustc, wanted):
     figures = holes(found, Exam(), Limits(1, 1, 1, rustc=wanted), PLENTY)
     assert figures["infill"]["base"]["rustc"] == (0 if wanted else None)
     assert bool(rustc) == wanted
+    assert found.notes == []
+
+
+def test_models_that_take_all_the_time_for_holes_leave_rustc_its_share(rustc, monkeypatch):
+    deadline, exam = Deadline(1000), Exam()
+    ask = exam.ask
+
+    def slowly(holes, given):
+        assert given.left < 950
+        deadline.ends = 0
+        return ask(holes, given)
+
+    found = Examination()
+    monkeypatch.setattr(exam, "holes", lambda limit: [one.hole for one in ask([], PLENTY)])
+    monkeypatch.setattr(exam, "ask", slowly)
+    assert holes(found, exam, Limits(1, 1, 1, rustc=True), deadline)["infill"]["real"]["rustc"] == 1
     assert found.notes == []
 
 

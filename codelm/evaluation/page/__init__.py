@@ -67,9 +67,12 @@ def lead(figures: Mapping[str, Any]) -> str:
         return "What could be measured follows; what could not, and why, stands at the end."
     new = likelihood["new"] is not None
     lines = "added lines that no file of the training snapshot holds" if new else "all added lines"
-    size = likelihood["bytes_new" if new else "bytes"]
+    size, read = likelihood["bytes_new" if new else "bytes"], likelihood["read"]
+    commits = counted(main["commits"], "commit")
+    if read["left_out_by"]:
+        commits = f"{main['commits']:,} of {counted(read['of'], 'commit')}"
     return (
-        f"Measured on {counted(main['commits'], 'commit')} made after those it learned from: each byte "
+        f"Measured on {commits} made after those it learned from: each byte "
         f"costs the base {fixed(main['base'])} bits and the tuned model {fixed(main['tuned'])} (counted: "
         f"{counted(size, 'byte')}, {lines}). Fewer bits, fewer surprises."
     )

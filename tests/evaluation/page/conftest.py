@@ -112,6 +112,7 @@ def complete():
         "likelihood": {"commits": 110, "bytes": 242_000, "bytes_new": 150_000, "tokens": 70_000,
                        "added": change(1.31, 1.10, [-18.2, -14.1], 110),
                        "new": change(1.42, 1.22, [-16.6, -11.4], 98),
+                       "read": {"commits": 110, "of": 110, "left_out_by": None},
                        "floors": {"xz": 1.556, "xz_given_snapshot": 1.134}, "by_commit": commits(110)},
         "epochs": [{"epoch": epoch, "step": step, "repository_change_percent": repository,
                     "general_change_percent": general, "chosen": epoch == 2}
