@@ -10,7 +10,7 @@ from codelm.examination.holes import Asked
 from codelm.lines import lines_of
 
 SHOWN = 3
-"""Holes in the report at either end."""
+"""Holes in the report at either end, at most: those where something was gained, or lost."""
 NEAR = 6
 """Lines before and after a hole that the report shows."""
 
@@ -19,8 +19,8 @@ def hole_figures(asked: Sequence[Asked]) -> dict[str, Any]:
     """Return the figures of the holes, by mode, and those at either end."""
     modes = dict.fromkeys(mode for each in asked for mode, _ in each.answers)
     ranked = sorted(asked, key=gain)
-    half = len(ranked) // 2  # of few holes none is both
-    best, worst = ranked[::-1][: min(SHOWN, len(ranked) - half)], ranked[: min(SHOWN, half)]
+    best = [each for each in reversed(ranked) if gain(each) > 0][:SHOWN]
+    worst = [each for each in ranked if gain(each) < 0][:SHOWN]
     counts = {"tasks": len(asked), "commits": len({each.hole.commit for each in asked})}
     ends = {"best": [row(each) for each in best], "worst": [row(each) for each in worst]}
     return counts | {mode: mode_figures(asked, mode) for mode in modes} | ends

@@ -4,7 +4,7 @@ import pytest
 
 from codelm.evaluation.holes import Hole
 from codelm.examination.deadline import Deadline
-from codelm.examination.hole_figures import hole_figures, record
+from codelm.examination.hole_figures import hole_figures, record, row
 from codelm.examination.holes import HoleExam, behind_line_end, shown
 from codelm.history.decoding import decode
 from codelm.history.samples import FIM_TOKENS, Formats, Kind, Piece, Role, Sample, text
@@ -159,9 +159,10 @@ def test_models_are_asked_by_the_name_of_the_hole_s_own_repository(make_material
 
 def test_a_tokenizer_without_the_tokens_to_fill_in_asks_left_to_right_alone(material, make_oracle, monkeypatch):
     monkeypatch.setattr(material.encoder, "special", material.encoder.special - FIM_TOKENS)
-    found = hole_figures(ask(HoleExam(make_oracle([]), material, 0)))
+    asked = ask(HoleExam(make_oracle([]), material, 0))
+    found = hole_figures(asked)
     assert "infill" not in found
-    assert found["best"][0]["mode"] == "left_to_right"
+    assert {row(each)["mode"] for each in asked} == {"left_to_right"}
     assert "retrieval" not in found["left_to_right"]
 
 
@@ -216,23 +217,35 @@ def test_the_line_end_is_the_model_s_to_write_where_a_line_stands_before():
     assert behind_line_end(Sample((), Kind.CHANGE), "a();\nb();\n") == "a();\nb();\n"
 
 
-def test_of_few_holes_none_is_both_the_best_and_the_worst(material, make_oracle):
-    holes = HoleExam(make_oracle([]), material, 0).holes(LIMIT)
-    for count, best, worst in ((1, 1, 0), (2, 1, 1), (5, 3, 2)):
-        found = hole_figures(ask(HoleExam(make_oracle(holes), material, 0), limit=count))
-        assert (len(found["best"]), len(found["worst"])) == (best, worst)
-        assert not [row for row in found["best"] if row in found["worst"]]
+@pytest.mark.parametrize(
+    ("gains", "best", "worst"),
+    [
+        ([0, 0, 0], [], []),
+        ([1, 0, 3, 5, 2], [5, 3, 2], []),
+        ([-1, -5, 0, -2, -3], [], [-5, -3, -2]),
+        ([-1, 4], [4], [-1]),
+    ],
+)
+def test_only_holes_with_a_gain_are_the_best_and_only_those_with_a_loss_the_worst(
+    gains, best, worst, material, make_oracle, monkeypatch
+):
+    asked = ask(HoleExam(make_oracle([]), material, 0), limit=len(gains))
+    gained = {id(each): gain for each, gain in zip(asked, gains, strict=True)}
+    monkeypatch.setattr("codelm.examination.hole_figures.gain", lambda each: gained[id(each)])
+    monkeypatch.setattr("codelm.examination.hole_figures.row", lambda each: gained[id(each)])
+    found = hole_figures(asked)
+    assert (found["best"], found["worst"]) == (best, worst)
 
 
 def test_a_row_tells_where_the_hole_is_and_what_each_model_wrote(material, make_oracle, git, rust_repository):
     holes = HoleExam(make_oracle([]), material, 0).holes(LIMIT)
     asked = ask(HoleExam(make_oracle(holes), material, 0))
-    for row in hole_figures(asked)["best"]:
-        lines = git(rust_repository, "show", f"{row['commit']}:{row['path']}").split("\n")
-        first = row["real"].split("\n")[0]
-        assert lines[row["line"] - 1] == first
-        assert (row["tuned"], row["base"]) == (row["real"], "")
-        assert row["before"] == "" or lines[row["line"] - 2] == row["before"].split("\n")[-2]
+    for shown_row in hole_figures(asked)["best"]:
+        lines = git(rust_repository, "show", f"{shown_row['commit']}:{shown_row['path']}").split("\n")
+        first = shown_row["real"].split("\n")[0]
+        assert lines[shown_row["line"] - 1] == first
+        assert (shown_row["tuned"], shown_row["base"]) == (shown_row["real"], "")
+        assert shown_row["before"] == "" or lines[shown_row["line"] - 2] == shown_row["before"].split("\n")[-2]
     known = record(asked[0])
     assert {(each["mode"], each["column"]) for each in known["answers"]} == set(asked[0].answers)
     assert known["kind"] in ("line", "block")

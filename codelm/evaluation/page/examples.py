@@ -22,14 +22,14 @@ def examples(holes: Mapping[str, Any]) -> Markup:
     """Return the best and the worst holes."""
     only, lost = element("mark", "this"), element("span", CARET, class_="missing")
     said = ("In what the models wrote, ", only, " is not in the real text; at ", lost, " some of it is missing.")
-    best = series("Where the tuned model gained most on the base", holes["best"])
-    worst = series("Where it lost most", holes["worst"])
+    best = series("Where the tuned model gained most on the base", holes["best"], "Nowhere did it come closer.")
+    worst = series("Where it lost most", holes["worst"], "Nowhere did it come less close.")
     return join(element("p", *said, class_="key"), best, worst)
 
 
-def series(title: str, holes: Sequence[Mapping[str, Any]]) -> Markup:
-    """Return some holes under a title."""
-    shown = [hole_card(hole) for hole in holes] or [element("p", "None to show.", class_="absent")]
+def series(title: str, holes: Sequence[Mapping[str, Any]], none: str) -> Markup:
+    """Return some holes under a title, or what is said where there are none."""
+    shown = [hole_card(hole) for hole in holes] or [element("p", none, class_="absent")]
     return join(element("h3", title), *shown)
 
 

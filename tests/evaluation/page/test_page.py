@@ -53,6 +53,14 @@ def test_the_page_forbids_scripts_and_the_network_to_what_was_smuggled_in(some_f
     assert policy["content"].startswith("default-src 'none'; style-src 'unsafe-inline';")
 
 
+def test_where_nothing_was_gained_or_lost_that_is_said(some_figures):
+    figures = some_figures()
+    assert "Nowhere did it come" not in page(figures)
+    figures["holes"] |= {"best": [], "worst": []}
+    assert "gained most on the base Nowhere did it come closer." in words(page(figures))
+    assert "lost most Nowhere did it come less close." in words(page(figures))
+
+
 def test_marks_that_turn_or_hide_text_are_gone(some_figures):
     assert not set("\u202e\u202d\u2066\u2067\u2069\u200b\x1b\ufeff") & set(page(some_figures("hostile")))
 
