@@ -33,7 +33,7 @@ MAY_IMPORT = {  # a room, and the rooms it may look into
     "clock": set(),
     "lines": set(),
     "history": {"atomic", "errors", "lines"},
-    "evaluation": {"errors"},
+    "evaluation": {"errors", "lines"},
     "datamodules": {"batch", "bases", "clock", "errors", "history"},
     "modules": {"batch", "bases", "errors"},
     "examination": {"batch", "errors", "evaluation", "history", "lines", "modules"},

@@ -4,6 +4,7 @@ import re
 
 from codelm.evaluation.identifiers import COMMENTS, LEXERS, blank
 from codelm.evaluation.rust_lexer import Token
+from codelm.lines import lines_of
 
 PREAMBLES = {
     "rust": re.compile(
@@ -24,15 +25,6 @@ PREAMBLES = {
 """Imports, and attributes in Rust."""
 
 
-def split_lines(text: str) -> list[str]:
-    r"""Return the lines of a text with their line feeds; other marks that end a line somewhere are part of it.
-
-    >>> split_lines("a\n\x0cb")
-    ['a\n', '\x0cb']
-    """
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
-
-
 def code_lines(language: str, text: str) -> list[str]:
     r"""Return the lines of a text, those that say nothing made blank; all as they are in a language without a lexer.
 
@@ -40,9 +32,9 @@ def code_lines(language: str, text: str) -> list[str]:
     ['\n', '\n', '\n', '  \n', 'fn d() {}']
     """
     if language not in LEXERS:
-        return split_lines(text)
+        return lines_of(text)
     code = "".join(blank(token) if silent(token, text) else token.text for token in LEXERS[language](text))
-    return split_lines(PREAMBLES[language].sub(lambda found: "\n" * found[0].count("\n"), code))
+    return lines_of(PREAMBLES[language].sub(lambda found: "\n" * found[0].count("\n"), code))
 
 
 def silent(token: Token, text: str) -> bool:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from rapidfuzz import fuzz
 
-from codelm.evaluation.code_lines import split_lines
 from codelm.evaluation.completion import begins_statement
 from codelm.evaluation.holes import Hole
 from codelm.evaluation.identifiers import WORD, identifiers, without_comments
 from codelm.evaluation.rust_lexer import ends, significant, step
 from codelm.evaluation.syntax import faults, grammar, parse
+from codelm.lines import lines_of
 
 if TYPE_CHECKING:
     from tree_sitter import Language
@@ -117,7 +117,7 @@ def python_end(real: str, generated: str, infill: bool) -> int | None:
     outer = min((indentation(line) for line in lines if line.strip()), default=0)
     wanted = max(1, sum(begins_statement(line, outer) for line in lines))
     begun = place = 0
-    for line, code in zip(split_lines(generated), spoken(generated), strict=True):
+    for line, code in zip(lines_of(generated), spoken(generated), strict=True):
         begun += begins_statement(code, outer)
         outdented = bool(code.strip()) and indentation(code) < outer
         written = generated[:place].rstrip()
@@ -129,7 +129,7 @@ def python_end(real: str, generated: str, infill: bool) -> int | None:
 
 def spoken(text: str) -> list[str]:
     """Return the lines of Python without their comments."""
-    return split_lines(without_comments("python", text))
+    return lines_of(without_comments("python", text))
 
 
 def indentation(line: str) -> int:

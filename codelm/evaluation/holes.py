@@ -10,7 +10,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, product
 
-from codelm.evaluation.code_lines import code_lines, split_lines
+from codelm.evaluation.code_lines import code_lines
+from codelm.lines import lines_of
 
 LONGEST = 60
 """Lines of a hole; more are no completion but a program."""
@@ -43,7 +44,7 @@ class Hole:
     @property
     def lines(self) -> int:
         """How many lines were added."""
-        return len(split_lines(self.text))
+        return len(lines_of(self.text))
 
     @property
     def kind(self) -> str:
@@ -69,7 +70,7 @@ def cut_holes(
         spans: what the commit added, ``[start, stop)`` in lines of ``text``; an empty one is a pure deletion.
         known: the stripped lines that the training snapshot holds.
     """
-    lines, code = split_lines(text), code_lines(language, text)
+    lines, code = lines_of(text), code_lines(language, text)
     for begin, end in spans:
         start, stop = trim(lines, begin, end)
         if worth(lines[start:stop], code[start:stop], known):
@@ -130,8 +131,8 @@ def visible(hole: Hole, count: Callable[[Sequence[str]], list[int]], room: int) 
         room: tokens for both sides together.
     """
     # A line has a token at least: more lines than tokens need not be counted.
-    before = split_lines(hole.before)[::-1][: max(0, room)]
-    after = split_lines(hole.after)[: max(0, room)]
+    before = lines_of(hole.before)[::-1][: max(0, room)]
+    after = lines_of(hole.after)[: max(0, room)]
     costs, costs_after = count(before), count(after)
     kept = fitting(costs, max(room * 2 // 3, room - sum(costs_after)))
     kept_after = fitting(costs_after, room - sum(costs[:kept]))

@@ -2,23 +2,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.code_lines import code_lines, split_lines
+from codelm.evaluation.code_lines import code_lines
+from codelm.lines import lines_of
 
 CODELIKE = st.text(alphabet="ab'\"#[]{};()/*\\\n use", max_size=60)
 
 
 @settings(deadline=None)
-@given(st.text(alphabet="ab\n\r\f\u2028"))
-def test_lines_put_together_are_the_text(text):
-    lines = split_lines(text)
-    assert "".join(lines) == text
-    assert all(line.index("\n") == len(line) - 1 for line in lines[:-1])
-
-
-@settings(deadline=None)
 @given(st.sampled_from(["rust", "python", "cobol"]), CODELIKE)
 def test_lines_stay_where_they_were(language, text):
-    assert len(code_lines(language, text)) in (len(split_lines(text)), len(split_lines(text)) - 1)
+    assert len(code_lines(language, text)) in (len(lines_of(text)), len(lines_of(text)) - 1)
     assert "".join(code_lines(language, text)).count("\n") == text.count("\n")
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.code_lines import split_lines
 from codelm.evaluation.holes import LONGEST, Hole, choose, cut_holes, visible
+from codelm.lines import lines_of
 
 FILE = """use std::fmt;
 
@@ -130,8 +130,8 @@ def test_a_small_file_is_seen_whole():
 def test_of_a_large_file_two_thirds_of_what_is_seen_stand_before():
     found = hole("a", before="".join(f"b{at}\n" for at in range(99)), after="".join(f"a{at}\n" for at in range(99)))
     before, after = visible(found, words, 24)
-    assert split_lines(before) == [f"b{at}\n" for at in range(91, 99)]
-    assert split_lines(after) == [f"a{at}\n" for at in range(4)]
+    assert lines_of(before) == [f"b{at}\n" for at in range(91, 99)]
+    assert lines_of(after) == [f"a{at}\n" for at in range(4)]
 
 
 def test_what_one_side_does_not_need_the_other_has():
@@ -146,5 +146,5 @@ def test_what_is_seen_fits_and_is_made_of_the_nearest_lines(before, after, room)
     seen = visible(hole("a", before=before, after=after), words, room)
     assert before.endswith(seen[0])
     assert after.startswith(seen[1])
-    assert sum(sum(words(split_lines(side))) for side in seen) <= room
+    assert sum(sum(words(lines_of(side))) for side in seen) <= room
     assert before[: len(before) - len(seen[0])].endswith("\n") or seen[0] == before
