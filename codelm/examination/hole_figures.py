@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from codelm.evaluation.filling import Verdict, summary, versus
 from codelm.evaluation.intervals import mean_difference
+from codelm.evaluation.verdict import Verdict, summary, versus
 from codelm.examination.holes import Asked
 from codelm.lines import lines_of
 

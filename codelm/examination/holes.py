@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from codelm.evaluation.filling import Filling, Verdict, cut_filling, judge
+from codelm.evaluation.filling import Filling, cut_filling
 from codelm.evaluation.general import Text, local, texts
 from codelm.evaluation.holes import Hole, choose, cut_holes, visible
 from codelm.evaluation.identifiers import own_names
 from codelm.evaluation.retrieval import nearest, nearest_lines
+from codelm.evaluation.verdict import Verdict, judge
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Material, language_of, pieces

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from codelm.evaluation.filling import in_place
 from codelm.evaluation.rustc import held_to_real
+from codelm.evaluation.verdict import in_place
 from codelm.examination.deadline import Deadline
 from codelm.examination.holes import Asked
 from codelm.examination.unmeasured import UnmeasuredError

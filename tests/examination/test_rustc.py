@@ -3,8 +3,9 @@
 import pytest
 
 from codelm.evaluation import rustc as parser
-from codelm.evaluation.filling import Filling, judge
+from codelm.evaluation.filling import Filling
 from codelm.evaluation.holes import Hole
+from codelm.evaluation.verdict import judge
 from codelm.examination.deadline import Deadline
 from codelm.examination.examine import Examination, Limits, examine, holes
 from codelm.examination.hole_figures import hole_figures, record
