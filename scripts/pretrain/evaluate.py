@@ -15,9 +15,10 @@ from codelm.bases.tokenizer import load_tokenizer
 from codelm.evaluation.completion import Completion, completion
 from codelm.evaluation.measures import measure
 from codelm.evaluation.rust_lexer import ends as item_ends
-from codelm.history.commits import File, lines_of
+from codelm.history.commits import File
 from codelm.history.encoding import Encoder
 from codelm.history.samples import MIDDLE, PREFIX, SUFFIX, Formats, Piece, Role, Sample, file_samples, sentinel, text
+from codelm.lines import lines_of
 from codelm.modules.generation import Generated, Sampling, generate, stop_ids
 from codelm.modules.generation import read as read_generated
 from scripts.pretrain.corpus import Document, bucket, read
