@@ -3,9 +3,9 @@
 from codelm.config_files import shipped_names
 
 COMMANDS = {
-    "fit": "learn from a repository's git history",
+    "fit": "learn from a repository's git history, and report what was learned",
     "validate": "measure the held-out loss on the older half of the newest commits",
-    "test": "measure it on the newest commits, which no decision was taken on",
+    "test": "measure it on the newest commits, which no decision was taken on, and report on a run's checkpoint",
     "predict": "complete the prompts of behavior.prompts with the tuned model, and print them",
 }
 
@@ -29,6 +29,7 @@ settings that most people want:
   --model.lora.r N            rank of the adapter
   --model.learning_rate X     highest learning rate
   --trainer.precision NAME    default: what the device computes fastest and trains well in
+  --evaluation.minutes X      time for report.html, when fit and test end; --evaluation.enabled false: none
   --output FOLDER --name NAME a run is written to FOLDER/NAME/version_N
 
   --ckpt_path last            go on where the newest run of that name stopped; also best, or a file

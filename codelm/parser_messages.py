@@ -15,6 +15,7 @@ KINDS = {
     "NoneType": "null",
     "PositiveInt": "a whole number above 0",
     "PositiveFloat": "a number above 0",
+    "NonNegativeInt": "a whole number of 0 or more",
     "NonNegativeFloat": "a number of 0 or more",
     "ClosedUnitInterval": "a number from 0 to 1",
 }
@@ -26,6 +27,10 @@ FOREIGN = (
     (
         r"`(\w+)Accelerator` can not run",
         r"trainer.accelerator \1: no such device was found; leave it at auto or give cpu",
+    ),
+    (
+        r"argument after \*\* must be a mapping",
+        "a config gives one value where several settings belong; name them, as in model: {lora: {r: 16}}",
     ),
     (r"`Timer\(duration='(.*?)'\)`", r'trainer.max_time: "\1" is no duration; write DD:HH:MM:SS'),
 )
@@ -53,7 +58,7 @@ def explain(message: str, known: Iterable[str]) -> str:
     if found := re.match(r"argument (\S+) --> (\S+): .* is not callable", message):
         return f"{found[2]} follows {found[1]}; give {found[1]} instead"
     if found := re.match(r'Parser key "(.+?)":(.*)', message, re.DOTALL):
-        return wrong_value(found[1], found[2])
+        return wrong_value(found[1], found[2], known)
     return one_line(message)
 
 
@@ -65,8 +70,12 @@ def unknown_argument(token: str, known: Iterable[str]) -> str:
     return f"unknown setting --{name}{did_you_mean(name, known, prefix='--')}"
 
 
-def wrong_value(key: str, details: str) -> str:
+def wrong_value(key: str, details: str, known: Iterable[str]) -> str:
     """Return what to say about a value that setting ``key`` does not take."""
+    if found := re.search(r"Unable to load config '(.+?)'", details):
+        below = [name for name in known if name.startswith(f"{key}.")]
+        switch = f"{key}.enabled {found[1]}" if f"{key}.enabled" in below else f"{below[0] if below else key} and so on"
+        return f'{key}: "{found[1]}" is no file of settings; give them by name, as --{switch}'
     if found := re.search(r"class_path '(.+?)':\s+Option '(.+?)' is not accepted", details):
         return f"{key}: {found[1].rpartition('.')[2]} has no setting {found[2]}"
     if found := OUT_OF_RANGE.search(details):

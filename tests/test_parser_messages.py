@@ -2,7 +2,7 @@ import pytest
 
 from codelm.parser_messages import explain, in_our_words
 
-KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs"]
+KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluation.minutes", "evaluation.enabled"]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,18 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs"]
             "Parser key \"trainer.callbacks\":\n  Errors:\n    - Problem with given class_path 'a.b.Stop':\n"
             "        Option 'monitr' is not accepted\n    - Expected a <class 'NoneType'>\n  Given value: [{}]",
             "trainer.callbacks: Stop has no setting monitr",
+        ),
+        (
+            'Parser key "data.workers":\n  Not of type NonNegativeInt: -1 does not conform to restriction v>=0',
+            'data.workers: "-1" is not a whole number of 0 or more',
+        ),
+        (
+            'Parser key "evaluation":\nUnable to load config \'false\'\n  - Parser key "evaluation": Unable to load',
+            'evaluation: "false" is no file of settings; give them by name, as --evaluation.enabled false',
+        ),
+        (
+            'Parser key "model":\nUnable to load config \'3\'\n  - Parser key "model": Unable to load config',
+            'model: "3" is no file of settings; give them by name, as --model.lora.r and so on',
         ),
         ("argument -c/--config:\n expected one argument", "argument -c/--config: expected one argument"),
     ],
