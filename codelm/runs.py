@@ -125,7 +125,9 @@ def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
         return None
     path = newest_checkpoint(wanted, output / name) if wanted in ("last", "best") else Path(expanduser(wanted))
     if path is None:
-        raise InputError(f"--ckpt_path {wanted}: no run in {output / name} has one; give the file itself")
+        other = {"last": "best", "best": "last"}[wanted]
+        there = f"--ckpt_path {other}, which there is, or " if newest_checkpoint(other, output / name) else ""
+        raise InputError(f"--ckpt_path {wanted}: no run in {output / name} has one; give {there}the file itself")
     if not path.is_file():
         raise InputError(f"--ckpt_path {path}: no such file; give a file from a run's checkpoints folder")
     if not zipfile.is_zipfile(path):

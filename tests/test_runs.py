@@ -141,6 +141,13 @@ def test_best_is_that_of_the_newest_run_which_has_one(runs):
     assert Path(checkpoint_file("best", runs, "x")).parts[-3:] == ("version_2", "checkpoints", "epoch=1-step=9.ckpt")
 
 
+def test_where_the_best_is_gone_the_last_is_named(tmp_path):
+    (tmp_path / "x/version_0/checkpoints").mkdir(parents=True)
+    (tmp_path / "x/version_0/checkpoints/last.ckpt").touch()
+    with pytest.raises(InputError, match="give --ckpt_path last, which there is, or the file itself"):
+        checkpoint_file("best", tmp_path, "x")
+
+
 def test_no_checkpoint_is_asked_for_by_default(runs):
     assert checkpoint_file(None, runs, "x") is None
 

@@ -174,9 +174,8 @@ class Evaluation(Callback):
         step: int,
     ) -> None:
         """Examine the weights of a step, and write down what came out, or keep why that failed."""
-        log.info(
-            "evaluation: at most %g minutes; evaluation.minutes and evaluation.limit change it", self.limits.minutes
-        )
+        most = f"{self.limits.minutes:g} minute{'' if self.limits.minutes == 1 else 's'}"
+        log.info("evaluation: at most %s; evaluation.minutes and evaluation.limit change it", most)
         started = time.perf_counter()
         try:
             data = data_of(trainer)
@@ -196,6 +195,10 @@ class Evaluation(Callback):
         except Exception as error:  # the training is saved; it must not be lost for a report
             log.debug("evaluation", exc_info=True)
             self.failure = str(error) if isinstance(error, CodelmError) else one_line(error)
+        except BaseException:  # Ctrl-C, or SIGTERM
+            again = f"codelm test --config {folder / 'config.yaml'} --ckpt_path best"
+            log.warning("the evaluation was stopped, everything else stands: %s makes the report", again)
+            raise
 
     def state_dict(self) -> dict[str, Any]:
         """Keep the dots with a checkpoint."""

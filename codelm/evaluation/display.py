@@ -4,6 +4,7 @@ A model may write anything: backticks, pipes, HTML, escape sequences that repain
 direction of writing. Nothing of that may act where the text is shown.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
@@ -11,14 +12,20 @@ from itertools import zip_longest
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that show nothing and may act: controls, formats, surrogates, private, unknown, separators."""
 
+STRAY = re.compile("[\udc80-\udcff]")
+"""What Python makes of bytes that are no UTF-8."""
+
 
 def printable(text: str) -> str:
     r"""Return the text without what shows nothing and may act; line breaks stay, tabs become spaces.
 
-    >>> printable("a\x1b[31mb\r\n\tc\u202e")
-    'a[31mb\n    c'
+    A byte of a file's name that is no UTF-8 is shown as its number.
+
+    >>> printable("a\x1b[31mb\r\n\tc\u202e"), printable("caf\udce9.rs")
+    ('a[31mb\n    c', 'caf\\xe9.rs')
     """
-    return "".join(char for char in text.expandtabs(4) if char == "\n" or unicodedata.category(char) not in HIDDEN)
+    named = STRAY.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text.expandtabs(4))
+    return "".join(char for char in named if char == "\n" or unicodedata.category(char) not in HIDDEN)
 
 
 def cell(text: str) -> str:

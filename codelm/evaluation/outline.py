@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from codelm.evaluation.page.quantities import counted
+
 LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts", "histograms"})
 """What the report shows and the manifest leaves to ``evaluation/figures.json``."""
 
@@ -44,7 +46,7 @@ def bits(label: str, found: Mapping[str, Any]) -> str:
     sure = f", 95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
     change = f"{found['change_percent']:+.1f} %{sure}"
     models = f"base {found['base']:.3f} -> tuned {found['tuned']:.3f} bits per byte"
-    return f"{label:<15}{models} ({change}) over {found['commits']} held-out commits"
+    return f"{label:<15}{models} ({change}) over {counted(found['commits'], 'held-out commit')}"
 
 
 def hole_lines(section: Mapping[str, Any] | None) -> list[str]:

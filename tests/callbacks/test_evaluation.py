@@ -223,7 +223,7 @@ def test_a_failing_look_ends_no_training_and_draws_no_dot(run, monkeypatch, capl
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_a_training_whose_evaluation_is_stopped_is_completed_all_the_same(run, monkeypatch, tmp_path, error):
+def test_a_training_whose_evaluation_is_stopped_is_completed_all_the_same(run, monkeypatch, tmp_path, error, caplog):
     def stop(*_, **__):
         raise error
 
@@ -231,6 +231,7 @@ def test_a_training_whose_evaluation_is_stopped_is_completed_all_the_same(run, m
     with pytest.raises((SystemExit, KeyboardInterrupt)):
         run(max_epochs=1)
     (path,) = tmp_path.rglob("MANIFEST.json")
+    assert f"codelm test --config {path.parent / 'config.yaml'} --ckpt_path best makes the report" in caplog.text
     content = json.loads(path.read_text())
     assert (content["status"], content["evaluation"]) == ("completed", None)
     assert (path.parent / "adapter/adapter_model.safetensors").is_file()

@@ -119,35 +119,35 @@ def hole_goals(holes: Mapping[str, Any]) -> Iterator[Goal]:
         if found is None:
             yield Goal(f"{words}: as good as the base or better", NOTHING, Outcome.UNKNOWN, "")
             continue
-        yield exact_goal(words, found)
-        yield similar_goal(words, found)
+        yield exact_goal(words, found, counted(holes["tasks"], "hole"))
+        yield similar_goal(words, found, counted(holes["tasks"], "hole"))
 
 
-def exact_goal(words: str, found: Mapping[str, Any]) -> Goal:
+def exact_goal(words: str, found: Mapping[str, Any], of: str) -> Goal:
     """Return whether as many holes are filled exactly."""
     shown = f"{share(found['tuned']['exact'])}, base {share(found['base']['exact'])}"
     missed = f"{words}, it is exactly right less often: {shown}."
     wish = f"{words}: exactly right at least as often as the base"
-    return Goal(wish, shown, not_below_base(found["exact_difference"]), missed)
+    return Goal(wish, f"{shown}, {of}", not_below_base(found["exact_difference"]), missed)
 
 
-def similar_goal(words: str, found: Mapping[str, Any]) -> Goal:
+def similar_goal(words: str, found: Mapping[str, Any], of: str) -> Goal:
     """Return whether the fillings are as similar to the real text."""
     shown = f"{fixed(found['tuned']['similarity'], 1)}, base {fixed(found['base']['similarity'], 1)} of 100"
     missed = f"{words}, it comes less close to the real text: {shown}."
     wish = f"{words}: at least as close to the real text as the base"
-    return Goal(wish, shown, not_below_base(found["similarity_difference"]), missed)
+    return Goal(wish, f"{shown}, {of}", not_below_base(found["similarity_difference"]), missed)
 
 
 def not_below_base(difference: Mapping[str, Any]) -> Outcome:
     """Return whether the tuned model does no worse; an interval that holds zero shows no difference either way.
 
-    Of so few commits that they have no interval, the plain difference is told.
+    Of so few commits that they have no interval, the plain difference is told, where there is one.
     """
     low, high = difference["low"], difference["high"]
-    if low is not None and low <= 0 <= high:
+    if difference["estimate"] == 0 or (low is not None and low <= 0 <= high):
         return Outcome.UNSURE
-    return Outcome.of(difference["estimate"] >= 0)
+    return Outcome.of(difference["estimate"] > 0)
 
 
 def forgetting_goal(figures: Mapping[str, Any]) -> Goal:

@@ -69,7 +69,8 @@ def test_goals_that_were_not_measured_are_neither_met_nor_missed(some_figures):
         (-0.04, -0.08, -0.01, Outcome.MISSED),
         (0.04, 0.01, 0.08, Outcome.MET),
         (-0.016, None, None, Outcome.MISSED),
-        (0.0, None, None, Outcome.MET),
+        (0.0, None, None, Outcome.UNSURE),
+        (0.016, None, None, Outcome.MET),
     ],
 )
 def test_a_difference_of_holes_that_may_be_chance_is_neither_met_nor_missed(some_figures, estimate, low, high, outcome):
@@ -84,6 +85,10 @@ def test_forgetting_is_judged_by_five_percent(some_figures, percent, outcome):
     figures = some_figures()
     figures["general"]["forgetting_percent"] = percent
     assert goals(figures)[5].outcome == outcome
+
+
+def test_goals_of_holes_tell_of_how_many_they_are(some_figures):
+    assert [goal.found.endswith(", 96 holes") for goal in goals(some_figures())] == [0, 1, 1, 1, 1, 0, 0]
 
 
 def test_the_first_sentences_count_the_commits_that_the_change_is_of(some_figures):

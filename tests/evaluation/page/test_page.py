@@ -61,6 +61,12 @@ def test_where_nothing_was_gained_or_lost_that_is_said(some_figures):
     assert "lost most Nowhere did it come less close." in words(page(figures))
 
 
+def test_a_byte_of_a_path_that_is_no_utf_8_is_shown_as_its_number(some_figures):
+    figures = some_figures()
+    figures["holes"]["best"][0]["path"] = "src/caf\udce9.rs"
+    assert r"src/caf\xe9.rs:" in page(figures)
+
+
 def test_marks_that_turn_or_hide_text_are_gone(some_figures):
     assert not set("\u202e\u202d\u2066\u2067\u2069\u200b\x1b\ufeff") & set(page(some_figures("hostile")))
 
