@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from random import Random
-from typing import Any
 
 from codelm.evaluation.filling import Filling, cut_filling
 from codelm.evaluation.general import Text, local, texts
@@ -14,6 +14,7 @@ from codelm.evaluation.verdict import Verdict, judge
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Material, language_of, pieces
+from codelm.history.held_out import HeldOutChange
 from codelm.history.prompts import can_infill, prompt
 from codelm.history.samples import Sample
 from codelm.lines import lines_of
@@ -30,6 +31,10 @@ EXAMPLES = 2000
 """Pieces of training changes among which the most similar one is sought."""
 EXAMPLE_SHARE = 4
 """An example takes a quarter of the prompt at most."""
+SPARE = 2
+"""Commits that are looked at for each hole that is asked about: not every change has one."""
+FILES = 8
+"""Files of a commit in which holes are sought, at most."""
 NEAR = 8
 """Lines before and after a hole by which examples are compared."""
 
@@ -76,13 +81,19 @@ class HoleExam:
 
     def holes(self, limit: int) -> list[Hole]:
         """Return the holes to ask about, in random order: whatever time leaves of them stands for all."""
-        found = [hole for change in self.material.test_changes() for hole in self._holes_of(change)]
+        changes = self.material.test_changes()
+        code = [change for change in changes if language_of(change.path) in CODE]
         # A changed line of prose or of settings says little about code; where there is nothing else, it has to do.
-        found = [hole for hole in found if hole.language in CODE] or found
+        found = self._holes_of(code, limit) or self._holes_of(changes, limit)
         chosen = choose(found, limit, seed=self.seed)
         return Random(self.seed).sample(chosen, len(chosen))
 
-    def _holes_of(self, change: Any) -> Iterator[Hole]:
+    def _holes_of(self, changes: Sequence[HeldOutChange], limit: int) -> list[Hole]:
+        """Return the holes of changes, in their order; of a long history those of more commits than are asked about."""
+        drawn = some_of_each(changes, SPARE * limit, Random(self.seed))
+        return [hole for change in drawn for hole in self._cut(change)]
+
+    def _cut(self, change: HeldOutChange) -> Iterator[Hole]:
         commit = self.material.commit(change.commit)
         self.repositories[commit["sha"]] = commit["repository"]
         language = language_of(change.path)
@@ -161,6 +172,18 @@ class HoleExam:
         lines = lines_of(text)
         part = nearest_lines(around, lines, self.material.encoder.count(lines), room)
         return (path, part) if part else None
+
+
+def some_of_each(changes: Sequence[HeldOutChange], commits: int, chance: Random) -> list[HeldOutChange]:
+    """Return changes of so many commits at most, a few of each, in their order.
+
+    To cut holes means to read a whole file, and each hole keeps it: all of a long history would take minutes.
+    """
+    by_commit: dict[int, list[int]] = {}
+    for place in chance.sample(range(len(changes)), len(changes)):
+        by_commit.setdefault(changes[place].commit, []).append(place)
+    drawn = [places[:FILES] for places in by_commit.values()][:commits]
+    return [changes[place] for place in sorted(chain.from_iterable(drawn))]
 
 
 def shown(asked: Sample) -> str:

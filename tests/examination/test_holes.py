@@ -1,3 +1,5 @@
+from collections import Counter
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -5,8 +7,9 @@ import pytest
 from codelm.evaluation.holes import Hole
 from codelm.examination.deadline import Deadline
 from codelm.examination.hole_figures import hole_figures, record, row
-from codelm.examination.holes import HoleExam, behind_line_end, shown
+from codelm.examination.holes import FILES, HoleExam, behind_line_end, shown, some_of_each
 from codelm.history.decoding import decode
+from codelm.history.held_out import HeldOutChange
 from codelm.history.samples import FIM_TOKENS, Formats, Kind, Piece, Role, Sample, text
 
 LIMIT = 12
@@ -291,9 +294,18 @@ def test_what_a_prompt_shows_is_its_text_without_the_special_tokens():
 def test_of_a_long_example_the_part_is_shown_that_is_most_like_the_hole_s_surroundings(blocks, make_oracle):
     exam = HoleExam(make_oracle([]), blocks, 0)
     (hole,) = exam.holes(1)
-    like = hole.before.rstrip().split("\n")[-1]
+    like = next(line for line in reversed(hole.before.split("\n")) if "first_" in line)
     exam.examples = [("src/lib.rs", "// far away\n" * 40 + like + "\n" + "// far away\n" * 40)]
     path, part = exam._example(hole, len(like) + 30)
     assert path == "src/lib.rs"
     assert like in part
     assert exam._example(hole, 2) is None
+
+
+def test_of_a_long_history_some_files_of_some_commits_are_searched():
+    changes = [HeldOutChange(commit, f"{name}.rs", "", ()) for commit in range(40) for name in range(20)]
+    drawn = some_of_each(changes, 10, Random(1))
+    assert drawn == sorted(drawn, key=changes.index)
+    assert set(Counter(change.commit for change in drawn).values()) == {FILES}
+    assert len({change.commit for change in drawn}) == 10
+    assert some_of_each(changes[:5], 10, Random(1)) == changes[:5]
