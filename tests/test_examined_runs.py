@@ -111,11 +111,26 @@ def test_testing_a_checkpoint_writes_the_report_again_and_says_what_it_found(exa
     said = capsys.readouterr().out
     assert "bits per byte" in said
     assert str(run / "report.html") in said
-    assert files(run) == before | {"report.html", "evaluation/holes.jsonl"}
+    kept = {"evaluation-1", "evaluation-1/figures.json"}
+    assert files(run) == before | kept | {"report.html", "evaluation/holes.jsonl"}
+    assert read(run, "evaluation-1/figures.json") == fitted
     figures = read(run, "evaluation/figures.json")
     assert figures["likelihood"]["new"] == pytest.approx(fitted["likelihood"]["new"])
     assert figures["general"]["forgetting_percent"] == pytest.approx(fitted["general"]["forgetting_percent"])
     assert figures["epochs"] == fitted["epochs"]
+
+
+def test_testing_on_another_repository_measures_the_loss_and_leaves_the_run_alone(examined, make_repository, capsys):
+    run, _ = examined("--evaluation.enabled=false")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    lines = [f"pub fn odd_{number}() -> u64 {{\n    {number * 977}\n}}\n" for number in range(20)]
+    other = make_repository([{"src/o.rs": "\n".join(lines[: number + 1])} for number in range(20)], name="other")
+    given = ["--config", str(run / "config.yaml"), "--data.repo", str(other), "--data.revision", "HEAD"]
+    assert main(["test", *given, "--evaluation.enabled=true", "--ckpt_path", "best"]) == 0
+    said = capsys.readouterr()
+    assert "test/loss" in said.out
+    assert "no report, the held-out loss alone: the run learned from numbers cut at" in said.err
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_quiet_is_quiet_about_an_evaluation_too(examined):
