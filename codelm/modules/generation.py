@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import torch
@@ -96,8 +97,17 @@ def generation_config(sampling: Sampling, stops: list[int], room: int) -> Genera
     return found
 
 
+def until_stop(ids: Sequence[int], stops: Sequence[int]) -> list[int]:
+    """Return what stands before the first stop.
+
+    >>> until_stop([5, 6, 0, 7], stops=[0])
+    [5, 6]
+    """
+    return list(takewhile(lambda token: token not in stops, ids))
+
+
 def read(tokenizer: PreTrainedTokenizerBase, row: list[int], stops: list[int]) -> Generated:
     """Return the text of generated ids up to the first stop."""
-    length = next((index for index, token in enumerate(row) if token in stops), len(row))
-    text = tokenizer.decode(row[:length], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return Generated(str(text), stopped=length < len(row))
+    kept = until_stop(row, stops)
+    text = tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return Generated(str(text), stopped=len(kept) < len(row))

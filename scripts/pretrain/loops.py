@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codelm.batch import Batch
-from codelm.modules.generation import Sampling, generate, stop_ids
+from codelm.modules.generation import Sampling, generate, stop_ids, until_stop
 from scripts.pretrain.train import Course, Pretraining, Shape
 
 LONGEST_CYCLE = 32
@@ -64,15 +64,6 @@ def beginnings(batch: Batch, random: Random) -> list[list[int]]:
     return found
 
 
-def until_stop(ids: Sequence[int], stops: Sequence[int]) -> list[int]:
-    """Return what stands before the first stop.
-
-    >>> until_stop([5, 6, 0, 7], stops=[0])
-    [5, 6]
-    """
-    return list(ids[: next((place for place, token in enumerate(ids) if token in stops), len(ids))])
-
-
 def loops(ids: Sequence[int]) -> list[bool]:
     """Tell of each token whether it only goes on with a cycle that has come round once.
 
@@ -90,12 +81,10 @@ def loops(ids: Sequence[int]) -> list[bool]:
 
 def unlikelihood(model: Any, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]]) -> Tensor:
     """Return the mean unlikelihood of what loops in texts behind prompts, in nats a token written; a scalar."""
+    whole = [[*prompt, *text] for prompt, text in zip(prompts, written, strict=True)]
     # A loop may have begun in the prompt; what stands there is somebody's text, and stays likely.
-    marked = [
-        [False] * len(prompt) + loops([*prompt, *text])[len(prompt) :]
-        for prompt, text in zip(prompts, written, strict=True)
-    ]
-    ids = padded([[*prompt, *text] for prompt, text in zip(prompts, written, strict=True)]).to(model.device)
+    marked = [[False] * len(prompt) + loops(text)[len(prompt) :] for prompt, text in zip(prompts, whole, strict=True)]
+    ids = padded(whole).to(model.device)
     looping = padded(marked).bool()[:, 1:].to(model.device)
     states = model.get_decoder()(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
     logits = model.get_output_embeddings()(states[looping]).float()
