@@ -174,8 +174,8 @@ class Evaluation(Callback):
         step: int,
     ) -> None:
         """Examine the weights of a step, and write down what came out, or keep why that failed."""
-        most = f"{self.limits.minutes:g} minute{'' if self.limits.minutes == 1 else 's'}"
-        log.info("evaluation: at most %s; evaluation.minutes and evaluation.limit change it", most)
+        most = "evaluation: at most %g min; evaluation.minutes and evaluation.limit change it"
+        log.info(most, self.limits.minutes)
         started = time.perf_counter()
         try:
             data = data_of(trainer)

@@ -11,7 +11,8 @@ from itertools import accumulate, takewhile
 from codelm.evaluation.completion import begins_statement
 from codelm.evaluation.holes import Hole
 from codelm.evaluation.identifiers import without_comments
-from codelm.evaluation.rust_lexer import ends, significant, step
+from codelm.evaluation.rust_items import ends
+from codelm.evaluation.rust_lexer import significant, step
 from codelm.lines import lines_of
 
 FIRST_LINE = re.compile(r"\s*\S[^\n]*\n")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from codelm.evaluation.page.quantities import counted
+from codelm.evaluation.quantities import counted
 
 LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts", "histograms"})
 """What the report shows and the manifest leaves to ``evaluation/figures.json``."""

@@ -9,7 +9,7 @@ from typing import Any
 from codelm.errors import CodelmError, one_line
 from codelm.evaluation.intervals import FEWEST
 from codelm.evaluation.likelihood import main_comparison
-from codelm.evaluation.page.quantities import counted
+from codelm.evaluation.quantities import counted
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.general import general

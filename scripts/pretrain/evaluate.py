@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.evaluation.completion import Completion, completion
 from codelm.evaluation.measures import measure
-from codelm.evaluation.rust_lexer import ends as item_ends
+from codelm.evaluation.rust_items import ends as item_ends
 from codelm.history.commits import File
 from codelm.history.encoding import Encoder
 from codelm.history.samples import MIDDLE, PREFIX, SUFFIX, Formats, Piece, Role, Sample, file_samples, sentinel, text

@@ -15,8 +15,8 @@ from codelm.evaluation.page.headline import Goal, goals, headline, main_change
 from codelm.evaluation.page.limits import LIMITS
 from codelm.evaluation.page.markup import Markup, brief, element, join
 from codelm.evaluation.page.over_time import over_time
-from codelm.evaluation.page.quantities import counted, fixed
 from codelm.evaluation.page.trade_off import trade_off
+from codelm.evaluation.quantities import counted, fixed
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 COMPLETE = "Everything was measured."

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from codelm.evaluation.page.markup import Markup, brief, element, join
-from codelm.evaluation.page.quantities import NOTHING, counted, fixed, moved, share
 from codelm.evaluation.page.tables import table
+from codelm.evaluation.quantities import NOTHING, counted, fixed, moved, share
 
 
 def forgetting(general: Mapping[str, Any]) -> Markup:

@@ -7,8 +7,8 @@ from typing import Any
 from codelm.evaluation.display import printable
 from codelm.evaluation.page.difference import Piece, difference
 from codelm.evaluation.page.markup import Markup, brief, element, join
-from codelm.evaluation.page.quantities import fixed
 from codelm.evaluation.page.tables import folded
+from codelm.evaluation.quantities import fixed
 
 LINES, WIDTH = 40, 240
 """What is shown of one text at most, in lines and in characters of a line."""

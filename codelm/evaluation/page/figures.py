@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from codelm.evaluation.page.markup import Markup, element, join
-from codelm.evaluation.page.quantities import NOTHING, bare_percent, change, counted, fixed, share
 from codelm.evaluation.page.tables import table
+from codelm.evaluation.quantities import NOTHING, bare_percent, change, counted, fixed, share
 
 MEASURES = {
     "exact": ("exact match", share),

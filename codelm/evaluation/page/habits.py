@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codelm.evaluation.page.markup import Markup, brief, element, join
-from codelm.evaluation.page.quantities import counted, fixed, percent
 from codelm.evaluation.page.tables import table
+from codelm.evaluation.quantities import counted, fixed, percent
 
 OF_WHOM = ("repository", "base", "tuned")
 MEASURES = {

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from codelm.evaluation.likelihood import main_comparison
-from codelm.evaluation.page.quantities import NBSP, NOTHING, bare_percent, change, counted, fixed, percent, share
+from codelm.evaluation.quantities import NBSP, NOTHING, bare_percent, change, counted, fixed, percent, share
 
 GAIN = 10.0
 """Percent by which new lines shall become easier to predict."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from codelm.evaluation.page.axis import LINE, Box, Frame, Scale, apart, drawing, label, line, ticks, twice
 from codelm.evaluation.page.markup import Markup, brief, element
-from codelm.evaluation.page.quantities import counted, day, fixed, moved
 from codelm.evaluation.page.tables import folded, table
+from codelm.evaluation.quantities import counted, day, fixed, moved
 
 WIDE = Frame(width=880, height=360, left=34, right=80, top=34, bottom=32)
 NARROW = Frame(width=358, height=300, left=32, right=72, top=34, bottom=32)
