@@ -10,7 +10,7 @@ from codelm.atomic import write_text
 from codelm.errors import CodelmError
 from codelm.history.repository import open_repository
 from codelm.signals import Stopped, stopping
-from scripts.ablation.rows import DEFAULT_ROWS, MINUS, ROWS, Experiment, whole_looks
+from scripts.ablation.rows import DEFAULT_ROWS, ROWS, VARIANTS, Experiment, whole_looks
 from scripts.ablation.settings import put, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,8 +20,8 @@ MASK = "without"
 """Put before the name of a row that begins as an option does."""
 
 DESCRIPTION = """\
-Train one base on one repository by a public recipe, by ours, and by ours less one part each, at equal numbers of rows
-and tokens, and measure all on the same held-out commits: bits per byte of the lines that are new to the repository.
+Train one base on one repository by a public recipe, by ours, and by ours but for one part each, at equal numbers of
+rows and tokens, and measure all on the same held-out commits: bits per byte of the lines new to the repository.
 
 Finished runs are not run again, so that the command may be stopped and repeated; with other settings it begins anew.
 """
@@ -50,7 +50,7 @@ def ablate(options: argparse.Namespace) -> int:
     from scripts.ablation.table import table
 
     results = options.results or options.work / f"{Path(experiment.repository).stem}.jsonl"
-    runs = plan(options.rows, options.seeds, options.minus_seeds)
+    runs = plan(options.rows, options.seeds, options.variant_seeds)
     with voice(quiet=True, debug=False):
         failed = run_missing(experiment, [] if options.only_table else runs, results, options.work)
     text = table(file.of(file.read(results), experiment))
@@ -69,20 +69,20 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     return Experiment(given, repository.path, repository.tip, whole_looks(options.steps), options.tokens)
 
 
-def plan(rows: Sequence[str], seeds: Sequence[int], minus_seeds: Sequence[int] | None) -> list[tuple[str, int]]:
+def plan(rows: Sequence[str], seeds: Sequence[int], variant_seeds: Sequence[int] | None) -> list[tuple[str, int]]:
     """Return all runs, seed by seed, so that an early table has all rows.
 
     >>> plan(["ours", "-fim"], [0, 1], None)
     [('ours', 0), ('-fim', 0), ('ours', 1)]
     """
-    of_minus = seeds[:1] if minus_seeds is None else minus_seeds
-    order = dict.fromkeys([*seeds, *of_minus])
-    return [(row, seed) for seed in order for row in rows if seed in (of_minus if row in MINUS else seeds)]
+    of_variants = seeds[:1] if variant_seeds is None else variant_seeds
+    order = dict.fromkeys([*seeds, *of_variants])
+    return [(row, seed) for seed in order for row in rows if seed in (of_variants if row in VARIANTS else seeds)]
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options; the names of rows may begin as options do."""
-    masked = [MASK + word if word in MINUS else word for word in arguments]
+    masked = [MASK + word if word in VARIANTS else word for word in arguments]
     return parser().parse_args(masked)
 
 
@@ -107,8 +107,8 @@ def parser() -> argparse.ArgumentParser:
     add("--config", type=Path, action="append", help=f"ours, may be repeated (default: {names(CONFIGS)})")
     rows = f"of {' '.join(ROWS)} (default: all but the last)"
     add("--rows", nargs="+", type=row_name, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
-    add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="of rows without a minus (default: 0 1 2)")
-    add("--minus-seeds", nargs="+", type=int, metavar="N", help="of rows with one (default: the first of --seeds)")
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="of peer and ours (default: 0 1 2)")
+    add("--variant-seeds", nargs="+", type=int, metavar="N", help="of the others (default: the first of --seeds)")
     add("--steps", type=int, default=240, help="optimizer steps of each run (default: 240, about 5 minutes)")
     add("--tokens", type=int, default=200_000, help="held-out tokens to measure at most (default: 200000)")
     add("--work", type=Path, default=WORK, help=f"folder for adapters (default: {WORK})")

@@ -9,7 +9,7 @@ from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
 from codelm.examination.material import Material
 from codelm.modules import LoRACausalLM
-from scripts.ablation.rows import MINUS, OURS, Experiment
+from scripts.ablation.rows import OURS, VARIANTS, Experiment
 
 
 class Objects(NamedTuple):
@@ -59,7 +59,7 @@ def material_of(data: GitCommitDataModule) -> Material:
 
 
 def refuse_empty(experiment: Experiment, row: str) -> None:
-    """Raise `InputError` where a row takes away what ours does not have."""
-    ours, without = parsed(experiment.settings(OURS)), parsed(experiment.settings(row))
-    if row in MINUS and all(ours[name] == without[name] for name in MINUS[row]):
-        raise InputError(f"row {row} would be ours again: the configuration sets none of {', '.join(MINUS[row])}")
+    """Raise `InputError` where a row differs from ours in nothing."""
+    ours, variant = parsed(experiment.settings(OURS)), parsed(experiment.settings(row))
+    if row in VARIANTS and all(ours[name] == variant[name] for name in VARIANTS[row]):
+        raise InputError(f"row {row} would be ours again: both have the same {', '.join(VARIANTS[row])}")

@@ -1,4 +1,4 @@
-"""The rows of the ablation: one configuration, less one thing."""
+"""The rows of the ablation: one configuration, but for one thing."""
 
 import hashlib
 import json
@@ -11,10 +11,9 @@ from scripts.ablation.settings import Settings, nested, overlaid, put, trainer_s
 
 PEER, PRECISE_PEER, OURS = "peer", "peer-fp32", "ours"
 
-MINUS: Mapping[str, Mapping[str, Any]] = {
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "-changes": {"data.max_commits": 0},
     "-fim": {"data.formats.fim_rate": 0.0},
-    "-weighting": {"data.context_weight": 1.0},
     "-importance": {
         "data.importance.file_rules": {},
         "data.importance.message_rules": {},
@@ -24,16 +23,17 @@ MINUS: Mapping[str, Mapping[str, Any]] = {
     },
     "-recency": {"data.importance.half_life_days": None},
     "-curriculum": {"data.curriculum": "none"},
+    "+weighting": {"data.context_weight": 0.1},
 }
-"""What each row takes away, by the settings' full names."""
+"""What each row takes from ours, or adds to it, by the settings' full names."""
 
-DEFAULT_ROWS = (PEER, OURS, *MINUS)
+DEFAULT_ROWS = (PEER, OURS, *VARIANTS)
 ROWS = (*DEFAULT_ROWS, PRECISE_PEER)
 
 LOOKS = 3
 """How often a run of ours looks at validation; the best look's adapter is taken, as `codelm fit` does."""
-VERSION = 1
-"""Part of every experiment's key: raise it when the same settings would give other figures."""
+VERSION = 2
+"""Part of every experiment's key: raise it when the same settings give other figures, as with another bundled base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Experiment:
     def settings(self, row: str = OURS) -> Settings:
         """Return the settings of a row; those of ours are also the ones that all rows are measured with."""
         found = overlaid(self.given, nested({"data.repo": self.repository, "data.revision": self.tip}))
-        for name, value in MINUS.get(row, {}).items():
+        for name, value in VARIANTS.get(row, {}).items():
             put(found, name, value)
         return found
 

@@ -13,7 +13,7 @@ from scripts.ablation.measure import Meter
 from scripts.ablation.objects import refuse_empty
 from scripts.ablation.ours import train_ours
 from scripts.ablation.results import Result, append, of, read
-from scripts.ablation.rows import MINUS, OURS, PEER, PRECISE_PEER, Experiment
+from scripts.ablation.rows import OURS, PEER, PRECISE_PEER, Experiment
 from scripts.ablation.trained import ADAPTER, Trained, load, save
 
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets")
@@ -76,7 +76,7 @@ def folder_name(row: str, seed: int) -> str:
     >>> folder_name("-fim", 0), folder_name("peer-fp32", 1)
     ('without-fim-0', 'peer-fp32-1')
     """
-    return f"{'without' if row in MINUS else ''}{row}-{seed}"
+    return f"{'without' if row.startswith('-') else ''}{row}-{seed}"
 
 
 def about(experiment: Experiment) -> dict[str, Any]:

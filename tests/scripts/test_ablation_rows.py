@@ -2,7 +2,7 @@ import pytest
 
 from codelm.errors import InputError
 from scripts.ablation.command import CONFIGS, parsed, plan
-from scripts.ablation.rows import MINUS, OURS, ROWS, Experiment, budget
+from scripts.ablation.rows import OURS, ROWS, VARIANTS, Experiment, budget
 from scripts.ablation.settings import read
 
 
@@ -15,21 +15,21 @@ def flat(settings, before=""):
     """Return nested settings as {full name: value}; the rules of importance are values."""
     found = {}
     for name, value in settings.items():
-        nested = isinstance(value, dict) and before + name not in MINUS["-importance"]
+        nested = isinstance(value, dict) and before + name not in VARIANTS["-importance"]
         found |= flat(value, f"{before}{name}.") if nested else {before + name: value}
     return found
 
 
-@pytest.mark.parametrize("row", MINUS)
-def test_a_row_with_a_minus_differs_from_ours_in_what_it_takes_away_alone(experiment, row):
-    ours, without = (flat(experiment.run_settings(name, seed=0)) for name in (OURS, row))
-    differing = {name for name in ours | without if ours.get(name) != without.get(name)}
-    assert differing <= set(MINUS[row])
-    assert all(without[name] == value for name, value in MINUS[row].items())
+@pytest.mark.parametrize("row", VARIANTS)
+def test_a_variant_differs_from_ours_in_its_own_settings_alone(experiment, row):
+    ours, variant = (flat(experiment.run_settings(name, seed=0)) for name in (OURS, row))
+    differing = {name for name in ours | variant if ours.get(name) != variant.get(name)}
+    assert differing <= set(VARIANTS[row])
+    assert all(variant[name] == value for name, value in VARIANTS[row].items())
 
 
-@pytest.mark.parametrize("row", MINUS)
-def test_each_row_takes_something_away_from_the_configuration_that_is_shipped_for_it(experiment, row):
+@pytest.mark.parametrize("row", VARIANTS)
+def test_each_variant_differs_from_the_configuration_that_is_shipped_for_it(experiment, row):
     from scripts.ablation.objects import refuse_empty
 
     refuse_empty(experiment, row)
@@ -61,8 +61,8 @@ def test_looks_share_the_batches_of_accumulated_steps():
 def test_the_settings_are_those_of_the_command(experiment):
     from scripts.ablation.objects import make
 
-    model, data = make(experiment.run_settings("-weighting", seed=7))
-    assert (model.base, data.tokenizer, data.seed, data.context_weight) == ("tiny", "tiny", 7, 1.0)
+    model, data = make(experiment.run_settings("+weighting", seed=7))
+    assert (model.base, data.tokenizer, data.seed, data.context_weight) == ("tiny", "tiny", 7, 0.1)
     assert data.recipe.max_commits == read(CONFIGS)["data"]["max_commits"]
 
 
@@ -96,13 +96,13 @@ def test_a_row_nobody_knows_is_refused(capsys):
     assert "yours" in capsys.readouterr().err
 
 
-def test_by_default_all_rows_run_but_the_control_and_those_with_a_minus_once():
+def test_by_default_all_rows_run_but_the_control_and_variants_once():
     options = parsed(["repo"])
-    runs = plan(options.rows, options.seeds, options.minus_seeds)
+    runs = plan(options.rows, options.seeds, options.variant_seeds)
     assert {row for row, _ in runs} == set(ROWS) - {"peer-fp32"}
     assert [seed for row, seed in runs if row == OURS] == [0, 1, 2]
     assert [seed for row, seed in runs if row == "-fim"] == [0]
 
 
-def test_seeds_of_the_rows_with_a_minus_can_be_others():
+def test_seeds_of_variants_can_be_others():
     assert plan(["ours", "-fim"], [0], [1, 2]) == [("ours", 0), ("-fim", 1), ("-fim", 2)]
