@@ -18,7 +18,7 @@ SHIPPED = next((folder for folder in (PACKAGE / "configs", PACKAGE.parent / "con
 DEFAULT = SHIPPED / "default.yaml"
 """What a run without a configuration takes; by its full path, for another project may have a file of that name."""
 
-GROUPS = ("model", "data", "trainer", "behavior", "early_stopping", "checkpoint")
+GROUPS = ("model", "data", "trainer", "behavior", "evaluation", "early_stopping", "checkpoint")
 """The settings that are made of settings; the parser would take one thing in place of them, and forget it."""
 
 SHORT = re.compile(r"^-c=?")

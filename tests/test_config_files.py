@@ -100,6 +100,7 @@ def test_a_configuration_that_is_none_is_refused(name, content, says):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
+        ("evaluation: false\n", "line 1: evaluation: false is not a group of settings"),
         ("data: 3\n", "line 1: data: 3 is not a group of settings"),
         ("name: x\nmodel: [lora, 8]\n", "line 2: model: a list is not"),
         ("trainer: yes\n", "trainer: yes is not"),
