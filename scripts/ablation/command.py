@@ -21,7 +21,7 @@ MASK = "without"
 
 DESCRIPTION = """\
 Train one base on one repository by a public recipe, by ours, and by ours but for one part each, at equal numbers of
-rows and tokens, and measure all on the same held-out commits: bits per byte of the lines new to the repository.
+tokens, and measure all on the same held-out commits: bits per byte of the lines new to the repository.
 
 Finished runs are not run again, so that the command may be stopped and repeated; with other settings it begins anew.
 """
@@ -82,7 +82,7 @@ def plan(rows: Sequence[str], seeds: Sequence[int], variant_seeds: Sequence[int]
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options; the names of rows may begin as options do."""
-    masked = [MASK + word if word in VARIANTS else word for word in arguments]
+    masked = [MASK + word if word in VARIANTS and word.startswith("-") else word for word in arguments]
     return parser().parse_args(masked)
 
 

@@ -109,7 +109,7 @@ def refuse_other_shape(lora: LoRA, given: dict[str, Any]) -> None:
     wanted = (lora.r, lora.alpha, lora.rslora, lora.dora, set(lora.targets))
     found = (*(given[name] for name in ("r", "lora_alpha", "use_rslora", "use_dora")), set(given["target_modules"]))
     if found != wanted:
-        raise InputError(f"the adapter has r, alpha, rslora, dora, targets {found}, the model {wanted}")
+        raise InputError(f"the adapter has r, alpha, rslora, dora, targets {found}, the model {wanted}; train it again")
 
 
 def costs(

@@ -59,7 +59,9 @@ def material_of(data: GitCommitDataModule) -> Material:
 
 
 def refuse_empty(experiment: Experiment, row: str) -> None:
-    """Raise `InputError` where a row differs from ours in nothing."""
+    """Raise `InputError` where a variant differs from ours in nothing."""
+    if row not in VARIANTS:
+        return
     ours, variant = parsed(experiment.settings(OURS)), parsed(experiment.settings(row))
-    if row in VARIANTS and all(ours[name] == variant[name] for name in VARIANTS[row]):
+    if all(ours[name] == variant[name] for name in VARIANTS[row]):
         raise InputError(f"row {row} would be ours again: both have the same {', '.join(VARIANTS[row])}")

@@ -62,17 +62,25 @@ def fullness(settings: Settings) -> float:
 
 
 def took(settings: Settings, manifest: dict[str, Any]) -> Trained:
-    """Return what a run took, by its manifest and its plan."""
+    """Return what a run took, by its manifest and its plan.
+
+    Raises:
+        CodelmError: It ended early.
+    """
     training = manifest["phase_results"]["phase_4_training"]
-    stats = training["training_stats"]
-    tokens, targets = planned(settings)
+    stats, steps = training["training_stats"], trainer_setting(settings, "max_steps")
+    if (taken := training["history"][-1]["step"]) != steps:
+        raise CodelmError(
+            f"codelm fit took {taken} of {steps} steps, which is no fair row; see why in its run's folder"
+        )
+    tokens, learned = planned(settings)
     names = ("best_step", "base_val_loss", "final_val_loss")
-    notes = {name: stats[name] for name in names} | {"steps": trainer_setting(settings, "max_steps")}
-    return Trained(tokens, targets, training["seconds"], notes)
+    notes = {name: stats[name] for name in names} | {"steps": steps}
+    return Trained(tokens, learned, training["seconds"], notes)
 
 
-def planned(settings: Settings) -> tuple[int, int]:
-    """Return the tokens, and the targets among them, in the rows that a run takes: the plan is known in advance."""
+def planned(settings: Settings) -> tuple[int, float]:
+    """Return the tokens in the rows that a run takes, and the sum of their weights: the plan is known in advance."""
     data = make(settings).data
     data.prepare_data()
     data.setup()
@@ -82,5 +90,5 @@ def planned(settings: Settings) -> tuple[int, int]:
     epochs = (spread(data.rows(epoch), an_epoch * data.batch_size) for epoch in count())
     rows = rows_of_steps(epochs, data.batch_size * accumulate, trainer_setting(settings, "max_steps"))
     samples = [index for row in rows for index in row]
-    table = data.store.samples
-    return int(table["length"][samples].sum()), int(table["targets"][samples].sum())
+    weights = data.label_weights(data.context_weight)
+    return int(data.store.samples["length"][samples].sum()), float(weights[samples].sum())

@@ -1,8 +1,8 @@
 """A training by the public recipe, with the trainer it would be run with today: TRL's `SFTTrainer`.
 
 The recipe's own settings are kept (weight decay, course of the learning rate, clipping) but for what the comparison
-holds equal: the base in 4 bits, the adapters' shape, the learning rate, rows and steps. TRL keeps the adapters of a
-4-bit base in bfloat16; whether that matters, the row "peer-fp32" tells.
+holds equal: the base in 4 bits, the adapters' shape, the learning rate, length of rows and tokens read. TRL keeps the
+adapters of a 4-bit base in bfloat16; whether that matters, the row "peer-fp32" tells.
 """
 
 import time

@@ -33,7 +33,7 @@ ROWS = (*DEFAULT_ROWS, PRECISE_PEER)
 LOOKS = 3
 """How often a run of ours looks at validation; the best look's adapter is taken, as `codelm fit` does."""
 VERSION = 2
-"""Part of every experiment's key: raise it when the same settings give other figures, as with another bundled base."""
+"""Part of every experiment's key: raise it with what changes figures and is not given: defaults, the bundled base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,15 @@ class Experiment:
 
     @property
     def key(self) -> str:
-        """A name that changes with anything that could change a figure: 12 hexadecimal digits."""
+        """A name that changes with what is given and with `VERSION`: 12 hexadecimal digits."""
         versions = (VERSION, SAMPLES, LOOKS)
         made_of = json.dumps([versions, self.given, self.tip, self.steps, self.measured_tokens], sort_keys=True)
         return hashlib.sha256(made_of.encode()).hexdigest()[:12]
 
     def settings(self, row: str = OURS) -> Settings:
-        """Return the settings of a row; those of ours are also the ones that all rows are measured with."""
+        """Return the settings of ours or of a variant; those of ours are also what all rows are measured with."""
         found = overlaid(self.given, nested({"data.repo": self.repository, "data.revision": self.tip}))
-        for name, value in VARIANTS.get(row, {}).items():
+        for name, value in ({} if row == OURS else VARIANTS[row]).items():
             put(found, name, value)
         return found
 

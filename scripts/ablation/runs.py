@@ -10,7 +10,7 @@ from codelm.atomic import new_folder
 from codelm.clock import now
 from codelm.errors import CodelmError, InputError
 from scripts.ablation.measure import Meter
-from scripts.ablation.objects import refuse_empty
+from scripts.ablation.objects import parsed, refuse_empty
 from scripts.ablation.ours import train_ours
 from scripts.ablation.results import Result, append, of, read
 from scripts.ablation.rows import OURS, PEER, PRECISE_PEER, Experiment
@@ -84,7 +84,7 @@ def about(experiment: Experiment) -> dict[str, Any]:
     return {
         "repository": Path(experiment.repository).stem,
         "tip": experiment.tip,
-        "base": experiment.given["model"]["base"],
+        "base": parsed(experiment.settings()).model.base,
         "steps": experiment.steps,
         "written": now(),
         "versions": {name: installed(name) for name in LIBRARIES},

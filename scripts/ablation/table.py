@@ -75,7 +75,7 @@ def line(found: Sequence[Result], ours: Sequence[Result]) -> tuple[str, ...]:
         percent(against(found, WINDOW)),
         *against_ours(found, ours),
         f"{fmean(each.trained.tokens for each in found):,.0f}",
-        f"{fmean(each.trained.targets for each in found):,.0f}",
+        f"{fmean(each.trained.learned for each in found):,.0f}",
         f"{fmean(each.trained.seconds for each in found):,.0f}",
     )
 

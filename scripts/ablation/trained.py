@@ -15,13 +15,13 @@ class Trained:
 
     Attributes:
         tokens: Tokens read, padding not counted.
-        targets: Those of them that were learned with full weight.
+        learned: The sum of the weights with which they were learned, of 0 to 1 each.
         seconds: Time of training, with the looks at validation where there are some.
         notes: What else is worth knowing of it.
     """
 
     tokens: int
-    targets: int
+    learned: float
     seconds: float
     notes: dict[str, Any] = field(default_factory=dict)
 
