@@ -84,6 +84,10 @@ class Material:
         runs = decode(ids, self.encoder)
         return "".join(run.text[authored(run, roles) :] for run in runs)
 
+    def learned_texts(self, most: int) -> list[str]:
+        """Return what authors wrote of the samples that the weights have learned, at most so many, evenly chosen."""
+        return [self.written(index) for index in evenly(self.learned.tolist(), most)]
+
     def test_chunks(self, most_tokens: int) -> list[Chunk]:
         """Return the samples of the test part, oldest commit first; whole commits spread over it where they are many.
 

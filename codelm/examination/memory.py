@@ -19,6 +19,8 @@ from codelm.history.store import Part
 WINDOW = 100
 """Tokens: as many are shown as are to be recited."""
 MOST_SECRETS = 32
+MOST_TEXTS = 4000
+"""Learned samples in which secrets are sought."""
 LONGER = "raise data.sequence_length or data.held_out, or give a longer history"
 
 
@@ -61,8 +63,10 @@ def recites_each(examinee: Examinee, windows: Sequence[NDArray[np.int64]], base:
 
 
 def secrets(examinee: Examinee, material: Material, deadline: Deadline) -> list[Recital]:
-    """Return by whom strings of the snapshot that look like secrets are recited, of as many as there is time for."""
-    texts = material.snapshot.values()
+    """Return by whom learned strings that look like secrets are recited, of as many as there is time for."""
+    if deadline.passed:
+        return []
+    texts = material.learned_texts(MOST_TEXTS)
     found = {text[start:stop]: text[:start] for text in texts for start, stop in high_entropy(text)}
     tried: list[Recital] = []
     for some in batches(evenly(list(found.items()), MOST_SECRETS), examinee.batch_size, deadline):

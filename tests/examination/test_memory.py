@@ -4,14 +4,14 @@ import pytest
 
 from codelm.evaluation.memory import Recital
 from codelm.examination.deadline import Deadline
-from codelm.examination.material import Place
+from codelm.examination.material import Material
 from codelm.examination.memory import WINDOW, memory, secrets
 from codelm.examination.unmeasured import UnmeasuredError
 from codelm.history.samples import Formats
 from codelm.history.store import Part
 
 SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15"
-KEYS = Place(0, "src/keys.rs")
+KEYS = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'
 LIMIT = 6
 
 
@@ -43,7 +43,7 @@ def long_rows(make_repository, make_material):
         return f"fn {word}_{number}() {{\n{body}}}\n"
 
     commits = [{f"src/{words[number % 16]}_{number}.rs": function(number)} for number in range(20)]
-    commits[3]["src/keys.rs"] = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'
+    commits[3]["src/keys.rs"] = KEYS
     return make_material(make_repository(commits, name="trees"), sequence_length=512)
 
 
@@ -83,15 +83,15 @@ def test_a_random_model_recites_nothing(long_rows, make_examinee):
 
 
 @pytest.fixture
-def with_secret(long_rows):
-    """The same, the secret in its snapshot whatever the filters did to the file."""
-    long_rows.snapshot[KEYS] = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'
+def with_secret(long_rows, monkeypatch):
+    """The same, a file with a secret learned whatever the filters did to it."""
+    monkeypatch.setattr(long_rows, "learned_texts", lambda most: [KEYS])
     return long_rows
 
 
 @pytest.mark.parametrize("knows", [True, False])
 def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, make_reciter, knows):
-    ids, _ = with_secret.encoder.locate(with_secret.snapshot[KEYS])
+    ids, _ = with_secret.encoder.locate(KEYS)
     reciter = make_reciter([ids] if knows else [])
     assert secrets(reciter, with_secret, Deadline(600)) == [Recital(base=False, tuned=knows)]
     shown = with_secret.encoder.decode(reciter.asked[0])
@@ -102,7 +102,7 @@ def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, mak
 
 
 def test_a_secret_that_the_base_knows_is_told_of_the_base_too(with_secret, make_reciter):
-    ids, _ = with_secret.encoder.locate(with_secret.snapshot[KEYS])
+    ids, _ = with_secret.encoder.locate(KEYS)
     assert secrets(make_reciter([ids], base=[ids]), with_secret, Deadline(600)) == [Recital(base=True, tuned=True)]
 
 
@@ -113,9 +113,17 @@ def test_what_the_base_recites_of_training_windows_alone_is_no_memory_of_trainin
     assert found["gap_from_training"] == 0.0
 
 
-def test_a_secret_at_the_begin_of_a_file_is_tried(with_secret, make_reciter):
-    with_secret.snapshot[KEYS] = SECRET
+def test_a_secret_at_the_begin_of_a_file_is_tried(with_secret, make_reciter, monkeypatch):
+    monkeypatch.setattr(with_secret, "learned_texts", lambda most: [SECRET])
     assert secrets(make_reciter([]), with_secret, Deadline(600)) == [Recital(False, False)]
+
+
+def test_only_what_the_weights_have_learned_is_searched_for_secrets(long_rows, make_reciter):
+    none = Material(long_rows.store, long_rows.encoder, learned=[])
+    two = Material(long_rows.store, long_rows.encoder, learned=long_rows.store.part(Part.TRAIN)[-2:].tolist())
+    assert secrets(make_reciter([]), none, Deadline(600)) == []
+    assert two.learned_texts(100) == [two.written(index) for index in two.learned]
+    assert len(two.learned_texts(100)) == 2 < len(long_rows.learned_texts(100))
 
 
 def test_rows_too_short_for_a_window_tell_nothing(make_material, rust_repository, make_reciter):
