@@ -15,6 +15,8 @@ from codelm.evaluation.completion import Completion, completion
 from codelm.evaluation.floors import xz
 from codelm.evaluation.measures import measure
 from codelm.evaluation.rust_items import ends as item_ends
+from codelm.evaluation.rust_items import inner_end
+from codelm.evaluation.rust_lexer import significant
 from codelm.history.commits import File
 from codelm.history.encoding import Encoder
 from codelm.history.samples import MIDDLE, PREFIX, SUFFIX, Formats, Piece, Role, Sample, file_samples, sentinel, text
@@ -199,4 +201,14 @@ def came_to_an_end(whole: Completion) -> bool:
 
     What the limit of tokens cut off has its brackets closed before it is parsed: a bare ``use super::*;`` would pass.
     """
-    return whole.finished or (whole.prompt.startswith("mod") and "fn " in whole.text)
+    return whole.finished or (whole.prompt.startswith("mod") and holds_function(whole.prompt, whole.text))
+
+
+def holds_function(prompt: str, text: str) -> bool:
+    """Tell whether what an unfinished block holds as a whole has a function in it.
+
+    >>> [holds_function("mod tests {", text) for text in ("use a; fn b() { c }", "fn b() { c", "use a; // fn")]
+    [True, False, False]
+    """
+    end = inner_end(prompt + text, len(prompt))
+    return end is not None and any(token.text == "fn" for token in significant((prompt + text)[:end]))
