@@ -52,7 +52,7 @@ def bits(label: str, found: Mapping[str, Any]) -> str:
 def hole_lines(section: Mapping[str, Any] | None) -> list[str]:
     """Return the lines about holes."""
     found = []
-    for mode, label in (("infill", "holes filled"), ("left_to_right", "holes, no suffix")):
+    for mode, label in (("infill", "filling gaps"), ("left_to_right", "continuing code")):
         if section and section.get(mode):
             base, tuned = section[mode]["base"], section[mode]["tuned"]
             exact = f"exact {base['exact']:.1%} -> {tuned['exact']:.1%}"
@@ -68,6 +68,6 @@ def cost_lines(figures: Mapping[str, Any]) -> list[str]:
     if general:
         found.append(f"forgetting     {general['forgetting_percent']:+.1f} % bits per byte on general code")
     if memory:
-        gap = memory["gap_from_training"]
-        found.append(f"recited        {gap:+.1%} more of training than of held-out windows, less the same of the base")
+        gap = 100 * memory["gap_from_training"]
+        found.append(f"recited        {gap:+.1f} points: learned windows less unseen ones, in percent, less the base's")
     return found

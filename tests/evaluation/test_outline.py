@@ -38,10 +38,10 @@ def test_a_person_reads_a_line_for_each_thing_that_was_measured():
         "new lines      base 1.500 -> tuned 1.200 bits per byte (-20.0 %, 95 % interval -22.0 to -18.0) "
         "over 9 held-out commits",
         "added lines    base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 11 held-out commits",
-        "holes filled     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
-        "holes, no suffix exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
+        "filling gaps     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
+        "continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
         "forgetting     +1.9 % bits per byte on general code",
-        "recited        +1.2% more of training than of held-out windows, less the same of the base",
+        "recited        +1.2 points: learned windows less unseen ones, in percent, less the base's",
     ]
 
 

@@ -97,7 +97,7 @@ def test_a_form_that_does_not_occur_is_left_open():
     result = made()
     windows = [part for part in result.measured.parts if part.form == WINDOW]
     only = Result(EXPERIMENT.key, "ours", 0, result.trained, Measured("c" * 40, windows), ABOUT)
-    assert shown(only)["ours"]["as holes"] == "-"
+    assert shown(only)["ours"]["filling gaps"] == "-"
 
 
 def test_the_caption_says_where_the_measurement_favours_ours():

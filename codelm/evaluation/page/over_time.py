@@ -199,7 +199,7 @@ def end_labels(course: Course, frame: Frame, up: Scale) -> list[Markup]:
 def reading(course: Course, around: int) -> str:
     """Return how the picture is to be read."""
     commits = counted(len(course.commits), "commit")
-    said = [f"A dot each for base and tuned, {commits}, the oldest on the left, evenly spaced."]
+    said = [f"All added lines, a dot each for base and tuned, {commits}, the oldest on the left, evenly spaced."]
     if len(course.commits) > 1:
         lines = f"running means over {2 * around + 1} commits" if around else "the dots joined"
         said.append(f"The lines are {lines}; blue between them is what training won, orange what it lost.")
