@@ -116,7 +116,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from scripts.pretrain.evaluate import report
 
     torch.set_num_threads(options.threads)
-    print(report(options.model, options.work / "corpus" / "held-out.jsonl", options.files))
+    print(report(options.model or options.output, options.work / "corpus" / "held-out.jsonl", options.files))
 
 
 def untrained(options: argparse.Namespace) -> None:
@@ -168,7 +168,7 @@ def _add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--rate", type=float, default=6e-3, help="highest learning rate")
     options.add_argument("--threads", type=int, default=cores, help="threads of one product")
     options.add_argument("--output", type=Path, default=TINY, help="folder of the model")
-    options.add_argument("--model", type=Path, default=TINY, help="model to evaluate")
+    options.add_argument("--model", type=Path, help="model to evaluate; None for that in --output")
     options.add_argument("--files", type=int, default=0, help="held-out files to evaluate on; 0 for all")
 
 
