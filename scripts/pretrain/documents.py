@@ -85,15 +85,15 @@ def cut(code: str, random: Random) -> tuple[str, str, str]:
     if random.random() < 0.5:
         start, stop = sorted((random.randint(0, len(code)), random.randint(0, len(code))))
         return code[:start], code[start:stop], code[stop:]
+    return cut_lines(code, random, LONGEST_HOLE)
+
+
+def cut_lines(code: str, random: Random, longest: int) -> tuple[str, str, str]:
+    """Cut code in three between lines, with a middle of one to ``longest`` lines."""
     lines = lines_of(code)
     start = random.randrange(len(lines))
-    stop = min(len(lines), start + random.randint(1, LONGEST_HOLE))
-    return joined(lines[:start]), joined(lines[start:stop]), joined(lines[stop:])
-
-
-def joined(lines: Sequence[str]) -> str:
-    """Put lines together again."""
-    return "".join(lines)
+    stop = min(len(lines), start + random.randint(1, longest))
+    return "".join(lines[:start]), "".join(lines[start:stop]), "".join(lines[stop:])
 
 
 def prefix_first(path: Sequence[Piece], before: str, hole: str, after: str) -> tuple[Piece, ...]:

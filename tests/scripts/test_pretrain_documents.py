@@ -3,7 +3,7 @@ from random import Random
 import pytest
 
 from codelm.history.samples import END, SENTINELS, Role
-from scripts.pretrain.documents import cut, samples
+from scripts.pretrain.documents import cut, cut_lines, samples
 
 CODE = "".join(f"fn item_{number}() {{\n    work({number});\n}}\n\n" for number in range(60))
 
@@ -42,3 +42,11 @@ def test_all_forms_occur():
 @pytest.mark.parametrize("seed", range(20))
 def test_a_cut_loses_nothing(seed):
     assert "".join(cut(CODE, Random(seed))) == CODE
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cut_between_lines_takes_whole_lines_and_no_more_than_asked(seed):
+    before, hole, after = cut_lines(CODE, Random(seed), longest=3)
+    assert before + hole + after == CODE
+    assert before == "" or before.endswith("\n")
+    assert 1 <= hole.count("\n") <= 3
