@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from codelm.atomic import new_folder
 from scripts.pretrain.duplicates import Seen
 from scripts.pretrain.licences import permissive
 from scripts.pretrain.sources import Package
@@ -165,8 +166,17 @@ def _new(document: Document, seen: Seen, drops: Counter[str]) -> bool:
 def write(
     parts: Iterable[tuple[str, Package, list[Document]]], folder: Path, progress: Callable[[str], None]
 ) -> list[Entry]:
-    """Write ``train.jsonl`` and ``held-out.jsonl`` into ``folder`` and return the list of what is in them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write ``train.jsonl`` and ``held-out.jsonl`` into ``folder`` and return the list of what is in them.
+
+    The folder is there when all of it is: that it exists is what a later stage goes by.
+    """
+    with new_folder(folder) as unfinished:
+        return _write(parts, unfinished, progress)
+
+
+def _write(
+    parts: Iterable[tuple[str, Package, list[Document]]], folder: Path, progress: Callable[[str], None]
+) -> list[Entry]:
     entries = []
     with (folder / "train.jsonl").open("w") as train, (folder / "held-out.jsonl").open("w") as held_out:
         for which, package, kept in parts:

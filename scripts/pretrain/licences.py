@@ -23,7 +23,14 @@ def permissive(expression: str) -> bool:
     >>> permissive("MIT OR GPL-2.0"), permissive("MIT AND GPL-2.0"), permissive("Apache-2.0/MIT"), permissive("")
     (True, False, True, False)
     """
-    bare = re.sub(r"[()]", " ", expression.replace("/", " OR ").replace("|", " OR "))
+    left = expression.replace("/", " OR ").replace("|", " OR ")
+    while bracket := re.search(r"\(([^()]*)\)", left):  # the innermost first: it is replaced by what it comes to
+        left = f"{left[: bracket.start()]} {'MIT' if _permissive(bracket[1]) else 'more'} {left[bracket.end() :]}"
+    return _permissive(left)
+
+
+def _permissive(bare: str) -> bool:
+    """Tell the same of an expression without brackets."""
     ways = re.split(r",?\s+or\s+", bare, flags=re.IGNORECASE)
     return any(all(PERMISSIVE.fullmatch(part.strip()) for part in _parts(way)) for way in ways)
 

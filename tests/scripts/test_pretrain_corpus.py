@@ -4,7 +4,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from scripts.pretrain.corpus import bucket, documents, judged, part, refusal, unfit
+from scripts.pretrain.corpus import Document, bucket, documents, judged, part, read, refusal, unfit, write
 from scripts.pretrain.licences import permissive, read_copyright
 from scripts.pretrain.sources import NO_RULES, Package, download_wheels
 
@@ -16,14 +16,32 @@ def package(name="smawk", licence="MIT", repository="", root=Path(), rules=NO_RU
 
 
 @pytest.mark.parametrize(
-    "licence", ["MIT", "Apache-2.0/MIT", "(MIT OR Apache-2.0) AND Unicode-DFS-2016", "MIT OR GPL-3.0"]
+    "licence",
+    [
+        "MIT",
+        "Apache-2.0/MIT",
+        "(MIT OR Apache-2.0) AND Unicode-DFS-2016",
+        "MIT OR GPL-3.0",
+        "MIT OR (Apache-2.0 AND GPL-3.0)",
+        "((MIT OR GPL-3.0) AND ISC)",
+    ],
 )
 def test_a_licence_that_only_asks_to_be_named_is_permissive(licence):
     assert permissive(licence)
 
 
 @pytest.mark.parametrize(
-    "licence", ["", "GPL-3.0", "MIT AND LGPL-2.1", "MPL-2.0", "BSD License AND GNU General Public License"]
+    "licence",
+    [
+        "",
+        "GPL-3.0",
+        "MIT AND LGPL-2.1",
+        "MPL-2.0",
+        "BSD License AND GNU General Public License",
+        "(MIT OR Apache-2.0) AND GPL-3.0",
+        "GPL-3.0 AND (MIT OR Apache-2.0)",
+        "(MIT) AND (GPL-3.0)",
+    ],
 )
 def test_a_licence_that_asks_for_more_is_not(licence):
     assert not permissive(licence)
@@ -98,6 +116,21 @@ def test_every_file_of_a_package_kept_for_judging_is_known_however_large_the_pac
     (tmp_path / "latin.rs").write_bytes(b"// \xff\n")
     assert sorted(judged([package("tokio", root=tmp_path)])) == sorted(texts.values())
     assert not list(judged([package("smawk", root=tmp_path)]))
+
+
+def interrupted(document):
+    yield "train", package(), [document]
+    raise KeyboardInterrupt
+
+
+def test_a_corpus_that_was_interrupted_is_not_there(tmp_path):
+    document = Document("rust", "smawk", "1.0.0", "src/lib.rs", CODE)
+    with pytest.raises(KeyboardInterrupt):
+        write(interrupted(document), tmp_path / "corpus", lambda _: None)
+    assert not list(tmp_path.iterdir())
+    (entry,) = write([("train", package(), [document])], tmp_path / "corpus", lambda _: None)
+    assert (entry.part, entry.files, entry.bytes) == ("train", 1, len(CODE))
+    assert list(read(tmp_path / "corpus" / "train.jsonl")) == [document]
 
 
 def test_a_wheel_that_cannot_be_fetched_is_named(tmp_path, monkeypatch, caplog):
