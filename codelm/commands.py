@@ -4,8 +4,8 @@ from codelm.config_files import shipped_names
 
 COMMANDS = {
     "fit": "learn from a repository's git history, and report what was learned",
-    "validate": "measure the held-out loss on the older half of the newest commits",
-    "test": "measure it on the newest commits, which no decision was taken on, and report on a run's checkpoint",
+    "validate": "measure a run's checkpoint by its loss on the older half of the held-out commits",
+    "test": "measure a run's checkpoint on the newer half of the held-out commits, which decided nothing, and report",
     "predict": "complete the prompts of behavior.prompts with the tuned model, and print them",
 }
 

@@ -1,6 +1,6 @@
 """The parser of settings, as people meet it: a help that can be read, and complaints of one line."""
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -8,6 +8,7 @@ from codelm.errors import InputError
 from codelm.parser_messages import explain
 
 EPILOG = "--quiet, --debug and --allow_code go with every command; codelm --help says what they do."
+CHECKPOINT = "last or best of the newest run of that name, or a file. Without it {otherwise}."
 
 
 class OneLineParser(LightningArgumentParser):
@@ -19,6 +20,17 @@ class OneLineParser(LightningArgumentParser):
             super().error(message, ex)
         parser = getattr(ex, "subcommand_parser", None) or self
         raise InputError(explain(message, parser.get_defaults().keys())) from ex
+
+    def add_method_arguments(self, theclass: type[Any], themethod: str, *args: Any, **kwargs: Any) -> list[str]:
+        """Add what Lightning's ``fit`` and its like take, in our words: its own promise what is not done here."""
+        added: list[str] = super().add_method_arguments(theclass, themethod, *args, **kwargs)
+        group = self._action_groups[-1]
+        group.title = f"Lightning's settings of {themethod}"
+        for action in group._group_actions:
+            if action.dest == "ckpt_path":
+                otherwise = "training begins anew" if themethod == "fit" else "the untouched base is taken"
+                action.help = CHECKPOINT.format(otherwise=otherwise)
+        return added
 
 
 def about(command: str, what: str) -> dict[str, str]:

@@ -1,0 +1,14 @@
+import pytest
+
+from codelm.cli import main
+
+
+@pytest.mark.parametrize(
+    ("command", "otherwise"), [("fit", "training begins anew"), ("test", "the untouched base is taken")]
+)
+def test_the_help_says_of_checkpoints_what_codelm_does_with_them(command, otherwise, capsys):
+    assert main([command, "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"last or best of the newest run of that name, or a file. Without it {otherwise}." in said
+    assert "previous ``trainer.fit`` call" not in said
+    assert f"Lightning's settings of {command}:" in said
