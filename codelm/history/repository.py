@@ -1,7 +1,7 @@
 """Opening a git repository and reading its history: the only way from git's objects to our words.
 
-Three plumbing commands do everything, however long the history: ``rev-list`` for the graph, one streaming ``diff-tree``
-for what each commit changed, one ``cat-file`` for what the files then held.
+Four plumbing commands do everything, however long the history: ``rev-list`` for the graph, a streaming ``diff-tree``
+for what each commit changed, ``cat-file`` for what the files then held, ``ls-tree`` for all files of one commit.
 """
 
 import os
