@@ -20,11 +20,10 @@ from codelm.evaluation.rust_lexer import significant
 from codelm.history.commits import File
 from codelm.history.encoding import Encoder
 from codelm.history.samples import MIDDLE, PREFIX, SUFFIX, Formats, Piece, Role, Sample, file_samples, sentinel, text
-from codelm.lines import lines_of
 from codelm.modules.generation import Generated, Sampling, generate, stop_ids
 from codelm.modules.generation import read as read_generated
 from scripts.pretrain.corpus import Document, bucket, read
-from scripts.pretrain.documents import Parts, taken_apart
+from scripts.pretrain.documents import Parts, cut_lines, taken_apart
 
 CONTEXT = 1024
 STRIDE = 512
@@ -126,7 +125,7 @@ def fill(judge: Judge, documents: Sequence[Document]) -> str:
     size = without = with_suffix = 0.0
     for document in documents:
         parts = parts_of(judge, document, room=CONTEXT - 64)
-        before, hole, after = cut(parts.code, random)
+        before, hole, after = cut_lines(parts.code, random, LONGEST_HOLE)
         ids = judge.ids(text(hole, Role.TARGET))
         size += len(hole.encode())
         without += judge.bits(judge.ids((*parts.repository, *parts.path, *text(before, Role.TARGET))), ids)
@@ -134,14 +133,6 @@ def fill(judge: Judge, documents: Sequence[Document]) -> str:
         with_suffix += judge.bits(judge.ids((*parts.repository, *given, sentinel(MIDDLE))), ids)
     lower = 100 * (1 - with_suffix / without)
     return f"holes: {without / size:.4f} bits per byte, with suffix {with_suffix / size:.4f} ({lower:.1f} % lower)"
-
-
-def cut(code: str, random: Random) -> tuple[str, str, str]:
-    """Cut code in three between lines, so that the same tokens are asked for with and without the suffix."""
-    lines = lines_of(code)
-    start = random.randrange(len(lines))
-    stop = min(len(lines), start + random.randint(1, LONGEST_HOLE))
-    return "".join(lines[:start]), "".join(lines[start:stop]), "".join(lines[stop:])
 
 
 def complete(judge: Judge, documents: Sequence[Document]) -> str:
