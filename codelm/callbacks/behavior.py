@@ -1,7 +1,7 @@
 """What the model writes, before and after: the same prompts completed by the untouched base and by the tuned model."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
@@ -84,7 +84,7 @@ class BehavioralEvaluation(Callback):
         if not self.prompts or not trainer.is_global_zero:
             return
         try:
-            record = self.observe(trainer, pl_module, epoch)
+            record = self.observe(trainer, pl_module, epoch) | {"step": trainer.global_step}
             self.records.append(record)
             self.show(trainer, record)
         except Exception as error:  # whatever it is, hours of training must not end for an illustration
@@ -134,6 +134,18 @@ def record(epoch: int, completions: Sequence[Completion], measured: Sequence[Mea
             for one, found in zip(completions, measured, strict=True)
         ],
     }
+
+
+def base_and_saved(
+    records: Sequence[Mapping[str, Any]], step: int | None
+) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """Return the base's record and that of the weights saved at a step; None without the two.
+
+    The checkpoint of an epoch is written before its record is: who reads the first may lack the second.
+    """
+    base = next((record for record in records if record["epoch"] == 0), None)
+    tuned = next((record for record in records if record["epoch"] > 0 and record.get("step") == step), None)
+    return None if base is None or tuned is None or step is None else (base, tuned)
 
 
 def side_by_side(records: Sequence[dict[str, Any]]) -> str:

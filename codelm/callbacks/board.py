@@ -6,18 +6,18 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from codelm.callbacks.run import log_scalars
 from codelm.evaluation.display import table
 from codelm.evaluation.outline import outline
 
 
-def show(trainer: Trainer, figures: Mapping[str, Any]) -> None:
-    """Write an evaluation to the loggers, at the step the model stands at."""
-    log_scalars(trainer, scalars(outline(figures), "evaluation"))
+def show(trainer: Trainer, figures: Mapping[str, Any], step: int) -> None:
+    """Write an evaluation to the loggers, at the step of the weights that were examined."""
+    for logger in trainer.loggers:
+        logger.log_metrics(scalars(outline(figures), "evaluation"), step)
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
             curve(logger.experiment, figures)
-            texts(logger.experiment, figures, trainer.global_step)
+            texts(logger.experiment, figures, step)
 
 
 def scalars(figures: Mapping[str, Any], prefix: str) -> dict[str, float]:

@@ -14,6 +14,7 @@ from codelm.callbacks.export import ExportAdapter, read_step
 from codelm.callbacks.findings import about_run, dot, figures, prompts, write
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.outcome import saved_step
+from codelm.callbacks.phases import saved_moment
 from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
 from codelm.callbacks.tested import earlier_dots, no_dots, report_folder
 from codelm.errors import CodelmError, InputError, one_line
@@ -188,10 +189,10 @@ class Evaluation(Callback):
                 )
             found.notes += [] if dots else [no_dots(folder)]
             about = about_run(folder, pl_module, data, dots) | {"seconds": time.perf_counter() - started}
-            self.figures = figures(found, about, dots, prompts(trainer))
+            self.figures = figures(found, about, dots, prompts(trainer, step))
             write(folder, self.figures, found.holes)
             self.folder = folder
-            show(trainer, self.figures)
+            show(trainer, self.figures, step)
         except Exception as error:  # the training is saved; it must not be lost for a report
             log.debug("evaluation", exc_info=True)
             self.failure = str(error) if isinstance(error, CodelmError) else one_line(error)
@@ -230,8 +231,10 @@ def learned(trainer: Trainer, step: int) -> list[int]:
 
 
 def loss(trainer: Trainer, epoch: int) -> dict[str, float | None]:
-    """Return the held-out loss after an epoch, and the base's."""
+    """Return the held-out loss of the weights as they are after an epoch, and the base's; None where unknown."""
     reference = companion(trainer, BaseReference)
     base = reference.loss if reference else None
-    tuned = trainer.callback_metrics.get("val/loss")
-    return {"base": base, "tuned": base if epoch == 0 else None if tuned is None else float(tuned)}
+    manifest = companion(trainer, Manifest)
+    # Lightning's metrics keep the last validation's loss, which may be that of earlier weights.
+    measured = saved_moment(manifest.history, trainer.global_step) if manifest else None
+    return {"base": base, "tuned": base if epoch == 0 else measured.val_loss if measured else None}

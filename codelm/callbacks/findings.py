@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from codelm.atomic import new_file, new_folder, write_text
-from codelm.callbacks.behavior import BehavioralEvaluation
+from codelm.callbacks.behavior import BehavioralEvaluation, base_and_saved
 from codelm.callbacks.phases import to_json
 from codelm.callbacks.run import companion
 from codelm.clock import now
@@ -53,20 +53,24 @@ def about_run(folder: Path, pl_module: Any, data: Any, dots: list[dict[str, Any]
 
 
 def figures(
-    found: Examination, about: dict[str, Any], dots: list[dict[str, Any]], shown: list[dict[str, str]]
+    found: Examination, about: dict[str, Any], dots: list[dict[str, Any]], shown: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return the one dictionary that the report, the manifest and TensorBoard are made from."""
     head = {"codelm_evaluation": 1, "run": about, "notes": found.notes}
     return head | found.figures | {"epochs": dots, "prompts": shown}
 
 
-def prompts(trainer: Trainer) -> list[dict[str, str]]:
-    """Return the prompts of behavioural evaluation with the base's and the newest completions: illustrations."""
+def prompts(trainer: Trainer, step: int) -> list[dict[str, Any]]:
+    """Return the prompts of behavioural evaluation with the completions of the base and of a step: illustrations."""
     behavior = companion(trainer, BehavioralEvaluation)
-    if behavior is None or behavior.base is None or len(behavior.records) < 2:
+    found = base_and_saved(behavior.records, step) if behavior else None
+    if found is None:
         return []
-    pairs = zip(behavior.base["completions"], behavior.records[-1]["completions"], strict=True)
-    return [{"prompt": base["prompt"], "base": base["text"], "tuned": tuned["text"]} for base, tuned in pairs]
+    epoch = found[1]["epoch"]
+    return [
+        {"prompt": base["prompt"], "base": base["text"], "tuned": tuned["text"], "epoch": epoch}
+        for base, tuned in zip(found[0]["completions"], found[1]["completions"], strict=True)
+    ]
 
 
 def write(folder: Path, figures: dict[str, Any], holes: list[dict[str, Any]]) -> None:

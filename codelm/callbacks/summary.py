@@ -8,9 +8,11 @@ from typing import Any
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from codelm.callbacks.behavior import base_and_saved
 from codelm.callbacks.evaluation import Evaluation
 from codelm.callbacks.findings import REPORT
 from codelm.callbacks.manifest import FILE, Manifest
+from codelm.callbacks.outcome import saved_step
 from codelm.callbacks.run import companion, run_folder, writes
 from codelm.errors import InputError
 from codelm.evaluation.display import printable, side_by_side
@@ -69,7 +71,7 @@ class Summary(Callback):
                 *ended(manifest.content),
                 *numbers(manifest.content),
                 *evaluated(manifest.content),
-                *completion(manifest.content, self.width, self.lines),
+                *completion(manifest.content, saved_step(trainer), self.width, self.lines),
             ]
             sys.stdout.write("\n".join(["", *lines, *places(run_folder(trainer)), ""]))
             sys.stdout.flush()
@@ -119,9 +121,9 @@ def change(base: float | None, tuned: float) -> str:
     return f"base {base:.4f} -> tuned {tuned:.4f} ({100 * (tuned - base) / base:+.1f} %)"
 
 
-def completion(content: Mapping[str, Any], width: int, lines: int) -> list[str]:
-    """Return one prompt's completions beside each other: the base's, and those of the weights that were saved."""
-    found = evaluations(content)
+def completion(content: Mapping[str, Any], step: int | None, width: int, lines: int) -> list[str]:
+    """Return one prompt's completions beside each other: the base's, and those of the weights saved at a step."""
+    found = base_and_saved((content["behavior"] or {}).get("evaluations", []), step)
     if found is None:
         return []
     pairs = list(zip(found[0]["completions"], found[1]["completions"], strict=True))
@@ -131,17 +133,6 @@ def completion(content: Mapping[str, Any], width: int, lines: int) -> list[str]:
     more = ["..."] if len(shown) > lines + 2 else []
     prompt = " ".join(printable(base["prompt"]).split())
     return ["", f"completion of `{prompt}`", "", *shown[: lines + 2], *more]
-
-
-def evaluations(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Return the base's evaluation and the best epoch's, or the last if that one had none; None without the two."""
-    records = (content["behavior"] or {}).get("evaluations", [])
-    best = content["phase_results"]["phase_4_training"]["training_stats"]["best_epoch"]
-    base = next((record for record in records if record["epoch"] == 0), None)
-    tuned = [record for record in records if record["epoch"] > 0]
-    if base is None or not tuned:
-        return None
-    return base, next((record for record in tuned if record["epoch"] == best), tuned[-1])
 
 
 def first_difference(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> int:

@@ -26,7 +26,7 @@ def shown(tmp_path):
 
     def run(figures):
         logger = TensorBoardLogger(tmp_path)
-        show(SimpleNamespace(loggers=[logger], global_step=7), figures)
+        show(SimpleNamespace(loggers=[logger], global_step=0), figures, 7)
         logger.experiment.flush()
         events = EventAccumulator(logger.log_dir)
         events.Reload()
@@ -35,7 +35,7 @@ def shown(tmp_path):
     return run
 
 
-def test_figures_are_scalars_at_the_step_and_the_curve_runs_over_commits(shown):
+def test_figures_are_scalars_at_the_step_of_the_examined_weights_and_the_curve_runs_over_commits(shown):
     events = shown(FIGURES)
     assert [(each.step, each.value) for each in events.Scalars("evaluation/general/tuned")] == [(7, 1.5)]
     assert [(each.step, each.value) for each in events.Scalars("held_out_commits/tuned")] == [(0, 1.25), (1, 0.5)]

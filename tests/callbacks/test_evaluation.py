@@ -71,6 +71,12 @@ def test_the_base_and_each_epoch_are_a_dot_and_the_saved_one_is_chosen(run):
     assert all(each["general_change_percent"] != 0 for each in dots[1:])
 
 
+def test_a_dot_within_an_epoch_has_no_loss_of_earlier_weights(run):
+    _, _, callback = run(max_steps=5)
+    assert [each["step"] for each in callback.epochs] == [0, 3, 5]
+    assert [each["loss"]["tuned"] is None for each in callback.epochs] == [False, False, True]
+
+
 def test_only_what_the_saved_weights_have_learned_counts_as_learned(run, monkeypatch):
     from codelm.callbacks import evaluation as module
 

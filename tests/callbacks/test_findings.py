@@ -64,14 +64,24 @@ def behavior(*texts):
     """Return the callback after it wrote one completion of a prompt in each epoch, the first as the base."""
     callback = BehavioralEvaluation(["fn main("])
     callback.records = [
-        {"epoch": epoch, "completions": [{"prompt": "fn main(", "text": text}]} for epoch, text in enumerate(texts)
+        {"epoch": epoch, "step": 3 * epoch, "completions": [{"prompt": "fn main(", "text": text}]}
+        for epoch, text in enumerate(texts)
     ]
     return SimpleNamespace(callbacks=[callback])
 
 
 def test_without_two_evaluations_of_behaviour_there_are_no_illustrations():
-    assert prompts(SimpleNamespace(callbacks=[])) == prompts(behavior()) == prompts(behavior(") {}")) == []
+    trainers = SimpleNamespace(callbacks=[]), behavior(), behavior(") {}")
+    assert [prompts(trainer, 0) for trainer in trainers] == [[], [], []]
 
 
-def test_the_base_s_and_the_newest_completions_illustrate():
-    assert prompts(behavior("base", "early", "late")) == [{"prompt": "fn main(", "base": "base", "tuned": "late"}]
+def test_the_base_s_completions_and_those_of_the_saved_weights_illustrate():
+    found = prompts(behavior("base", "early", "late"), 3)
+    assert found == [{"prompt": "fn main(", "base": "base", "tuned": "early", "epoch": 1}]
+
+
+def test_where_the_saved_weights_were_not_heard_nothing_else_illustrates():
+    assert prompts(behavior("base", "early", "late"), 4) == []
+    recorded_without_steps = behavior("base", "early")
+    del recorded_without_steps.callbacks[0].records[1]["step"]
+    assert prompts(recorded_without_steps, 3) == []

@@ -20,7 +20,11 @@ CONTENT = {
     },
     "behavior": {
         "evaluations": [
-            {"epoch": epoch, "completions": [{"prompt": "fn ", "text": "same"}, {"prompt": "impl", "text": text}]}
+            {
+                "epoch": epoch,
+                "step": 6 * epoch,
+                "completions": [{"prompt": "fn ", "text": "same"}, {"prompt": "impl", "text": text}],
+            }
             for epoch, text in [(0, " A {\x1b[31m}"), (1, " Best {}"), (2, " Last {}")]
         ]
     },
@@ -51,10 +55,16 @@ def test_numbers_that_are_unknown_are_left_out():
 def test_the_first_completion_that_differs_is_shown_as_the_saved_weights_write_it():
     from codelm.callbacks.summary import completion
 
-    lines = completion(CONTENT, width=16, lines=8)
+    lines = completion(CONTENT, 6, width=16, lines=8)
     assert lines[1] == "completion of `impl`"
     assert lines[3] == "base             | tuned, epoch 1  "
     assert lines[5] == "impl A {[31m}    | impl Best {}    "
+
+
+def test_completions_of_other_weights_than_the_saved_are_not_shown():
+    from codelm.callbacks.summary import completion
+
+    assert completion(CONTENT, 7, 16, 8) == completion(CONTENT, None, 16, 8) == []
 
 
 def test_long_completions_are_cut():
@@ -62,7 +72,7 @@ def test_long_completions_are_cut():
 
     content = copy.deepcopy(CONTENT)
     content["behavior"]["evaluations"][1]["completions"][1]["text"] = "\nx" * 50
-    lines = completion(content, width=16, lines=4)
+    lines = completion(content, 6, width=16, lines=4)
     assert len(lines) == 3 + 2 + 4 + 1
     assert lines[-1] == "..."
 
@@ -73,7 +83,7 @@ def test_long_completions_are_cut():
 def test_without_a_pair_no_completion_is_shown(behavior):
     from codelm.callbacks.summary import completion
 
-    assert completion(CONTENT | {"behavior": behavior}, 16, 8) == []
+    assert completion(CONTENT | {"behavior": behavior}, 6, 16, 8) == []
 
 
 @pytest.fixture

@@ -102,15 +102,17 @@ def shorten(text: str) -> str:
     return "\n".join(lines if len(lines) <= LINES else [*lines[:LINES], f"… {len(lines) - LINES} more lines"])
 
 
-def prompts(illustrations: Iterable[Mapping[str, str]]) -> Markup:
+def prompts(illustrations: Iterable[Mapping[str, Any]]) -> Markup:
     """Return what both models wrote behind fixed prompts, closed at first: a picture, no measure."""
     cards = [prompt_card(illustration) for illustration in illustrations]
     return folded("What both write behind fixed prompts (an illustration, no measure)", *cards)
 
 
-def prompt_card(illustration: Mapping[str, str]) -> Markup:
+def prompt_card(illustration: Mapping[str, Any]) -> Markup:
     """Return one prompt and its two continuations."""
     texts = [shorten(printable(illustration[model])) for model in ("base", "tuned")]
-    columns = [column(model, "", join(text)) for model, text in zip(("base", "tuned"), texts, strict=True)]
+    asides = "", f"epoch {illustration['epoch']}" if "epoch" in illustration else ""
+    each = zip(("base", "tuned"), asides, texts, strict=True)
+    columns = [column(model, aside, join(text)) for model, aside, text in each]
     head = element("h4", element("code", shorten(printable(illustration["prompt"]))))
     return element("article", head, element("div", *columns, class_="columns two"), class_="hole")

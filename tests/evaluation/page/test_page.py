@@ -123,3 +123,11 @@ def test_an_empty_completion_is_called_nothing(some_figures):
 
 def test_the_same_figures_give_the_same_page(some_figures):
     assert page(some_figures()) == page(some_figures())
+
+
+def test_the_completions_of_a_known_epoch_stand_under_its_number():
+    from codelm.evaluation.page.examples import prompts
+
+    illustration = {"prompt": "fn main(", "base": ") {", "tuned": ") -> Result<()> {"}
+    assert "epoch" not in str(prompts([illustration]))
+    assert "<h5>tuned<span>epoch 3</span></h5>" in str(prompts([illustration | {"epoch": 3}]))
