@@ -67,9 +67,11 @@ class BehavioralEvaluation(Callback):
         return next((record for record in self.records if record["epoch"] == 0), None)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Complete the prompts with the untouched base; a resumed run has done so before."""
+        """Complete the prompts with the untouched base; a resumed run of the same prompts has done so before."""
         if self.prompts and self.language not in MEASURED and trainer.is_global_zero:
             log.warning("behavior.language %s has no grammar: its completions are kept, not measured", self.language)
+        if self.prompts and self.base and [one["prompt"] for one in self.base["completions"]] != self.prompts:
+            self.records = []  # completions of other prompts cannot stand beside those that come
         if self.base is None:
             self.evaluate(trainer, pl_module, epoch=0)
 

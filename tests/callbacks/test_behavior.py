@@ -122,6 +122,17 @@ def test_a_resumed_run_keeps_the_records(fit, behavior, tmp_path):
     assert [record["epoch"] for record in second.records] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("prompts", [PROMPTS[:2], [*PROMPTS[:2], "struct "]])
+def test_a_run_resumed_with_other_prompts_completes_them_with_the_base_anew(fit, behavior, prompts):
+    from codelm.callbacks import BehavioralEvaluation
+
+    trainer, _ = fit(behavior(), max_epochs=1)
+    second = BehavioralEvaluation(prompts, max_new_tokens=12)
+    fit(second, max_epochs=2, ckpt_path=trainer.checkpoint_callback.best_model_path)
+    assert [record["epoch"] for record in second.records] == [0, 2]
+    assert all([one["prompt"] for one in record["completions"]] == prompts for record in second.records)
+
+
 def test_texts_and_numbers_go_to_tensorboard(fit, behavior):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
