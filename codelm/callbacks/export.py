@@ -11,7 +11,7 @@ from torch import Tensor
 
 from codelm.atomic import new_folder
 from codelm.callbacks.run import run_folder, writes
-from codelm.errors import DamagedDataError
+from codelm.errors import DamagedDataError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +95,10 @@ def read(checkpoint: Path, key: str, *, mmap: bool = False) -> Any:
     try:
         # Not weights_only: this run wrote the file, with whatever its other callbacks keep in it.
         return torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=mmap)[key]
-    except (OSError, RuntimeError, KeyError, EOFError) as error:
-        raise DamagedDataError(f"checkpoint {checkpoint} cannot be read ({error}): is the disk full?") from error
+    except Exception as error:  # what unpickling damaged bytes raises has no end: UnpicklingError, IndexError, ...
+        raise DamagedDataError(
+            f"checkpoint {checkpoint} cannot be read ({one_line(error)}): use another checkpoint"
+        ) from error
 
 
 @torch.no_grad()

@@ -162,10 +162,11 @@ def test_a_checkpoint_without_a_trained_weight_is_refused(make_module):
         put(module, {})
 
 
-def test_a_damaged_checkpoint_is_refused(tmp_path):
+@pytest.mark.parametrize("content", [b"", b"nothing", bytes(100), b"]e", b"\x80\x02ctorch\nnothing\n."])
+def test_a_damaged_checkpoint_is_refused(tmp_path, content):
     from codelm.callbacks.export import read_weights
     from codelm.errors import DamagedDataError
 
-    (tmp_path / "a.ckpt").write_bytes(b"")
-    with pytest.raises(DamagedDataError, match=r"a\.ckpt cannot be read"):
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(DamagedDataError, match=r"a\.ckpt cannot be read \(.+\): use another checkpoint"):
         read_weights(tmp_path / "a.ckpt")
