@@ -63,9 +63,11 @@ class Progress(TQDMProgressBar):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the validation's bar, or say what it measured."""
         super().on_validation_end(trainer, pl_module)
-        if self.writes_lines and measures_training(trainer):
-            measured = describe(self.epoch_numbers(trainer, pl_module))
-            self.say(f"epoch {trainer.current_epoch + 1} measured, {measured}")
+        if measures_training(trainer):
+            self.train_loss.gather(trainer)
+            if self.writes_lines:
+                measured = describe(self.epoch_numbers(trainer, pl_module))
+                self.say(f"epoch {trainer.current_epoch + 1} measured, {measured}")
             self.train_loss.reset()
 
     def print(self, *parts: Any, sep: str = " ", **options: Any) -> None:

@@ -1,4 +1,6 @@
 import io
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,10 +24,12 @@ def test_a_log_gets_readable_lines_and_no_carriage_returns(fit, progress, capsys
     assert "val/loss" in lines[-1]
 
 
-def test_lines_come_only_every_so_often(fit, progress, capsys):
-    fit(progress(every_seconds=1000.0), max_epochs=1, enable_progress_bar=True)
-    out = capsys.readouterr().out
-    assert sum(line.startswith("epoch 1: batch") for line in out.splitlines()) <= 1
+def test_lines_come_only_every_so_often(fit, progress, capsys, monkeypatch):
+    ticks = count(0, 10)  # the epoch begins at 0, and each batch takes 10 seconds
+    monkeypatch.setattr("codelm.callbacks.progress.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    fit(progress(every_seconds=35.0), max_epochs=1, enable_progress_bar=True)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1: batch")]
+    assert line.startswith("epoch 1: batch 4/6, 0.10 a second, ")
 
 
 def test_a_terminal_gets_lightnings_bar(fit, progress, monkeypatch):
@@ -45,6 +49,19 @@ def test_a_process_whose_bar_is_disabled_writes_nothing(fit, progress, capsys):
     callback.disable()
     fit(callback, max_epochs=1, enable_progress_bar=True)
     assert "epoch" not in capsys.readouterr().out
+
+
+def test_the_mean_of_all_processes_is_asked_for_by_each_and_forgotten_by_each(fit, progress, monkeypatch):
+    from codelm.callbacks.monitors import TrainLoss
+
+    asked = []
+    monkeypatch.setattr(TrainLoss, "gather", lambda self, trainer: asked.append(self.mean is not None))
+    callbacks = progress(), progress()
+    callbacks[1].disable()
+    for callback in callbacks:
+        fit(callback, max_epochs=1, enable_progress_bar=True)
+    assert asked == [True, True]
+    assert [callback.train_loss.mean for callback in callbacks] == [None, None]
 
 
 def test_what_the_model_prints_is_still_seen(progress, capsys):
