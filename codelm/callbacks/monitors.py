@@ -13,10 +13,11 @@ from codelm.callbacks.run import log_scalars, sum_over_ranks
 
 
 class TokensPerSecond(Callback):
-    """Logs how many tokens the model reads and learns per second, validation not counted, and how full the rows are.
+    """Logs how many tokens a process reads and learns per second, validation not counted, and how full the rows are.
 
-    ``train/tokens_per_second`` counts the positions of all rows, ``train/learned_tokens_per_second`` those with a label
-    of weight; both every ``log_every_n_steps``. ``train/packing_efficiency`` is what the datamodule says, once.
+    ``train/tokens_per_second`` counts the positions of its rows, padding too, ``train/learned_tokens_per_second`` those
+    with a label of weight; both every ``log_every_n_steps`` and of the first process alone.
+    ``train/packing_efficiency`` is what the datamodule says, once.
     """
 
     def __init__(self) -> None:
