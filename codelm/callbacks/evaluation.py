@@ -16,7 +16,7 @@ from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.outcome import saved_step
 from codelm.callbacks.phases import saved_moment
 from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
-from codelm.callbacks.tested import earlier_dots, no_dots, report_folder
+from codelm.callbacks.tested import draw, earlier_dots, no_dots, report_folder
 from codelm.errors import CodelmError, InputError, one_line
 from codelm.evaluation import rustc as rustc_parser
 from codelm.examination.examine import Limits, examine
@@ -144,7 +144,8 @@ class Evaluation(Callback):
             InputError: It cannot be written to.
         """
         if self.enabled and trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path:
-            self.tested = report_folder(Path(trainer.ckpt_path).resolve(), data_of(trainer))
+            checkpoint = Path(trainer.ckpt_path).resolve()
+            self.tested = report_folder(checkpoint, data_of(trainer), lambda step: learned(trainer, step))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Examine the weights of a checkpoint; its run's folder takes the report."""
@@ -179,16 +180,17 @@ class Evaluation(Callback):
         log.info(most, self.limits.minutes)
         started = time.perf_counter()
         try:
-            data = data_of(trainer)
+            data, samples = data_of(trainer), learned(trainer, step)
             with untouched(trainer, pl_module, self.seed):
                 found = examine(
                     self.examinee(trainer, pl_module),
-                    Material(data.store, data.encoder, learned(trainer, step)),
+                    Material(data.store, data.encoder, samples),
                     self.limits,
                     self.seed,
                 )
             found.notes += [] if dots else [no_dots(folder)]
-            about = about_run(folder, pl_module, data, dots) | {"seconds": time.perf_counter() - started}
+            about = about_run(folder, pl_module, data, dots) | {"learned": draw(step, samples)}
+            about["seconds"] = time.perf_counter() - started
             self.figures = figures(found, about, dots, prompts(trainer, step))
             write(folder, self.figures, found.holes)
             self.folder = folder

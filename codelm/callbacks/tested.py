@@ -1,10 +1,11 @@
 """The run that a tested checkpoint is of: whether a report of it can be made, and what it left of its training."""
 
+import hashlib
 import json
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,19 @@ Origin = list[tuple[str, str]]
 """What a model learned from: each repository's name, and the commit at which it was cut."""
 
 
-def report_folder(checkpoint: Path, data: Any) -> Path | None:
+def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[int]]) -> Path | None:
     """Return the folder of the run that a checkpoint is of; None, with a warning, where a report would tell untruths.
+
+    Args:
+        checkpoint: The file.
+        data: The datamodule of the test.
+        drawn: What the settings of the test would have learned by an optimizer step.
 
     Raises:
         InputError: The folder cannot be written to.
     """
     folder = checkpoint.parent.parent
-    reason = no_report(folder, origin(data.store.facts["scrape"]))
+    reason = no_report(folder, origin(data.store.facts["scrape"])) or other_draw(folder, drawn)
     if reason is not None:
         log.warning("no report, the held-out loss alone: %s", reason)
         return None
@@ -47,11 +53,33 @@ def no_report(folder: Path, given: Origin) -> str | None:
     if learned is None:
         return f"{path} does not say what the checkpoint has learned from"
     if learned != given:
-        return (
-            f"the run learned from {told(learned)}, this is {told(given)}; "
-            f"for a report give --config {folder / 'config.yaml'}"
-        )
+        return f"the run learned from {told(learned)}, this is {told(given)}; for a report give {config_of(folder)}"
     return None
+
+
+def other_draw(folder: Path, drawn: Callable[[int], Sequence[int]]) -> str | None:
+    """Return why what a run learned is not known: the test's settings draw otherwise. None where they do not.
+
+    A run that was never examined left no record of its draw, and is believed.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        recorded = manifest["evaluation"]["run"]["learned"]
+        same = draw(recorded["step"], drawn(recorded["step"])) == recorded
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return None if same else f"the run learned other samples than these settings draw; give {config_of(folder)}"
+
+
+def draw(step: int, samples: Sequence[int]) -> dict[str, Any]:
+    """Return what tells one draw from another: the optimizer step up to which it goes, its number, its SHA-256."""
+    named = ",".join(map(str, samples))
+    return {"step": step, "samples": len(samples), "sha256": hashlib.sha256(named.encode()).hexdigest()}
+
+
+def config_of(folder: Path) -> str:
+    """Return the argument that repeats a run's settings."""
+    return f"--config {folder / 'config.yaml'}"
 
 
 def learned_from(manifest: Path) -> Origin | None:

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from codelm.callbacks.tested import draw
+
 pytestmark = pytest.mark.usefixtures("few_texts")
 
 
@@ -86,7 +88,9 @@ def test_only_what_the_saved_weights_have_learned_counts_as_learned(run, monkeyp
     trainer, _, _ = run(accumulate_grad_batches=2, limit_train_batches=5, max_epochs=2)
     first, second = (trainer.datamodule.rows(epoch) for epoch in (0, 1))
     assert trainer.global_step == 6
-    assert given == [sorted({index for row in first + second[:4] for index in row})]
+    learned = sorted({index for row in first + second[:4] for index in row})
+    assert given == [learned]
+    assert manifest(trainer)["evaluation"]["run"]["learned"] == draw(4, learned)
 
 
 def test_a_tested_checkpoint_has_learned_up_to_its_step(evaluation, monkeypatch, tmp_path):

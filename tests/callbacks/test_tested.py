@@ -8,7 +8,7 @@ import pytest
 
 from codelm.callbacks.findings import FOLDER
 from codelm.callbacks.manifest import FILE
-from codelm.callbacks.tested import earlier_dots, no_dots, report_folder
+from codelm.callbacks.tested import draw, earlier_dots, no_dots, report_folder
 from codelm.errors import InputError
 
 DOT = {"epoch": 1, "step": 9, "repository_change_percent": None, "general_change_percent": 0.5, "chosen": True}
@@ -23,11 +23,11 @@ def scraped(*names, cut="a" * 40):
 def tested(tmp_path):
     """Return a function that makes a run which learned from one thing, and tests its checkpoint on another."""
 
-    def test(learned, given):
-        manifest = learned if isinstance(learned, str) else json.dumps({"phase_results": {"phase_1_scrape": learned}})
-        (tmp_path / FILE).write_text(manifest)
+    def test(learned, given, *, record=None, drawn=(1, 2, 3)):
+        told = {"phase_results": {"phase_1_scrape": learned}, "evaluation": {"run": {"learned": record}}}
+        (tmp_path / FILE).write_text(learned if isinstance(learned, str) else json.dumps(told))
         data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": given}))
-        return report_folder(tmp_path / "checkpoints/best.ckpt", data)
+        return report_folder(tmp_path / "checkpoints/best.ckpt", data, lambda step: drawn[:step])
 
     return test
 
@@ -46,6 +46,13 @@ def test_no_report_tells_a_run_that_it_learned_from_something_else(given, tested
     assert f"for a report give --config {tmp_path / 'config.yaml'}" in line
 
 
+def test_settings_that_draw_other_samples_get_no_report(tested, tmp_path, caplog):
+    record = draw(2, [1, 2])
+    assert tested(scraped("a"), scraped("a"), record=record) == tmp_path
+    assert tested(scraped("a"), scraped("a"), record=record, drawn=(1, 3, 2)) is None
+    assert f"learned other samples than these settings draw; give --config {tmp_path / 'config.yaml'}" in caplog.text
+
+
 @pytest.mark.parametrize("manifest", ["{", "[]", "{}", '{"phase_results": {"phase_1_scrape": {"status": "unknown"}}}'])
 def test_a_damaged_manifest_gets_no_report(manifest, tested, caplog):
     assert tested(manifest, scraped("a")) is None
@@ -54,7 +61,7 @@ def test_a_damaged_manifest_gets_no_report(manifest, tested, caplog):
 
 def test_a_checkpoint_without_a_manifest_gets_no_report_and_nothing_is_written(tmp_path, caplog):
     data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": scraped("a")}))
-    assert report_folder(tmp_path / "elsewhere/checkpoints/model.ckpt", data) is None
+    assert report_folder(tmp_path / "elsewhere/checkpoints/model.ckpt", data, lambda step: []) is None
     assert f"there is no {tmp_path / 'elsewhere' / FILE}" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
