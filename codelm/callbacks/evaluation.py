@@ -131,11 +131,13 @@ class Evaluation(Callback):
         if self.enabled and writes(trainer) and has_history(trainer) and trainer.global_step > 0:
             step = saved_step(trainer)
             step = trainer.global_step if step is None else step
-            self.run(trainer, pl_module, run_folder(trainer), self.dots(step), step)
+            try:
+                self.run(trainer, pl_module, run_folder(trainer), self.dots(step), step)
+            finally:  # also where it was stopped
+                if manifest is not None:
+                    manifest.tell_evaluation(trainer, pl_module, self.figures, self.failure)
             if self.failure is not None:
                 log.warning("the evaluation failed, everything else stands: %s", self.failure)
-            if manifest is not None:
-                manifest.tell_evaluation(trainer, pl_module, self.figures)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the folder of the run that is tested; whether it can take the report is known before anything is read.
@@ -176,8 +178,7 @@ class Evaluation(Callback):
         step: int,
     ) -> None:
         """Examine the weights of a step, and write down what came out, or keep why that failed."""
-        most = "evaluation: at most %g min; evaluation.minutes and evaluation.limit change it"
-        log.info(most, self.limits.minutes)
+        log.info("evaluation: about %g min; evaluation.minutes and evaluation.limit change it", self.limits.minutes)
         started = time.perf_counter()
         try:
             data, samples = data_of(trainer), learned(trainer, step)
@@ -199,6 +200,7 @@ class Evaluation(Callback):
             log.debug("evaluation", exc_info=True)
             self.failure = str(error) if isinstance(error, CodelmError) else one_line(error)
         except BaseException:  # Ctrl-C, or SIGTERM
+            self.failure = "stopped"
             again = f"codelm test --config {folder / 'config.yaml'} --ckpt_path best"
             log.warning("the evaluation was stopped, everything else stands: %s makes the report", again)
             raise

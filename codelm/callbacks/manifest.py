@@ -138,9 +138,11 @@ class Manifest(Callback):
         self.write(trainer, pl_module, "completed", self.shortfall(trainer, pl_module))
         self.earlier_seconds, self.started = self.seconds_so_far(), None
 
-    def tell_evaluation(self, trainer: Trainer, pl_module: LightningModule, figures: dict[str, Any] | None) -> None:
-        """Write the last manifest once more, with what the evaluation found."""
-        self.evaluation = outline(figures) if figures else None
+    def tell_evaluation(
+        self, trainer: Trainer, pl_module: LightningModule, figures: dict[str, Any] | None, failure: str | None
+    ) -> None:
+        """Write the last manifest once more, with what the evaluation found, or why it found nothing."""
+        self.evaluation = outline(figures) if figures else {"unfinished": failure}
         self.try_to_write(trainer, pl_module, "completed", self.content["reason"])
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

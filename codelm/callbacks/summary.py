@@ -97,7 +97,9 @@ def numbers(content: Mapping[str, Any]) -> list[str]:
 def evaluated(content: Mapping[str, Any]) -> list[str]:
     """Return the lines about what the evaluation found."""
     found = content.get("evaluation")
-    return ["", *outline_lines(found), *(f"note           {note}" for note in found["notes"])] if found else []
+    if not found or "unfinished" in found:
+        return []
+    return ["", *outline_lines(found), *(f"note           {note}" for note in found["notes"])]
 
 
 def ended(content: Mapping[str, Any]) -> list[str]:
