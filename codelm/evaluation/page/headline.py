@@ -88,7 +88,7 @@ def certainty(main: Mapping[str, Any]) -> str:
     """Return how sure the main finding is, in brackets."""
     found = gains(main)
     if found is None:
-        return f" ({counted(main['commits'], 'commit')}: too few for an interval)"
+        return f" ({few(main['commits'])})"
     gain, low, high = found
     if gain < 0:
         # Said of how much harder it became.
@@ -125,29 +125,41 @@ def hole_goals(holes: Mapping[str, Any]) -> Iterator[Goal]:
 
 def exact_goal(words: str, found: Mapping[str, Any], of: str) -> Goal:
     """Return whether as many holes are filled exactly."""
+    difference = found["exact_difference"]
     shown = f"{share(found['tuned']['exact'])}, base {share(found['base']['exact'])}"
     missed = f"{words}, it is exactly right less often: {shown}."
     wish = f"{words}: exactly right at least as often as the base"
-    return Goal(wish, f"{shown}, {of}", not_below_base(found["exact_difference"]), missed)
+    return Goal(wish, f"{shown}, {of}{doubt(difference)}", not_below_base(difference), missed)
 
 
 def similar_goal(words: str, found: Mapping[str, Any], of: str) -> Goal:
     """Return whether the fillings are as similar to the real text."""
+    difference = found["similarity_difference"]
     shown = f"{fixed(found['tuned']['similarity'], 1)}, base {fixed(found['base']['similarity'], 1)} of 100"
     missed = f"{words}, it comes less close to the real text: {shown}."
     wish = f"{words}: at least as close to the real text as the base"
-    return Goal(wish, f"{shown}, {of}", not_below_base(found["similarity_difference"]), missed)
+    return Goal(wish, f"{shown}, {of}{doubt(difference)}", not_below_base(difference), missed)
 
 
 def not_below_base(difference: Mapping[str, Any]) -> Outcome:
     """Return whether the tuned model does no worse; an interval that holds zero shows no difference either way.
 
-    Of so few commits that they have no interval, the plain difference is told, where there is one.
+    So few commits that they have no interval tell nothing: a single hole may have made the difference.
     """
     low, high = difference["low"], difference["high"]
-    if difference["estimate"] == 0 or (low is not None and low <= 0 <= high):
-        return Outcome.UNSURE
-    return Outcome.of(difference["estimate"] > 0)
+    if low is None:
+        return Outcome.UNKNOWN
+    return Outcome.UNSURE if low <= 0 <= high else Outcome.of(low > 0)
+
+
+def doubt(difference: Mapping[str, Any]) -> str:
+    """Return why a difference of holes cannot be judged; nothing where it can."""
+    return f", {few(difference['clusters'])}" if difference["low"] is None else ""
+
+
+def few(commits: int) -> str:
+    """Return that so many commits have no interval."""
+    return f"{counted(commits, 'commit')}: too few for an interval"
 
 
 def forgetting_goal(figures: Mapping[str, Any]) -> Goal:

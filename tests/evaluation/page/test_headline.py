@@ -68,9 +68,9 @@ def test_goals_that_were_not_measured_are_neither_met_nor_missed(some_figures):
         (0.0, 0.0, 0.0, Outcome.UNSURE),
         (-0.04, -0.08, -0.01, Outcome.MISSED),
         (0.04, 0.01, 0.08, Outcome.MET),
-        (-0.016, None, None, Outcome.MISSED),
-        (0.0, None, None, Outcome.UNSURE),
-        (0.016, None, None, Outcome.MET),
+        (-0.016, None, None, Outcome.UNKNOWN),
+        (0.0, None, None, Outcome.UNKNOWN),
+        (0.016, None, None, Outcome.UNKNOWN),
     ],
 )
 def test_a_difference_of_holes_that_may_be_chance_is_neither_met_nor_missed(some_figures, estimate, low, high, outcome):
@@ -85,6 +85,17 @@ def test_forgetting_is_judged_by_five_percent(some_figures, percent, outcome):
     figures = some_figures()
     figures["general"]["forgetting_percent"] = percent
     assert goals(figures)[5].outcome == outcome
+
+
+def test_holes_of_too_few_commits_for_an_interval_say_so_in_their_row(some_figures):
+    figures = some_figures()
+    few = {"low": None, "high": None, "clusters": 8}
+    for mode in ("infill", "left_to_right"):
+        for name in ("exact_difference", "similarity_difference"):
+            figures["holes"][mode][name] |= few
+    rows = goals(figures)[1:5]
+    assert all(row.found.endswith(", 96 holes, 8 commits: too few for an interval") for row in rows)
+    assert page(figures).count("8 commits: too few for an interval") == 4
 
 
 def test_goals_of_holes_tell_of_how_many_they_are(some_figures):
