@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from codelm.history.git import Answer, ask, one_line, scrubbed
 
 PLAIN_NAMES = {".git", "repo", "repository", "git", "bare", ""}
 """Names of folders that say nothing of what is in them."""
+
+COMMIT_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+"""An id in full, as of SHA-1 or SHA-256."""
 
 
 def open_with_gitpython(folder: str) -> None:
@@ -77,4 +81,7 @@ def _why_not(folder: str, name: str, unpeeled: Answer) -> InputError | DamagedDa
         return InputError(f"{folder}: no commits yet; commit something first")
     if name == "HEAD":
         return InputError(f"{folder}: HEAD does not point to a commit that exists; name a revision, or check one out")
-    return InputError(f"no revision {name!r} in {folder}; list them with git branch --all and git tag, or give an id")
+    remedy = "list them with git branch --all and git tag, or give an id"
+    if COMMIT_ID.fullmatch(name):  # hardly typed by hand: a run records the commit it read, and replays it
+        remedy = "give one of this repository; where a run's config.yaml names it: add --data.revision HEAD"
+    return InputError(f"no revision {name!r} in {folder}; {remedy}")

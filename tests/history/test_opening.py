@@ -67,11 +67,17 @@ def test_what_git_cannot_open_is_told_in_its_words(make_repository, extension):
 
 
 @pytest.mark.parametrize(
-    "revision", ["nope", "--help", "--all", "-1", "nope..HEAD", "HEAD..nope", "0" * 40, "", "^HEAD", "a\nb"]
+    "revision", ["nope", "--help", "--all", "-1", "nope..HEAD", "HEAD..nope", "0" * 39, "", "^HEAD", "a\nb"]
 )
 def test_a_revision_that_is_unknown_is_refused(make_repository, revision):
     folder = make_repository([{"a": "x"}])
     assert "git branch --all" in refusal(folder, revision)
+
+
+@pytest.mark.parametrize("revision", ["0" * 40, "f" * 64, f"HEAD..{'a' * 40}"])
+def test_a_commit_of_another_repository_is_told_as_one_that_a_run_may_have_recorded(make_repository, revision):
+    folder = make_repository([{"a": "x"}])
+    assert "where a run's config.yaml names it: add --data.revision HEAD" in refusal(folder, revision)
 
 
 def test_a_revision_that_is_no_commit_is_refused(make_repository):
