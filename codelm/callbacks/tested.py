@@ -53,8 +53,21 @@ def no_report(folder: Path, given: Origin) -> str | None:
     if learned is None:
         return f"{path} does not say what the checkpoint has learned from"
     if learned != given:
-        return f"the run learned from {told(learned)}, this is {told(given)}; for a report give {config_of(folder)}"
+        mended = remedy(folder, learned, given)
+        return f"the run learned from {told(learned)}, this is {told(given)}; for a report {mended}"
     return None
+
+
+def remedy(folder: Path, learned: Origin, given: Origin) -> str:
+    """Return what brings back what a run learned from. A name counts: it stands in every prompt that the run learned.
+
+    >>> remedy(Path("run"), [("fd", "a" * 40)], [("fd-old", "a" * 40)])
+    'rename the folder back to fd'
+    """
+    if [cut for _, cut in learned] != [cut for _, cut in given]:
+        return f"give {config_of(folder)}"
+    names = [name for (name, _), (other, _) in zip(learned, given, strict=True) if name != other]
+    return f"rename the folder{'s' if len(names) > 1 else ''} back to {', '.join(names)}"
 
 
 def other_draw(folder: Path, drawn: Callable[[int], Sequence[int]]) -> str | None:

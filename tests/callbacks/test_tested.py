@@ -37,13 +37,25 @@ def test_a_run_that_learned_from_what_is_given_takes_the_report(tested, tmp_path
     assert not caplog.records
 
 
-@pytest.mark.parametrize("given", [scraped("b"), scraped("a", cut="b" * 40), scraped("a", "b")])
+@pytest.mark.parametrize("given", [scraped("b", cut="b" * 40), scraped("a", cut="b" * 40), scraped("a", "b")])
 def test_no_report_tells_a_run_that_it_learned_from_something_else(given, tested, tmp_path, caplog):
     assert tested(scraped("a"), given) is None
     (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     names = ", ".join(f"{each['name']} cut at {each['split']['cut'][:10]}" for each in given["repositories"])
     assert f"the run learned from a cut at aaaaaaaaaa, this is {names}; " in line
     assert f"for a report give --config {tmp_path / 'config.yaml'}" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        (scraped("new", "b"), "for a report rename the folder back to a"),
+        (scraped("new", "newer"), "for a report rename the folders back to a, b"),
+    ],
+)
+def test_a_renamed_repository_is_to_get_its_name_back_as_the_settings_of_the_run_cannot(given, remedy, tested, caplog):
+    assert tested(scraped("a", "b"), given) is None
+    assert caplog.records[-1].getMessage().endswith(remedy)
 
 
 def test_settings_that_draw_other_samples_get_no_report(tested, tmp_path, caplog):
