@@ -31,6 +31,14 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluatio
             'model.lora.r: "many" is not a whole number',
         ),
         (
+            "Parser key \"behavior.prompts\":\n  Expected a <class 'collections.abc.Sequence'>. Got value: fn main",
+            'behavior.prompts: "fn main" is not a list, such as ["a", "b"]',
+        ),
+        (
+            "Parser key \"data.ignore\":\n  Expected a <class 'list'>. Got value: x",
+            'data.ignore: "x" is not a list, such as ["a", "b"]',
+        ),
+        (
             'Parser key "a":\n  Does not validate against any of the Union subtypes\n  Errors:\n'
             "    - Expected a <class 'int'>\n    - Expected a <class 'NoneType'>\n  Given value type: <class 'str'>\n"
             "  Given value: x",
