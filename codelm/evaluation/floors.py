@@ -12,23 +12,25 @@ LARGEST = 64 * 2**20
 
 def xz(text: bytes) -> float:
     """Return the bits that LZMA takes for a byte of ``text``, which is not empty, knowing nothing else."""
-    return xz_given(b"", text)
+    return xz_given(b"", text)[0]
 
 
-def xz_given(snapshot: bytes, text: bytes) -> float:
-    """Return the bits that LZMA takes for a byte of ``text`` written behind the snapshot.
+def xz_given(snapshot: bytes, *texts: bytes) -> list[float]:
+    """Return the bits that LZMA takes for a byte of each text, written behind the snapshot without the others.
 
     Args:
         snapshot: all that may be known, of which the end is kept where it is too long to look back at.
-        text: what to compress; not empty.
+        texts: what to compress; none of them empty.
 
     Raises:
-        ValueError: ``text`` is empty.
+        ValueError: A text is empty.
     """
-    if not text:
+    if not all(texts):
         raise ValueError("no text to compress, so no bits per byte")
-    known = snapshot[-max(1, LARGEST - len(text)) :]
-    return 8 * (compressed(known + text) - compressed(known)) / len(text)
+    known = snapshot[-max(1, LARGEST - max(map(len, texts), default=0)) :]
+    # A long snapshot takes seconds: it is compressed alone once for all texts.
+    alone = compressed(known)
+    return [8 * (compressed(known + text) - alone) / len(text) for text in texts]
 
 
 def compressed(text: bytes) -> int:

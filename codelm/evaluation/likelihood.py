@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from codelm.evaluation.intervals import relative_change
 
+FLOORS = {"new": "floors_new", "added": "floors"}
+"""Under which name the report's ``likelihood`` keeps what a compressor needs for new lines, and for all added ones."""
 Commit = TypeVar("Commit", bound=Hashable)
 
 

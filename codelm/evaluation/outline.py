@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from codelm.evaluation.likelihood import FLOORS
 from codelm.evaluation.quantities import counted
 
 LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts", "histograms"})
@@ -33,7 +34,22 @@ def likelihood_lines(section: Mapping[str, Any] | None) -> list[str]:
     if not section:
         return []
     names = (("new", "new lines"), ("added", "added lines"))
-    return [bits(label, section[key]) for key, label in names if section[key]]
+    said = [bits(label, section[key]) for key, label in names if section[key]]
+    main = "new" if section["new"] else "added"
+    return said + floor_lines(section.get(FLOORS[main]), f"{main} lines")
+
+
+def floor_lines(found: Mapping[str, float | None] | None, of: str) -> list[str]:
+    """Return the line about what a compressor needs for the lines that count, to be held against the first line.
+
+    >>> floor_lines({"xz": 1.75, "xz_given_snapshot": 1.136}, "new lines")
+    ['floors         xz 1.750, knowing the repository 1.136 bits per byte of new lines']
+    """
+    if not found:
+        return []
+    known = found["xz_given_snapshot"]
+    with_repository = "" if known is None else f", knowing the repository {known:.3f}"
+    return [f"floors         xz {found['xz']:.3f}{with_repository} bits per byte of {of}"]
 
 
 def bits(label: str, found: Mapping[str, Any]) -> str:

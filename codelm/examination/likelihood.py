@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,25 @@ from codelm.history.samples import Role
 from codelm.history.store import Part
 
 LARGEST_SNAPSHOT = 30_000_000
-"""Bytes of the snapshot up to which it is compressed, which takes a second for each million."""
+"""Bytes of the snapshot up to which it is compressed, three times, which takes one to two seconds for each million."""
+
+
+class Scored(NamedTuple):
+    """A run of text that a commit added to, scored by both models.
+
+    Attributes:
+        commit: The commit's number.
+        added: What its added lines cost.
+        new: What those of them cost that no file of the snapshot holds.
+        added_text: The added lines.
+        new_text: The new ones among them.
+    """
+
+    commit: int
+    added: Cost
+    new: Cost
+    added_text: str
+    new_text: str
 
 
 def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadline: Deadline) -> dict[str, Any]:
@@ -39,8 +57,8 @@ def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadlin
         base = examinee.surprise([chunk.ids for chunk in chunks])
     tuned = examinee.surprise([chunk.ids for chunk in chunks])
     parts = [part for each in zip(chunks, base, tuned, strict=True) for part in scored(material, *each)]
-    added = by_commit((commit, added) for commit, added, _, _ in parts)
-    new = by_commit((commit, new) for commit, _, new, _ in parts)
+    added = by_commit((part.commit, part.added) for part in parts)
+    new = by_commit((part.commit, part.new) for part in parts)
     total = sum(added.values(), Cost())
     return {
         "commits": len(added),
@@ -50,7 +68,7 @@ def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadlin
         "tokens": total.tokens,
         "added": compared(list(added.values())),
         "new": compared(list(new.values())) if material.snapshot else None,
-        "floors": floors(material, "".join(text for *_, text in parts)),
+        **floors(material, "".join(part.added_text for part in parts), "".join(part.new_text for part in parts)),
         "by_commit": [of_commit(material.commit(number), each) for number, each in added.items()],
     }
 
@@ -75,21 +93,15 @@ def within(examinee: Examinee, chunks: Sequence[Chunk], deadline: Deadline, mate
     return list(chunks) if sum(len(chunk.ids) for chunk in chunks) <= can else material.test_chunks(can)
 
 
-def scored(
-    material: Material, chunk: Chunk, base: NDArray[np.float64], tuned: NDArray[np.float64]
-) -> Iterator[tuple[int, Cost, Cost, str]]:
-    """Yield, for each run of text in a chunk: commit, cost of the added lines, of the new ones among them, their text.
-
-    The end of text counts nowhere: it has no bytes.
-    """
+def scored(material: Material, chunk: Chunk, base: NDArray[np.float64], tuned: NDArray[np.float64]) -> Iterator[Scored]:
+    """Yield each run of text in a chunk to which its commit added; the end of text counts nowhere: it has no bytes."""
     for run in decode(chunk.ids, material.encoder):
         place = slice(run.first, run.first + len(run.spans))
         added = chunk.roles[place] == Role.TARGET
         if added.any():
             new = added & on_new_lines(run.text, run.spans, material.known_lines)
-            prices = base[place], tuned[place]
-            of_new = cost(run.text, run.spans, new, *prices)
-            yield chunk.commit, cost(run.text, run.spans, added, *prices), of_new, text_of(run, added)
+            of_added, of_new = (cost(run.text, run.spans, some, base[place], tuned[place]) for some in (added, new))
+            yield Scored(chunk.commit, of_added, of_new, text_of(run, added), text_of(run, new))
 
 
 def text_of(run: Run, chosen: NDArray[np.bool_]) -> str:
@@ -97,12 +109,20 @@ def text_of(run: Run, chosen: NDArray[np.bool_]) -> str:
     return "".join(run.text[start:stop] for start, stop in run.spans[chosen])
 
 
-def floors(material: Material, added: str) -> dict[str, float] | None:
-    """Return what a compressor needs for the added lines, alone and given the snapshot; None if that is too large."""
+def floors(material: Material, added: str, new: str) -> dict[str, dict[str, float | None] | None]:
+    """Return what a compressor needs for the added lines, and for the new ones, alone and given the snapshot.
+
+    None where there are no such lines or the snapshot is too large. Without a snapshot none can be given, and nobody
+    knows what is new.
+    """
     snapshot = "".join(material.snapshot.values()).encode()
-    if len(snapshot) > LARGEST_SNAPSHOT or not added:
-        return None
-    return {"xz": xz(added.encode()), "xz_given_snapshot": xz_given(snapshot, added.encode())}
+    texts = {"floors": added.encode(), "floors_new": new.encode() if snapshot else b""}
+    asked = {name: text for name, text in texts.items() if text and len(snapshot) <= LARGEST_SNAPSHOT}
+    given = dict(zip(asked, xz_given(snapshot, *asked.values()), strict=True)) if asked and snapshot else {}
+    return {
+        name: {"xz": xz(text), "xz_given_snapshot": given.get(name)} if name in asked else None
+        for name, text in texts.items()
+    }
 
 
 def of_commit(commit: dict[str, Any], found: Cost) -> dict[str, Any]:

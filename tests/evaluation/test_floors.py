@@ -12,6 +12,11 @@ def noise(size, seed=0):
     return random.Random(seed).randbytes(size)
 
 
+def given(snapshot, text):
+    (found,) = xz_given(snapshot, text)
+    return found
+
+
 def test_what_is_random_cannot_be_compressed():
     assert xz(noise(10_000)) == pytest.approx(8, abs=0.05)
 
@@ -26,28 +31,37 @@ def test_a_short_text_pays_for_no_header():
 
 def test_what_the_snapshot_holds_costs_nearly_nothing():
     news = noise(5_000)
-    assert xz_given(CODE + news, news) < 0.1
-    assert xz_given(CODE, news) == pytest.approx(8, abs=0.2)
+    assert given(CODE + news, news) < 0.1
+    assert given(CODE, news) == pytest.approx(8, abs=0.2)
 
 
 def test_a_related_snapshot_helps_and_an_empty_one_changes_nothing():
-    assert xz_given(CODE, CODE.replace(b"number", b"figure")) < xz(CODE)
-    assert xz_given(b"", CODE) == xz(CODE)
+    assert given(CODE, CODE.replace(b"number", b"figure")) < xz(CODE)
+    assert given(b"", CODE) == xz(CODE)
+
+
+def test_each_text_is_written_behind_the_snapshot_alone_which_is_compressed_once(monkeypatch):
+    texts, seen, compressed = [noise(2_000), noise(3_000, seed=1), CODE], [], floors.compressed
+    monkeypatch.setattr(floors, "compressed", lambda text: seen.append(text) or compressed(text))
+    assert xz_given(CODE, *texts) == [given(CODE, text) for text in texts]
+    assert seen[:4] == [CODE, *(CODE + text for text in texts)]
 
 
 def test_the_dictionary_reaches_over_a_long_snapshot():
     news = noise(20_000)
-    assert xz_given(news + noise(2**20, seed=1), news) < 0.5
+    assert given(news + noise(2**20, seed=1), news) < 0.5
 
 
 def test_of_a_snapshot_too_long_to_look_back_at_the_end_is_kept(monkeypatch):
     monkeypatch.setattr(floors, "LARGEST", 8_000)
     old, new = noise(1_000, seed=1), noise(1_000, seed=2)
     snapshot = old + noise(10_000) + new
-    assert xz_given(snapshot, new) < 1
-    assert xz_given(snapshot, old) == pytest.approx(8, abs=0.2)
+    assert given(snapshot, new) < 1
+    assert given(snapshot, old) == pytest.approx(8, abs=0.2)
 
 
 def test_of_no_text_there_are_no_bits_per_byte():
     with pytest.raises(ValueError, match="no text"):
         xz(b"")
+    with pytest.raises(ValueError, match="no text"):
+        xz_given(CODE, CODE, b"")

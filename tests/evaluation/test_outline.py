@@ -8,6 +8,8 @@ FIGURES = {
         "commits": 11,
         "new": CHANGE,
         "added": CHANGE | {"commits": 11, "interval": None},
+        "floors": {"xz": 1.7, "xz_given_snapshot": 1.1},
+        "floors_new": {"xz": 1.751, "xz_given_snapshot": 1.136},
         "by_commit": [1, 2],
     },
     "holes": {"tasks": 8, "infill": WAY | {"best": [1]}, "left_to_right": WAY, "best": [], "worst": []},
@@ -38,6 +40,7 @@ def test_a_person_reads_a_line_for_each_thing_that_was_measured():
         "new lines      base 1.500 -> tuned 1.200 bits per byte (-20.0 %, 95 % interval -22.0 to -18.0) "
         "over 9 held-out commits",
         "added lines    base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 11 held-out commits",
+        "floors         xz 1.751, knowing the repository 1.136 bits per byte of new lines",
         "filling gaps     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
         "continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
         "forgetting     +1.9 % bits per byte on general code",
@@ -47,5 +50,12 @@ def test_a_person_reads_a_line_for_each_thing_that_was_measured():
 
 def test_what_was_not_measured_is_left_out():
     assert lines(EMPTY) == lines({}) == []
-    assert lines(EMPTY | {"likelihood": FIGURES["likelihood"] | {"new": None}})[0].startswith("added lines")
+    without_new = lines(EMPTY | {"likelihood": FIGURES["likelihood"] | {"new": None}})
+    assert without_new[0].startswith("added lines")
+    assert without_new[1].endswith("knowing the repository 1.100 bits per byte of added lines")
+    assert len(lines(EMPTY | {"likelihood": FIGURES["likelihood"] | {"floors_new": None}})) == 2
+    alone = {"floors_new": {"xz": 1.7, "xz_given_snapshot": None}}
+    assert lines({"likelihood": FIGURES["likelihood"] | alone})[2] == (
+        "floors         xz 1.700 bits per byte of new lines"
+    )
     assert len(lines(EMPTY | {"holes": {"tasks": 8, "left_to_right": WAY}})) == 1

@@ -104,21 +104,35 @@ def test_commits_come_in_the_order_of_the_history_with_their_own_numbers(measure
 
 
 def test_the_floors_of_known_text_lie_below_those_of_text_alone(measure):
-    found = measure()["floors"]
-    assert 0 < found["xz_given_snapshot"] < found["xz"]
+    found = measure()
+    for name in ("floors", "floors_new"):
+        assert 0 < found[name]["xz_given_snapshot"] < found[name]["xz"]
+
+
+def test_the_floors_of_new_lines_are_of_the_text_whose_bytes_are_counted(measure, material, monkeypatch):
+    texts = []
+    monkeypatch.setattr(
+        "codelm.examination.likelihood.xz_given", lambda _, *given: texts.append(given) or [1.0 for _ in given]
+    )
+    found = measure()
+    ((added, new),) = texts
+    assert (len(added), len(new)) == (found["bytes"], found["bytes_new"])
+    assert new.decode() == "".join(line for line in added_lines(material) if line.strip() not in material.known_lines)
 
 
 def test_a_snapshot_too_large_to_compress_has_no_floor(material):
     material.__dict__["snapshot"] = {"a.rs": "x" * (LARGEST_SNAPSHOT + 1)}
-    assert floors(material, "fn a() {}") is None
-    assert floors(material, "") is None
+    nothing = {"floors": None, "floors_new": None}
+    assert floors(material, "fn a() {}", "fn a() {}") == floors(material, "", "") == nothing
 
 
 def test_without_whole_files_nothing_is_called_new(make_material, rust_repository, examinee):
     material = make_material(rust_repository, formats=Formats(whole_files=False))
     found = likelihood(examinee, material, MANY, Deadline(600))
     assert found["added"]["tuned"] > 0
-    assert (found["new"], found["bytes_new"]) == (None, None)
+    assert (found["new"], found["bytes_new"], found["floors_new"]) == (None, None, None)
+    assert found["floors"]["xz"] > 0
+    assert found["floors"]["xz_given_snapshot"] is None
 
 
 def test_an_empty_test_part_has_no_likelihood(material, examinee):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+from codelm.evaluation.likelihood import FLOORS
 from codelm.evaluation.page.costs import forgetting, memory
 from codelm.evaluation.page.examples import examples, prompts
 from codelm.evaluation.page.figures import hole_tables, likelihood_table
@@ -74,8 +75,19 @@ def lead(figures: Mapping[str, Any]) -> str:
     return (
         f"Measured on {commits} made after those it learned from: each byte "
         f"costs the base {fixed(main['base'])} bits and the tuned model {fixed(main['tuned'])} (counted: "
-        f"{counted(size, 'byte')}, {lines}). Fewer bits, fewer surprises."
+        f"{counted(size, 'byte')}, {lines}). Fewer bits, fewer surprises.{beside_xz(likelihood)}"
     )
+
+
+def beside_xz(likelihood: Mapping[str, Any]) -> str:
+    """Return what a compressor that knows the repository by heart needs for the same lines, beside the tuned model."""
+    kind = "new" if likelihood["new"] else "added"
+    found = likelihood.get(FLOORS[kind])
+    floor, tuned = found and found["xz_given_snapshot"], likelihood[kind]["tuned"]
+    if floor is None:
+        return ""
+    than = "as many as" if fixed(floor) == fixed(tuned) else "more than" if floor > tuned else "fewer than"
+    return f" The compressor xz, knowing the repository, needs {fixed(floor)}: {than} the tuned model."
 
 
 def goal_line(goal: Goal) -> Markup:

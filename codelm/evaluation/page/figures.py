@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from codelm.evaluation.likelihood import FLOORS
 from codelm.evaluation.page.markup import Markup, element, join
 from codelm.evaluation.page.tables import table
 from codelm.evaluation.quantities import NOTHING, bare_percent, change, counted, fixed, share
@@ -30,21 +31,27 @@ LIKELIHOOD = (
     "95 % interval",
     "base, perplexity per token",
     "tuned, perplexity per token",
+    "the compressor xz, bits per byte",
+    "xz knowing the repository, bits per byte",
 )
 
 
 def likelihood_table(likelihood: Mapping[str, Any]) -> Markup:
-    """Return bits per byte and perplexity of both kinds of lines, and the floors."""
+    """Return bits per byte and perplexity of both kinds of lines, and what a compressor needs for them."""
     kinds = {"new": "new lines", "added": "all added lines"}
-    columns = [likelihood_column(likelihood[key]) for key in kinds if likelihood[key] is not None]
+    columns = [
+        (*likelihood_column(likelihood[key]), *floors(likelihood.get(FLOORS[key])))
+        for key in kinds
+        if likelihood[key] is not None
+    ]
     heads = ("", *(words for key, words in kinds.items() if likelihood[key] is not None))
     rows = zip(LIKELIHOOD, *columns, strict=True)
     caption = f"Likelihood of {counted(likelihood['commits'], 'commit')}, {counted(likelihood['bytes'], 'byte')}"
-    return join(table(caption, heads, rows), element("p", floors(likelihood["floors"])))
+    return table(caption, heads, rows)
 
 
 def likelihood_column(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the figures of one kind of lines, in the order of `LIKELIHOOD`."""
+    """Return the models' figures of one kind of lines, in the order of `LIKELIHOOD`."""
     interval = found["interval"]
     ends = NOTHING if interval is None else f"{bare_percent(interval[0])} to {bare_percent(interval[1])}"
     models = fixed(found["base"], 3), fixed(found["tuned"], 3)
@@ -52,14 +59,9 @@ def likelihood_column(found: Mapping[str, Any]) -> tuple[str, ...]:
     return fixed(found["commits"], 0), *models, change(found["change_percent"]), ends, *perplexities
 
 
-def floors(found: Mapping[str, float] | None) -> str:
-    """Return what a compressor needs for the same text."""
-    if found is None:
-        return ""
-    return (
-        f"For comparison, the compressor xz needs {fixed(found['xz'], 3)} bits per byte for the added lines, "
-        f"{fixed(found['xz_given_snapshot'], 3)} when it has seen the repository."
-    )
+def floors(found: Mapping[str, float | None] | None) -> tuple[str, str]:
+    """Return what a compressor needs for the same lines, alone and knowing the repository."""
+    return (fixed(found["xz"], 3), fixed(found["xz_given_snapshot"], 3)) if found else (NOTHING, NOTHING)
 
 
 def hole_tables(holes: Mapping[str, Any]) -> Iterator[Markup]:

@@ -1,7 +1,7 @@
 """The tables of all figures."""
 
 from codelm.evaluation.page.costs import memory
-from codelm.evaluation.page.figures import hole_tables
+from codelm.evaluation.page.figures import hole_tables, likelihood_table
 
 WORDS = "taken by rustc"
 
@@ -19,6 +19,15 @@ def test_rustc_has_a_row_only_where_it_was_asked(some_figures):
     columns["tuned"]["rustc"] = 0.875
     assert html().count(WORDS) == 1
     assert "88" in html().split(WORDS)[1].split("</tr>")[0]
+
+
+def test_the_compressor_s_bits_stand_under_the_models_for_the_same_lines(some_figures):
+    likelihood = some_figures()["likelihood"]
+    html = likelihood_table(likelihood)
+    assert "the compressor xz, bits per byte</th><td>1.702</td><td>1.556</td>" in html
+    assert "xz knowing the repository, bits per byte</th><td>1.251</td><td>1.134</td>" in html
+    html = likelihood_table(likelihood | {"floors": None})
+    assert "the compressor xz, bits per byte</th><td>1.702</td><td>\N{EN DASH}</td>" in html
 
 
 def test_how_sure_both_differences_are_is_told_in_points(some_figures):

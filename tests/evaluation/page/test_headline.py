@@ -111,3 +111,19 @@ def test_the_first_sentences_count_the_commits_that_the_change_is_of(some_figure
     figures["likelihood"]["read"] = {"commits": 28, "of": 44, "left_out_by": "evaluation.minutes"}
     assert "Measured on 25 of 44 commits made after" in page(figures)
     assert "added lines that no file of the training snapshot holds" in shown
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"),
+    [(1.251, "needs 1.25: more than"), (1.1, "needs 1.10: fewer than"), (1.2201, "needs 1.22: as many as")],
+)
+def test_the_first_sentences_hold_the_compressor_against_the_tuned_model_on_the_same_lines(some_figures, needed, said):
+    figures = some_figures()
+    figures["likelihood"]["floors_new"]["xz_given_snapshot"] = needed
+    assert f"The compressor xz, knowing the repository, {said} the tuned model." in page(figures)
+    figures["likelihood"]["floors_new"] = None
+    assert "The compressor xz" not in page(figures)
+    figures["likelihood"] |= {"new": None}
+    assert "needs 1.13: more than the tuned model." in page(figures)
+    figures["likelihood"]["floors"]["xz_given_snapshot"] = None
+    assert "The compressor xz" not in page(figures)
