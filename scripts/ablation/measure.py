@@ -119,8 +119,8 @@ def costs(
     middle = material.encoder.sentinels.get(MIDDLE)
     for chunk, *prices in zip(chunks, base, tuned, strict=True):
         form = HOLE if middle in chunk.ids else WINDOW
-        for commit, _, new, _ in scored(material, chunk, *prices):
-            yield str(material.commit(commit)["sha"]), form, new
+        for part in scored(material, chunk, *prices):
+            yield str(material.commit(part.commit)["sha"]), form, part.new
 
 
 def summed(found: Iterable[tuple[str, str, Cost]]) -> list[Part]:
