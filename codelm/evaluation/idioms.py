@@ -6,12 +6,13 @@ the number of functions grows; so only those of equally many functions are compa
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from random import Random
 from statistics import fmean
 
 from codelm.evaluation.idiom_queries import LABELS, macro_names, profile, return_heads, rust, text_of
+from codelm.evaluation.quantities import counted
 from codelm.evaluation.style import measures
 from codelm.evaluation.syntax import parse
 
@@ -171,8 +172,8 @@ def compare(
         tuned: functions by the tuned model.
 
     Returns:
-        Counts of ``functions``; ``distance`` in bits; ``gap_closed``; ``measures``; ``strip``. None where one of them
-        but ``held_out`` holds no function of substance.
+        Counts of ``functions``; ``distance`` in bits; ``gap_closed``; ``measures``; ``strip``; only the counts where a
+        model wrote fewer than `FEWEST`. None where one of them but ``held_out`` holds no function of substance.
 
     Raises:
         InputError: Rust's grammar is not installed.
@@ -180,16 +181,27 @@ def compare(
     repository, held_out, base, tuned = map(of_substance, (repository, held_out, base, tuned))
     if not (repository and base and tuned):
         return None
+    sizes = {"repository": len(repository), "held_out": len(held_out), "base": len(base), "tuned": len(tuned)}
+    if min(len(base), len(tuned)) < FEWEST:
+        return {"functions": sizes, "distance": None, "gap_closed": None, "measures": {}, "strip": []}
     found = distances(repository, held_out, base, tuned)
-    enough = min(len(base), len(tuned)) >= FEWEST
-    counted = {"repository": repository, "held_out": held_out, "base": base, "tuned": tuned}
     return {
-        "functions": {name: len(functions) for name, functions in counted.items()},
+        "functions": sizes,
         "distance": asdict(found),
-        "gap_closed": gap_closed(found.base, found.tuned, found.real) if enough else None,
+        "gap_closed": gap_closed(found.base, found.tuned, found.real),
         "measures": measures(repository, base, tuned),
         "strip": strip(repository, base, tuned),
     }
+
+
+def too_few(functions: Mapping[str, int]) -> str:
+    """Return that the models wrote too few functions to be compared.
+
+    >>> too_few({"base": 7, "tuned": 3})
+    '7 functions of the base and 3 of the tuned model: too few to compare idioms, which takes 25'
+    """
+    sampled = f"{counted(functions['base'], 'function')} of the base and {functions['tuned']:,} of the tuned model"
+    return f"{sampled}: too few to compare idioms, which takes {FEWEST}"
 
 
 def distances(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codelm.errors import CodelmError, one_line
+from codelm.evaluation.idioms import FEWEST as FUNCTIONS
+from codelm.evaluation.idioms import too_few
 from codelm.evaluation.intervals import FEWEST
 from codelm.evaluation.likelihood import main_comparison
 from codelm.evaluation.quantities import counted
@@ -118,6 +120,7 @@ def holes(found: Examination, exam: HoleExam, limits: Limits, deadline: Deadline
 def shortcomings(figures: dict[str, Any], material: Material) -> list[str]:
     """Say in a sentence each what the figures cannot tell."""
     found = of_commits(figures["likelihood"]) if figures["likelihood"] else []
+    found += of_idioms(figures["idioms"]) if figures["idioms"] else []
     if not material.snapshot:
         found.append("no whole files are in the store (data.formats.whole_files): what is new to them is not known")
     return found
@@ -137,3 +140,13 @@ def of_commits(likelihood: Mapping[str, Any]) -> list[str]:
         remedy = short if short and read["of"] >= FEWEST else "data.held_out, or give a longer history"
         found.append(f"{few}, which takes {FEWEST}: raise {remedy}")
     return found
+
+
+def of_idioms(idioms: Mapping[str, Any]) -> list[str]:
+    """Say that too few functions were written to be compared, with what would help."""
+    if idioms["distance"] is not None:
+        return []
+    asked = idioms["asked"]
+    cut_short = asked["functions"] < asked["of"]
+    more = {"evaluation.limit": asked["of"] < FUNCTIONS or not cut_short, "evaluation.minutes": cut_short}
+    return [f"{too_few(idioms['functions'])}: raise {' and '.join(name for name, helps in more.items() if helps)}"]

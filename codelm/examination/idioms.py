@@ -54,7 +54,8 @@ def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadlin
         raise UnmeasuredError(f"no function of {SHORTEST} bytes or more was written, whose idioms could be compared")
     asked = prompts_in(sorted(files), (DERIVE,), min(limit, MOST_DERIVES), seed)
     lists = written(examinee, material, asked, DERIVE_TOKENS, deadline)
-    return found | {"derives": compare_derives(files.values(), *lists)}
+    asked_for = {"functions": len(base), "of": len(prompts)}
+    return found | {"asked": asked_for, "derives": compare_derives(files.values(), *lists)}
 
 
 def prompts_in(places: Sequence[Place], heads: Sequence[str], limit: int, seed: int) -> list[tuple[Place, str]]:

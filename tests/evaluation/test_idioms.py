@@ -106,12 +106,19 @@ def test_the_repositorys_own_functions_close_the_gap_and_the_bases_do_not():
     assert json.loads(json.dumps(own, allow_nan=False)) == own
 
 
-def test_too_few_functions_have_a_distance_but_close_no_gap():
+def test_too_few_real_functions_leave_no_gap_to_close():
     few_real = compare(MIXED, MIXED[:24], THEIRS, MIXED)
-    few_tuned = compare(MIXED, MIXED, THEIRS, MIXED[:24])
     assert few_real["functions"] == {"repository": 60, "held_out": 24, "base": 60, "tuned": 60}
-    assert few_real["distance"]["real"] is few_real["gap_closed"] is few_tuned["gap_closed"] is None
-    assert few_tuned["distance"]["real"] is not None
+    assert few_real["distance"]["real"] is few_real["gap_closed"] is None
+    assert few_real["distance"]["tuned"] < few_real["distance"]["base"]
+
+
+@pytest.mark.parametrize(("base", "tuned"), [(24, 60), (60, 24)])
+def test_too_few_functions_of_a_model_are_counted_and_not_compared(base, tuned):
+    found = compare(MIXED, MIXED, THEIRS[:base], MIXED[:tuned])
+    assert found["functions"] == {"repository": 60, "held_out": 60, "base": base, "tuned": tuned}
+    assert (found["distance"], found["gap_closed"], found["measures"], found["strip"]) == (None, None, {}, [])
+    assert compare(MIXED, MIXED, THEIRS[:25], MIXED[:25])["strip"]
 
 
 @pytest.mark.parametrize("empty", ["repository", "base", "tuned"])

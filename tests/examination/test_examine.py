@@ -9,7 +9,7 @@ from codelm.history.samples import Formats
 
 LIMITS = Limits(minutes=0.5, limit=2, tokens=2000, rustc=False)
 READ = {"commits": 40, "of": 40, "left_out_by": None}
-FIGURES = {"commits": 99, "read": READ, "new": None, "added": None}
+FIGURES = {"commits": 99, "read": READ, "new": None, "added": None, "distance": {"base": 0.1}}
 PARTS = ("likelihood", "general", "holes", "idioms", "memory")
 
 pytestmark = pytest.mark.usefixtures("few_texts")
@@ -20,20 +20,19 @@ def test_all_parts_are_examined_and_each_hole_is_kept(material, examinee):
     assert tuple(found.figures) == PARTS
     assert all(found.figures[name] for name in PARTS)
     assert len(found.holes) == found.figures["holes"]["tasks"] == 2
-    (note,) = found.notes
-    assert note.startswith("6 held-out commits with new lines are too few for an interval, which takes 30")
+    commits, functions = found.notes
+    assert commits.startswith("6 held-out commits with new lines are too few for an interval, which takes 30")
+    assert functions.endswith("of the tuned model: too few to compare idioms, which takes 25: raise evaluation.limit")
 
 
 def test_commits_without_new_lines_are_not_counted_for_the_interval_of_new_lines():
     many = {"commits": 40, "interval": [-9.0, -1.0]}
-    figures = {
-        "likelihood": {"commits": 40, "read": READ, "new": many | {"commits": 25, "interval": None}, "added": many}
-    }
+    few = many | {"commits": 25, "interval": None}
+    figures = {"likelihood": {"commits": 40, "read": READ, "new": few, "added": many}, "idioms": None}
     (note,) = shortcomings(figures, SimpleNamespace(snapshot={"a.rs": ""}))
     assert note.startswith("25 held-out commits with new lines are too few")
-    assert (
-        shortcomings({"likelihood": figures["likelihood"] | {"new": many}}, SimpleNamespace(snapshot={"a": ""})) == []
-    )
+    figures["likelihood"] |= {"new": many}
+    assert shortcomings(figures, SimpleNamespace(snapshot={"a": ""})) == []
 
 
 @pytest.mark.parametrize("setting", ["evaluation.minutes", "evaluation.tokens"])
@@ -41,12 +40,29 @@ def test_commits_without_new_lines_are_not_counted_for_the_interval_of_new_lines
 def test_commits_left_out_are_counted_and_the_setting_that_left_them_out_is_the_remedy(setting, of):
     new = {"commits": 25, "interval": None}
     read = {"commits": 27, "of": of, "left_out_by": setting}
-    figures = {"likelihood": {"commits": 27, "read": read, "new": new, "added": new}}
+    figures = {"likelihood": {"commits": 27, "read": read, "new": new, "added": new}, "idioms": None}
     notes = shortcomings(figures, SimpleNamespace(snapshot={"a.rs": ""}))
     assert notes[0] == f"{setting} allowed to measure 27 of {of} held-out commits: raise it"
     remedy = setting if of == 44 else "data.held_out, or give a longer history"
     assert notes[1:] == [
         f"25 held-out commits with new lines are too few for an interval, which takes 30: raise {remedy}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "of", "remedy"),
+    [
+        (64, 64, "evaluation.limit"),
+        (20, 20, "evaluation.limit"),
+        (8, 64, "evaluation.minutes"),
+        (8, 20, "evaluation.limit and evaluation.minutes"),
+    ],
+)
+def test_too_few_functions_to_compare_are_told_with_the_setting_that_made_them_few(written, of, remedy):
+    idioms = {"functions": {"base": 7, "tuned": 3}, "asked": {"functions": written, "of": of}, "distance": None}
+    figures = {"likelihood": None, "idioms": idioms}
+    assert shortcomings(figures, SimpleNamespace(snapshot={"a.rs": ""})) == [
+        "7 functions of the base and 3 of the tuned model: too few to compare idioms, which takes 25: raise " + remedy
     ]
 
 
@@ -103,10 +119,11 @@ def test_without_a_test_part_no_zero_commits_are_told_of(material, examinee, mon
     monkeypatch.setattr(material, "test_changes", list)
     found = examine(examinee, material, LIMITS, seed=0)
     assert (found.figures["likelihood"], found.figures["holes"]) == (None, None)
-    assert found.notes == [
+    assert found.notes[:-1] == [
         "nothing of the history is left to test on: raise data.held_out, or give a longer history",
         "no held-out line makes a hole to fill: raise data.held_out, or give a longer history",
     ]
+    assert "too few to compare idioms" in found.notes[-1]
     assert not [note for note in found.notes if note.startswith("0 ")]
 
 

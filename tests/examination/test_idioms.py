@@ -30,8 +30,9 @@ def make_writer(make_reciter):
 
 def test_the_functions_of_both_models_are_held_against_the_repository_s(material, make_writer):
     writer = make_writer([FUNCTION], [PLAIN])
-    found = idioms(writer, material, LIMIT, Deadline(600), 0)
-    assert found["functions"]["base"] == found["functions"]["tuned"] == LIMIT
+    found = idioms(writer, material, 25, Deadline(600), 0)
+    assert found["functions"]["base"] == found["functions"]["tuned"] == 25
+    assert found["asked"] == {"functions": 25, "of": 25}
     real = [begun(each, material.encoder) for each in functions("\n".join(material.snapshot.values()))]
     assert found["functions"]["repository"] == len(of_substance(real)) > 0
     assert found["measures"]["lifetime_complexity"] == {"repository": 0.0, "base": 0.0, "tuned": 1.0}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from codelm.evaluation.idioms import too_few
 from codelm.evaluation.page.markup import Markup, brief, element, join
 from codelm.evaluation.page.tables import table
 from codelm.evaluation.quantities import counted, fixed, percent
@@ -18,20 +19,31 @@ MEASURES = {
 
 def habits(idioms: Mapping[str, Any]) -> Markup:
     """Return everything on idioms."""
-    named = measures(idioms["measures"])
-    return join(element("p", distance(idioms)), strip(idioms["strip"]), named, derives(idioms.get("derives")))
+    listed = derives(idioms.get("derives"))
+    if idioms["distance"] is None:
+        return join(element("p", f"{too_few(idioms['functions'])}."), listed)
+    said = element("p", distance(idioms), gap(idioms))
+    return join(said, strip(idioms["strip"]), measures(idioms["measures"]), listed)
 
 
 def distance(idioms: Mapping[str, Any]) -> str:
     """Return how far base and tuned stand from the repository, in words."""
-    far, closed, sampled = idioms["distance"], idioms["gap_closed"], idioms["functions"]
-    won = "" if closed is None else f": {percent(100 * closed)} of the gap is closed"
-    real = f"(unseen functions of the repository itself: {fixed(far['real'], 3)} bits)"
+    far, sampled = idioms["distance"], idioms["functions"]
     counts = f"{counted(sampled['base'], 'function')} of the base and {sampled['tuned']:,} of the tuned model"
     return (
         f"The mix of constructs in what the base writes is {fixed(far['base'], 3)} bits away from the repository's, "
-        f"the tuned model's {fixed(far['tuned'], 3)} {real}{won}. Counted in {counts}."
+        f"the tuned model's {fixed(far['tuned'], 3)}. Counted in {counts}."
     )
+
+
+def gap(idioms: Mapping[str, Any]) -> str:
+    """Return how near the repository's own later functions come, and how much of the way was made, or why not."""
+    real, closed = idioms["distance"]["real"], idioms["gap_closed"]
+    if real is None:
+        later = counted(idioms["functions"]["held_out"], "function")
+        return f" The repository itself added {later} later: too few to say how near a model can come."
+    won = "the base is hardly farther" if closed is None else f"{percent(100 * closed)} of the gap is closed"
+    return f" Unseen functions of the repository itself are {fixed(real, 3)} bits away: {won}."
 
 
 def strip(rows: Sequence[Mapping[str, Any]]) -> Markup:

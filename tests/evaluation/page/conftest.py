@@ -179,7 +179,8 @@ def lonely():
     figures["holes"] |= {"commits": 1, "tasks": 1, "left_to_right": None, "best": [], "worst": []}
     figures["holes"]["infill"] |= {"similarity_difference": {"estimate": 3.0, "low": None, "high": None, "clusters": 1}}
     figures["holes"]["infill"]["base"] |= {"valid": None, "own_names": None}
-    figures["idioms"] |= {"gap_closed": None, "strip": []}
+    few = {"repository": 400, "held_out": 2, "base": 7, "tuned": 3}
+    figures["idioms"] |= {"functions": few, "distance": None, "gap_closed": None, "measures": {}, "strip": []}
     figures["memory"] |= {"secrets": {"tried": 0, "recited": 0, "recited_by_base": 0}}
     return figures
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from codelm.evaluation.page.habits import derives, measures
+from codelm.evaluation.page.habits import derives, habits, measures
 
 
 def rows(markup):
@@ -32,3 +32,20 @@ def test_what_is_derived_together_is_shown_with_the_number_of_lists():
 @pytest.mark.parametrize("found", [None, {}])
 def test_where_nothing_is_derived_nothing_is_shown(found):
     assert derives(found) == ""
+
+
+def test_of_too_few_functions_nothing_is_compared_and_that_is_said(some_figures):
+    shown = habits(some_figures("lonely")["idioms"])
+    assert shown == (
+        "<p>7 functions of the base and 3 of the tuned model: too few to compare idioms, which takes 25.</p>"
+    )
+
+
+def test_why_no_gap_was_closed_is_said(some_figures):
+    idioms = some_figures()["idioms"]
+    assert "itself are 0.021 bits away: 38\xa0% of the gap is closed." in habits(idioms)
+    assert "itself are 0.021 bits away: the base is hardly farther." in habits(idioms | {"gap_closed": None})
+    idioms |= {"gap_closed": None, "distance": idioms["distance"] | {"real": None}}
+    idioms["functions"] |= {"held_out": 12}
+    assert "The repository itself added 12 functions later: too few to say how near a model can come." in habits(idioms)
+    assert "\N{EN DASH} bits" not in habits(idioms)
