@@ -3,14 +3,15 @@
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from codelm.atomic import write_text
 from codelm.errors import CodelmError
 from codelm.history.repository import open_repository
 from codelm.signals import Stopped, stopping
-from scripts.ablation.rows import DEFAULT_ROWS, ROWS, VARIANTS, Experiment, whole_looks
+from scripts.ablation.outputs import refuse_file, refuse_folder
+from scripts.ablation.rows import DEFAULT_ROWS, LOOKS, ROWS, VARIANTS, Experiment, whole_looks
 from scripts.ablation.settings import put, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,10 @@ MASK = "without"
 DESCRIPTION = """\
 Train one base on one repository by a public recipe, by ours, and by ours but for one part each, at equal numbers of
 tokens, and measure all on the same held-out commits: bits per byte of the lines new to the repository.
+
+    .venv/bin/python scripts/ablate ~/src/ripgrep --seeds 0
+
+The rows named peer need the public recipe's trainer: .venv/bin/pip install -c constraints.txt -e '.[ablation]'
 
 Finished runs are not run again, so that the command may be stopped and repeated; with other settings it begins anew.
 """
@@ -44,20 +49,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def ablate(options: argparse.Namespace) -> int:
     """Do what is missing, print the table, and return 1 if a run failed."""
     experiment = experiment_of(options)
+    results = options.results or options.work / f"{Path(experiment.repository).stem}.jsonl"
+    refuse_unwritable(options, results, experiment.key)
     from codelm.voice import voice
     from scripts.ablation import results as file
     from scripts.ablation.runs import run_missing
-    from scripts.ablation.table import table
+    from scripts.ablation.table import no_table, table
 
-    results = options.results or options.work / f"{Path(experiment.repository).stem}.jsonl"
     runs = plan(options.rows, options.seeds, options.variant_seeds)
     with voice(quiet=True, debug=False):
         failed = run_missing(experiment, [] if options.only_table else runs, results, options.work)
-    text = table(file.of(file.read(results), experiment))
+    finished = file.read(results)
+    shown = file.of(finished, experiment)
+    if not shown:
+        raise CodelmError(no_table(finished, results))
+    text = table(shown)
     if options.table:
         write_text(options.table, text)
     sys.stdout.write(text)
     return int(failed > 0)
+
+
+def refuse_unwritable(options: argparse.Namespace, results: Path, key: str) -> None:
+    """Raise `InputError` where what the command leaves could not be written: now, and not after hours of runs."""
+    if not options.only_table:
+        refuse_folder("--work", options.work / key)
+        refuse_file("--results", results)
+    if options.table:
+        refuse_file("--table", options.table)
 
 
 def experiment_of(options: argparse.Namespace) -> Experiment:
@@ -95,6 +114,21 @@ def row_name(word: str) -> str:
     return word.removeprefix(MASK)
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number that is not below the least.
+
+    >>> at_least(1)("240")
+    240
+    """
+
+    def number(word: str) -> int:
+        if not word.removeprefix("-").isdecimal() or int(word) < least:
+            raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of {least} or more")
+        return int(word)
+
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
     parser = argparse.ArgumentParser(
@@ -107,10 +141,25 @@ def parser() -> argparse.ArgumentParser:
     add("--config", type=Path, action="append", help=f"ours, may be repeated (default: {names(CONFIGS)})")
     rows = f"of {' '.join(ROWS)} (default: all but the last)"
     add("--rows", nargs="+", type=row_name, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
-    add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="of peer and ours (default: 0 1 2)")
-    add("--variant-seeds", nargs="+", type=int, metavar="N", help="of the others (default: the first of --seeds)")
-    add("--steps", type=int, default=240, help="optimizer steps of each run (default: 240, about 5 minutes)")
-    add("--tokens", type=int, default=200_000, help="held-out tokens to measure at most (default: 200000)")
+    add(
+        "--seeds", nargs="+", type=at_least(0), default=[0, 1, 2], metavar="N", help="of peer and ours (default: 0 1 2)"
+    )
+    add(
+        "--variant-seeds",
+        nargs="+",
+        type=at_least(0),
+        metavar="N",
+        help="of the others (default: the first of --seeds)",
+    )
+    steps = f"optimizer steps of each run, to the nearest multiple of {LOOKS} (default: 240, about 5 minutes)"
+    add("--steps", type=at_least(1), default=240, metavar="N", help=steps)
+    add(
+        "--tokens",
+        type=at_least(1),
+        metavar="N",
+        default=200_000,
+        help="held-out tokens to measure at most (default: 200000)",
+    )
     add("--work", type=Path, default=WORK, help=f"folder for adapters (default: {WORK})")
     add("--results", type=Path, help="file of results, for one program at a time (default: WORK/REPOSITORY.jsonl)")
     add("--table", type=Path, help="also write the table to this file")

@@ -48,13 +48,13 @@ def read(path: Path) -> list[Result]:
     """Return all results in a file; none where there is no file.
 
     Raises:
-        DamagedDataError: A line is no result.
+        DamagedDataError: It cannot be read, or a line is no result.
     """
     if not path.exists():
         return []
     try:
         return [result(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedDataError(f"results {path} cannot be read: {error}; give another file") from error
 
 

@@ -1,10 +1,12 @@
 """The table: each row against the base and against ours, with intervals over commits."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 
 from codelm.evaluation.intervals import Interval, relative_change
 from codelm.evaluation.likelihood import bits_per_byte
+from codelm.evaluation.quantities import counted
 from scripts.ablation.measure import HOLE, WINDOW
 from scripts.ablation.results import Result
 from scripts.ablation.rows import LOOKS, OURS, ROWS
@@ -30,14 +32,23 @@ HEADINGS = (
 
 
 def table(results: Mapping[tuple[str, int], Result]) -> str:
-    """Return the results of one experiment as a table in Markdown, with what it is a table of."""
-    if not results:
-        return "no run has finished\n"
+    """Return the results of one experiment, of which there are some, as a table in Markdown, with what it is of."""
     one = next(iter(results.values()))
     lines = [HEADINGS, ("---",) * len(HEADINGS), base_line(one)]
     by_row = {row: [each for (name, _), each in sorted(results.items()) if name == row] for row in ROWS}
     lines += [line(found, by_row[OURS]) for found in by_row.values() if found]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + f"\n{caption(one)}\n"
+
+
+def no_table(finished: Sequence[Result], path: Path) -> str:
+    """Return why there is no table: what has finished, if anything, is of other experiments."""
+    if not finished:
+        return f"no run has finished: results {path} hold none"
+    steps = ", ".join(str(number) for number in sorted({each.about["steps"] for each in finished}))
+    return (
+        f"no run with these settings has finished; {path} holds {counted(len(finished), 'run')} of another "
+        f"configuration, base, commit, --steps (there: {steps}) or --tokens"
+    )
 
 
 def caption(one: Result) -> str:
@@ -46,7 +57,8 @@ def caption(one: Result) -> str:
     size = sum(cost.bytes for cost in costs.values())
     return (
         f"`{about['repository']}` at {about['tip'][:12]}, base `{about['base']}`, {about['steps']} steps of full rows; "
-        f"{size:,} bytes of lines new to the repository in {len(costs)} test commits. Figures are means over seeds; "
+        f"{counted(size, 'byte')} of lines new to the repository in {counted(len(costs), 'test commit')}. "
+        "Figures are means over seeds; "
         "intervals are of 10,000 draws of whole commits and do not hold the spread of seeds. Against ours, over the "
         "seeds that both have, a positive change is a loss. All rows are read in the form ours learns, under the "
         "names of repository and file, which the peer never saw in training; of ours the best of "

@@ -4,7 +4,7 @@ from codelm.errors import DamagedDataError
 from scripts.ablation.measure import HOLE, WINDOW, Measured, Part
 from scripts.ablation.results import Result, append, of, read
 from scripts.ablation.rows import Experiment
-from scripts.ablation.table import table
+from scripts.ablation.table import no_table, table
 from scripts.ablation.trained import Trained
 
 EXPERIMENT = Experiment({}, "fd", "f" * 40, steps=12, measured_tokens=1000)
@@ -47,6 +47,11 @@ def test_a_damaged_file_is_told_and_not_written_over(tmp_path):
     path.write_text('{"row": "ours"\n')
     with pytest.raises(DamagedDataError, match=r"results\.jsonl cannot be read"):
         read(path)
+
+
+def test_a_folder_in_place_of_results_is_told(tmp_path):
+    with pytest.raises(DamagedDataError, match="cannot be read"):
+        read(tmp_path)
 
 
 def test_a_file_that_cannot_be_replaced_stays_as_it_was(tmp_path, monkeypatch):
@@ -107,5 +112,12 @@ def test_the_caption_says_where_the_measurement_favours_ours():
     assert "of the peer the last step" in said
 
 
-def test_no_results_make_no_table():
-    assert table({}) == "no run has finished\n"
+def test_one_commit_is_one():
+    assert "in 1 test commit. " in table({("ours", 0): made(commits=1)})
+
+
+def test_where_nothing_is_of_these_settings_it_is_said_what_there_is(tmp_path):
+    assert no_table([], tmp_path / "fd.jsonl") == f"no run has finished: results {tmp_path / 'fd.jsonl'} hold none"
+    said = no_table([made(), made("peer")], tmp_path / "fd.jsonl")
+    assert f"{tmp_path / 'fd.jsonl'} holds 2 runs of another" in said
+    assert "--steps (there: 12)" in said
