@@ -68,15 +68,28 @@ def lead(figures: Mapping[str, Any]) -> str:
         return "What could be measured follows; what could not, and why, stands at the end."
     new = likelihood["new"] is not None
     lines = "added lines that no file of the training snapshot holds" if new else "all added lines"
-    size, read = likelihood["bytes_new" if new else "bytes"], likelihood["read"]
-    commits = counted(main["commits"], "commit")
-    if read["left_out_by"]:
-        commits = f"{main['commits']:,} of {counted(read['of'], 'commit')}"
+    size = likelihood["bytes_new" if new else "bytes"]
+    of = of_how_many(main["commits"], likelihood["read"], "new lines" if new else "added lines")
     return (
-        f"Measured on {commits} made after those it learned from: each byte "
+        f"Measured on {of} made after those it learned from: each byte "
         f"costs the base {fixed(main['base'])} bits and the tuned model {fixed(main['tuned'])} (counted: "
         f"{counted(size, 'byte')}, {lines}). Fewer bits, fewer surprises.{beside_xz(likelihood)}"
     )
+
+
+def of_how_many(counting: int, read: Mapping[str, Any], lines: str) -> str:
+    """Return how many commits have lines that count, of how many that were read, of how many that there are.
+
+    >>> of_how_many(30, {"commits": 31, "of": 35}, "new lines")
+    '30 commits with new lines, of 31 measured, of 35'
+    >>> of_how_many(31, {"commits": 31, "of": 35}, "new lines"), of_how_many(30, {"commits": 31, "of": 31}, "new lines")
+    ('31 of 35 commits', '30 commits with new lines, of 31')
+    """
+    measured, there = read["commits"], read["of"]
+    if counting == measured:
+        return f"{'' if measured == there else f'{measured:,} of '}{counted(there, 'commit')}"
+    of = f"{there:,}" if measured == there else f"{measured:,} measured, of {there:,}"
+    return f"{counted(counting, 'commit')} with {lines}, of {of}"
 
 
 def beside_xz(likelihood: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ LIMITS = (
     "another seed.",
     "The base may have read a public repository, later commits included, when it was made. That raises both figures.",
     "All added lines include many that the training snapshot holds. The new lines are the honest count.",
-    "Alike is not counted from zero: two random lines of one repository are about 29 of 100 alike.",
+    "Alike is not counted from zero: unrelated lines of one repository, as long as a hole, are about a quarter alike.",
     "The three best and three worst holes are extremes, chosen by the outcome. The tables are the measurement.",
     "Idioms are counted in samples of functions, and code inside macros is not seen.",
     "That nothing was recited in the windows tried does not prove that nothing can be.",

@@ -199,14 +199,15 @@ def end_labels(course: Course, frame: Frame, up: Scale) -> list[Markup]:
 def reading(course: Course, around: int) -> str:
     """Return how the picture is to be read."""
     commits = counted(len(course.commits), "commit")
-    said = [f"All added lines, a dot each for base and tuned, {commits}, the oldest on the left, evenly spaced."]
+    said = [f"All added lines, a dot each for base and tuned, {commits} in the order of the history, evenly spaced."]
     if len(course.commits) > 1:
         lines = f"running means over {2 * around + 1} commits" if around else "the dots joined"
         said.append(f"The lines are {lines}; blue between them is what training won, orange what it lost.")
     if max(singles(course)) > ceiling(course):
         said.append("What lies far above the rest is drawn at the edge.")
     if course.floors:
-        said.append("Dashed: what the compressor xz needs, alone and knowing the repository.")
+        known = " and knowing the repository" if FLOORS["xz_given_snapshot"] in course.floors else ""
+        said.append(f"Dashed: what the compressor xz needs, alone{known}.")
     return " ".join(said)
 
 

@@ -107,9 +107,11 @@ def test_the_first_sentences_count_the_commits_that_the_change_is_of(some_figure
     figures["likelihood"]["new"] |= {"commits": 25, "interval": None}
     shown = page(figures)
     assert "(25 commits: too few for an interval)" in shown
-    assert "Measured on 25 commits made after" in shown
+    assert "Measured on 25 commits with new lines, of 110 made after" in shown
     figures["likelihood"]["read"] = {"commits": 28, "of": 44, "left_out_by": "evaluation.minutes"}
-    assert "Measured on 25 of 44 commits made after" in page(figures)
+    assert "Measured on 25 commits with new lines, of 28 measured, of 44 made after" in page(figures)
+    figures["likelihood"]["new"]["commits"] = 28
+    assert "Measured on 28 of 44 commits made after" in page(figures)
     assert "added lines that no file of the training snapshot holds" in shown
 
 

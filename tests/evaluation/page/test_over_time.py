@@ -33,6 +33,20 @@ def test_both_floors_are_drawn_dashed_in_both_sizes(some_figures):
     assert over_time(some_figures()["likelihood"]).count('class="floor"') == 4
 
 
+def test_commits_whose_dates_go_back_are_not_called_older(some_figures):
+    likelihood = some_figures()["likelihood"]
+    likelihood["by_commit"][-1]["time"] = 0
+    assert "110 commits in the order of the history, evenly spaced." in over_time(likelihood)
+    assert "oldest" not in over_time(likelihood)
+
+
+def test_a_compressor_that_was_given_no_repository_is_not_said_to_know_it(some_figures):
+    likelihood = some_figures()["likelihood"]
+    assert "what the compressor xz needs, alone and knowing the repository." in over_time(likelihood)
+    likelihood["floors"] |= {"xz_given_snapshot": None}
+    assert "what the compressor xz needs, alone." in over_time(likelihood)
+
+
 def test_a_history_without_single_commits_says_so(some_figures):
     assert "No single commits" in over_time(some_figures()["likelihood"] | {"by_commit": []})
 
