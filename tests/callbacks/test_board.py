@@ -57,6 +57,24 @@ def test_what_was_not_measured_is_not_shown(shown):
     assert shown(nothing | {"notes": ["a"]}).Tags()["scalars"] == []
 
 
+def test_both_ends_of_an_interval_are_shown_and_what_the_figures_are_of_is_not(shown):
+    new = {"commits": 40, "interval": [-8.5, -2.5]}
+    figures = FIGURES | {
+        "codelm_evaluation": 1,
+        "run": {"best_epoch": 2, "seconds": 123.4},
+        "likelihood": {"by_commit": [], "new": new, "added": {"commits": 9, "interval": None}},
+    }
+    events = shown(figures)
+    tags = [tag for tag in events.Tags()["scalars"] if tag.startswith("evaluation/likelihood")]
+    assert {tag: events.Scalars(tag)[0].value for tag in tags} == {
+        "evaluation/likelihood/new/commits": 40,
+        "evaluation/likelihood/new/interval/low": -8.5,
+        "evaluation/likelihood/new/interval/high": -2.5,
+        "evaluation/likelihood/added/commits": 9,
+    }
+    assert not [tag for tag in events.Tags()["scalars"] if "codelm_evaluation" in tag or "/run/" in tag]
+
+
 def test_only_numbers_are_scalars():
     figures = {"a": {"b": 1, "c": None, "d": True, "e": "x", "f": [1]}, "g": 2.5, "h": math.inf}
     assert scalars(figures, "e") == {"e/a/b": 1.0, "e/g": 2.5, "e/h": math.inf}
