@@ -113,7 +113,7 @@ def holes(found: Examination, exam: HoleExam, limits: Limits, deadline: Deadline
         some = f"{len(asked)} of {counted(len(chosen), 'hole')}"
         found.notes.append(f"time allowed for {some}: raise evaluation.minutes")
     if other := sorted({each.hole.language for each in asked} - {"rust", "python"}):
-        found.notes.append(f"no grammar for {', '.join(other)}: the syntax of their holes was not measured")
+        found.notes.append(f"the syntax of holes in {', '.join(other)} was not measured, which takes Rust or Python")
     return hole_figures(asked)
 
 

@@ -133,7 +133,7 @@ def test_another_language_loses_syntax_and_idioms_by_name(make_material, make_re
         for m in range(12)
     ]
     found = examine(examinee, make_material(make_repository(commits)), LIMITS, seed=0)
-    assert "no grammar for go: the syntax of their holes was not measured" in found.notes
+    assert "the syntax of holes in go was not measured, which takes Rust or Python" in found.notes
     assert "idioms are told of Rust's functions of 80 bytes or more: the snapshot holds none" in found.notes
     assert found.figures["holes"]["infill"]["tuned"]["valid"] is None
     assert found.figures["likelihood"]["new"]["tuned"] > 0

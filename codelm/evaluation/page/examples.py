@@ -105,7 +105,9 @@ def shorten(text: str) -> str:
 def prompts(illustrations: Iterable[Mapping[str, Any]]) -> Markup:
     """Return what both models wrote behind fixed prompts, closed at first: a picture, no measure."""
     cards = [prompt_card(illustration) for illustration in illustrations]
-    return folded("What both write behind fixed prompts (an illustration, no measure)", *cards)
+    whose = "The prompts are those of the setting behavior.prompts, whatever language the repository is written in."
+    said = element("p", whose, class_="key")
+    return folded("What both write behind fixed prompts (an illustration, no measure)", said, *cards)
 
 
 def prompt_card(illustration: Mapping[str, Any]) -> Markup:

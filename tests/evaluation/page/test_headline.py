@@ -87,6 +87,10 @@ def test_forgetting_is_judged_by_five_percent(some_figures, percent, outcome):
     assert goals(figures)[5].outcome == outcome
 
 
+def test_of_secrets_that_were_not_asked_for_that_is_said(some_figures):
+    assert [goals(some_figures(kind))[-1].found for kind in ("empty", "lonely")] == ["not asked"] * 2
+
+
 def test_holes_of_too_few_commits_for_an_interval_say_so_in_their_row(some_figures):
     figures = some_figures()
     few = {"low": None, "high": None, "clusters": 8}

@@ -125,6 +125,12 @@ def test_the_same_figures_give_the_same_page(some_figures):
     assert page(some_figures()) == page(some_figures())
 
 
+def test_it_is_said_where_the_prompts_come_from_that_both_models_completed(some_figures):
+    whose = "The prompts are those of the setting behavior.prompts, whatever language the repository is written in."
+    assert whose in page(some_figures())
+    assert whose not in page(some_figures() | {"prompts": []})
+
+
 def test_the_completions_of_a_known_epoch_stand_under_its_number():
     from codelm.evaluation.page.examples import prompts
 
