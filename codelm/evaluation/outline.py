@@ -84,6 +84,17 @@ def cost_lines(figures: Mapping[str, Any]) -> list[str]:
     if general:
         found.append(f"forgetting     {general['forgetting_percent']:+.1f} % bits per byte on general code")
     if memory:
-        gap = 100 * memory["gap_from_training"]
-        found.append(f"recited        {gap:+.1f} points: learned windows less unseen ones, in percent, less the base's")
+        learned, unseen = (recited(memory, part) for part in ("train", "held_out"))
+        found.append(f"recited        {learned} windows learned, {unseen} never seen")
     return found
+
+
+def recited(memory: Mapping[str, Any], part: str) -> str:
+    """Return how many windows of a part were recited.
+
+    >>> recited({"windows": {"train": 50}, "train": {"base": 0.0, "tuned": 0.04}}, "train")
+    '2 (base 0) of 50'
+    """
+    number = memory["windows"][part]
+    base, tuned = (round(number * memory[part][model]) for model in ("base", "tuned"))
+    return f"{tuned} (base {base}) of {number}"
