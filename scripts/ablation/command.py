@@ -1,12 +1,14 @@
 """The command line: the runs that are missing, one after the other, and the table of all."""
 
 import argparse
+import hashlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from codelm.atomic import write_text
+from codelm.bases import locate
 from codelm.errors import CodelmError
 from codelm.history.repository import open_repository
 from codelm.signals import Stopped, stopping
@@ -85,7 +87,16 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     if options.base:
         put(given, "model.base", options.base)
     repository = open_repository(options.repo, options.revision)
-    return Experiment(given, repository.path, repository.tip, whole_looks(options.steps), options.tokens)
+    weights = weights_of(given.get("model", {}).get("base"))
+    return Experiment(given, repository.path, repository.tip, whole_looks(options.steps), options.tokens, weights)
+
+
+def weights_of(base: str | None) -> str:
+    """Return the SHA-256 of the weights of a base that is a folder; nothing of one that is not."""
+    digest, files = hashlib.sha256(), sorted(Path(locate(base)).glob("*.safetensors")) if base else []
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest() if files else ""
 
 
 def plan(rows: Sequence[str], seeds: Sequence[int], variant_seeds: Sequence[int] | None) -> list[tuple[str, int]]:

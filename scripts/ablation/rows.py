@@ -33,7 +33,7 @@ ROWS = (*DEFAULT_ROWS, PRECISE_PEER)
 LOOKS = 3
 """How often a run of ours looks at validation; the best look's adapter is taken, as `codelm fit` does."""
 VERSION = 2
-"""Part of every experiment's key: raise it with what changes figures and is not given: defaults, the bundled base."""
+"""Part of every experiment's key: raise it with what changes figures and is not given, as defaults do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Experiment:
         tip: The newest commit, so that all runs cut the history at one place.
         steps: Optimizer steps of a run whose rows are full of tokens; others take as many more as their tokens lack.
         measured_tokens: Tokens of held-out samples that are measured at most.
+        weights: The SHA-256 of a base that is a folder; nothing of one on the model hub, whose revision is given.
     """
 
     given: Settings
@@ -53,12 +54,15 @@ class Experiment:
     tip: str
     steps: int
     measured_tokens: int
+    weights: str = ""
 
     @property
     def key(self) -> str:
-        """A name that changes with what is given and with `VERSION`: 12 hexadecimal digits."""
+        """A name that changes with the base, with what is given and with `VERSION`: 12 hexadecimal digits."""
         versions = (VERSION, SAMPLES, LOOKS)
-        made_of = json.dumps([versions, self.given, self.tip, self.steps, self.measured_tokens], sort_keys=True)
+        made_of = json.dumps(
+            [versions, self.weights, self.given, self.tip, self.steps, self.measured_tokens], sort_keys=True
+        )
         return hashlib.sha256(made_of.encode()).hexdigest()[:12]
 
     def settings(self, row: str = OURS) -> Settings:

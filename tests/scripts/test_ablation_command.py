@@ -1,7 +1,7 @@
 import pytest
 
 from codelm.errors import InputError
-from scripts.ablation.command import ablate, experiment_of, main, parsed
+from scripts.ablation.command import ablate, experiment_of, main, parsed, weights_of
 from scripts.ablation.measure import Measured, Part
 from scripts.ablation.results import Result, append
 from scripts.ablation.trained import Trained
@@ -64,3 +64,13 @@ def test_a_table_of_nothing_is_a_failure_and_takes_no_tables_place(folder, no_ru
     assert f"{tmp_path / 'fd.jsonl'} holds 1 run of another" in told.err
     assert told.out == ""
     assert (tmp_path / "t.md").read_text() == table
+
+
+def test_a_base_of_other_weights_makes_another_experiment(folder, tmp_path):
+    keys = set()
+    for content in (b"one", b"other", b"one"):
+        (tmp_path / "base").mkdir(exist_ok=True)
+        (tmp_path / "base/model.safetensors").write_bytes(content)
+        keys.add(experiment_of(parsed([folder, "--base", str(tmp_path / "base")])).key)
+    assert len(keys) == 2
+    assert weights_of("bigcode/starcoder2-3b") == weights_of(None) == ""

@@ -73,7 +73,9 @@ def test_an_unknown_setting_is_refused():
         settings({"data": {"context_weigth": 1.0}})
 
 
-@pytest.mark.parametrize("changed", [{"tip": "e" * 40}, {"steps": 15}, {"measured_tokens": 2000}, {"given": {}}])
+@pytest.mark.parametrize(
+    "changed", [{"tip": "e" * 40}, {"steps": 15}, {"measured_tokens": 2000}, {"given": {}}, {"weights": "ab"}]
+)
 def test_experiments_that_differ_have_different_keys(experiment, changed):
     same = {name: getattr(experiment, name) for name in ("given", "repository", "tip", "steps", "measured_tokens")}
     assert Experiment(**same).key == experiment.key != Experiment(**same | changed).key
