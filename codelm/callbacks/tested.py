@@ -31,7 +31,7 @@ def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[i
         InputError: The folder cannot be written to.
     """
     folder = checkpoint.parent.parent
-    reason = no_report(folder, origin(data.store.facts["scrape"])) or other_draw(folder, drawn)
+    reason = no_report(folder, origin(data.store.facts["scrape"]), drawn)
     if reason is not None:
         log.warning("no report, the held-out loss alone: %s", reason)
         return None
@@ -44,18 +44,29 @@ def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[i
     return folder
 
 
-def no_report(folder: Path, given: Origin) -> str | None:
+def no_report(folder: Path, given: Origin, drawn: Callable[[int], Sequence[int]]) -> str | None:
     """Return why a run's folder gets no report on what was given to the test; None if it does."""
     path = folder / MANIFEST
     if not path.is_file():
         return f"there is no {path}, which would say what the checkpoint has learned from"
-    learned = learned_from(path)
+    manifest = read(path)
+    learned = learned_from(manifest)
     if learned is None:
         return f"{path} does not say what the checkpoint has learned from"
     if learned != given:
         mended = remedy(folder, learned, given)
         return f"the run learned from {told(learned)}, this is {told(given)}; for a report {mended}"
+    if other_draw(manifest, drawn):
+        return f"the run learned other samples than these settings draw; give {config_of(folder)}"
     return None
+
+
+def read(path: Path) -> Any:
+    """Return what a file of JSON holds; None where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def remedy(folder: Path, learned: Origin, given: Origin) -> str:
@@ -70,18 +81,16 @@ def remedy(folder: Path, learned: Origin, given: Origin) -> str:
     return f"rename the folder{'s' if len(names) > 1 else ''} back to {', '.join(names)}"
 
 
-def other_draw(folder: Path, drawn: Callable[[int], Sequence[int]]) -> str | None:
-    """Return why what a run learned is not known: the test's settings draw otherwise. None where they do not.
+def other_draw(manifest: Any, drawn: Callable[[int], Sequence[int]]) -> bool:
+    """Return whether the test's settings draw other samples than the run learned by its manifest.
 
     A run that was never examined left no record of its draw, and is believed.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         recorded = manifest["evaluation"]["run"]["learned"]
-        same = draw(recorded["step"], drawn(recorded["step"])) == recorded
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return None if same else f"the run learned other samples than these settings draw; give {config_of(folder)}"
+        return bool(draw(recorded["step"], drawn(recorded["step"])) != recorded)
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 def draw(step: int, samples: Sequence[int]) -> dict[str, Any]:
@@ -95,11 +104,11 @@ def config_of(folder: Path) -> str:
     return f"--config {folder / 'config.yaml'}"
 
 
-def learned_from(manifest: Path) -> Origin | None:
+def learned_from(manifest: Any) -> Origin | None:
     """Return what a run's manifest says that it learned from; None where it does not."""
     try:
-        return origin(json.loads(manifest.read_text(encoding="utf-8"))["phase_results"]["phase_1_scrape"])
-    except (OSError, ValueError, LookupError, TypeError):
+        return origin(manifest["phase_results"]["phase_1_scrape"])
+    except (LookupError, TypeError):
         return None
 
 
@@ -120,9 +129,9 @@ def told(found: Origin) -> str:
 def earlier_dots(folder: Path) -> list[dict[str, Any]]:
     """Return the dots that the run's own evaluation left in its figures; none where they are gone or damaged."""
     try:
-        found = json.loads((folder / FOLDER / "figures.json").read_text(encoding="utf-8"))["epochs"]
+        found = read(folder / FOLDER / "figures.json")["epochs"]
         return found if all(map(is_dot, found)) else []
-    except (OSError, ValueError, LookupError, TypeError):
+    except (LookupError, TypeError):
         return []
 
 

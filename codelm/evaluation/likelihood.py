@@ -115,9 +115,14 @@ def compared(costs: Sequence[Cost]) -> dict[str, Any] | None:
     }
 
 
+def main_kind(likelihood: Mapping[str, Any]) -> str:
+    """Return which lines count of the report's ``likelihood``: the "new" ones, or all "added" where none is new."""
+    return "new" if likelihood["new"] else "added"
+
+
 def main_comparison(likelihood: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what counts of the report's ``likelihood``: that of new lines, or of all added ones where none is new."""
-    found: Mapping[str, Any] | None = likelihood["new"] or likelihood["added"]
+    """Return what was found of the lines that count."""
+    found: Mapping[str, Any] | None = likelihood[main_kind(likelihood)]
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from codelm.evaluation.likelihood import FLOORS
+from codelm.evaluation.likelihood import FLOORS, main_kind
 from codelm.evaluation.quantities import counted
 
 LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts", "histograms"})
@@ -35,7 +35,7 @@ def likelihood_lines(section: Mapping[str, Any] | None) -> list[str]:
         return []
     names = (("new", "new lines"), ("added", "added lines"))
     said = [bits(label, section[key]) for key, label in names if section[key]]
-    main = "new" if section["new"] else "added"
+    main = main_kind(section)
     return said + floor_lines(section.get(FLOORS[main]), f"{main} lines")
 
 

@@ -10,7 +10,7 @@ from codelm.errors import CodelmError, one_line
 from codelm.evaluation.idioms import FEWEST as FUNCTIONS
 from codelm.evaluation.idioms import too_few
 from codelm.evaluation.intervals import FEWEST
-from codelm.evaluation.likelihood import main_comparison
+from codelm.evaluation.likelihood import main_comparison, main_kind
 from codelm.evaluation.quantities import counted
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
@@ -134,7 +134,7 @@ def of_commits(likelihood: Mapping[str, Any]) -> list[str]:
         some = f"{read['commits']:,} of {counted(read['of'], 'held-out commit')}"
         found.append(f"{short} allowed to measure {some}: raise it")
     if compared and compared["commits"] < FEWEST:
-        lines = "new lines" if likelihood["new"] else "added lines"
+        lines = f"{main_kind(likelihood)} lines"
         are = "is" if compared["commits"] == 1 else "are"
         few = f"{counted(compared['commits'], 'held-out commit')} with {lines} {are} too few for an interval"
         remedy = short if short and read["of"] >= FEWEST else "data.held_out, or give a longer history"

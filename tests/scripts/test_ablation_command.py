@@ -33,8 +33,8 @@ def test_a_number_that_means_nothing_is_refused_in_words(words, capsys):
     ("words", "why"),
     [
         (
-            ["--work", "file/work"],
-            "--work .*file/work/.* cannot be written: Not a directory; allow it, or give another",
+            ["--work", "file/runs"],
+            "--work .*file/runs/.* cannot be written: Not a directory; allow it, or give another",
         ),
         (["--work", "work", "--results", "file/of.jsonl"], "--results .*of.jsonl cannot be written"),
         (["--work", "work", "--table", "file/table.md"], "--table .*table.md cannot be written"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from codelm.evaluation.likelihood import FLOORS
+from codelm.evaluation.likelihood import FLOORS, main_kind
 from codelm.evaluation.page.costs import forgetting, memory
 from codelm.evaluation.page.examples import examples, prompts
 from codelm.evaluation.page.figures import hole_tables, likelihood_table
@@ -66,10 +66,10 @@ def lead(figures: Mapping[str, Any]) -> str:
     main, likelihood = main_change(figures), figures.get("likelihood")
     if main is None or likelihood is None:
         return "What could be measured follows; what could not, and why, stands at the end."
-    new = likelihood["new"] is not None
-    lines = "added lines that no file of the training snapshot holds" if new else "all added lines"
-    size = likelihood["bytes_new" if new else "bytes"]
-    of = of_how_many(main["commits"], likelihood["read"], "new lines" if new else "added lines")
+    kind = main_kind(likelihood)
+    lines = "added lines that no file of the training snapshot holds" if kind == "new" else "all added lines"
+    size = likelihood["bytes_new" if kind == "new" else "bytes"]
+    of = of_how_many(main["commits"], likelihood["read"], f"{kind} lines")
     return (
         f"Measured on {of} made after those it learned from: each byte "
         f"costs the base {fixed(main['base'])} bits and the tuned model {fixed(main['tuned'])} (counted: "
@@ -94,7 +94,7 @@ def of_how_many(counting: int, read: Mapping[str, Any], lines: str) -> str:
 
 def beside_xz(likelihood: Mapping[str, Any]) -> str:
     """Return what a compressor that knows the repository by heart needs for the same lines, beside the tuned model."""
-    kind = "new" if likelihood["new"] else "added"
+    kind = main_kind(likelihood)
     found = likelihood.get(FLOORS[kind])
     floor, tuned = found and found["xz_given_snapshot"], likelihood[kind]["tuned"]
     if floor is None:

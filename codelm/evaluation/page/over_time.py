@@ -17,7 +17,7 @@ LEAST = 0.5
 """Bits per byte that the axis spans at least, so that a difference of nothing looks like nothing."""
 FEW = 12
 """Up to so many commits the lines pass through each of them; beyond, they are running means."""
-FLOORS = {"xz": "xz", "xz_given_snapshot": "xz + repo"}
+FLOOR_LABELS = {"xz": "xz", "xz_given_snapshot": "xz + repo"}
 Point = tuple[float, float]
 
 
@@ -36,7 +36,7 @@ def over_time(likelihood: Mapping[str, Any]) -> Markup:
     commits = likelihood["by_commit"]
     if not commits:
         return element("p", "No single commits to show.", class_="absent")
-    floors = {FLOORS[key]: value for key, value in (likelihood["floors"] or {}).items() if value is not None}
+    floors = {FLOOR_LABELS[key]: value for key, value in (likelihood["floors"] or {}).items() if value is not None}
     around = half_window(len(commits))
     course = Course(commits, running(commits, "base", around), running(commits, "tuned", around), floors)
     picture = twice(lambda frame, class_: draw(course, frame, class_), WIDE, NARROW)
@@ -206,7 +206,7 @@ def reading(course: Course, around: int) -> str:
     if max(singles(course)) > ceiling(course):
         said.append("What lies far above the rest is drawn at the edge.")
     if course.floors:
-        known = " and knowing the repository" if FLOORS["xz_given_snapshot"] in course.floors else ""
+        known = " and knowing the repository" if FLOOR_LABELS["xz_given_snapshot"] in course.floors else ""
         said.append(f"Dashed: what the compressor xz needs, alone{known}.")
     return " ".join(said)
 
