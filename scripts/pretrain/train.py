@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 POSITIONS = 4096
 WEIGHT_DECAY = 0.01
 STEPS_BETWEEN_LOOKS = 500
+COURSE = "course"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ class Pretraining(CausalLM):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": LambdaLR(optimizer, self.course.factor), "interval": "step"},
         }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say what course the checkpoint is on."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[COURSE] = asdict(self.course)
 
 
 def configuration(shape: Shape) -> Starcoder2Config:
@@ -197,13 +203,20 @@ def train(store: Path, folder: Path, *, steps: int, batch_tokens: int, shape: Sh
 
 
 def finish(store: Path, last: Path, folder: Path, *, batch_tokens: int, module: Pretraining) -> None:
-    """Go on from a checkpoint while the rate of ``module`` falls, in a ``folder`` of its own."""
+    """Go on from a checkpoint while the rate of ``module`` falls, in a ``folder`` of its own, or from where that is."""
     begins, decay = module.course.decay_from, module.course.decay
     assert begins is not None, "the course of a decay says where it begins"
     data = DecayRows(store, batch_tokens=batch_tokens, begins=begins)
-    run(module, data, folder, steps=begins + decay, resume=last)
+    left = folder / "last.ckpt"
+    resume = left if left.exists() and facts(left).get(COURSE) == asdict(module.course) else last
+    run(module, data, folder, steps=begins + decay, resume=resume)
 
 
 def reached(checkpoint: Path) -> int:
     """Return the step at which a checkpoint was written."""
-    return int(torch.load(checkpoint, weights_only=False, mmap=True)["global_step"])
+    return int(facts(checkpoint)["global_step"])
+
+
+def facts(checkpoint: Path) -> dict[str, Any]:
+    """Return what a checkpoint holds; its weights stay on the disk."""
+    return dict(torch.load(checkpoint, weights_only=False, mmap=True))

@@ -149,6 +149,36 @@ def test_a_finished_model_loads_by_its_folder(store, shape, course, tokenizer, t
     ]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_decay_in_two_sittings_ends_where_one_sitting_ends(store, shape, course, tmp_path):
+    import torch
+
+    from scripts.pretrain.train import Course, Pretraining, finish, train
+
+    train(store, tmp_path / "run", steps=2, batch_tokens=256, shape=shape, course=course)
+    last = tmp_path / "run" / "last.ckpt"
+
+    def sitting(folder, *, breaks_off=None):
+        class Sitting(Pretraining):
+            def training_step(self, batch, batch_idx):
+                if self.global_step == breaks_off:
+                    raise KeyboardInterrupt
+                return super().training_step(batch, batch_idx)
+
+        module = Sitting(shape, Course(1e-3, decay_from=2, decay=4))
+        finish(store, last, tmp_path / folder, batch_tokens=256, module=module)
+
+    sitting("one")
+    with pytest.raises(SystemExit):
+        sitting("two", breaks_off=4)
+    (tmp_path / "run" / "last.ckpt").rename(tmp_path / "gone.ckpt")
+    sitting("two")
+    one, two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("one", "two"))
+    assert one["global_step"] == two["global_step"] == 6
+    for name, tensor in one["state_dict"].items():
+        torch.testing.assert_close(two["state_dict"][name], tensor)
+
+
 def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
     from scripts.pretrain.optimizers import muon_with_adamw
     from scripts.pretrain.train import Course, Pretraining
