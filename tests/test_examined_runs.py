@@ -129,7 +129,7 @@ def test_testing_on_another_repository_measures_the_loss_and_leaves_the_run_alon
     assert main(["test", *given, "--evaluation.enabled=true", "--ckpt_path", "best"]) == 0
     said = capsys.readouterr()
     assert "test/loss" in said.out
-    assert "no report, the held-out loss alone: the run learned from numbers cut at" in said.err
+    assert "no report, the test loss alone: the run learned from numbers cut at" in said.err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 

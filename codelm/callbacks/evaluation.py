@@ -163,7 +163,7 @@ class Evaluation(Callback):
             CodelmError: The evaluation of a checkpoint failed.
         """
         if stage == "test" and self.failure is not None:
-            raise CodelmError(f"no report, the held-out loss stands: {self.failure}; --debug shows where it failed")
+            raise CodelmError(f"no report, the test loss stands: {self.failure}; --debug shows where it failed")
 
     def dots(self, step: int) -> list[dict[str, Any]]:
         """Return the epochs that were looked at, as the report shows them; the weights of a step are chosen."""
@@ -235,7 +235,7 @@ def learned(trainer: Trainer, step: int) -> list[int]:
 
 
 def loss(trainer: Trainer, epoch: int) -> dict[str, float | None]:
-    """Return the held-out loss of the weights as they are after an epoch, and the base's; None where unknown."""
+    """Return the validation loss of the weights as they are after an epoch, and the base's; None where unknown."""
     reference = companion(trainer, BaseReference)
     base = reference.loss if reference else None
     manifest = companion(trainer, Manifest)

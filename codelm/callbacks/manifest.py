@@ -106,7 +106,7 @@ class Manifest(Callback):
         self.train_loss.add(outputs["loss"], batch)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to count what the held-out loss rests on."""
+        """Begin to count what the validation loss rests on."""
         self.held_out = torch.zeros(3)
 
     def on_validation_batch_end(

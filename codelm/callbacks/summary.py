@@ -20,7 +20,7 @@ from codelm.evaluation.outline import lines as outline_lines
 
 
 class Summary(Callback):
-    """Prints the result when training ends or is stopped: held-out loss and a completion, base against tuned.
+    """Prints the result when training ends or is stopped: validation loss and a completion, base against tuned.
 
     Says what `Manifest` has written; list it behind that.
 
@@ -84,7 +84,7 @@ def numbers(content: Mapping[str, Any]) -> list[str]:
     state = "" if content["status"] == "completed" else f" ({content['status']})"
     found = []
     if tuned is not None:
-        found.append(f"held-out loss  {change(base, tuned)}{state}")
+        found.append(f"val loss       {change(base, tuned)}{state}")
     if stats["final_perplexity"] is not None:
         found.append(f"perplexity     {change(stats['base_perplexity'], stats['final_perplexity'])}")
     minutes = f"{stats['training_time_minutes']:.1f} minutes"

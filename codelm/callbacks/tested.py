@@ -33,13 +33,13 @@ def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[i
     folder = checkpoint.parent.parent
     reason = no_report(folder, origin(data.store.facts["scrape"]), drawn)
     if reason is not None:
-        log.warning("no report, the held-out loss alone: %s", reason)
+        log.warning("no report, the test loss alone: %s", reason)
         return None
     for path in (folder, folder / FOLDER):
         if path.exists() and not os.access(path, os.W_OK | os.X_OK):
             raise InputError(
                 f"{path} cannot be written to, and the report would go there; allow it, or give "
-                "--evaluation.enabled false for the held-out loss alone"
+                "--evaluation.enabled false for the test loss alone"
             )
     return folder
 

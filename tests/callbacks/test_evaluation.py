@@ -115,7 +115,7 @@ def test_a_test_whose_evaluation_fails_ends_with_its_error_once_the_loss_is_prin
     callback.teardown(None, None, "test")
     callback.failure = "no memory"
     callback.teardown(None, None, "fit")
-    with pytest.raises(CodelmError, match="no report, the held-out loss stands: no memory"):
+    with pytest.raises(CodelmError, match="no report, the test loss stands: no memory"):
         callback.teardown(None, None, "test")
 
 

@@ -35,7 +35,7 @@ def test_loss_and_perplexity_stand_with_their_change():
     from codelm.callbacks.summary import numbers
 
     assert numbers(CONTENT) == [
-        "held-out loss  base 2.0000 -> tuned 1.5000 (-25.0 %)",
+        "val loss       base 2.0000 -> tuned 1.5000 (-25.0 %)",
         "perplexity     base 7.3890 -> tuned 4.4817 (-39.3 %)",
         "best epoch     1 of 2, 1.2 minutes",
     ]
@@ -48,7 +48,7 @@ def test_numbers_that_are_unknown_are_left_out():
     content["status"] = "interrupted"
     stats = content["phase_results"]["phase_4_training"]["training_stats"]
     stats |= {"base_val_loss": None, "final_perplexity": None}
-    assert numbers(content)[0] == "held-out loss  tuned 1.5000 (interrupted)"
+    assert numbers(content)[0] == "val loss       tuned 1.5000 (interrupted)"
     assert len(numbers(content)) == 2
 
 
@@ -97,7 +97,7 @@ def all_of_them():
 def test_a_run_ends_with_its_result(fit, all_of_them, capsys):
     trainer, _ = fit(*all_of_them)
     out = capsys.readouterr().out
-    assert "held-out loss  base " in out
+    assert "val loss       base " in out
     assert "| tuned, epoch " in out
     assert f"adapter        {trainer.log_dir}/adapter\n" in out
     assert f"manifest       {trainer.log_dir}/MANIFEST.json\n" in out
