@@ -13,7 +13,7 @@ from codelm.errors import CodelmError
 from codelm.history.repository import open_repository
 from codelm.signals import Stopped, stopping
 from scripts.ablation.outputs import refuse_file, refuse_folder
-from scripts.ablation.rows import DEFAULT_ROWS, LOOKS, ROWS, VARIANTS, Experiment, whole_looks
+from scripts.ablation.rows import CONTROLS, DEFAULT_ROWS, LOOKS, ROWS, VARIANTS, Experiment, whole_looks
 from scripts.ablation.settings import put, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,7 +150,7 @@ def parser() -> argparse.ArgumentParser:
     add("--revision", default="HEAD", help="the newest commit (default: HEAD)")
     add("--base", help="base model (default: the configuration's)")
     add("--config", type=Path, action="append", help=f"ours, may be repeated (default: {names(CONFIGS)})")
-    rows = f"of {' '.join(ROWS)} (default: all but the last)"
+    rows = f"of {' '.join(ROWS)} (default: all but {' and '.join(CONTROLS)})"
     add("--rows", nargs="+", type=row_name, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
     add(
         "--seeds", nargs="+", type=at_least(0), default=[0, 1, 2], metavar="N", help="of peer and ours (default: 0 1 2)"

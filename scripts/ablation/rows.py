@@ -4,12 +4,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from codelm.history.mining import VERSION as SAMPLES
 from scripts.ablation.settings import Settings, nested, overlaid, put, trainer_setting
 
-PEER, PRECISE_PEER, OURS = "peer", "peer-fp32", "ours"
+OURS, PRECISE_PEER = "ours", "peer-fp32"
+
+PEERS: Mapping[str, Mapping[str, Any]] = {
+    "peer": {},
+    "peer-slow": {"model.learning_rate": 1e-3},
+    PRECISE_PEER: {},
+}
+"""The public recipe with our learning rate, with one that was not chosen for ours, and with float32 adapters."""
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "-changes": {"data.max_commits": 0},
@@ -27,12 +35,13 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 }
 """What each row takes from ours, or adds to it, by the settings' full names."""
 
-DEFAULT_ROWS = (PEER, OURS, *VARIANTS)
-ROWS = (*DEFAULT_ROWS, PRECISE_PEER)
+DEFAULT_ROWS = ("peer", OURS, *VARIANTS)
+CONTROLS = ("peer-slow", PRECISE_PEER)
+ROWS = (*DEFAULT_ROWS, *CONTROLS)
 
 LOOKS = 3
 """How often a run of ours looks at validation; the best look's adapter is taken, as `codelm fit` does."""
-VERSION = 2
+VERSION = 3
 """Part of every experiment's key: raise it with what changes figures and is not given, as defaults do."""
 
 
@@ -58,17 +67,21 @@ class Experiment:
 
     @property
     def key(self) -> str:
-        """A name that changes with the base, with what is given and with `VERSION`: 12 hexadecimal digits."""
+        """A name that changes with the base, with what is given and with `VERSION`: 12 hexadecimal digits.
+
+        The repository's name is given too: it stands in every prompt.
+        """
         versions = (VERSION, SAMPLES, LOOKS)
+        name = Path(self.repository).stem
         made_of = json.dumps(
-            [versions, self.weights, self.given, self.tip, self.steps, self.measured_tokens], sort_keys=True
+            [versions, self.weights, self.given, name, self.tip, self.steps, self.measured_tokens], sort_keys=True
         )
         return hashlib.sha256(made_of.encode()).hexdigest()[:12]
 
     def settings(self, row: str = OURS) -> Settings:
-        """Return the settings of ours or of a variant; those of ours are also what all rows are measured with."""
+        """Return the settings of a row; those of ours are also what all rows are measured with."""
         found = overlaid(self.given, nested({"data.repo": self.repository, "data.revision": self.tip}))
-        for name, value in ({} if row == OURS else VARIANTS[row]).items():
+        for name, value in {OURS: {}, **PEERS, **VARIANTS}[row].items():
             put(found, name, value)
         return found
 

@@ -13,7 +13,7 @@ from scripts.ablation.measure import Meter
 from scripts.ablation.objects import parsed, refuse_empty
 from scripts.ablation.ours import train_ours
 from scripts.ablation.results import Result, append, of, read
-from scripts.ablation.rows import OURS, PEER, PRECISE_PEER, Experiment
+from scripts.ablation.rows import PEERS, PRECISE_PEER, Experiment
 from scripts.ablation.trained import ADAPTER, Trained, load, save
 
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets")
@@ -49,15 +49,15 @@ def train(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
     """Train one row; the folder appears whole or not at all."""
     refuse_empty(experiment, row)
     with new_folder(folder) as unfinished:
-        if row in (PEER, PRECISE_PEER):
-            trained = peers(experiment, seed, unfinished, precise=row == PRECISE_PEER)
+        if row in PEERS:
+            trained = peers(experiment, row, seed, unfinished)
         else:
             trained = train_ours(experiment, row, seed, unfinished)
         save(trained, unfinished)
     return trained
 
 
-def peers(experiment: Experiment, seed: int, folder: Path, *, precise: bool) -> Trained:
+def peers(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
     """Train by the public recipe.
 
     Raises:
@@ -67,7 +67,8 @@ def peers(experiment: Experiment, seed: int, folder: Path, *, precise: bool) -> 
         raise InputError("the public recipe needs TRL: .venv/bin/pip install -c constraints.txt -e '.[ablation]'")
     from scripts.ablation.peer import train_peer
 
-    return train_peer(experiment.run_settings(OURS, seed), experiment.settings(), folder, precise=precise)
+    settings = experiment.run_settings(row, seed)
+    return train_peer(settings, experiment.settings(), folder, precise=row == PRECISE_PEER)
 
 
 def folder_name(row: str, seed: int) -> str:

@@ -86,6 +86,17 @@ def test_where_the_repository_lies_does_not_matter(experiment):
     assert moved.key == experiment.key
 
 
+def test_another_name_of_the_repository_which_stands_in_every_prompt_is_another_experiment(experiment):
+    renamed = Experiment(experiment.given, "/nowhere/find.git", experiment.tip, experiment.steps, 1000)
+    assert renamed.key != experiment.key
+
+
+def test_the_slow_peer_has_another_learning_rate_and_nothing_else(experiment):
+    ours, slow = (experiment.run_settings(row, seed=0) for row in (OURS, "peer-slow"))
+    assert float(slow["model"].pop("learning_rate")) < float(ours["model"].pop("learning_rate"))
+    assert slow == ours
+
+
 def test_rows_may_be_named_as_options_are():
     options = parsed(["repo", "--rows", "peer", "ours", "-fim", "-curriculum", "--seeds", "0", "1"])
     assert options.rows == ["peer", "ours", "-fim", "-curriculum"]
@@ -101,7 +112,7 @@ def test_a_row_nobody_knows_is_refused(capsys):
 def test_by_default_all_rows_run_but_the_control_and_variants_once():
     options = parsed(["repo"])
     runs = plan(options.rows, options.seeds, options.variant_seeds)
-    assert {row for row, _ in runs} == set(ROWS) - {"peer-fp32"}
+    assert {row for row, _ in runs} == set(ROWS) - {"peer-slow", "peer-fp32"}
     assert [seed for row, seed in runs if row == OURS] == [0, 1, 2]
     assert [seed for row, seed in runs if row == "-fim"] == [0]
 

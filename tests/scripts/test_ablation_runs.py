@@ -207,7 +207,7 @@ def test_without_its_trainer_the_peer_is_refused_in_words(experiment, monkeypatc
 
     monkeypatch.setattr(runs, "installed", lambda name: None)
     with pytest.raises(InputError, match="needs TRL"):
-        runs.peers(experiment, 0, tmp_path, precise=False)
+        runs.peers(experiment, "peer", 0, tmp_path)
 
 
 @pytest.mark.slow
