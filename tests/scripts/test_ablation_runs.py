@@ -1,5 +1,8 @@
 import json
+import re
+from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -126,6 +129,35 @@ def test_rows_that_are_less_full_take_more_steps(experiment, row):
     assert tokens == pytest.approx(30 * 2 * 128, rel=0.1)
     assert 0 < learned < tokens
     assert settings["trainer"]["max_steps"] % 3 == 0
+
+
+def test_a_history_too_short_for_the_steps_is_refused_before_training_with_a_number_that_does(experiment, monkeypatch):
+    from scripts.ablation import ours
+
+    monkeypatch.setattr(ours, "subprocess", None)
+    longer = replace(experiment, steps=3000)
+    with pytest.raises(InputError, match=r"steps, and \d+ are wanted before each of 3 looks") as caught:
+        ours.train_ours(longer, OURS, 0, Path())
+    most = int(re.search(r"give --steps (\d+) or fewer, or a longer history", str(caught.value))[1])
+    for steps in (most, STEPS):
+        enough = replace(experiment, steps=steps)
+        ours.refuse_short_epochs(enough, ours.as_long(enough, OURS, 0))
+
+
+def test_to_a_history_too_short_for_any_steps_no_number_is_named(experiment):
+    from scripts.ablation.ours import refuse_short_epochs
+
+    # as where rows are so empty that a run of 3 steps of full ones takes 3000
+    with pytest.raises(InputError, match="looks at validation; give a longer history"):
+        refuse_short_epochs(experiment, experiment.run_settings(OURS, 0, 3000))
+
+
+def test_a_run_last_measured_before_its_end_is_refused_with_nothing_said_of_a_folder(experiment):
+    from scripts.ablation.ours import took
+
+    training = {"training_stats": {}, "history": [{"step": 2}]}
+    with pytest.raises(CodelmError, match=r"at step 2 of 3, .*; take from the configuration what ends a run early"):
+        took(experiment.run_settings(OURS, 0), {"phase_results": {"phase_4_training": training}})
 
 
 def test_the_peer_reads_nothing_of_the_future(experiment, git):
