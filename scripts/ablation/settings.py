@@ -1,5 +1,6 @@
 """Nested settings: read from configurations, laid over one another, taken apart."""
 
+import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import yaml
 
+from codelm.config_files import GROUPS
 from codelm.defaults import TRAINER
-from codelm.errors import InputError
+from codelm.errors import InputError, one_line
 
 Settings = dict[str, Any]
 """What ``codelm fit --config`` reads, as nested dicts."""
@@ -18,15 +20,44 @@ def read(configs: Sequence[Path]) -> Settings:
     """Return configurations as one; later ones win.
 
     Raises:
-        InputError: One cannot be read.
+        InputError: One cannot be read, or holds something else than settings.
     """
     found: Settings = {}
     for path in configs:
-        try:
-            found = overlaid(found, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except (OSError, yaml.YAMLError) as error:
-            raise InputError(f"configuration {path} cannot be read: {error}") from error
+        found = overlaid(found, groups(path, load(path)))
     return found
+
+
+def load(path: Path) -> Any:
+    """Return what a file of YAML holds.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        json.dumps(found, sort_keys=True)  # the key of an experiment is made of it: a date would be found out there
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        why = one_line(error)
+        raise InputError(
+            f"configuration {path} cannot be read: {why}; give settings in YAML, dates in quotes"
+        ) from error
+    return found
+
+
+def groups(path: Path, found: Any) -> Settings:
+    """Return the settings that a file holds; a group without any is as one that is not there.
+
+    Raises:
+        InputError: It holds something else.
+    """
+    if not isinstance(found, dict | None):
+        raise InputError(f"configuration {path} holds no settings; write them as name: value")
+    kept = {name: value for name, value in (found or {}).items() if name not in GROUPS or value is not None}
+    for name in GROUPS:
+        if not isinstance(kept.get(name, {}), dict):
+            raise InputError(f"configuration {path}: {name} is not a group of settings; write them below it, indented")
+    return kept
 
 
 def overlaid(under: Mapping[str, Any], over: Mapping[str, Any]) -> Settings:
