@@ -12,10 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codelm.atomic import new_folder
 from scripts.pretrain.licences import Copyright, permissive, read_copyright
 
 VENDORED = re.compile(r"(?:^|/)(?:site-packages|vendor(?:ed)?|_vendor|third[-_]party|extern(?:al|als)?)/")
 """Folders that hold other people's code, under licences of their own."""
+
+FINISHED = "[!.]*"
+"""What folders of unpacked packages are called; one that a kill left half-filled has a hidden name."""
 
 NO_RULES = Copyright(())
 
@@ -72,7 +76,8 @@ def unpack_crates(debs: Path, folder: Path) -> None:
     for deb in sorted(debs.glob("*.deb")):
         target = folder / deb.name.partition("_")[0]
         if not target.exists():
-            subprocess.run(["dpkg-deb", "--extract", str(deb), str(target)], check=True)
+            with new_folder(target) as unfinished:
+                subprocess.run(["dpkg-deb", "--extract", str(deb), str(unfinished)], check=True)
 
 
 def download_wheels(names: Sequence[str], folder: Path) -> None:
@@ -89,14 +94,15 @@ def unpack_wheels(wheels: Path, folder: Path) -> None:
     for wheel in sorted(wheels.glob("*.whl")):
         target = folder / "-".join(wheel.name.split("-")[:2])
         if not target.exists():
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(target, [name for name in archive.namelist() if name.endswith((".py", "/METADATA"))])
+            with new_folder(target) as unfinished, zipfile.ZipFile(wheel) as archive:
+                wanted = [name for name in archive.namelist() if name.endswith((".py", "/METADATA"))]
+                archive.extractall(unfinished, wanted)
 
 
 def crates(folder: Path) -> Iterator[Package]:
     """Find the crates among unpacked Debian packages; of several versions the newest."""
     newest: dict[str, Package] = {}
-    for manifest in sorted(folder.glob("*/usr/share/cargo/registry/*/Cargo.toml")):
+    for manifest in sorted(folder.glob(f"{FINISHED}/usr/share/cargo/registry/*/Cargo.toml")):
         crate = _crate(manifest)
         if crate.name not in newest or _order(newest[crate.name].version) < _order(crate.version):
             newest[crate.name] = crate
@@ -120,7 +126,7 @@ def distributions(folder: Path) -> Iterator[Package]:
     """Find the Python distributions among unpacked wheels, after the standard library."""
     version = sysconfig.get_python_version()
     yield Package("python", "cpython", version, "PSF-2.0", "", Path(sysconfig.get_path("stdlib")), NO_RULES)
-    for metadata in sorted(folder.glob("*/*.dist-info/METADATA")):
+    for metadata in sorted(folder.glob(f"{FINISHED}/*.dist-info/METADATA")):
         facts = email.message_from_string(metadata.read_text("utf-8", "replace"))
         yield Package("python", facts["Name"], facts["Version"], _licence(facts), "", metadata.parents[1], NO_RULES)
 

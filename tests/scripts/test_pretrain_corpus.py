@@ -1,12 +1,21 @@
 from collections import Counter
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CalledProcessError, CompletedProcess
+from zipfile import BadZipFile, ZipFile
 
 import pytest
 
 from scripts.pretrain.corpus import Document, bucket, documents, judged, part, read, refusal, unfit, write
 from scripts.pretrain.licences import permissive, read_copyright
-from scripts.pretrain.sources import NO_RULES, Package, download_wheels
+from scripts.pretrain.sources import (
+    NO_RULES,
+    Package,
+    crates,
+    distributions,
+    download_wheels,
+    unpack_crates,
+    unpack_wheels,
+)
 
 CODE = 'fn main() {\n    println!("hello");\n}\n' * 10
 
@@ -139,6 +148,43 @@ def test_a_wheel_that_cannot_be_fetched_is_named(tmp_path, monkeypatch, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "wheel gone==1 could not be fetched: the corpus will lack it"
     ]
+
+
+def test_a_crate_that_was_not_unpacked_to_its_end_is_not_there(tmp_path, monkeypatch):
+    (tmp_path / "debs").mkdir()
+    (tmp_path / "debs" / "librust-smawk-dev_0.3.1_all.deb").touch()
+
+    def cut_off(command, **_):
+        (Path(command[-1]) / "usr").mkdir()
+        raise CalledProcessError(2, command)
+
+    monkeypatch.setattr("subprocess.run", cut_off)
+    with pytest.raises(CalledProcessError):
+        unpack_crates(tmp_path / "debs", tmp_path / "rust")
+    assert not list((tmp_path / "rust").iterdir())
+
+
+def test_a_wheel_that_was_not_unpacked_to_its_end_is_not_there(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    wheel = tmp_path / "wheels" / "attrs-25.1.0-py3-none-any.whl"
+    with ZipFile(wheel, "w") as archive:
+        for number in range(9):
+            archive.writestr(f"attr/{number}.py", CODE)
+    wheel.write_bytes(wheel.read_bytes().replace(CODE.encode(), CODE.upper().encode()))
+    with pytest.raises(BadZipFile):
+        unpack_wheels(tmp_path / "wheels", tmp_path / "python")
+    assert not list((tmp_path / "python").iterdir())
+
+
+def test_what_a_kill_left_of_an_unpacked_package_is_none(tmp_path):
+    for folder in ("librust-smawk-dev", ".librust-crc-dev.7.tmp"):
+        crate = tmp_path / folder / "usr/share/cargo/registry/smawk-0.3.1"
+        crate.mkdir(parents=True)
+        (crate / "Cargo.toml").write_text(f'[package]\nname = "{folder}"\nversion = "0.3.1"\n')
+        (tmp_path / folder / "a.dist-info").mkdir()
+        (tmp_path / folder / "a.dist-info" / "METADATA").write_text(f"Name: {folder}\nVersion: 1\n")
+    assert [crate.name for crate in crates(tmp_path)] == ["librust-smawk-dev"]
+    assert [each.name for each in distributions(tmp_path)] == ["cpython", "librust-smawk-dev"]
 
 
 def test_a_near_copy_is_known_again_and_a_new_text_is_not():
