@@ -1,13 +1,11 @@
 """The command line: one subcommand a stage, each of which leaves its result in the work folder."""
 
 import argparse
-import csv
 import logging
 import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,10 +18,11 @@ log = logging.getLogger("pretrain")
 
 
 def corpus(options: argparse.Namespace) -> None:
-    """Gather the corpus and write the list of what is in it."""
+    """Gather the corpus and list what is in it; that another was recorded is said."""
     from scripts.pretrain import sources
-    from scripts.pretrain.corpus import Entry, build, judged, write
+    from scripts.pretrain.corpus import build, judged, write
     from scripts.pretrain.duplicates import Seen
+    from scripts.pretrain.listing import keep_list
 
     work = options.work
     sources.download_crates(work / "debs")
@@ -38,10 +37,7 @@ def corpus(options: argparse.Namespace) -> None:
     entries = write(build(packages, seen, drops), work / "corpus", log.debug)
     for reason, count in drops.most_common():
         log.info("left out: %6d %s", count, reason)
-    with LIST.open("w", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow([field.name for field in fields(Entry)])
-        table.writerows(asdict(entry).values() for entry in entries)
+    keep_list(entries, LIST, work / LIST.name, record=options.record)
 
 
 def tree(repository: Path) -> Iterator[str]:
@@ -160,6 +156,7 @@ def _add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--avoid", type=Path, nargs="*", default=[], help="repositories no copy of which may be learned"
     )
+    options.add_argument("--record", action="store_true", help=f"write {LIST.name} anew where the corpus is another")
     options.add_argument("--entries", type=int, default=12_288, help="size of the vocabulary")
     options.add_argument("--preset", choices=("cpu", "gpu"), default="cpu", help="size of the model")
     options.add_argument("--steps", type=int, default=4000, help="optimizer steps up to which the stable phase runs")

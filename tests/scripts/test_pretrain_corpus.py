@@ -5,8 +5,9 @@ from zipfile import BadZipFile, ZipFile
 
 import pytest
 
-from scripts.pretrain.corpus import Document, bucket, documents, judged, part, read, refusal, unfit, write
+from scripts.pretrain.corpus import Document, Entry, bucket, documents, judged, part, read, refusal, unfit, write
 from scripts.pretrain.licences import permissive, read_copyright
+from scripts.pretrain.listing import keep_list, table
 from scripts.pretrain.sources import (
     NO_RULES,
     Package,
@@ -185,6 +186,27 @@ def test_what_a_kill_left_of_an_unpacked_package_is_none(tmp_path):
         (tmp_path / folder / "a.dist-info" / "METADATA").write_text(f"Name: {folder}\nVersion: 1\n")
     assert [crate.name for crate in crates(tmp_path)] == ["librust-smawk-dev"]
     assert [each.name for each in distributions(tmp_path)] == ["cpython", "librust-smawk-dev"]
+
+
+def entry(name, version="1.0.0"):
+    return Entry("train", "rust", name, version, "MIT", 1, 100)
+
+
+def test_another_corpus_than_the_recorded_one_is_said_and_leaves_the_record_be(tmp_path, caplog):
+    recorded, mine = tmp_path / "corpus.tsv", tmp_path / "work" / "corpus.tsv"
+    keep_list(old := [entry("crc"), entry("smawk"), entry("gone")], recorded, mine, record=False)
+    keep_list(old, recorded, mine, record=False)
+    assert recorded.read_text() == mine.read_text() == table(old)
+    assert not caplog.records
+    keep_list(new := [entry("crc"), entry("smawk", "2.0.0"), entry("come")], recorded, mine, record=False)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"3 packages are not as in corpus.tsv (come, gone, smawk): what is in this corpus is listed in {mine};"
+        " corpus --record records it"
+    ]
+    assert recorded.read_text() == table(old)
+    assert mine.read_text() == table(new)
+    keep_list(new, recorded, mine, record=True)
+    assert recorded.read_text() == table(new)
 
 
 def test_a_near_copy_is_known_again_and_a_new_text_is_not():
