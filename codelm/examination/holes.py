@@ -112,11 +112,15 @@ class HoleExam:
         return asked
 
     def _batches(self, holes: Sequence[Hole]) -> Iterator[list[Hole]]:
-        """Yield holes of like length together, so many at a time: a batch takes as long as its longest answer."""
-        size = self.examinee.batch_size
+        """Yield holes of like length together, so many at a time: a batch takes as long as its longest answer.
+
+        The batches come in random order: with the short ones first, it would be the long holes that time leaves out.
+        """
+        size, chance = self.examinee.batch_size, Random(self.seed)
         for start in range(0, len(holes), 4 * size):
             some = sorted(holes[start : start + 4 * size], key=lambda hole: len(hole.text))
-            yield from (some[first : first + size] for first in range(0, len(some), size))
+            batches = [some[first : first + size] for first in range(0, len(some), size)]
+            yield from chance.sample(batches, len(batches))
 
     def _batch(self, holes: Sequence[Hole]) -> list[Asked]:
         """Ask about holes at a time."""

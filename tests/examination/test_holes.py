@@ -206,6 +206,18 @@ def test_nothing_is_asked_when_time_is_over(material, make_oracle):
     assert exam.ask(exam.holes(LIMIT), Deadline(0)) == []
 
 
+def test_the_holes_that_time_leaves_out_are_not_the_long_ones(material, make_oracle):
+    orders = []
+    for seed in range(8):
+        exam = HoleExam(make_oracle([]), material, seed)
+        exam.examinee.batch_size = 2
+        holes = exam.holes(LIMIT)
+        lengths = [len(hole.text) for batch in exam._batches(holes) for hole in batch]
+        assert sorted(lengths) == sorted(len(hole.text) for hole in holes)
+        orders.append(lengths[:2] == sorted(lengths)[:2])
+    assert not all(orders)
+
+
 def test_no_batch_is_begun_that_would_not_end_in_time(material, make_oracle):
     left = iter([10.0, 6.0, 6.0, 1.9, 1.9, 0.0])  # the first batch takes 4 seconds, the second as long
     deadline = type("Left", (), {"left": property(lambda self: next(left))})()
