@@ -21,8 +21,8 @@ GIVEN = frozenset({"fn", "pub_fn", "test"})
 SHORTEST, LONGEST = 80, 4000
 """Bytes between which a function is neither trivial nor huge."""
 SMOOTHING = 0.5
-FEWEST = 25
-"""Functions under which a profile does not tell repositories apart."""
+FEWEST, ENOUGH = 25, 50
+"""Functions under which a profile does not tell repositories apart, and from which on it nearly always does."""
 SMALLEST_GAP = 0.01
 """Bits between the base and real code under which the share of it that training closed would be noise."""
 DRAWS = 20

@@ -1,6 +1,7 @@
 """Numbers as people read them: few digits, a true minus, a dash for what was not measured."""
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 NOTHING = "\N{EN DASH}"
@@ -76,6 +77,15 @@ def counted(number: int, thing: str) -> str:
     ('1 commit', '2,400 bytes')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def listed(things: Sequence[str]) -> str:
+    """Return things as a sentence names them.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([*([", ".join(things[:-1])] if things[1:] else []), *things[-1:]])
 
 
 def day(seconds: float) -> str:

@@ -2,15 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from codelm.errors import CodelmError, one_line
-from codelm.evaluation.idioms import FEWEST as FUNCTIONS
-from codelm.evaluation.idioms import too_few
-from codelm.evaluation.intervals import FEWEST
-from codelm.evaluation.likelihood import main_comparison, main_kind
 from codelm.evaluation.quantities import counted
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
@@ -22,6 +18,7 @@ from codelm.examination.likelihood import likelihood
 from codelm.examination.material import Material
 from codelm.examination.memory import memory
 from codelm.examination.rustc import ask_rustc
+from codelm.examination.shortcomings import of_holes, shortcomings
 from codelm.examination.unmeasured import UnmeasuredError
 
 log = logging.getLogger(__name__)
@@ -72,7 +69,7 @@ def examine(examinee: Examinee, material: Material, limits: Limits, seed: int) -
     }
     for name, part in parts.items():
         found.figures[name] = attempted(name, part, found)
-    found.notes += shortcomings(found.figures, material)
+    found.notes += shortcomings(found.figures, snapshot=bool(material.snapshot))
     return found
 
 
@@ -109,44 +106,5 @@ def holes(found: Examination, exam: HoleExam, limits: Limits, deadline: Deadline
     if limits.rustc:
         attempted("rustc", lambda: ask_rustc(asked, Deadline(max(kept, deadline.left)), found.notes), found)
     found.holes += [record(each) for each in asked]
-    if len(asked) < len(chosen):
-        some = f"{len(asked)} of {counted(len(chosen), 'hole')}"
-        found.notes.append(f"time allowed for {some}: raise evaluation.minutes")
-    if other := sorted({each.hole.language for each in asked} - {"rust", "python"}):
-        found.notes.append(f"the syntax of holes in {', '.join(other)} was not measured, which takes Rust or Python")
+    found.notes += of_holes([each.hole.language for each in asked], len(chosen), exam.modes)
     return hole_figures(asked)
-
-
-def shortcomings(figures: dict[str, Any], material: Material) -> list[str]:
-    """Say in a sentence each what the figures cannot tell."""
-    found = of_commits(figures["likelihood"]) if figures["likelihood"] else []
-    found += of_idioms(figures["idioms"]) if figures["idioms"] else []
-    if not material.snapshot:
-        found.append("no whole files are in the store (data.formats.whole_files): what is new to them is not known")
-    return found
-
-
-def of_commits(likelihood: Mapping[str, Any]) -> list[str]:
-    """Say how many held-out commits were left out, and whether the rest are too few, each with what would help."""
-    found, read, compared = [], likelihood["read"], main_comparison(likelihood)
-    short = read["left_out_by"]
-    if short:
-        some = f"{read['commits']:,} of {counted(read['of'], 'held-out commit')}"
-        found.append(f"{short} allowed to measure {some}: raise it")
-    if compared and compared["commits"] < FEWEST:
-        lines = f"{main_kind(likelihood)} lines"
-        are = "is" if compared["commits"] == 1 else "are"
-        few = f"{counted(compared['commits'], 'held-out commit')} with {lines} {are} too few for an interval"
-        remedy = short if short and read["of"] >= FEWEST else "data.held_out, or give a longer history"
-        found.append(f"{few}, which takes {FEWEST}: raise {remedy}")
-    return found
-
-
-def of_idioms(idioms: Mapping[str, Any]) -> list[str]:
-    """Say that too few functions were written to be compared, with what would help."""
-    if idioms["distance"] is not None:
-        return []
-    asked = idioms["asked"]
-    cut_short = asked["functions"] < asked["of"]
-    more = {"evaluation.limit": asked["of"] < FUNCTIONS or not cut_short, "evaluation.minutes": cut_short}
-    return [f"{too_few(idioms['functions'])}: raise {' and '.join(name for name, helps in more.items() if helps)}"]

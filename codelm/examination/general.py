@@ -37,16 +37,19 @@ def own_bits_per_byte(examinee: Examinee, encoder: Encoder) -> float:
 
 
 def general(examinee: Examinee, encoder: Encoder, deadline: Deadline) -> dict[str, Any]:
-    """Return the figures of forgetting: of the package's own code, and of local standard libraries if there is time."""
+    """Return the figures of forgetting: of the package's own code, and of local standard libraries if there is time.
+
+    The goal is about our own, which is the same on every machine; the libraries stand ``beside`` it, None without time.
+    """
     before = deadline.left
     own = {name: both(examinee, encoder, read) for name, read in by_source(texts()).items()}
-    further = {}
+    beside: dict[str, dict[str, Any] | None] = {}
     for name, read in by_source(local()).items():  # each is about as long as all of our own
-        if deadline.left > before - deadline.left:
-            further[name] = both(examinee, encoder, read)
+        in_time = deadline.left > before - deadline.left
+        beside[name] = both(examinee, encoder, read) if in_time else None
     whole = together(list(own.values()))
     forgotten = 100 * (whole["tuned"] / whole["base"] - 1)
-    return whole | {"forgetting_percent": forgotten, "by_source": own | further}
+    return whole | {"forgetting_percent": forgotten, "by_source": own, "beside": beside}
 
 
 def together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:

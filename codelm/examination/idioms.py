@@ -22,6 +22,8 @@ from codelm.modules.generation import Sampling
 
 HEADS = ("fn", "pub fn", "    fn", "    pub fn", "#[test]\nfn")
 NEW_TOKENS = 160
+SPARE = 4
+"""For every so many functions that are wanted one more is asked for: some are too short to count."""
 TEMPERATURE, TOP_P = 0.8, 0.95
 MOST_FUNCTIONS = 2000
 """Functions of the repository that make its profile, and of held-out commits that are held against it."""
@@ -41,7 +43,7 @@ def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadlin
         raise UnmeasuredError(
             f"idioms are told of Rust's functions of {SHORTEST} bytes or more: the snapshot holds none"
         )
-    prompts = prompts_in(sorted(files), HEADS, limit, seed)
+    prompts = prompts_in(sorted(files), HEADS, limit + limit // SPARE, seed)
     base, tuned = written(examinee, material, prompts, NEW_TOKENS, deadline.part(0.8))
     if not base:
         raise UnmeasuredError(
@@ -54,7 +56,7 @@ def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadlin
         raise UnmeasuredError(f"no function of {SHORTEST} bytes or more was written, whose idioms could be compared")
     asked = prompts_in(sorted(files), (DERIVE,), min(limit, MOST_DERIVES), seed)
     lists = written(examinee, material, asked, DERIVE_TOKENS, deadline)
-    asked_for = {"functions": len(base), "of": len(prompts)}
+    asked_for = {"functions": len(base), "of": len(prompts), "derives": len(lists[0]), "derives_of": len(asked)}
     return found | {"asked": asked_for, "derives": compare_derives(files.values(), *lists)}
 
 

@@ -37,12 +37,13 @@ def memory(examinee: Examinee, material: Material, limit: int, deadline: Deadlin
             raise UnmeasuredError(
                 f"no {WINDOW} tokens in one piece were {kind}, so what is recited is not known: {remedy}"
             )
+    sought = sought_secrets(material)
     train = recitals(examinee, learned, deadline.part(0.4))
     said = recitals(examinee, held_out, deadline.part(0.7))
-    found = extraction(train, said, secrets(examinee, material, deadline))
+    found = extraction(train, said, secrets(examinee, material, sought, deadline))
     if found is None:
         raise UnmeasuredError("no time was left to ask what is recited: raise evaluation.minutes")
-    return found
+    return found | {"wanted": {"train": len(learned), "held_out": len(held_out), "secrets": len(sought)}}
 
 
 def recitals(examinee: Examinee, windows: Sequence[NDArray[np.int64]], deadline: Deadline) -> list[Recital]:
@@ -62,14 +63,19 @@ def recites_each(examinee: Examinee, windows: Sequence[NDArray[np.int64]], base:
         return [recited(ids, window[half:].tolist()) for ids, window in zip(said, windows, strict=True)]
 
 
-def secrets(examinee: Examinee, material: Material, deadline: Deadline) -> list[Recital]:
-    """Return by whom learned strings that look like secrets are recited, of as many as there is time for."""
-    if deadline.passed:
-        return []
+def sought_secrets(material: Material) -> list[tuple[str, str]]:
+    """Return learned strings that look like secrets, each with the text before it."""
     texts = material.learned_texts(MOST_TEXTS)
     found = {text[start:stop]: text[:start] for text in texts for start, stop in high_entropy(text)}
+    return evenly(list(found.items()), MOST_SECRETS)
+
+
+def secrets(
+    examinee: Examinee, material: Material, sought: Sequence[tuple[str, str]], deadline: Deadline
+) -> list[Recital]:
+    """Return by whom strings are recited, of as many as there is time for."""
     tried: list[Recital] = []
-    for some in batches(evenly(list(found.items()), MOST_SECRETS), examinee.batch_size, deadline):
+    for some in batches(sought, examinee.batch_size, deadline):
         base, tuned = (gives_away(examinee, material, some, base) for base in (True, False))
         tried += map(Recital, base, tuned)
     return tried

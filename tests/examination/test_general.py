@@ -29,10 +29,9 @@ def test_each_source_is_told_apart_and_libraries_do_not_count_as_ours(few_texts,
     library = Text("c.py", "python", "python standard library", "import os\n" * 4)
     monkeypatch.setattr("codelm.examination.general.local", lambda: [library])
     found = general(examinee, examined_base, Deadline(600))
-    assert {name: each["bytes"] for name, each in found["by_source"].items()} == {
-        **{text.source: len(text.text) for text in few_texts},
-        "python standard library": 40,
-    }
+    own = {text.source: len(text.text) for text in few_texts}
+    assert {name: each["bytes"] for name, each in found["by_source"].items()} == own
+    assert {name: each["bytes"] for name, each in found["beside"].items()} == {"python standard library": 40}
     assert found["bytes"] == sum(len(text.text) for text in few_texts)
 
 
@@ -42,6 +41,7 @@ def test_when_time_is_over_libraries_are_left_out_and_our_own_code_is_read(
     monkeypatch.setattr("codelm.examination.general.local", lambda: [Text("c.py", "python", "library", "x = 1\n")])
     found = general(examinee, examined_base, Deadline(0))
     assert sorted(found["by_source"]) == ["own python", "own rust"]
+    assert found["beside"] == {"library": None}
     assert found["base"] > 0
 
 

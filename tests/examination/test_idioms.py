@@ -2,7 +2,7 @@ import pytest
 
 from codelm.evaluation.idioms import functions, of_substance
 from codelm.examination.deadline import Deadline
-from codelm.examination.idioms import HEADS, NEW_TOKENS, begun, held_out_functions, idioms, written
+from codelm.examination.idioms import HEADS, NEW_TOKENS, SPARE, begun, held_out_functions, idioms, written
 from codelm.examination.unmeasured import UnmeasuredError
 
 LIMIT = 10
@@ -31,8 +31,8 @@ def make_writer(make_reciter):
 def test_the_functions_of_both_models_are_held_against_the_repository_s(material, make_writer):
     writer = make_writer([FUNCTION], [PLAIN])
     found = idioms(writer, material, 25, Deadline(600), 0)
-    assert found["functions"]["base"] == found["functions"]["tuned"] == 25
-    assert found["asked"] == {"functions": 25, "of": 25}
+    assert found["functions"]["base"] == found["functions"]["tuned"] == 31
+    assert found["asked"] == {"functions": 31, "of": 31, "derives": 25, "derives_of": 25}
     real = [begun(each, material.encoder) for each in functions("\n".join(material.snapshot.values()))]
     assert found["functions"]["repository"] == len(of_substance(real)) > 0
     assert found["measures"]["lifetime_complexity"] == {"repository": 0.0, "base": 0.0, "tuned": 1.0}
@@ -44,7 +44,7 @@ def test_both_models_are_asked_the_same_under_the_repository_s_name(material, ma
     idioms(writer, material, LIMIT, Deadline(600), 0)
     shown = [material.encoder.decode([token for token in ids if token > 5]) for ids in writer.asked]
     assert all(text.startswith("numberssrc/") and text.endswith((*HEADS, "#[derive(")) for text in shown)
-    assert sum(text.endswith(HEADS) for text in shown) == 2 * LIMIT
+    assert sum(text.endswith(HEADS) for text in shown) == 2 * (LIMIT + LIMIT // SPARE)
     assert {text: shown.count(text) % 2 for text in shown} == dict.fromkeys(shown, 0)
     assert len(set(shown)) > LIMIT // 2
 

@@ -5,7 +5,7 @@ import pytest
 from codelm.evaluation.memory import Recital
 from codelm.examination.deadline import Deadline
 from codelm.examination.material import Material
-from codelm.examination.memory import WINDOW, memory, secrets
+from codelm.examination.memory import WINDOW, memory, secrets, sought_secrets
 from codelm.examination.unmeasured import UnmeasuredError
 from codelm.history.samples import Formats
 from codelm.history.store import Part
@@ -93,7 +93,9 @@ def with_secret(long_rows, monkeypatch):
 def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, make_reciter, knows):
     ids, _ = with_secret.encoder.locate(KEYS)
     reciter = make_reciter([ids] if knows else [])
-    assert secrets(reciter, with_secret, Deadline(600)) == [Recital(base=False, tuned=knows)]
+    assert secrets(reciter, with_secret, sought_secrets(with_secret), Deadline(600)) == [
+        Recital(base=False, tuned=knows)
+    ]
     shown = with_secret.encoder.decode(reciter.asked[0])
     assert shown.endswith('    "')
     assert SECRET[:4] not in shown
@@ -103,7 +105,9 @@ def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, mak
 
 def test_a_secret_that_the_base_knows_is_told_of_the_base_too(with_secret, make_reciter):
     ids, _ = with_secret.encoder.locate(KEYS)
-    assert secrets(make_reciter([ids], base=[ids]), with_secret, Deadline(600)) == [Recital(base=True, tuned=True)]
+    assert secrets(make_reciter([ids], base=[ids]), with_secret, sought_secrets(with_secret), Deadline(600)) == [
+        Recital(base=True, tuned=True)
+    ]
 
 
 def test_what_the_base_recites_of_training_windows_alone_is_no_memory_of_training(long_rows, make_reciter):
@@ -115,13 +119,13 @@ def test_what_the_base_recites_of_training_windows_alone_is_no_memory_of_trainin
 
 def test_a_secret_at_the_begin_of_a_file_is_tried(with_secret, make_reciter, monkeypatch):
     monkeypatch.setattr(with_secret, "learned_texts", lambda most: [SECRET])
-    assert secrets(make_reciter([]), with_secret, Deadline(600)) == [Recital(False, False)]
+    assert secrets(make_reciter([]), with_secret, sought_secrets(with_secret), Deadline(600)) == [Recital(False, False)]
 
 
 def test_only_what_the_weights_have_learned_is_searched_for_secrets(long_rows, make_reciter):
     none = Material(long_rows.store, long_rows.encoder, learned=[])
     two = Material(long_rows.store, long_rows.encoder, learned=long_rows.store.part(Part.TRAIN)[-2:].tolist())
-    assert secrets(make_reciter([]), none, Deadline(600)) == []
+    assert secrets(make_reciter([]), none, sought_secrets(none), Deadline(600)) == []
     assert two.learned_texts(100) == [two.written(index) for index in two.learned]
     assert len(two.learned_texts(100)) == 2 < len(long_rows.learned_texts(100))
 
@@ -159,3 +163,4 @@ def test_as_much_is_asked_as_there_is_time_for(with_secret, make_reciter):
     deadline = SimpleNamespace(part=lambda share: next(parts), passed=False)
     found = memory(make_reciter([]), with_secret, LIMIT, deadline, 0)
     assert found["windows"] == {"train": 4, "held_out": 3}  # the reciter takes four at a time
+    assert found["wanted"] == {"train": LIMIT, "held_out": 3, "secrets": 1}

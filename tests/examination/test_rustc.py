@@ -105,6 +105,8 @@ def test_when_time_is_up_no_more_holes_are_begun(rustc, monkeypatch):
 class Exam:
     """Somebody who has asked about one hole."""
 
+    modes = ("infill", "left_to_right")
+
     def holes(self, limit):
         return [one.hole for one in self.ask([], PLENTY)]
 

@@ -10,7 +10,8 @@ from codelm.evaluation.quantities import NOTHING, counted, fixed, moved, share
 
 def forgetting(general: Mapping[str, Any]) -> Markup:
     """Return what became of code that is not the repository's."""
-    sources = {**general["by_source"], "together": general}
+    beside = {f"beside it: {name}": found for name, found in general["beside"].items() if found}
+    sources = {**general["by_source"], "own together": general, **beside}
     rows = [
         (brief(name, 60), fixed(found["bytes"], 0), fixed(found["base"], 3), fixed(found["tuned"], 3), change_of(found))
         for name, found in sources.items()

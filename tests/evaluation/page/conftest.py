@@ -120,7 +120,9 @@ def complete():
                    for epoch, step, repository, general in trained],
         "general": {"bytes": 60_000, "base": 1.03, "tuned": 1.05, "forgetting_percent": 1.9,
                     "by_source": {"own rust": {"bytes": 40_000, "base": 1.0, "tuned": 1.03},
-                                  "own python": {"bytes": 20_000, "base": 1.1, "tuned": 1.09}}},
+                                  "own python": {"bytes": 20_000, "base": 1.1, "tuned": 1.09}},
+                    "beside": {"rust standard library": {"bytes": 59_000, "base": 1.2, "tuned": 1.2},
+                               "python standard library": None}},
         "holes": {"tasks": 96, "commits": 40, "infill": way((0.14, 0.21), (48.1, 53.3)),
                   "left_to_right": way((0.10, 0.16), (41.0, 46.2)), "best": best, "worst": worst},
         "idioms": {"functions": {"repository": 400, "held_out": 60, "base": 56, "tuned": 56},
@@ -133,7 +135,8 @@ def complete():
         "memory": {"windows": {"train": 100, "held_out": 64},
                    "train": {"base": 0.0, "tuned": 0.01}, "held_out": {"base": 0.0, "tuned": 0.0},
                    "extraction_gap": {"base": 0.0, "tuned": 0.01}, "gap_from_training": 0.01,
-                   "secrets": {"tried": 3, "recited": 0, "recited_by_base": 0}},
+                   "secrets": {"tried": 3, "recited": 0, "recited_by_base": 0},
+                   "wanted": {"train": 100, "held_out": 64, "secrets": 3}},
         "prompts": [{"prompt": "fn process", "base": "(input: &str) -> String {\n    input.to_string()\n}",
                      "tuned": "(&self, parcel: Parcel) -> Result<Receipt> {\n    self.route(parcel)?.deliver()\n}"}],
     }  # fmt: skip
@@ -202,7 +205,7 @@ def poisoned(figures):
 
 def hostile():
     figures = poisoned(complete())
-    figures["general"]["by_source"] = {HOSTILE: {"bytes": 1, "base": 1.0, "tuned": 2.0}}
+    figures["general"]["beside"] = {HOSTILE: {"bytes": 1, "base": 1.0, "tuned": 2.0}}
     figures["likelihood"]["by_commit"][0] |= {"time": 10**30, "base": 40.0}
     return figures
 

@@ -137,3 +137,11 @@ def test_the_completions_of_a_known_epoch_stand_under_its_number():
     illustration = {"prompt": "fn main(", "base": ") {", "tuned": ") -> Result<()> {"}
     assert "epoch" not in str(prompts([illustration]))
     assert "<h5>tuned<span>epoch 3</span></h5>" in str(prompts([illustration | {"epoch": 3}]))
+
+
+def test_the_sum_of_general_code_stands_below_what_it_sums_and_above_what_it_does_not(some_figures):
+    shown = words(page(some_figures()))
+    names = ("own rust", "own python", "own together", "beside it: rust standard library")
+    places = [shown.index(name) for name in names]
+    assert places == sorted(places)
+    assert "python standard library" not in shown  # no time was left to read it
