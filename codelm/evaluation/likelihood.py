@@ -59,11 +59,20 @@ def cost(
         base: The nats of each token by the base, ``[T]``.
         tuned: The same by the tuned model.
     """
-    covered = np.zeros(len(text) + 1, dtype=np.int64)
-    np.add.at(covered, spans[scored, 0], 1)
-    np.add.at(covered, spans[scored, 1], -1)
-    size = int(byte_lengths(text)[np.cumsum(covered)[:-1] > 0].sum())
+    size = int(byte_lengths(text)[covered(text, spans[scored])].sum())
     return Cost(float(base[scored].sum()), float(tuned[scored].sum()), int(scored.sum()), size)
+
+
+def covered(text: str, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which characters of a text lie in spans ``[T, 2]``; several tokens may share one character.
+
+    >>> covered("a漢b", np.array([[1, 2], [1, 2], [2, 3]])).tolist()
+    [False, True, True]
+    """
+    edges = np.zeros(len(text) + 1, dtype=np.int64)
+    np.add.at(edges, spans[:, 0], 1)
+    np.add.at(edges, spans[:, 1], -1)
+    return np.cumsum(edges)[:-1] > 0
 
 
 def byte_lengths(text: str) -> NDArray[np.int64]:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codelm.evaluation.floors import xz, xz_given
-from codelm.evaluation.likelihood import Cost, bits_per_byte, by_commit, compared, cost, on_new_lines
+from codelm.evaluation.likelihood import Cost, bits_per_byte, by_commit, compared, cost, covered, on_new_lines
 from codelm.examination.deadline import Deadline
 from codelm.examination.examinee import Examinee
 from codelm.examination.material import Chunk, Material
@@ -105,8 +106,8 @@ def scored(material: Material, chunk: Chunk, base: NDArray[np.float64], tuned: N
 
 
 def text_of(run: Run, chosen: NDArray[np.bool_]) -> str:
-    """Return the text of the chosen tokens."""
-    return "".join(run.text[start:stop] for start, stop in run.spans[chosen])
+    """Return the text of the chosen tokens; a character that takes several tokens stands there once."""
+    return "".join(compress(run.text, covered(run.text, run.spans[chosen])))
 
 
 def floors(material: Material, added: str, new: str) -> dict[str, dict[str, float | None] | None]:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from codelm.examination.deadline import Deadline
-from codelm.examination.likelihood import LARGEST_SNAPSHOT, floors, likelihood, within
+from codelm.examination.likelihood import LARGEST_SNAPSHOT, floors, likelihood, text_of, within
 from codelm.examination.material import Chunk
 from codelm.examination.unmeasured import UnmeasuredError
+from codelm.history.decoding import Run
 from codelm.history.samples import END, Formats, Role
 
 MANY = 1_000_000
@@ -118,6 +119,14 @@ def test_the_floors_of_new_lines_are_of_the_text_whose_bytes_are_counted(measure
     ((added, new),) = texts
     assert (len(added), len(new)) == (found["bytes"], found["bytes_new"])
     assert new.decode() == "".join(line for line in added_lines(material) if line.strip() not in material.known_lines)
+
+
+def test_a_character_of_several_tokens_stands_in_the_text_of_the_floors_once(examined_base):
+    text = "// 漢字の説明 🎉 é\n"
+    ids, spans = examined_base.locate(text)
+    run = Run(0, text, np.array(spans))
+    assert len(ids) > len(text)
+    assert text_of(run, np.ones(len(ids), dtype=np.bool_)) == text
 
 
 def test_a_snapshot_too_large_to_compress_has_no_floor(material):
