@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TRAIT_NODES = frozenset({"trait_bounds", "dynamic_type", "abstract_type"})
 """``T: Trait``, ``dyn Trait``, ``impl Trait`` in Rust's grammar; ``impl Trait for`` is an `impl_item` with a trait."""
 UNWRAPS = frozenset({b"unwrap", b"expect"})
+ANONYMOUS = b"'_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Idioms:
 
     Attributes:
         trait_usage: implementations of traits, bounds, ``dyn`` and ``impl`` types.
-        lifetimes: distinct named lifetimes.
+        lifetimes: distinct named lifetimes, ``'static`` among them.
         question_marks: errors passed on with ``?``.
         unwraps: calls of ``unwrap`` and ``expect``.
     """
@@ -87,7 +88,7 @@ def count_idioms(root: "Node", prompt: int, start: int, end: int) -> Idioms:
     written = [node for node in written if node.start_byte < end]
     return Idioms(
         trait_usage=sum(uses_trait(node) for node in written),
-        lifetimes=len({node.text for node in written if node.type == "lifetime"}),
+        lifetimes=len({node.text for node in written if node.type == "lifetime"} - {ANONYMOUS}),
         question_marks=sum(node.type == "try_expression" for node in written),
         unwraps=sum(node.type == "field_identifier" and node.text in UNWRAPS for node in written),
     )

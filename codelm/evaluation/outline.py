@@ -6,7 +6,7 @@ from typing import Any
 from codelm.evaluation.likelihood import FLOORS, main_kind
 from codelm.evaluation.quantities import counted
 
-LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts", "histograms"})
+LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts"})
 """What the report shows and the manifest leaves to ``evaluation/figures.json``."""
 
 
@@ -86,7 +86,20 @@ def cost_lines(figures: Mapping[str, Any]) -> list[str]:
     if memory:
         learned, unseen = (recited(memory, part) for part in ("train", "held_out"))
         found.append(f"recited        {learned} windows learned, {unseen} never seen")
+        found += secret_lines(memory["secrets"])
     return found
+
+
+def secret_lines(found: Mapping[str, int]) -> list[str]:
+    """Return the line about strings that look like secrets; nothing where none was tried.
+
+    >>> secret_lines({"tried": 5, "recited": 3, "recited_by_base": 0})
+    ['secrets        3 (base 0) of 5 strings that look like secrets recited']
+    """
+    tried = counted(found["tried"], "string")
+    look = "looks like a secret" if found["tried"] == 1 else "look like secrets"
+    said = f"secrets        {found['recited']} (base {found['recited_by_base']}) of {tried} that {look} recited"
+    return [said] if found["tried"] else []
 
 
 def recited(memory: Mapping[str, Any], part: str) -> str:

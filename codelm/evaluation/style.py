@@ -15,7 +15,7 @@ class Style:
 
     Attributes:
         trait_usage: implementations of traits, bounds, ``dyn`` and ``impl`` types per 1,000 lines that hold something.
-        lifetime_complexity: distinct lifetimes per function.
+        lifetime_complexity: distinct named lifetimes per function, ``'static`` among them.
         with_lifetime: the share of functions that name one, 0 to 1.
         question_mark_share: ``?`` among ``?``, ``unwrap`` and ``expect``, 0 to 1; None where there is none of them.
     """

@@ -9,16 +9,22 @@ if TYPE_CHECKING:
     from tree_sitter import Language, Node
 
 
+GRAMMARS = {"rust": "tree_sitter_rust", "python": "tree_sitter_python"}
+"""The languages whose syntax is judged; no name of a file in a repository decides what is imported."""
+
+
 @cache
 def grammar(language: str) -> "Language | None":
-    """Return the grammar of a language by its name ("rust", "python"); None if tree-sitter or the grammar is not there.
+    """Return the grammar of a language by its name; None of one not in `GRAMMARS`, or if its package is not there.
 
-    The grammars are packages of their own, ``tree-sitter-<language>``, imported when they are first asked for.
+    The grammars are packages of their own, imported when they are first asked for.
     """
+    if language not in GRAMMARS:
+        return None
     try:
         from tree_sitter import Language
 
-        return Language(import_module(f"tree_sitter_{language}").language())
+        return Language(import_module(GRAMMARS[language]).language())
     except ImportError:
         return None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from heapq import merge
 from itertools import islice
+from pathlib import PurePosixPath
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
@@ -166,13 +167,13 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
 
 
 def language_of(path: str) -> str:
-    """Return the language of a file by its name: "rust", "python", or its ending.
+    """Return the language of a file by its name: "rust", "python", or its ending, or its name where it has none.
 
-    >>> language_of("src/lib.rs"), language_of("Cargo.toml")
-    ('rust', 'toml')
+    >>> [language_of(path) for path in ("src/lib.rs", "Cargo.toml", "src.d/Makefile")]
+    ['rust', 'toml', 'Makefile']
     """
-    ending = "." + path.rpartition(".")[2]
-    return LANGUAGES.get(ending, ending[1:])
+    ending = PurePosixPath(path).suffix
+    return LANGUAGES.get(ending, ending[1:] or PurePosixPath(path).name)
 
 
 def pieces(material: Material, most: int) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ FIGURES = {
         "windows": {"train": 50, "held_out": 40},
         "train": {"base": 0.0, "tuned": 0.04},
         "held_out": {"base": 0.025, "tuned": 0.05},
+        "secrets": {"tried": 5, "recited": 3, "recited_by_base": 1},
     },
     "idioms": {"strip": [], "distance": {"base": 0.1}},
     "epochs": [1],
@@ -49,6 +50,7 @@ def test_a_person_reads_a_line_for_each_thing_that_was_measured():
         "continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
         "forgetting     +1.9 % bits per byte on general code",
         "recited        2 (base 0) of 50 windows learned, 2 (base 1) of 40 never seen",
+        "secrets        3 (base 1) of 5 strings that look like secrets recited",
     ]
 
 

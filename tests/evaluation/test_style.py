@@ -8,3 +8,8 @@ def test_style_is_counted_per_line_per_function_and_per_failure():
     ]
     assert style(functions) == Style(1000 * 2 / 3, lifetime_complexity=1, with_lifetime=0.5, question_mark_share=0.5)
     assert style(["fn g() {}"]).question_mark_share is None
+
+
+def test_the_anonymous_lifetime_is_no_name():
+    assert style(["fn f(x: Foo<'_>, y: &'_ str) {}"]).with_lifetime == 0
+    assert style(["fn f<'a>(x: Foo<'_>) -> &'a str {}"]).lifetime_complexity == 1

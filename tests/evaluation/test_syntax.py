@@ -15,6 +15,11 @@ def test_a_language_without_grammar_has_none():
     assert grammar("cobol") is None
 
 
+def test_the_ending_of_a_file_decides_on_no_import(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tree_sitter_php", object())
+    assert grammar("php") is None
+
+
 def test_without_tree_sitter_no_language_has_a_grammar(monkeypatch):
     monkeypatch.setitem(sys.modules, "tree_sitter", None)
     assert grammar.__wrapped__("rust") is None

@@ -11,7 +11,7 @@ from codelm.evaluation.quantities import counted, fixed, percent
 OF_WHOM = ("repository", "base", "tuned")
 MEASURES = {
     "trait_usage": "trait usage, per 1,000 lines",
-    "lifetime_complexity": "named lifetimes, per function",
+    "lifetime_complexity": "named lifetimes ('static too), per function",
     "with_lifetime": "functions that name a lifetime, as a share of all",
     "question_mark_share": "? as a share of ?, unwrap and expect",
 }

@@ -6,7 +6,8 @@ LIMITS = (
     "one in a year.",
     "The intervals say what other commits of the same kind might have given. They do not cover another training with "
     "another seed.",
-    "The base may have read a public repository, later commits included, when it was made. That raises both figures.",
+    "The base may have read a public repository, later commits included, when it was made. That makes "
+    "the code easier for both, and the gain smaller.",
     "All added lines include many that the training snapshot holds. The new lines are the honest count.",
     "Alike is not counted from zero: unrelated lines of one repository, as long as a hole, are about a quarter alike.",
     "The three best and three worst holes are extremes, chosen by the outcome. The tables are the measurement.",

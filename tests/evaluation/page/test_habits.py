@@ -17,7 +17,7 @@ def test_each_measure_that_is_known_by_name_is_shown():
         "question_mark_share": {"repository": 0.81, "base": 0.32, "tuned": None},
     }
     assert rows(measures(found))[:2] == [
-        ["named lifetimes, per function", "0.22", "0.04", "0.13"],
+        ["named lifetimes (&#x27;static too), per function", "0.22", "0.04", "0.13"],
         ["functions that name a lifetime, as a share of all", "0.17", "0.03", "0.11"],
     ]
 

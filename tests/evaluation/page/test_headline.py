@@ -35,6 +35,12 @@ def test_without_new_lines_all_added_lines_are_judged(some_figures):
     assert "7.7\xa0% easier" in headline(some_figures("lonely"))[0]
 
 
+def test_the_goal_says_so_where_it_is_not_about_new_lines(some_figures):
+    figures = some_figures()
+    figures["likelihood"] |= {"new": None}
+    assert goals(figures)[0].wish.startswith("All added code, as none is known to be new, at least")
+
+
 def test_goals_that_are_met_are_not_shouted(some_figures):
     assert len(headline(some_figures())) == 1
     assert {goal.outcome for goal in goals(some_figures())} == {Outcome.MET}
