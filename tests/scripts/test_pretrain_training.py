@@ -179,6 +179,25 @@ def test_a_decay_in_two_sittings_ends_where_one_sitting_ends(store, shape, cours
         torch.testing.assert_close(two["state_dict"][name], tensor)
 
 
+def test_a_model_is_written_whole_or_not_at_all_and_leaves_other_files_be(shape, tokenizer_folder, tmp_path):
+    from scripts.pretrain.export import write_model
+    from scripts.pretrain.train import Course, Pretraining
+
+    module = Pretraining(shape, Course())
+    module.configure_model()
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "MODEL_CARD.md").write_text("of the old one")
+    write_model(module.model, tokenizer_folder, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert before["MODEL_CARD.md"] == b"of the old one"
+    module.model.model.embed_tokens.weight.data.zero_()
+    with pytest.raises(FileNotFoundError):
+        write_model(module.model, tmp_path / "gone", folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "tokenizer"]
+
+
 def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
     from scripts.pretrain.optimizers import muon_with_adamw
     from scripts.pretrain.train import Course, Pretraining
