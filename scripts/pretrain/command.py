@@ -6,7 +6,12 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scripts.pretrain.train import Shape
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = Path.home() / ".cache" / "codelm-pretrain"
@@ -75,15 +80,16 @@ def train(options: argparse.Namespace) -> None:
     """Run the stable phase, or go on with it."""
     import torch
 
-    from scripts.pretrain.train import PRESETS, Course, train
+    from scripts.pretrain.train import Course, train
 
     torch.set_num_threads(options.threads)
     train(
         options.work / "store",
+        options.work / "tokenizer",
         options.work / "run",
         steps=options.steps,
         batch_tokens=options.batch_tokens,
-        shape=PRESETS[options.preset],
+        shape=shape(options),
         course=Course(options.rate),
     )
 
@@ -95,14 +101,24 @@ def finish(options: argparse.Namespace) -> None:
     from codelm.bases.tokenizer import load_tokenizer
     from scripts.pretrain.export import write_model
     from scripts.pretrain.loops import Unlooping
-    from scripts.pretrain.train import PRESETS, Course, finish, reached
+    from scripts.pretrain.train import Course, finish, reached
 
     torch.set_num_threads(options.threads)
     last = options.work / "run" / "last.ckpt"
     course = Course(options.rate, decay_from=reached(last), decay=options.decay)
-    module = Unlooping(PRESETS[options.preset], course, load_tokenizer(str(options.work / "tokenizer")))
-    finish(options.work / "store", last, options.work / "branch", batch_tokens=options.batch_tokens, module=module)
-    write_model(module.model, options.work / "tokenizer", options.output)
+    spelling = options.work / "tokenizer"
+    module = Unlooping(shape(options), course, load_tokenizer(str(spelling)))
+    branch = options.work / "branch"
+    finish(options.work / "store", spelling, last, branch, batch_tokens=options.batch_tokens, module=module)
+    write_model(module.model, spelling, options.output)
+
+
+def shape(options: argparse.Namespace) -> "Shape":
+    """Return the size of the model, whose vocabulary is that of the tokenizer in the work folder."""
+    from codelm.bases.tokenizer import load_tokenizer
+    from scripts.pretrain.train import PRESETS
+
+    return replace(PRESETS[options.preset], vocabulary=len(load_tokenizer(str(options.work / "tokenizer"))))
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -120,12 +136,12 @@ def untrained(options: argparse.Namespace) -> None:
     from lightning.pytorch import seed_everything
 
     from scripts.pretrain.export import write_model
-    from scripts.pretrain.train import PRESETS, Course, Pretraining
+    from scripts.pretrain.train import Course, Pretraining
 
     if options.output == TINY:
         raise SystemExit(f"--output {options.output} is the trained model's folder; give another one")
     seed_everything(0, verbose=False)
-    write_model(Pretraining(PRESETS[options.preset], Course()).build(), options.work / "tokenizer", options.output)
+    write_model(Pretraining(shape(options), Course()).build(), options.work / "tokenizer", options.output)
 
 
 def everything(options: argparse.Namespace) -> None:

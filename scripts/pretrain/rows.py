@@ -1,5 +1,7 @@
 """The corpus as a store of encoded samples, and the store as one long plan of training steps."""
 
+import hashlib
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
@@ -119,6 +121,11 @@ class PretrainingRows(PackedDataModule):
         """Return the loader of the whole plan, which begins where the trainer stands."""
         sampler = FromStep(self.plan, lambda: self.trainer.global_step if self.trainer else 0)
         return DataLoader(PackedRows(self.store, 1.0), sampler=sampler, batch_size=None)
+
+    def digest(self) -> str:
+        """Return a digest of what the store was counted to hold; its tokens themselves are too many to read."""
+        facts = json.dumps(self.store.facts, sort_keys=True).encode()
+        return hashlib.sha256(facts + self.store.samples.tobytes()).hexdigest()
 
     def tokens(self, steps: int) -> int:
         """Return how many tokens the first ``steps`` steps read."""

@@ -1,8 +1,9 @@
 """Training in sittings: a long stable phase, and from any checkpoint of it a short decay to a finished model."""
 
+import hashlib
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel, Starcoder2Config, Starcoder2ForCausalLM
 
+from codelm.errors import InputError
 from codelm.modules.causal_lm import CausalLM
 from scripts.pretrain.optimizers import muon_with_adamw
 from scripts.pretrain.rows import DecayRows, PretrainingRows
@@ -24,7 +26,8 @@ log = logging.getLogger(__name__)
 POSITIONS = 4096
 WEIGHT_DECAY = 0.01
 STEPS_BETWEEN_LOOKS = 500
-COURSE = "course"
+MADE_WITH = "made with"
+"""Where a checkpoint holds what it was made with, as `recipe` names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ class Shape:
     heads: int = 4
     key_value_heads: int = 2
 
+
+Recipe = dict[str, float | str | None]
+"""What decides how a run goes, by name."""
 
 PRESETS = {
     "cpu": Shape(),  # 7.5 million parameters
@@ -81,6 +87,7 @@ class Pretraining(CausalLM):
         super().__init__(learning_rate=course.rate, weight_decay=WEIGHT_DECAY)
         self.shape = shape
         self.course = course
+        self.made_with: Recipe = {}
 
     def build(self) -> PreTrainedModel:
         """Return the model, each layer of which at first adds nothing to its input."""
@@ -99,9 +106,9 @@ class Pretraining(CausalLM):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say what course the checkpoint is on."""
+        """Say what the checkpoint was made with."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint[COURSE] = asdict(self.course)
+        checkpoint[MADE_WITH] = self.made_with
 
 
 def configuration(shape: Shape) -> Starcoder2Config:
@@ -166,7 +173,16 @@ def say(trainer: Trainer, sentence: str) -> None:
 
 
 def run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int, resume: Path | None) -> None:
-    """Train up to ``steps``, from a checkpoint if there is one; leave ``last.ckpt`` in ``folder``, also on SIGTERM."""
+    """Train up to ``steps``, from a checkpoint if there is one; leave ``last.ckpt`` in ``folder``, also on SIGTERM.
+
+    Raises:
+        InputError: The data end before.
+    """
+    if steps > len(data.plan):  # Lightning would begin one empty epoch after the other, without a word
+        raise InputError(
+            f"step {steps} is wanted, and the corpus ends with step {len(data.plan)} of {data.batch_tokens} tokens:"
+            " give fewer --steps, a smaller --decay or smaller --batch-tokens"
+        )
     keep = ModelCheckpoint(
         dirpath=folder,
         filename="last",
@@ -195,21 +211,79 @@ def run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int,
     trainer.save_checkpoint(folder / "last.ckpt")
 
 
-def train(store: Path, folder: Path, *, steps: int, batch_tokens: int, shape: Shape, course: Course) -> None:
-    """Run the stable phase; it goes on where ``folder`` was left."""
+def train(
+    store: Path, tokenizer: Path, folder: Path, *, steps: int, batch_tokens: int, shape: Shape, course: Course
+) -> None:
+    """Run the stable phase; it goes on where ``folder`` was left.
+
+    Raises:
+        InputError: What was left there was made with something else, or the data end before ``steps``.
+    """
     last = folder / "last.ckpt"
     data = PretrainingRows(store, batch_tokens=batch_tokens)
-    run(Pretraining(shape, course), data, folder, steps=steps, resume=last if last.exists() else None)
+    data.setup()
+    module = Pretraining(shape, course)
+    module.made_with = recipe(shape, course, data, tokenizer)
+    if last.exists():
+        refuse_another(last, module.made_with)
+    run(module, data, folder, steps=steps, resume=last if last.exists() else None)
 
 
-def finish(store: Path, last: Path, folder: Path, *, batch_tokens: int, module: Pretraining) -> None:
-    """Go on from a checkpoint while the rate of ``module`` falls, in a ``folder`` of its own, or from where that is."""
+def finish(store: Path, tokenizer: Path, last: Path, folder: Path, *, batch_tokens: int, module: Pretraining) -> None:
+    """Go on from a checkpoint while the rate of ``module`` falls, in a ``folder`` of its own, or from where that is.
+
+    Raises:
+        InputError: The checkpoint was made with something else, or the data end before the decay does.
+    """
     begins, decay = module.course.decay_from, module.course.decay
     assert begins is not None, "the course of a decay says where it begins"
     data = DecayRows(store, batch_tokens=batch_tokens, begins=begins)
-    left = folder / "last.ckpt"
-    resume = left if left.exists() and facts(left).get(COURSE) == asdict(module.course) else last
+    data.setup()
+    refuse_another(last, recipe(module.shape, replace(module.course, decay_from=None, decay=0), data, tokenizer))
+    module.made_with = recipe(module.shape, module.course, data, tokenizer) | {"begun from": weights(last)}
+    left, resume = folder / "last.ckpt", last
+    if left.exists():
+        if recorded(left) == module.made_with:
+            resume = left
+        else:
+            log.info("%s is of another decay: this one begins anew from %s", left, last)
     run(module, data, folder, steps=begins + decay, resume=resume)
+
+
+def recipe(shape: Shape, course: Course, data: PretrainingRows, tokenizer: Path) -> Recipe:
+    """Return what a run on opened data is made with."""
+    spelled = (tokenizer / "tokenizer.json").read_bytes()
+    used = {"batch tokens": data.batch_tokens, "store": data.digest(), "tokenizer": hashlib.sha256(spelled).hexdigest()}
+    return asdict(shape) | asdict(course) | used
+
+
+def refuse_another(checkpoint: Path, wanted: Recipe) -> None:
+    """Refuse to go on from a checkpoint that was made with something else; what it does not record does not count.
+
+    Raises:
+        InputError: It was.
+    """
+    there = recorded(checkpoint)
+    if other := [name for name in wanted if name in there and there[name] != wanted[name]]:
+        named = ", ".join(f"{name} {there[name]!s:.12} instead of {wanted[name]!s:.12}" for name in other)
+        raise InputError(
+            f"{checkpoint} was made with {named}: give what it was made with, or another --work,"
+            f" or delete {checkpoint.parent} to begin anew"
+        )
+
+
+def recorded(checkpoint: Path) -> Recipe:
+    """Return what a checkpoint says it was made with; an old one knows its rate alone."""
+    there = facts(checkpoint)
+    return {"rate": there["lr_schedulers"][0]["base_lrs"][0], **there.get(MADE_WITH, {})}
+
+
+def weights(checkpoint: Path) -> str:
+    """Return a digest of a checkpoint's weights: the same training stage, run again, writes a file of other bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(facts(checkpoint)["state_dict"].items()):
+        digest.update(name.encode() + tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def reached(checkpoint: Path) -> int:
@@ -218,5 +292,11 @@ def reached(checkpoint: Path) -> int:
 
 
 def facts(checkpoint: Path) -> dict[str, Any]:
-    """Return what a checkpoint holds; its weights stay on the disk."""
+    """Return what a checkpoint holds; its weights stay on the disk.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not checkpoint.exists():
+        raise InputError(f"there is no checkpoint {checkpoint}: run the stage train first, or give its --work")
     return dict(torch.load(checkpoint, weights_only=False, mmap=True))

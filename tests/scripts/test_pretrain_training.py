@@ -97,16 +97,86 @@ def test_the_decay_goes_on_where_the_stable_phase_was_left_with_rows_kept_for_it
     assert {shards[index] for step in decay.plan[3:] for row in step.rows for index in row} == {1}
 
 
+@pytest.fixture
+def stable(store, tokenizer_folder, shape, course, tmp_path):
+    from scripts.pretrain.train import train
+
+    def run(**changed):
+        settings = {"steps": 2, "batch_tokens": 256, "shape": shape, "course": course} | changed
+        train(store, tokenizer_folder, tmp_path / "run", **settings)
+        return tmp_path / "run" / "last.ckpt"
+
+    return run
+
+
+@pytest.fixture
+def decay(store, tokenizer_folder, shape, stable, tmp_path):
+    """A function that runs or resumes a decay and returns the steps that it took."""
+    from scripts.pretrain.train import Course, Pretraining, finish
+
+    stable()
+
+    def sitting(folder, *, breaks_off=None, rate=1e-3, length=4, **changed):
+        taken = []
+
+        class Sitting(Pretraining):
+            def training_step(self, batch, batch_idx):
+                if self.global_step == breaks_off:
+                    raise KeyboardInterrupt
+                taken.append(self.global_step)
+                return super().training_step(batch, batch_idx)
+
+        module = Sitting(shape, Course(rate, warmup=2, decay_from=2, decay=length))
+        settings = {"batch_tokens": 256, "module": module} | changed
+        finish(store, tokenizer_folder, tmp_path / "run" / "last.ckpt", tmp_path / folder, **settings)
+        return taken
+
+    return sitting
+
+
+def rewrite(checkpoint, change):
+    """Let a checkpoint hold something else."""
+    import torch
+
+    torch.save(change(torch.load(checkpoint, weights_only=False)), checkpoint)
+
+
+def forget(held):
+    """Make a checkpoint one of before it was recorded what they were made with."""
+    from scripts.pretrain.train import MADE_WITH
+
+    return {name: fact for name, fact in held.items() if name != MADE_WITH}
+
+
+def double(held):
+    """Make a checkpoint another training's."""
+    return held | {"state_dict": {name: 2 * tensor for name, tensor in held["state_dict"].items()}}
+
+
+def other_spelling(folder):
+    """Let a tokenizer's file be another."""
+    file = folder / "tokenizer.json"
+    file.write_text(file.read_text() + "\n")
+
+
+def other_rows(folder):
+    """Let a store's facts be others."""
+    import json
+
+    file = folder / "facts.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"held_out_bytes": 1}))
+
+
 @pytest.mark.filterwarnings("ignore")  # Lightning has much to say about a run this small
-def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, shape, course, tmp_path):
+def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, tokenizer_folder, shape, course, tmp_path):
     import torch
 
     from scripts.pretrain.train import train
 
     settings = {"batch_tokens": 256, "shape": shape, "course": course}
-    train(store, tmp_path / "one", steps=4, **settings)
-    train(store, tmp_path / "two", steps=2, **settings)
-    train(store, tmp_path / "two", steps=4, **settings)
+    train(store, tokenizer_folder, tmp_path / "one", steps=4, **settings)
+    train(store, tokenizer_folder, tmp_path / "two", steps=2, **settings)
+    train(store, tokenizer_folder, tmp_path / "two", steps=4, **settings)
     one, two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("one", "two"))
     assert one["global_step"] == two["global_step"] == 4
     for name, tensor in one["state_dict"].items():
@@ -114,29 +184,28 @@ def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, shape, course,
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_run_says_how_it_fares_on_held_out_code(store, shape, course, tmp_path, monkeypatch, caplog):
+def test_a_run_says_how_it_fares_on_held_out_code(stable, monkeypatch, caplog):
     from scripts.pretrain import train
 
     monkeypatch.setattr(train, "STEPS_BETWEEN_LOOKS", 2)
     with caplog.at_level("INFO"):
-        train.train(store, tmp_path / "run", steps=2, batch_tokens=256, shape=shape, course=course)
+        stable()
     assert "step 2, 0.00 M tokens: held-out bits per byte" in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_finished_model_loads_by_its_folder(store, shape, course, tokenizer, tokenizer_folder, tmp_path):
+def test_a_finished_model_loads_by_its_folder(store, shape, stable, tokenizer, tokenizer_folder, tmp_path):
     import torch
     from transformers import AutoModelForCausalLM
 
     from scripts.pretrain.export import write_model
     from scripts.pretrain.loops import Unlooping
-    from scripts.pretrain.train import Course, finish, reached, train
+    from scripts.pretrain.train import Course, finish, reached
 
-    train(store, tmp_path / "run", steps=2, batch_tokens=256, shape=shape, course=course)
-    last = tmp_path / "run" / "last.ckpt"
+    last = stable()
     assert reached(last) == 2
-    module = Unlooping(shape, Course(1e-3, decay_from=2, decay=2), tokenizer)
-    finish(store, last, tmp_path / "branch", batch_tokens=256, module=module)
+    module = Unlooping(shape, Course(1e-3, warmup=2, decay_from=2, decay=2), tokenizer)
+    finish(store, tokenizer_folder, last, tmp_path / "branch", batch_tokens=256, module=module)
     write_model(module.model, tokenizer_folder, tmp_path / "model")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     assert model.dtype == torch.bfloat16
@@ -150,33 +219,103 @@ def test_a_finished_model_loads_by_its_folder(store, shape, course, tokenizer, t
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_decay_in_two_sittings_ends_where_one_sitting_ends(store, shape, course, tmp_path):
+def test_a_decay_in_two_sittings_ends_where_one_sitting_ends(decay, tmp_path):
     import torch
 
-    from scripts.pretrain.train import Course, Pretraining, finish, train
-
-    train(store, tmp_path / "run", steps=2, batch_tokens=256, shape=shape, course=course)
-    last = tmp_path / "run" / "last.ckpt"
-
-    def sitting(folder, *, breaks_off=None):
-        class Sitting(Pretraining):
-            def training_step(self, batch, batch_idx):
-                if self.global_step == breaks_off:
-                    raise KeyboardInterrupt
-                return super().training_step(batch, batch_idx)
-
-        module = Sitting(shape, Course(1e-3, decay_from=2, decay=4))
-        finish(store, last, tmp_path / folder, batch_tokens=256, module=module)
-
-    sitting("one")
+    decay("one")
     with pytest.raises(SystemExit):
-        sitting("two", breaks_off=4)
-    (tmp_path / "run" / "last.ckpt").rename(tmp_path / "gone.ckpt")
-    sitting("two")
+        decay("two", breaks_off=4)
+    assert decay("two") == [4, 5]
     one, two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("one", "two"))
     assert one["global_step"] == two["global_step"] == 6
     for name, tensor in one["state_dict"].items():
         torch.testing.assert_close(two["state_dict"][name], tensor)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_training_does_not_go_on_with_another_rate_or_batch_or_shape(stable, shape):
+    from dataclasses import replace
+
+    from codelm.errors import InputError
+    from scripts.pretrain.train import Course
+
+    last = stable()
+    before = last.read_bytes()
+    for changed, said in (
+        ({"course": Course(2e-3, warmup=2)}, "rate 0.001 instead of 0.002"),
+        ({"batch_tokens": 512}, "batch tokens 256 instead of 512"),
+        ({"shape": replace(shape, layers=1)}, "layers 2 instead of 1"),
+    ):
+        with pytest.raises(InputError, match=said):
+            stable(steps=4, **changed)
+    assert last.read_bytes() == before
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_training_does_not_go_on_with_another_store_or_tokenizer(stable, store, tokenizer_folder):
+    from codelm.errors import InputError
+
+    stable()
+    other_rows(store)
+    with pytest.raises(InputError, match="made with store"):
+        stable(steps=4)
+    other_spelling(tokenizer_folder)
+    with pytest.raises(InputError, match=r"store .* instead of .*, tokenizer .* instead of .*: give"):
+        stable(steps=4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_decay_refuses_a_training_with_another_rate_or_batch_or_store(decay, store):
+    from codelm.errors import InputError
+
+    with pytest.raises(InputError, match="made with rate"):
+        decay("branch", rate=2e-3)
+    with pytest.raises(InputError, match="batch tokens 256 instead of 512"):
+        decay("branch", batch_tokens=512)
+    other_rows(store)
+    with pytest.raises(InputError, match="made with store"):
+        decay("branch")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_decay_begins_from_a_checkpoint_that_knows_nothing_but_its_rate(decay, tmp_path):
+    from codelm.errors import InputError
+
+    rewrite(tmp_path / "run" / "last.ckpt", forget)
+    assert decay("branch", batch_tokens=128) == [2, 3, 4, 5]
+    with pytest.raises(InputError, match="made with rate"):
+        decay("branch", rate=2e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_decay_of_another_course_or_another_training_begins_anew(decay, stable, tmp_path, caplog):
+    decay("branch", length=2)
+    assert decay("branch", length=2) == []
+    with caplog.at_level("INFO"):
+        assert decay("branch", length=4) == [2, 3, 4, 5]
+    assert f"is of another decay: this one begins anew from {tmp_path / 'run' / 'last.ckpt'}" in caplog.text
+    stable()  # the same weights, written again
+    assert decay("branch") == []
+    rewrite(tmp_path / "run" / "last.ckpt", double)
+    assert decay("branch") == [2, 3, 4, 5]
+    rewrite(tmp_path / "branch" / "last.ckpt", forget)
+    assert decay("branch") == [2, 3, 4, 5]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_is_not_begun_whose_rows_do_not_suffice(stable, decay, store, monkeypatch):
+    from codelm.errors import InputError
+    from scripts.pretrain.rows import DecayRows, PretrainingRows
+
+    monkeypatch.setattr("scripts.pretrain.train.Trainer", lambda **_: pytest.fail("begun, and would never end"))
+    for data, run in (
+        (PretrainingRows(store, batch_tokens=256), lambda most: stable(steps=most + 1)),
+        (DecayRows(store, batch_tokens=256, begins=2), lambda most: decay("branch", length=most - 1)),
+    ):
+        data.setup()
+        most = len(data.plan)
+        with pytest.raises(InputError, match=f"step {most + 1} is wanted, and the corpus ends with step {most} of 256"):
+            run(most)
 
 
 def test_a_model_is_written_whole_or_not_at_all_and_leaves_other_files_be(shape, tokenizer_folder, tmp_path):
