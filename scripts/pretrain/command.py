@@ -4,11 +4,14 @@ import argparse
 import logging
 import os
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from codelm.errors import CodelmError, InputError
 
 if TYPE_CHECKING:
     from scripts.pretrain.train import Shape
@@ -138,8 +141,8 @@ def untrained(options: argparse.Namespace) -> None:
     from scripts.pretrain.export import write_model
     from scripts.pretrain.train import Course, Pretraining
 
-    if options.output == TINY:
-        raise SystemExit(f"--output {options.output} is the trained model's folder; give another one")
+    if options.output.resolve() == TINY.resolve():
+        raise InputError(f"--output {options.output} is the trained model's folder; give another one")
     seed_everything(0, verbose=False)
     write_model(Pretraining(shape(options), Course()).build(), options.work / "tokenizer", options.output)
 
@@ -185,8 +188,13 @@ def _add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--files", type=int, default=0, help="held-out files to evaluate on; 0 for all")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one stage."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one stage and return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     options = parser().parse_args(arguments)
-    options.stage(options)
+    try:
+        options.stage(options)
+    except CodelmError as error:
+        sys.stderr.write(f"pretrain_tiny: {error}\n")
+        return error.exit_status
+    return 0

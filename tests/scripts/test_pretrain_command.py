@@ -1,7 +1,10 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from codelm.errors import InputError
 from scripts.pretrain import command
 
 
@@ -24,6 +27,35 @@ def test_the_whole_way_evaluates_the_model_that_it_has_written(monkeypatch, tmp_
 def test_the_bundled_model_is_evaluated_where_no_other_is_named(evaluated, given, folder):
     command.main(["evaluate", *given])
     assert evaluated == [folder]
+
+
+def test_what_a_user_can_mend_ends_in_one_line(tmp_path, capsys):
+    assert command.main(["--work", str(tmp_path), "finish"]) == InputError.exit_status
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"pretrain_tiny: there is no checkpoint {tmp_path / 'run' / 'last.ckpt'}: run the stage train"
+    )
+    assert said.count("\n") == 1
+
+
+def test_the_script_fails_where_its_stage_does(tmp_path):
+    script = [sys.executable, str(command.ROOT / "scripts" / "pretrain_tiny")]
+    done = subprocess.run([*script, "--work", str(tmp_path), "finish"], capture_output=True, text=True, check=False)
+    assert done.returncode == InputError.exit_status
+    assert done.stderr.startswith("pretrain_tiny: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("folder", [".", "link", "../tiny"])
+def test_an_untrained_model_never_takes_the_trained_one_s_place(tmp_path, monkeypatch, capsys, folder):
+    trained = tmp_path / "tiny"
+    trained.mkdir()
+    (trained / "link").symlink_to(trained)
+    monkeypatch.setattr(command, "TINY", trained)
+    monkeypatch.setattr("scripts.pretrain.export.write_model", lambda *_: pytest.fail("written"))
+    monkeypatch.chdir(trained)
+    assert command.main(["--work", str(tmp_path), "untrained", "--output", folder]) == InputError.exit_status
+    assert "is the trained model's folder" in capsys.readouterr().err
 
 
 def test_a_model_has_an_embedding_for_each_entry_of_its_tokenizer(tmp_path):
