@@ -9,6 +9,7 @@ from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
 from codelm.examination.material import Material
 from codelm.modules import LoRACausalLM
+from codelm.parser_messages import explain, in_our_words
 from scripts.ablation.rows import OURS, VARIANTS, Experiment
 
 
@@ -41,13 +42,20 @@ def parsed(settings: Mapping[str, Any]) -> Namespace:
     try:
         found: Namespace = parser().parse_object(known)
     except ArgumentError as error:
-        raise InputError(str(error)) from error
+        raise InputError(explain(str(error), parser().get_defaults().keys())) from error
     return found
 
 
 def make(settings: Mapping[str, Any]) -> Objects:
-    """Return model and data."""
-    made = parser().instantiate(parsed(settings))
+    """Return model and data.
+
+    Raises:
+        InputError: The settings do not make any.
+    """
+    try:
+        made = parser().instantiate(parsed(settings))
+    except TypeError as error:  # jsonargparse finds one value in place of several only here
+        raise InputError(in_our_words(str(error))) from error
     return Objects(made.model, made.data)
 
 

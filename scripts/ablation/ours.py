@@ -16,7 +16,7 @@ from codelm.errors import CodelmError, InputError
 from codelm.history.plan import Row, rows_of_steps
 from scripts.ablation.objects import make
 from scripts.ablation.rows import LOOKS, Experiment, whole_looks
-from scripts.ablation.settings import Settings, trainer_setting
+from scripts.ablation.settings import Settings, accumulated, trainer_setting
 from scripts.ablation.trained import ADAPTER, Trained
 
 NAME = "run"
@@ -65,7 +65,7 @@ def refuse_short_epochs(experiment: Experiment, settings: Settings) -> None:
     Lightning looks at validation after each epoch, and one that is cut off by the last step has none.
     """
     data = opened(settings)
-    size = data.batch_size * trainer_setting(settings, "accumulate_grad_batches")
+    size = data.batch_size * accumulated(settings)
     shortest = min(-(-len(rows) // size) for rows in islice(epochs(settings, data), LOOKS))
     wanted = trainer_setting(settings, "max_steps") // LOOKS
     if shortest < wanted:
@@ -80,7 +80,7 @@ def refuse_short_epochs(experiment: Experiment, settings: Settings) -> None:
 def fullness(settings: Settings) -> float:
     """Return the share of a run's positions that hold tokens."""
     data = make(settings).data
-    batches = int(trainer_setting(settings, "max_steps") * trainer_setting(settings, "accumulate_grad_batches"))
+    batches = int(trainer_setting(settings, "max_steps") * accumulated(settings))
     tokens, _ = planned(settings)
     return tokens / (batches * data.batch_size * data.sequence_length)
 
@@ -107,7 +107,7 @@ def took(settings: Settings, manifest: dict[str, Any]) -> Trained:
 def planned(settings: Settings) -> tuple[int, float]:
     """Return the tokens in the rows that a run takes, and the sum of their weights: the plan is known in advance."""
     data = opened(settings)
-    size = data.batch_size * trainer_setting(settings, "accumulate_grad_batches")
+    size = data.batch_size * accumulated(settings)
     rows = rows_of_steps(epochs(settings, data), size, trainer_setting(settings, "max_steps"))
     samples = [index for row in rows for index in row]
     weights = data.label_weights(data.context_weight)

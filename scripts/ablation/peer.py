@@ -21,7 +21,7 @@ from codelm.modules.base import Loading, load_base
 from codelm.modules.precision import auto_precision, compute_dtype
 from scripts.ablation.objects import make, material_of
 from scripts.ablation.recipe import Ids, split, training_documents, validation_documents
-from scripts.ablation.settings import Settings, trainer_setting
+from scripts.ablation.settings import Settings, accumulated, trainer_setting
 from scripts.ablation.trained import ADAPTER, Trained
 
 WEIGHT_DECAY = 0.1
@@ -57,7 +57,7 @@ def train_peer(settings: Settings, measured: Settings, folder: Path, *, precise:
 def documents_of(settings: Settings, material: Material) -> tuple[list[Ids], list[Ids]]:
     """Return what is read in training, and in the recipe's own validation."""
     data, seed = make(settings).data, settings["seed_everything"]
-    batches = trainer_setting(settings, "max_steps") * trainer_setting(settings, "accumulate_grad_batches")
+    batches = trainer_setting(settings, "max_steps") * accumulated(settings)
     texts, held_out = split(material.snapshot, seed)
     tokens = batches * data.batch_size * data.sequence_length
     validation = validation_documents(held_out, material.encoder, VALIDATION_ROWS * data.sequence_length)
@@ -109,7 +109,7 @@ def sft_config(settings: Settings, model: LoRACausalLM, precision: str, scratch:
         max_steps=steps,
         per_device_train_batch_size=data.batch_size,
         per_device_eval_batch_size=data.batch_size,
-        gradient_accumulation_steps=trainer_setting(settings, "accumulate_grad_batches"),
+        gradient_accumulation_steps=accumulated(settings),
         gradient_checkpointing=model.gradient_checkpointing,
         max_length=data.sequence_length,
         packing=True,

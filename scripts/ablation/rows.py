@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codelm.history.mining import VERSION as SAMPLES
-from scripts.ablation.settings import Settings, nested, overlaid, put, trainer_setting
+from scripts.ablation.settings import Settings, accumulated, nested, overlaid, put
 
 OURS, PRECISE_PEER = "ours", "peer-fp32"
 
@@ -87,18 +87,18 @@ class Experiment:
 
     def run_settings(self, row: str, seed: int, steps: int | None = None) -> Settings:
         """Return the settings of one run of so many steps, by default the experiment's."""
-        limits = budget(steps or self.steps, trainer_setting(self.given, "accumulate_grad_batches"))
+        limits = budget(steps or self.steps, accumulated(self.given))
         return overlaid(self.settings(row), limits | {"seed_everything": seed})
 
 
-def budget(steps: int, accumulated: int) -> Settings:
+def budget(steps: int, accumulate: int) -> Settings:
     """Return the settings that make a run take exactly so many steps, whatever its configuration and its clock say."""
     return nested(
         {
             "trainer.max_epochs": -1,
             "trainer.max_steps": steps,
             "trainer.max_time": None,
-            "trainer.limit_train_batches": steps * accumulated // LOOKS,
+            "trainer.limit_train_batches": steps * accumulate // LOOKS,
             "early_stopping.patience": steps,
             "evaluation.enabled": False,
             "behavior.prompts": [],

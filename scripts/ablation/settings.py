@@ -96,3 +96,15 @@ def put(settings: Settings, name: str, value: Any) -> None:
 def trainer_setting(settings: Mapping[str, Any], name: str) -> Any:
     """Return a setting of the trainer, or codelm's default."""
     return settings.get("trainer", {}).get(name, TRAINER.get(name))
+
+
+def accumulated(settings: Mapping[str, Any]) -> int:
+    """Return how many batches make an optimizer step.
+
+    Raises:
+        InputError: It is no such number.
+    """
+    found = trainer_setting(settings, "accumulate_grad_batches")
+    if not isinstance(found, int) or found < 1:
+        raise InputError(f"trainer.accumulate_grad_batches is {found}: give a whole number of 1 or more")
+    return found

@@ -55,7 +55,7 @@ def test_all_runs_take_their_steps_whatever_the_clock_of_the_configuration_says(
 
 
 def test_looks_share_the_batches_of_accumulated_steps():
-    assert budget(steps=12, accumulated=4)["trainer"]["limit_train_batches"] == 16
+    assert budget(steps=12, accumulate=4)["trainer"]["limit_train_batches"] == 16
 
 
 def test_the_settings_are_those_of_the_command(experiment):
@@ -66,11 +66,28 @@ def test_the_settings_are_those_of_the_command(experiment):
     assert data.recipe.max_commits == read(CONFIGS)["data"]["max_commits"]
 
 
-def test_an_unknown_setting_is_refused():
-    from scripts.ablation.objects import parsed as settings
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"data": {"context_weigth": 1.0}}, "context_weigth"),
+        ({"model": {"base": 3}}, 'model.base: "3" is not text'),
+        ({"model": {"lora": 5}}, "one value where several settings belong"),
+        ({"data": {"formats": None}}, "one value where several settings belong"),
+    ],
+)
+def test_a_setting_that_makes_nothing_is_refused_in_a_line(given, why):
+    from scripts.ablation.objects import make
 
-    with pytest.raises(InputError, match="weigth"):
-        settings({"data": {"context_weigth": 1.0}})
+    with pytest.raises(InputError, match=why) as caught:
+        make(given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [None, 0, 2.5, "two"])
+def test_batches_that_make_no_step_are_refused(experiment, number):
+    experiment.given["trainer"]["accumulate_grad_batches"] = number
+    with pytest.raises(InputError, match=f"accumulate_grad_batches is {number}: give a whole number"):
+        experiment.run_settings(OURS, seed=0)
 
 
 @pytest.mark.parametrize(
