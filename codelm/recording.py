@@ -17,6 +17,8 @@ class SaveFitConfig(SaveConfigCallback):
     """Writes ``config.yaml`` beside what a training run leaves behind; other commands have no folder."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Wait: a checkpoint that is refused later must find the run's own configuration as it was."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the configuration when training begins."""
-        if stage == "fit":
-            super().setup(trainer, pl_module, stage)
+        super().setup(trainer, pl_module, "fit")

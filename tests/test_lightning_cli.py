@@ -164,6 +164,24 @@ def test_last_goes_on_where_the_newest_run_stopped(codelm, folder):
     assert epochs == [1, 2]
 
 
+def test_a_run_does_not_go_on_with_a_history_that_moved_on(codelm, folder, repository, git):
+    assert codelm("fit", "--trainer.max_epochs=1")[0] == 0
+    run = folder / "runs/numbers/version_0"
+    before = {path: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    for number in range(12):
+        added = f"pub fn newer_{number}() -> u64 {{\n    {number * 31} + {number}\n}}\n".encode()
+        blob = git(repository, "hash-object", "-w", "--stdin", stdin=added)
+        git(repository, "read-tree", "HEAD")
+        git(repository, "update-index", "--add", "--cacheinfo", f"100644,{blob},src/newer_{number}.rs")
+        newer = git(repository, "commit-tree", git(repository, "write-tree"), "-p", "HEAD", "-m", "newer")
+        git(repository, "update-ref", "HEAD", newer)
+    status, error = codelm("fit", "--ckpt_path=last")
+    assert status == 2, error
+    assert "codelm: error: the checkpoint has learned from numbers cut at" in error.splitlines()[-1]
+    assert {path: path.read_bytes() for path in before} == before
+    assert codelm("fit", f"--config={run}/config.yaml", "--ckpt_path=last")[0] == 0
+
+
 BAD = {
     "not a repository": (["--data.repo=.."], "not a git repository"),
     "no such folder": (["--data.repo=nowhere"], "nowhere"),

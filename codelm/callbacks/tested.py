@@ -5,18 +5,16 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from codelm.callbacks.findings import FOLDER
 from codelm.callbacks.manifest import FILE as MANIFEST
 from codelm.errors import InputError
+from codelm.origin import Origin, origin, told
 
 log = logging.getLogger(__name__)
-
-Origin = list[tuple[str, str]]
-"""What a model learned from: each repository's name, and the commit at which it was cut."""
 
 
 def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[int]]) -> Path | None:
@@ -110,20 +108,6 @@ def learned_from(manifest: Any) -> Origin | None:
         return origin(manifest["phase_results"]["phase_1_scrape"])
     except (LookupError, TypeError):
         return None
-
-
-def origin(scraped: Mapping[str, Any]) -> Origin:
-    """Return the names and cuts of what was scraped."""
-    return [(str(each["name"]), str(each["split"]["cut"])) for each in scraped["repositories"]]
-
-
-def told(found: Origin) -> str:
-    """Return names and cuts in words.
-
-    >>> told([("fd", "0123456789abcdef"), ("bat", "f" * 40)])
-    'fd cut at 0123456789, bat cut at ffffffffff'
-    """
-    return ", ".join(f"{name} cut at {cut[:10]}" for name, cut in found)
 
 
 def earlier_dots(folder: Path) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from codelm.history.mining import Recipe, mine, store_key
 from codelm.history.repository import Repository
 from codelm.history.samples import Formats, Kind, shortcomings
 from codelm.history.store import Part, Store, building, open_store
+from codelm.origin import origin, told
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +156,23 @@ class GitCommitDataModule(PackedDataModule):
         self.store = open_store(self.store_folder)
         if stage == "test":
             require_test(self.store)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep with a checkpoint what it has learned from."""
+        return {"learned_from": origin(self.store.facts["scrape"])}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuse to go on with another history: the base's losses, and what is best so far, are of the old one.
+
+        Raises:
+            InputError: The checkpoint has learned from another one, or from the same one up to another commit.
+        """
+        given, learned = origin(self.store.facts["scrape"]), state_dict["learned_from"]
+        if self.trainer is not None and self.trainer.state.fn == TrainerFn.FITTING and given != learned:
+            raise InputError(
+                f"the checkpoint has learned from {told(learned)}, this is {told(given)}: go on with the config.yaml "
+                "of its run, which names the commit, or begin a new run without --ckpt_path"
+            )
 
     def predict_dataloader(self) -> DataLoader[list[str]]:
         """Return the prompts, in lists of as many as there are rows in a batch."""
