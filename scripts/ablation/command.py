@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codelm.atomic import write_text
 from codelm.bases import locate
-from codelm.errors import CodelmError
+from codelm.errors import CodelmError, InputError
 from codelm.history.repository import open_repository
 from codelm.signals import Stopped, stopping
 from scripts.ablation.outputs import refuse_file, refuse_folder
@@ -82,11 +82,17 @@ def refuse_unwritable(options: argparse.Namespace, results: Path, key: str) -> N
 
 
 def experiment_of(options: argparse.Namespace) -> Experiment:
-    """Return what all runs have in common."""
+    """Return what all runs have in common.
+
+    Raises:
+        InputError: There is no such configuration, base or repository, or the revision is a range.
+    """
     given = read(options.config or CONFIGS)
     if options.base:
         put(given, "model.base", options.base)
     repository = open_repository(options.repo, options.revision)
+    if repository.base:
+        raise InputError(f"--revision {options.revision} is a range; give the newest commit alone")
     weights = weights_of(given.get("model", {}).get("base"))
     return Experiment(given, repository.path, repository.tip, whole_looks(options.steps), options.tokens, weights)
 

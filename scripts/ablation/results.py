@@ -50,10 +50,10 @@ def read(path: Path) -> list[Result]:
     Raises:
         DamagedDataError: It cannot be read, or a line is no result.
     """
-    if not path.exists():
-        return []
     try:
         return [result(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedDataError(f"results {path} cannot be read: {error}; give another file") from error
 

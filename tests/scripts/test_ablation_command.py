@@ -66,6 +66,11 @@ def test_a_table_of_nothing_is_a_failure_and_takes_no_tables_place(folder, no_ru
     assert (tmp_path / "t.md").read_text() == table
 
 
+def test_a_range_of_which_only_the_end_would_be_taken_is_refused(folder):
+    with pytest.raises(InputError, match=r"--revision HEAD\.\.HEAD is a range; give the newest commit alone"):
+        experiment_of(parsed([folder, "--revision", "HEAD..HEAD"]))
+
+
 def test_a_base_of_other_weights_makes_another_experiment(folder, tmp_path):
     keys = set()
     for content in (b"one", b"other", b"one"):

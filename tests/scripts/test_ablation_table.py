@@ -54,6 +54,11 @@ def test_a_folder_in_place_of_results_is_told(tmp_path):
         read(tmp_path)
 
 
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    with pytest.raises(DamagedDataError, match=r"cannot be read: .*File name too long"):
+        read(tmp_path / ("a" * 300))
+
+
 def test_a_file_that_cannot_be_replaced_stays_as_it_was(tmp_path, monkeypatch):
     from pathlib import Path
 
