@@ -102,9 +102,10 @@ def finish(options: argparse.Namespace) -> None:
     import torch
 
     from codelm.bases.tokenizer import load_tokenizer
+    from scripts.pretrain.checkpoints import reached
     from scripts.pretrain.export import write_model
     from scripts.pretrain.loops import Unlooping
-    from scripts.pretrain.train import Course, finish, reached
+    from scripts.pretrain.train import Course, finish
 
     torch.set_num_threads(options.threads)
     last = options.work / "run" / "last.ckpt"

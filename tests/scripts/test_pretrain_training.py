@@ -143,7 +143,7 @@ def rewrite(checkpoint, change):
 
 def forget(held):
     """Make a checkpoint one of before it was recorded what they were made with."""
-    from scripts.pretrain.train import MADE_WITH
+    from scripts.pretrain.checkpoints import MADE_WITH
 
     return {name: fact for name, fact in held.items() if name != MADE_WITH}
 
@@ -198,9 +198,10 @@ def test_a_finished_model_loads_by_its_folder(store, shape, stable, tokenizer, t
     import torch
     from transformers import AutoModelForCausalLM
 
+    from scripts.pretrain.checkpoints import reached
     from scripts.pretrain.export import write_model
     from scripts.pretrain.loops import Unlooping
-    from scripts.pretrain.train import Course, finish, reached
+    from scripts.pretrain.train import Course, finish
 
     last = stable()
     assert reached(last) == 2
