@@ -39,6 +39,8 @@ DEFAULT_ROWS = ("peer", OURS, *VARIANTS)
 CONTROLS = ("peer-slow", PRECISE_PEER)
 ROWS = (*DEFAULT_ROWS, *CONTROLS)
 
+NOT_DONE = ("evaluation", "behavior")
+"""Groups of settings that `budget` switches off."""
 LOOKS = 3
 """How often a run of ours looks at validation; the best look's adapter is taken, as `codelm fit` does."""
 VERSION = 3
@@ -69,12 +71,13 @@ class Experiment:
     def key(self) -> str:
         """A name that changes with the base, with what is given and with `VERSION`: 12 hexadecimal digits.
 
-        The repository's name is given too: it stands in every prompt.
+        The repository's name is given too: it stands in every prompt. What no run here does changes nothing.
         """
         versions = (VERSION, SAMPLES, LOOKS)
         name = Path(self.repository).stem
+        given = {group: value for group, value in self.given.items() if group not in NOT_DONE}
         made_of = json.dumps(
-            [versions, self.weights, self.given, name, self.tip, self.steps, self.measured_tokens], sort_keys=True
+            [versions, self.weights, given, name, self.tip, self.steps, self.measured_tokens], sort_keys=True
         )
         return hashlib.sha256(made_of.encode()).hexdigest()[:12]
 

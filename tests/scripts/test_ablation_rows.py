@@ -108,6 +108,12 @@ def test_another_name_of_the_repository_which_stands_in_every_prompt_is_another_
     assert renamed.key != experiment.key
 
 
+def test_settings_of_what_no_run_does_make_no_other_experiment(experiment):
+    given = experiment.given | {"evaluation": {"minutes": 1}, "behavior": {"prompts": ["fn"]}}
+    other = Experiment(given, experiment.repository, experiment.tip, experiment.steps, 1000)
+    assert other.key == experiment.key
+
+
 def test_the_slow_peer_has_another_learning_rate_and_nothing_else(experiment):
     ours, slow = (experiment.run_settings(row, seed=0) for row in (OURS, "peer-slow"))
     assert float(slow["model"].pop("learning_rate")) < float(ours["model"].pop("learning_rate"))
