@@ -118,6 +118,7 @@ def test_testing_a_checkpoint_writes_the_report_again_and_says_what_it_found(exa
     assert figures["likelihood"]["new"] == pytest.approx(fitted["likelihood"]["new"])
     assert figures["general"]["forgetting_percent"] == pytest.approx(fitted["general"]["forgetting_percent"])
     assert figures["epochs"] == fitted["epochs"]
+    assert figures["prompts"] == fitted["prompts"] != []
 
 
 def test_testing_on_another_repository_measures_the_loss_and_leaves_the_run_alone(examined, make_repository, capsys):

@@ -11,12 +11,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.board import show
 from codelm.callbacks.export import ExportAdapter, read_step
-from codelm.callbacks.findings import about_run, dot, figures, prompts, write
+from codelm.callbacks.findings import about_run, dot, figures, heard, prompts, write
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.outcome import saved_step
 from codelm.callbacks.phases import saved_moment
 from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
-from codelm.callbacks.tested import draw, earlier_dots, no_dots, report_folder
+from codelm.callbacks.tested import draw, earlier_dots, earlier_prompts, no_dots, report_folder
 from codelm.errors import CodelmError, InputError, one_line
 from codelm.evaluation import rustc as rustc_parser
 from codelm.examination.examine import Limits, examine
@@ -132,7 +132,8 @@ class Evaluation(Callback):
             step = saved_step(trainer)
             step = trainer.global_step if step is None else step
             try:
-                self.run(trainer, pl_module, run_folder(trainer), self.dots(step), step)
+                shown = prompts(heard(trainer), step)
+                self.run(trainer, pl_module, run_folder(trainer), self.dots(step), step, shown)
             finally:  # also where it was stopped
                 if manifest is not None:
                     manifest.tell_evaluation(trainer, pl_module, self.figures, self.failure)
@@ -154,7 +155,8 @@ class Evaluation(Callback):
         if self.tested is not None:
             step = read_step(Path(str(trainer.ckpt_path)))
             earlier = [each | {"chosen": each["step"] == step} for each in earlier_dots(self.tested)]
-            self.run(trainer, pl_module, self.tested, earlier or self.dots(step), step)
+            shown = earlier_prompts(self.tested, step)
+            self.run(trainer, pl_module, self.tested, earlier or self.dots(step), step, shown)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let a test end with the failure of its evaluation, now that Lightning has printed the loss.
@@ -176,6 +178,7 @@ class Evaluation(Callback):
         folder: Path,
         dots: list[dict[str, Any]],
         step: int,
+        shown: list[dict[str, Any]],
     ) -> None:
         """Examine the weights of a step, and write down what came out, or keep why that failed."""
         log.info("evaluation: about %g min; evaluation.minutes and evaluation.limit change it", self.limits.minutes)
@@ -192,7 +195,7 @@ class Evaluation(Callback):
             found.notes += [] if dots else [no_dots(folder)]
             about = about_run(folder, pl_module, data, dots) | {"learned": draw(step, samples)}
             about["seconds"] = time.perf_counter() - started
-            self.figures = figures(found, about, dots, prompts(trainer, step))
+            self.figures = figures(found, about, dots, shown)
             write(folder, self.figures, found.holes)
             self.folder = folder
             show(trainer, self.figures, step)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -60,10 +60,15 @@ def figures(
     return head | found.figures | {"epochs": dots, "prompts": shown}
 
 
-def prompts(trainer: Trainer, step: int) -> list[dict[str, Any]]:
-    """Return the prompts of behavioural evaluation with the completions of the base and of a step: illustrations."""
+def heard(trainer: Trainer) -> list[dict[str, Any]]:
+    """Return the records of behavioural evaluation."""
     behavior = companion(trainer, BehavioralEvaluation)
-    found = base_and_saved(behavior.records, step) if behavior else None
+    return behavior.records if behavior else []
+
+
+def prompts(records: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
+    """Return the prompts of behavioural evaluation with the completions of the base and of a step: illustrations."""
+    found = base_and_saved(records, step)
     if found is None:
         return []
     epoch = found[1]["epoch"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from codelm.callbacks.findings import FOLDER
+from codelm.callbacks.findings import FOLDER, prompts
 from codelm.callbacks.manifest import FILE as MANIFEST
 from codelm.errors import InputError
 from codelm.origin import Origin, origin, told
@@ -115,6 +115,14 @@ def earlier_dots(folder: Path) -> list[dict[str, Any]]:
     try:
         found = read(folder / FOLDER / "figures.json")["epochs"]
         return found if all(map(is_dot, found)) else []
+    except (LookupError, TypeError):
+        return []
+
+
+def earlier_prompts(folder: Path, step: int) -> list[dict[str, Any]]:
+    """Return what base and weights of a step completed in training, by the manifest: a checkpoint is written before."""
+    try:
+        return prompts(read(folder / MANIFEST)["behavior"]["evaluations"], step)
     except (LookupError, TypeError):
         return []
 

@@ -6,7 +6,7 @@ import pytest
 
 from codelm.callbacks import findings
 from codelm.callbacks.behavior import BehavioralEvaluation
-from codelm.callbacks.findings import FOLDER, REPORT, dot, prompts, write
+from codelm.callbacks.findings import FOLDER, REPORT, dot, heard, prompts, write
 
 NOTHING = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
 RUN = {"name": "a", "base": "tiny", "repositories": ["a"], "part": "test", "cuts": ["0" * 40], "seconds": 1.0}
@@ -67,12 +67,12 @@ def behavior(*texts):
         {"epoch": epoch, "step": 3 * epoch, "completions": [{"prompt": "fn main(", "text": text}]}
         for epoch, text in enumerate(texts)
     ]
-    return SimpleNamespace(callbacks=[callback])
+    return heard(SimpleNamespace(callbacks=[callback]))
 
 
 def test_without_two_evaluations_of_behaviour_there_are_no_illustrations():
-    trainers = SimpleNamespace(callbacks=[]), behavior(), behavior(") {}")
-    assert [prompts(trainer, 0) for trainer in trainers] == [[], [], []]
+    records = heard(SimpleNamespace(callbacks=[])), behavior(), behavior(") {}")
+    assert [prompts(each, 0) for each in records] == [[], [], []]
 
 
 def test_the_base_s_completions_and_those_of_the_saved_weights_illustrate():
@@ -83,5 +83,5 @@ def test_the_base_s_completions_and_those_of_the_saved_weights_illustrate():
 def test_where_the_saved_weights_were_not_heard_nothing_else_illustrates():
     assert prompts(behavior("base", "early", "late"), 4) == []
     recorded_without_steps = behavior("base", "early")
-    del recorded_without_steps.callbacks[0].records[1]["step"]
+    del recorded_without_steps[1]["step"]
     assert prompts(recorded_without_steps, 3) == []

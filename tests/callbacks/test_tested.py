@@ -8,7 +8,7 @@ import pytest
 
 from codelm.callbacks.findings import FOLDER
 from codelm.callbacks.manifest import FILE
-from codelm.callbacks.tested import draw, earlier_dots, no_dots, report_folder
+from codelm.callbacks.tested import draw, earlier_dots, earlier_prompts, no_dots, report_folder
 from codelm.errors import InputError
 
 DOT = {"epoch": 1, "step": 9, "repository_change_percent": None, "general_change_percent": 0.5, "chosen": True}
@@ -113,3 +113,9 @@ def test_what_is_no_dot_is_not_taken_for_one(wrong, tmp_path):
 
 def test_a_run_that_looked_at_no_epoch_is_told_which_setting_looks(tmp_path):
     assert "evaluation.every_n_epochs" in no_dots(tmp_path)
+
+
+@pytest.mark.parametrize("told", ["no JSON", "[]", '{"behavior": null}', '{"behavior": {"evaluations": [{}]}}'])
+def test_a_damaged_record_of_completions_shows_none(tmp_path, told):
+    (tmp_path / FILE).write_text(told)
+    assert earlier_prompts(tmp_path, 3) == []
