@@ -72,14 +72,29 @@ def test_padding_changes_nothing(model):
     assert together == pytest.approx(sum(alone), rel=1e-5)
 
 
-def test_a_beginning_lies_within_one_sample():
+def test_a_beginning_is_one_sample_s_from_its_first_token_on():
     from scripts.pretrain.loops import CONTEXT, SHORTEST_CONTEXT, beginnings
 
-    samples = [300, 40, 10, 400]
+    samples = [300, 40, 10, 700]
     positions = torch.cat([torch.arange(length) for length in samples])
     owners = torch.cat([torch.full((length,), number) for number, length in enumerate(samples)])
-    batch = {"input_ids": owners.unsqueeze(0), "position_ids": positions.unsqueeze(0)}
+    ids = (1000 * owners + positions).unsqueeze(0)
+    batch = {"input_ids": ids, "position_ids": positions.unsqueeze(0), "labels": ids}
     for seed in range(20):
         for found in beginnings(batch, random.Random(seed)):
             assert SHORTEST_CONTEXT <= len(found) <= CONTEXT
-            assert len(set(found)) == 1
+            assert found == list(range(found[0], found[0] + len(found)))
+            assert found[0] % 1000 == 0
+
+
+def test_padding_is_no_beginning():
+    from codelm.batch import IGNORE
+    from scripts.pretrain.loops import beginnings
+
+    ids = torch.tensor([[7] * 40 + [0] * 200])
+    positions = torch.tensor([[*range(40), *range(200)]])
+    batch = {"input_ids": ids, "position_ids": positions, "labels": ids.masked_fill(ids == 0, IGNORE)}
+    for seed in range(20):
+        prompts = beginnings(batch, random.Random(seed))
+        assert prompts
+        assert all(set(prompt) == {7} for prompt in prompts)
