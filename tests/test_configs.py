@@ -57,8 +57,9 @@ TABLE = {
             *("target/", "*.rlib", "*.rmeta", "*.so", "*.dylib", "*.dll", "*.exe", "*.pdb", "*.profraw", "*.profdata"),
             "Cargo.lock",
         ],
-        "data.importance.file_rules": {"lib.rs": 2.0, "main.rs": 1.5, "src/": 1.3, "tests/": 0.7, "Cargo.toml": 0.5},
-        "data.importance.message_rules": {"impl|trait|async|unsafe": 1.5, "error|result|unwrap|expect": 1.3},
+        "data.importance.file_rules": {},
+        "data.importance.message_rules": {},
+        "data.importance.half_life_days": None,
         "behavior.prompts": [
             *("fn process", "impl", "pub struct", "pub enum", "async fn", "#[derive(", "match", "Result<", "Option<"),
             *("fn new() -> Self", "where\n    T:", "Box<dyn", "Arc<Mutex<", "use std::", "use crate::"),
