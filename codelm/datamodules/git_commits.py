@@ -167,8 +167,10 @@ class GitCommitDataModule(PackedDataModule):
         Raises:
             InputError: The checkpoint has learned from another one, or from the same one up to another commit.
         """
+        if self.trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
+            return
         given, learned = origin(self.store.facts["scrape"]), state_dict["learned_from"]
-        if self.trainer is not None and self.trainer.state.fn == TrainerFn.FITTING and given != learned:
+        if given != learned:
             raise InputError(
                 f"the checkpoint has learned from {told(learned)}, this is {told(given)}: go on with the config.yaml "
                 "of its run, which names the commit, or begin a new run without --ckpt_path"

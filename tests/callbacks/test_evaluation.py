@@ -99,7 +99,7 @@ def test_a_tested_checkpoint_has_learned_up_to_its_step(evaluation, monkeypatch,
     from codelm.callbacks.evaluation import Evaluation
 
     steps = []
-    monkeypatch.setattr(Evaluation, "run", lambda self, trainer, module, folder, dots, step: steps.append(step))
+    monkeypatch.setattr(Evaluation, "run", lambda self, trainer, module, folder, dots, step, shown: steps.append(step))
     (tmp_path / "checkpoints").mkdir()
     torch.save({"global_step": 4}, tmp_path / "checkpoints/best.ckpt")
     callback = evaluation()
