@@ -200,8 +200,12 @@ def too_few(functions: Mapping[str, int]) -> str:
     >>> too_few({"base": 7, "tuned": 3})
     '7 functions of the base and 3 of the tuned model: too few to compare idioms, which takes 25'
     """
-    sampled = f"{counted(functions['base'], 'function')} of the base and {functions['tuned']:,} of the tuned model"
-    return f"{sampled}: too few to compare idioms, which takes {FEWEST}"
+    return f"{sampled(functions)}: too few to compare idioms, which takes {FEWEST}"
+
+
+def sampled(functions: Mapping[str, int]) -> str:
+    """Return how many functions the models wrote."""
+    return f"{counted(functions['base'], 'function')} of the base and {functions['tuned']:,} of the tuned model"
 
 
 def distances(

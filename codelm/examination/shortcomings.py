@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codelm.evaluation.idioms import ENOUGH, FEWEST, too_few
+from codelm.evaluation.idioms import ENOUGH, FEWEST, sampled, too_few
 from codelm.evaluation.intervals import FEWEST as COMMITS
 from codelm.evaluation.likelihood import main_comparison, main_kind
 from codelm.evaluation.quantities import counted, listed
@@ -73,17 +73,12 @@ def of_idioms(idioms: Mapping[str, Any]) -> list[str]:
     if short < ENOUGH:
         cut_short = asked["functions"] < asked["of"]
         more = {"evaluation.limit": asked["of"] < ENOUGH or not cut_short, "evaluation.minutes": cut_short}
-        said = few(idioms["functions"]) if short >= FEWEST else too_few(idioms["functions"])
+        few = f"the idioms are those of {sampled(idioms['functions'])}, where {ENOUGH} tell repositories apart"
+        said = few if short >= FEWEST else too_few(idioms["functions"])
         found.append(f"{said}: raise {listed([name for name, helps in more.items() if helps])}")
     if asked["derives"] < asked["derives_of"]:
         found.append(f"time allowed for {asked['derives']} of {counted(asked['derives_of'], 'list')} of traits: {TIME}")
     return found
-
-
-def few(functions: Mapping[str, int]) -> str:
-    """Return that the idioms are counted in few functions."""
-    counts = f"{counted(functions['base'], 'function')} of the base and {functions['tuned']:,} of the tuned model"
-    return f"the idioms are those of {counts}, where {ENOUGH} tell repositories apart"
 
 
 def of_memory(memory: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -235,8 +235,9 @@ def finish(store: Path, tokenizer: Path, last: Path, folder: Path, *, batch_toke
     assert begins is not None, "the course of a decay says where it begins"
     data = DecayRows(store, batch_tokens=batch_tokens, begins=begins)
     data.setup()
-    refuse_another(last, recipe(module.shape, replace(module.course, decay_from=None, decay=0), data, tokenizer))
-    module.made_with = recipe(module.shape, module.course, data, tokenizer) | {"begun from": weights(last)}
+    wanted = recipe(module.shape, module.course, data, tokenizer)
+    refuse_another(last, wanted | {"decay_from": None, "decay": 0})
+    module.made_with = wanted | {"begun from": weights(last)}
     left, resume = folder / "last.ckpt", last
     if left.exists():
         if recorded(left) == module.made_with:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codelm.evaluation.idioms import too_few
+from codelm.evaluation.idioms import sampled, too_few
 from codelm.evaluation.page.markup import Markup, brief, element, join
 from codelm.evaluation.page.tables import table
 from codelm.evaluation.quantities import counted, fixed, percent
@@ -28,11 +28,10 @@ def habits(idioms: Mapping[str, Any]) -> Markup:
 
 def distance(idioms: Mapping[str, Any]) -> str:
     """Return how far base and tuned stand from the repository, in words."""
-    far, sampled = idioms["distance"], idioms["functions"]
-    counts = f"{counted(sampled['base'], 'function')} of the base and {sampled['tuned']:,} of the tuned model"
+    far = idioms["distance"]
     return (
         f"The mix of constructs in what the base writes is {fixed(far['base'], 3)} bits away from the repository's, "
-        f"the tuned model's {fixed(far['tuned'], 3)}. Counted in {counts}."
+        f"the tuned model's {fixed(far['tuned'], 3)}. Counted in {sampled(idioms['functions'])}."
     )
 
 
