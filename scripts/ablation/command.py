@@ -156,7 +156,7 @@ def parser() -> argparse.ArgumentParser:
     add("--revision", default="HEAD", help="the newest commit (default: HEAD)")
     add("--base", help="base model (default: the configuration's)")
     add("--config", type=Path, action="append", help=f"ours, may be repeated (default: {names(CONFIGS)})")
-    rows = f"of {' '.join(ROWS)} (default: all but {' and '.join(CONTROLS)})"
+    rows = f"of {' '.join(ROWS)} (default: all but {', '.join(CONTROLS)})"
     add("--rows", nargs="+", type=row_name, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
     add(
         "--seeds", nargs="+", type=at_least(0), default=[0, 1, 2], metavar="N", help="of peer and ours (default: 0 1 2)"

@@ -15,9 +15,10 @@ OURS, PRECISE_PEER = "ours", "peer-fp32"
 PEERS: Mapping[str, Mapping[str, Any]] = {
     "peer": {},
     "peer-slow": {"model.learning_rate": 1e-3},
+    "peer-fast": {"model.learning_rate": 4e-3},
     PRECISE_PEER: {},
 }
-"""The public recipe with our learning rate, with one that was not chosen for ours, and with float32 adapters."""
+"""The public recipe with our learning rate, with two that were not chosen for ours, and with float32 adapters."""
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "-changes": {"data.max_commits": 0},
@@ -36,7 +37,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 """What each row takes from ours, or adds to it, by the settings' full names."""
 
 DEFAULT_ROWS = ("peer", OURS, *VARIANTS)
-CONTROLS = ("peer-slow", PRECISE_PEER)
+CONTROLS = ("peer-slow", "peer-fast", PRECISE_PEER)
 ROWS = (*DEFAULT_ROWS, *CONTROLS)
 
 NOT_DONE = ("evaluation", "behavior")
