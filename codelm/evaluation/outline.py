@@ -73,8 +73,14 @@ def hole_lines(section: Mapping[str, Any] | None) -> list[str]:
             base, tuned = section[mode]["base"], section[mode]["tuned"]
             exact = f"exact {base['exact']:.1%} -> {tuned['exact']:.1%}"
             similar = f"similarity {base['similarity']:.1f} -> {tuned['similarity']:.1f}"
-            found.append(f"{label:<17}{exact}, {similar}, of {section['tasks']}")
+            found.append(f"{label:<17}{exact}, {similar}{chance(section)}, of {section['tasks']}")
     return found
+
+
+def chance(section: Mapping[str, Any]) -> str:
+    """Return how similar texts are that have nothing to do with each other; nothing of a single hole."""
+    found = section["similarity_by_chance"]
+    return "" if found is None else f" (chance {found:.1f})"
 
 
 def cost_lines(figures: Mapping[str, Any]) -> list[str]:

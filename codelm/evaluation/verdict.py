@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from codelm.evaluation.filling import Filling, indentation
 from codelm.evaluation.holes import Hole
@@ -23,7 +23,7 @@ class Verdict:
     Attributes:
         exact: whether it is the same but for comments, blank lines and the amount of white space.
         similarity: edit similarity, 0 to 100: rapidfuzz's ``ratio``, which counts a replaced character as one taken out
-            and one put in; unrelated lines of one repository, long enough for a hole, have about 25.
+            and one put in; `chance` says where it begins.
         identifiers: F1 of the sets of names, 0 to 1; 1 where neither has any.
         valid: whether the file has no more faults of syntax than with the real text; None without a grammar.
         empty: whether nothing was written.
@@ -110,6 +110,21 @@ def summary(verdicts: Sequence[Verdict]) -> dict[str, float | int | None]:
         "runaway": share(verdict.runaway for verdict in verdicts),
         "own_names": own / new if new else None,
     }
+
+
+def chance(texts: Sequence[str]) -> float | None:
+    """Return the similarity that the real text of one hole has, in the mean, to that of another; None for one alone.
+
+    It is where similarity begins: an answer to another question has as much.
+
+    >>> chance(["ab", "cb"]), chance(["ab"])
+    (50.0, None)
+    """
+    if len(texts) < 2:
+        return None
+    stripped = [text.strip() for text in texts]
+    pairs = process.cdist(stripped, stripped, scorer=fuzz.ratio)
+    return float((pairs.sum() - pairs.trace()) / (len(texts) * (len(texts) - 1)))
 
 
 def share(values: Iterable[float | None]) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from codelm.evaluation.intervals import mean_difference
-from codelm.evaluation.verdict import Verdict, summary, versus
+from codelm.evaluation.verdict import Verdict, chance, summary, versus
 from codelm.examination.holes import Asked
 from codelm.lines import lines_of
 
@@ -23,7 +23,8 @@ def hole_figures(asked: Sequence[Asked]) -> dict[str, Any]:
     worst = [each for each in ranked if gain(each) < 0][:SHOWN]
     counts = {"tasks": len(asked), "commits": len({each.hole.commit for each in asked})}
     ends = {"best": [row(each) for each in best], "worst": [row(each) for each in worst]}
-    return counts | {mode: mode_figures(asked, mode) for mode in modes} | ends
+    known = {"similarity_by_chance": chance([each.hole.text for each in asked])}
+    return counts | known | {mode: mode_figures(asked, mode) for mode in modes} | ends
 
 
 def mode_figures(asked: Sequence[Asked], mode: str) -> dict[str, Any]:

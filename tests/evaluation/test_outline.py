@@ -12,7 +12,14 @@ FIGURES = {
         "floors_new": {"xz": 1.751, "xz_given_snapshot": 1.136},
         "by_commit": [1, 2],
     },
-    "holes": {"tasks": 8, "infill": WAY | {"best": [1]}, "left_to_right": WAY, "best": [], "worst": []},
+    "holes": {
+        "tasks": 8,
+        "similarity_by_chance": 22.35,
+        "infill": WAY | {"best": [1]},
+        "left_to_right": WAY,
+        "best": [],
+        "worst": [],
+    },
     "general": {"forgetting_percent": 1.94, "by_source": {"own rust": {"bytes": 1}}},
     "memory": {
         "windows": {"train": 50, "held_out": 40},
@@ -46,8 +53,8 @@ def test_a_person_reads_a_line_for_each_thing_that_was_measured():
         "over 9 held-out commits",
         "added lines    base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 11 held-out commits",
         "floors         xz 1.751, knowing the repository 1.136 bits per byte of new lines",
-        "filling gaps     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
-        "continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 8",
+        "filling gaps     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2 (chance 22.4), of 8",
+        "continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2 (chance 22.4), of 8",
         "forgetting     +1.9 % bits per byte on general code",
         "recited        2 (base 0) of 50 windows learned, 2 (base 1) of 40 never seen",
         "secrets        3 (base 1) of 5 strings that look like secrets recited",
@@ -64,4 +71,5 @@ def test_what_was_not_measured_is_left_out():
     assert lines({"likelihood": FIGURES["likelihood"] | alone})[2] == (
         "floors         xz 1.700 bits per byte of new lines"
     )
-    assert len(lines(EMPTY | {"holes": {"tasks": 8, "left_to_right": WAY}})) == 1
+    alone = {"tasks": 1, "similarity_by_chance": None, "left_to_right": WAY}
+    assert lines(EMPTY | {"holes": alone}) == ["continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 1"]

@@ -1,12 +1,16 @@
 import random
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
+
+import pytest
+from rapidfuzz import fuzz
 
 import codelm
 from codelm.evaluation.code_lines import code_lines
 from codelm.evaluation.filling import Filling
 from codelm.evaluation.holes import Hole
-from codelm.evaluation.verdict import judge, summary, versus
+from codelm.evaluation.verdict import chance, judge, summary, versus
 
 LINE = Hole(
     "c0ffee",
@@ -120,13 +124,21 @@ def test_won_and_lost_holes_are_counted_against_the_base():
     assert found == {"won": 3, "lost": 1, "same": 2}
 
 
+def test_chance_is_the_similarity_of_one_hole_to_another_and_not_to_itself():
+    texts = ["    let a = b();\n", "let a = b();", "}"]
+    alike = [fuzz.ratio(one.strip(), other.strip()) for one, other in permutations(texts, 2)]
+    assert chance(texts) == pytest.approx(sum(alike) / 6)
+    assert 30 < chance(texts) < 40
+    assert chance(texts[:1]) is chance([]) is None
+
+
 def test_random_lines_of_a_repository_score_near_their_floor():
     sources = sorted(Path(codelm.__file__).parent.glob("*/*.py"))
     code = [
         line for file in sources for line in code_lines("python", file.read_text("utf-8")) if len(line.strip()) >= 20
     ]
-    chance = random.Random(0)
-    pairs = [chance.sample(code, 2) for _ in range(500)]
+    draw = random.Random(0)
+    pairs = [draw.sample(code, 2) for _ in range(500)]
     scores = [verdict(Hole("c0ffee", "a", "cobol", 0, "", real, ""), wrong) for real, wrong in pairs]
     found = summary(scores)
     assert 24 < found["similarity"] < 36

@@ -69,7 +69,8 @@ def hole_tables(holes: Mapping[str, Any]) -> Iterator[Markup]:
     for mode, words in MODES.items():
         if holes.get(mode) is not None:
             caption = f"{words}: {counted(holes['tasks'], 'hole')} of {counted(holes['commits'], 'commit')}"
-            yield join(hole_table(caption, holes[mode]), element("p", " ".join(outcome(holes[mode]))))
+            said = " ".join(outcome(holes[mode], holes["similarity_by_chance"]))
+            yield join(hole_table(caption, holes[mode]), element("p", said))
 
 
 def hole_table(caption: str, found: Mapping[str, Any]) -> Markup:
@@ -83,12 +84,14 @@ def hole_table(caption: str, found: Mapping[str, Any]) -> Markup:
     return table(caption, ("", *columns.values()), rows)
 
 
-def outcome(found: Mapping[str, Any]) -> Iterator[str]:
-    """Return how the tuned model did against the base, hole by hole."""
+def outcome(found: Mapping[str, Any], chance: float | None) -> Iterator[str]:
+    """Return how the tuned model did against the base, hole by hole, and where similarity begins."""
     match, exact = found["exact_match"], found["exact_difference"]
     counts = f"won {match['won']:,}, lost {match['lost']:,}, same {match['same']:,}"
     yield f"Exact match against the base: {counts}; {points(exact, 100)}."
     yield f"Similarity against the base: {points(found['similarity_difference'])}."
+    if chance is not None:
+        yield f"The real text of one hole and that of another are {fixed(chance, 1)} alike: so much is chance."
 
 
 def points(found: Mapping[str, Any], scale: float = 1) -> str:

@@ -122,7 +122,7 @@ def hole_goals(holes: Mapping[str, Any]) -> Iterator[Goal]:
             yield Goal(f"{words}: as good as the base or better", NOTHING, Outcome.UNKNOWN, "")
             continue
         yield exact_goal(words, found, counted(holes["tasks"], "hole"))
-        yield similar_goal(words, found, counted(holes["tasks"], "hole"))
+        yield similar_goal(words, found, holes["similarity_by_chance"], counted(holes["tasks"], "hole"))
 
 
 def exact_goal(words: str, found: Mapping[str, Any], of: str) -> Goal:
@@ -134,13 +134,14 @@ def exact_goal(words: str, found: Mapping[str, Any], of: str) -> Goal:
     return Goal(wish, f"{shown}, {of}{doubt(difference)}", not_below_base(difference), missed)
 
 
-def similar_goal(words: str, found: Mapping[str, Any], of: str) -> Goal:
-    """Return whether the fillings are as similar to the real text."""
+def similar_goal(words: str, found: Mapping[str, Any], chance: float | None, of: str) -> Goal:
+    """Return whether the fillings are as similar to the real text, beside what has nothing to do with it."""
     difference = found["similarity_difference"]
     shown = f"{fixed(found['tuned']['similarity'], 1)}, base {fixed(found['base']['similarity'], 1)} of 100"
     missed = f"{words}, it comes less close to the real text: {shown}."
     wish = f"{words}: at least as close to the real text as the base"
-    return Goal(wish, f"{shown}, {of}{doubt(difference)}", not_below_base(difference), missed)
+    known = "" if chance is None else f", chance {fixed(chance, 1)}"
+    return Goal(wish, f"{shown}{known}, {of}{doubt(difference)}", not_below_base(difference), missed)
 
 
 def not_below_base(difference: Mapping[str, Any]) -> Outcome:

@@ -123,7 +123,7 @@ def complete():
                                   "own python": {"bytes": 20_000, "base": 1.1, "tuned": 1.09}},
                     "beside": {"rust standard library": {"bytes": 59_000, "base": 1.2, "tuned": 1.2},
                                "python standard library": None}},
-        "holes": {"tasks": 96, "commits": 40, "infill": way((0.14, 0.21), (48.1, 53.3)),
+        "holes": {"tasks": 96, "commits": 40, "similarity_by_chance": 22.4, "infill": way((0.14, 0.21), (48.1, 53.3)),
                   "left_to_right": way((0.10, 0.16), (41.0, 46.2)), "best": best, "worst": worst},
         "idioms": {"functions": {"repository": 400, "held_out": 60, "base": 56, "tuned": 56},
                    "distance": {"base": 0.121, "tuned": 0.083, "real": 0.021}, "gap_closed": 0.38,
@@ -179,7 +179,14 @@ def lonely():
         "by_commit": only,
     }
     figures["epochs"] = figures["epochs"][:1]
-    figures["holes"] |= {"commits": 1, "tasks": 1, "left_to_right": None, "best": [], "worst": []}
+    figures["holes"] |= {
+        "commits": 1,
+        "tasks": 1,
+        "similarity_by_chance": None,
+        "left_to_right": None,
+        "best": [],
+        "worst": [],
+    }
     figures["holes"]["infill"] |= {"similarity_difference": {"estimate": 3.0, "low": None, "high": None, "clusters": 1}}
     figures["holes"]["infill"]["base"] |= {"valid": None, "own_names": None}
     few = {"repository": 400, "held_out": 2, "base": 7, "tuned": 3}

@@ -40,6 +40,13 @@ def test_how_sure_both_differences_are_is_told_in_points(some_figures):
     assert "".join(map(str, hole_tables(found))).count("points of 100 (too few commits for an interval).") == 2
 
 
+def test_chance_stands_beside_similarity_where_there_is_more_than_one_hole(some_figures):
+    for name, known in (("complete", True), ("lonely", False)):
+        holes = some_figures(name)["holes"]
+        html = "".join(map(str, hole_tables(holes)))
+        assert ("that of another are 22.4 alike: so much is chance." in html) is known
+
+
 def test_windows_of_both_kinds_are_counted_and_what_training_made_of_the_difference(some_figures):
     found = some_figures()["memory"] | {"extraction_gap": {"base": 0.03, "tuned": 0.07}, "gap_from_training": 0.04}
     html = memory(found)

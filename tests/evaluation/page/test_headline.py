@@ -86,6 +86,11 @@ def test_a_difference_of_holes_that_may_be_chance_is_neither_met_nor_missed(some
     assert len(headline(figures)) == 1 + (outcome == Outcome.MISSED)
 
 
+@pytest.mark.parametrize(("name", "shown"), [("complete", ", chance 22.4, 96 holes"), ("lonely", " of 100, 1 hole, ")])
+def test_similarity_is_shown_beside_chance(some_figures, name, shown):
+    assert shown in goals(some_figures(name))[2].found
+
+
 @pytest.mark.parametrize(("percent", "outcome"), [(5.0, Outcome.MET), (5.1, Outcome.MISSED), (-3.0, Outcome.MET)])
 def test_forgetting_is_judged_by_five_percent(some_figures, percent, outcome):
     figures = some_figures()
