@@ -6,6 +6,12 @@ CodelmError
 └── ResourceError      4   the machine has run out of something
 """
 
+import errno
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says when a disk, or a user's share of it, has no room left."""
+
 
 class CodelmError(Exception):
     """A failure whose message is meant for the user: what was given, what was wanted, what to do."""
@@ -29,6 +35,12 @@ class ResourceError(CodelmError, OSError):
     """The machine cannot do it: a full disk, a folder without permission, no memory left."""
 
     exit_status = 4
+
+
+def cannot_write(what: str, folder: Path, error: OSError, setting: str) -> ResourceError:
+    """Return what is said when a folder, known to users as ``what``, takes no more; ``setting`` chooses another."""
+    room = "make room there, or " if error.errno in FULL else ""
+    return ResourceError(f"{what} {folder}: {error.strerror or error}; {room}choose another with {setting}")
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:

@@ -9,14 +9,13 @@ A store is a folder:
     facts.json    how it was made and what was counted on the way
 """
 
-import errno
 import json
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -26,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.atomic import sync_files, sync_folder
-from codelm.errors import DamagedDataError, InputError
+from codelm.errors import FULL, DamagedDataError, InputError, cannot_write
 from codelm.history.encoding import Encoded
 from codelm.history.samples import Role
 
@@ -120,8 +119,10 @@ class StoreWriter:
 
     def close(self) -> None:
         """Close the files; a store that is not finished stays incomplete."""
-        self._tokens.close()
-        self._roles.close()
+        try:
+            self._tokens.close()
+        finally:
+            self._roles.close()
 
 
 @contextmanager
@@ -133,21 +134,47 @@ def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
 
     Raises:
         InputError: The cache cannot be made or written to.
+        ResourceError: Its disk is full.
     """
-    temporary = new_temporary(target)
-    writer, facts = StoreWriter(temporary), dict[str, Any]()
-    try:
-        yield writer, facts
-        writer.finish(facts)
+    with told_if_full(target.parent), emptied(new_temporary(target)) as temporary:
+        writer, facts = StoreWriter(temporary), dict[str, Any]()
         try:
-            temporary.replace(target)
-        except OSError:
-            if not target.exists():
-                raise
-        sync_folder(target.parent)
+            yield writer, facts
+            writer.finish(facts)
+        finally:
+            with suppress(OSError):  # of what is thrown away; a full disk refuses also what the buffers still hold
+                writer.close()
+        put_in_place(temporary, target)
+
+
+@contextmanager
+def told_if_full(cache: Path) -> Iterator[None]:
+    """Say which folder has no room, and what chooses another: the system says neither of a file that is open."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise cannot_write("cache folder", cache, error, "--data.cache") from error
+
+
+@contextmanager
+def emptied(folder: Path) -> Iterator[Path]:
+    """Hand over a folder that is gone when the block ends, however that is."""
+    try:
+        yield folder
     finally:
-        writer.close()
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def put_in_place(temporary: Path, target: Path) -> None:
+    """Give a finished store its name, unless another process was faster."""
+    try:
+        temporary.replace(target)
+    except OSError:
+        if not target.exists():
+            raise
+    sync_folder(target.parent)
 
 
 def new_temporary(target: Path) -> Path:
@@ -158,7 +185,7 @@ def new_temporary(target: Path) -> Path:
         remove_abandoned(cache)
         return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=cache))
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # nothing is wrong with the folder
+        if error.errno in FULL:  # nothing is wrong with the folder
             raise
         raise InputError(f"cache folder {cache}: {error.strerror}; choose another with --data.cache") from error
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import time
@@ -5,10 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from codelm.errors import DamagedDataError, InputError
+from codelm.errors import DamagedDataError, InputError, ResourceError
 from codelm.history.encoding import Encoded
 from codelm.history.samples import Kind, Role
-from codelm.history.store import Part, building, open_store
+from codelm.history.store import Part, StoreWriter, building, open_store
 
 
 def encoded(*roles, first=100):
@@ -55,6 +56,47 @@ def test_an_interrupted_build_leaves_nothing(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["while it is added to", "when it is finished"])
+def test_a_full_disk_leaves_nothing_and_names_the_folder_and_the_setting(tmp_path, monkeypatch, moment):
+    """Also what is thrown away must be flushed to be closed, and there is no room for it either."""
+
+    class FullDisk:
+        def __init__(self, file):
+            self.file = file
+
+        def write(self, content):
+            if moment == "while it is added to":
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self):
+            self.file.close()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def on_full_disk(self, folder):
+        opened(self, folder)
+        self._tokens = FullDisk(self._tokens)
+
+    opened = StoreWriter.__init__
+    monkeypatch.setattr(StoreWriter, "__init__", on_full_disk)
+    with pytest.raises(ResourceError) as caught:
+        build(tmp_path / "store")
+    remedy = "make room there, or choose another with --data.cache"
+    assert str(caught.value) == f"cache folder {tmp_path}: No space left on device; {remedy}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stopped_a_build_is_told_also_where_the_disk_is_full(tmp_path, monkeypatch):
+    def close(self):
+        closed(self)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    closed = StoreWriter.close
+    monkeypatch.setattr(StoreWriter, "close", close)
+    with pytest.raises(KeyboardInterrupt), building(tmp_path / "store"):
+        raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
 
