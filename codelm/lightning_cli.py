@@ -31,6 +31,7 @@ from codelm.callbacks import (
     Summary,
     TokensPerSecond,
 )
+from codelm.checkpoints import keep_whole
 from codelm.commands import COMMANDS
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.limits import open_all
@@ -171,6 +172,7 @@ class CodelmCLI(LightningCLI):
         leaves_something = self.subcommand == "fit" and not given.fast_dev_run
         kwargs |= self.writing_to_own_folder(given.logger) if leaves_something else self.writing_nowhere()
         trainer: Trainer = super().instantiate_trainer(**kwargs)
+        keep_whole(trainer)
         return trainer
 
     def writing_to_own_folder(self, loggers: Any) -> dict[str, Any]:

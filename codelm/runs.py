@@ -130,9 +130,26 @@ def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
         raise InputError(f"--ckpt_path {wanted}: no run in {output / name} has one; give {there}the file itself")
     if not path.is_file():
         raise InputError(f"--ckpt_path {path}: no such file; give a file from a run's checkpoints folder")
-    if not zipfile.is_zipfile(path):
-        raise DamagedDataError(f"checkpoint {path} is damaged, or no checkpoint; use another one")
+    if not is_whole(path):
+        raise unusable(path)
     return str(path)
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a file is an archive, as checkpoints are, whose parts all have the sums they were written with."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # what reading damaged bytes raises has no end: BadZipFile, zlib.error, RuntimeError, ...
+        return False
+
+
+def unusable(path: str | Path) -> DamagedDataError:
+    """Return what is said of a file that is not, or no longer, a checkpoint."""
+    other = "best" if Path(path).stem == "last" else "last"
+    return DamagedDataError(
+        f"checkpoint {path} is damaged, or not one of codelm's; give another of the run, such as --ckpt_path {other}"
+    )
 
 
 def newest_checkpoint(wanted: str, runs: Path) -> Path | None:

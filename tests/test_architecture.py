@@ -40,9 +40,11 @@ MAY_IMPORT = {  # a room, and the rooms it may look into
     "examination": {"batch", "errors", "evaluation", "history", "lines", "modules"},
     "callbacks": {"atomic", "batch", "clock", "errors", "evaluation", "examination", "modules", "origin"},
     "cli": {"commands", "config_files", "errors", "nearest", "signals", "lightning_cli"},
+    "checkpoints": {"atomic", "errors", "runs"},
     "lightning_cli": {
         "bases",
         "callbacks",
+        "checkpoints",
         "commands",
         "datamodules",
         "defaults",

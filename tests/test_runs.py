@@ -162,3 +162,15 @@ def test_a_torn_checkpoint_is_called_damaged(tmp_path):
     (tmp_path / "torn.ckpt").write_bytes(b"PK\x03\x04 and no end")
     with pytest.raises(DamagedDataError, match="damaged"):
         checkpoint_file(str(tmp_path / "torn.ckpt"), tmp_path, "x")
+
+
+def test_a_checkpoint_whose_bytes_were_changed_is_called_damaged(tmp_path):
+    path = tmp_path / "best.ckpt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data", bytes(1000))
+    assert checkpoint_file(str(path), tmp_path, "x") == str(path)
+    content = bytearray(path.read_bytes())
+    content[500:600] = b"\xff" * 100
+    path.write_bytes(content)
+    with pytest.raises(DamagedDataError, match=r"best\.ckpt is damaged.*such as --ckpt_path last"):
+        checkpoint_file(str(path), tmp_path, "x")
