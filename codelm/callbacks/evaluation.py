@@ -1,6 +1,7 @@
 """What a run learned of its repository, what it cost, and a report that shows it."""
 
 import logging
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.board import show
-from codelm.callbacks.export import ExportAdapter, read_step
+from codelm.callbacks.export import ExportAdapter, best_checkpoint, read_step
 from codelm.callbacks.findings import about_run, dot, figures, heard, prompts, write
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.outcome import saved_step
@@ -204,8 +205,8 @@ class Evaluation(Callback):
             self.failure = str(error) if isinstance(error, CodelmError) else one_line(error)
         except BaseException:  # Ctrl-C, or SIGTERM
             self.failure = "stopped"
-            again = f"codelm test --config {folder / 'config.yaml'} --ckpt_path best"
-            log.warning("the evaluation was stopped, everything else stands: %s makes the report", again)
+            asked = trainer.ckpt_path if self.tested else best_checkpoint(trainer)
+            log.warning("the evaluation was stopped, everything else stands: %s makes the report", again(folder, asked))
             raise
 
     def state_dict(self) -> dict[str, Any]:
@@ -215,6 +216,13 @@ class Evaluation(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the dots of the run that is continued."""
         self.epochs = list(state_dict["epochs"])
+
+
+def again(folder: Path, checkpoint: object) -> str:
+    """Return the command that examines a checkpoint of a run's folder."""
+    return shlex.join(
+        ["codelm", "test", "--config", str(folder / "config.yaml"), "--ckpt_path", str(checkpoint or "last")]
+    )
 
 
 def data_of(trainer: Trainer) -> Any:

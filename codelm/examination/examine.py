@@ -55,6 +55,15 @@ class Examination:
 
 Part = Callable[[], dict[str, Any]]
 
+WORDS = {
+    "likelihood": "bits per byte of held-out commits",
+    "general": "bits per byte of general code",
+    "holes": "holes that held-out commits filled",
+    "idioms": "the repository's idioms",
+    "memory": "what is recited of training",
+}
+"""What the parts are about, in their order."""
+
 
 def examine(examinee: Examinee, material: Material, limits: Limits, seed: int) -> Examination:
     """Return the figures of all parts; one that fails is None, with a note, and the others stand."""
@@ -67,7 +76,8 @@ def examine(examinee: Examinee, material: Material, limits: Limits, seed: int) -
         "idioms": lambda: idioms(examinee, material, limits.limit, deadline.part(0.5), seed),
         "memory": lambda: memory(examinee, material, limits.limit, deadline.part(0.9), seed),
     }
-    for name, part in parts.items():
+    for place, (name, part) in enumerate(parts.items(), start=1):
+        log.info("evaluation %d/%d: %s", place, len(parts), WORDS[name])
         found.figures[name] = attempted(name, part, found)
     found.notes += shortcomings(found.figures, snapshot=bool(material.snapshot))
     return found

@@ -21,7 +21,8 @@ WINDOW = 100
 MOST_SECRETS = 32
 MOST_TEXTS = 4000
 """Learned samples in which secrets are sought."""
-LONGER = "raise data.sequence_length or data.held_out, or give a longer history"
+LONGER = f"it takes longer files or changes, and rows above {WINDOW} tokens (data.sequence_length)"
+MORE = f"{LONGER}, or more of them (data.held_out)"
 
 
 def memory(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def memory(examinee: Examinee, material: Material, limit: int, deadline: Deadlin
     """
     learned = material.windows(Part.TRAIN, WINDOW, limit, seed)
     held_out = material.windows(Part.TEST, WINDOW, limit, seed)
-    for windows, kind, remedy in ((learned, "learned", "raise data.sequence_length"), (held_out, "held out", LONGER)):
+    for windows, kind, remedy in ((learned, "learned", LONGER), (held_out, "held out", MORE)):
         if not windows:
             raise UnmeasuredError(
                 f"no {WINDOW} tokens in one piece were {kind}, so what is recited is not known: {remedy}"

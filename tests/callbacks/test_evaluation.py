@@ -244,7 +244,8 @@ def test_a_training_whose_evaluation_is_stopped_is_completed_all_the_same(run, m
     with pytest.raises((SystemExit, KeyboardInterrupt)):
         run(max_epochs=1)
     (path,) = tmp_path.rglob("MANIFEST.json")
-    assert f"codelm test --config {path.parent / 'config.yaml'} --ckpt_path best makes the report" in caplog.text
+    best = path.parent / "checkpoints/best.ckpt"
+    assert f"codelm test --config {path.parent / 'config.yaml'} --ckpt_path {best} makes the report" in caplog.text
     content = json.loads(path.read_text())
     assert (content["status"], content["evaluation"]) == ("completed", {"unfinished": "stopped"})
     assert (path.parent / "adapter/adapter_model.safetensors").is_file()

@@ -12,8 +12,11 @@ PARTS = ("likelihood", "general", "holes", "idioms", "memory")
 pytestmark = pytest.mark.usefixtures("few_texts")
 
 
-def test_all_parts_are_examined_and_each_hole_is_kept(material, examinee):
-    found = examine(examinee, material, LIMITS, seed=0)
+def test_all_parts_are_examined_and_each_hole_is_kept(material, examinee, caplog):
+    with caplog.at_level("INFO"):
+        found = examine(examinee, material, LIMITS, seed=0)
+    told = [line for line in caplog.messages if line.startswith("evaluation ")]
+    assert [line.split(":")[0] for line in told] == [f"evaluation {place}/5" for place in range(1, 6)]
     assert tuple(found.figures) == PARTS
     assert all(found.figures[name] for name in PARTS)
     assert len(found.holes) == found.figures["holes"]["tasks"] == 2
