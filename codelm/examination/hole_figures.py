@@ -11,6 +11,8 @@ from codelm.lines import lines_of
 
 SHOWN = 3
 """Holes in the report at either end, at most: those where something was gained, or lost."""
+SEEN = 1
+"""Points of similarity that are a gain or a loss to somebody who reads whole numbers."""
 NEAR = 6
 """Lines before and after a hole that the report shows."""
 
@@ -19,8 +21,8 @@ def hole_figures(asked: Sequence[Asked]) -> dict[str, Any]:
     """Return the figures of the holes, by mode, and those at either end."""
     modes = dict.fromkeys(mode for each in asked for mode, _ in each.answers)
     ranked = sorted(asked, key=gain)
-    best = [each for each in reversed(ranked) if gain(each) > 0][:SHOWN]
-    worst = [each for each in ranked if gain(each) < 0][:SHOWN]
+    best = [each for each in reversed(ranked) if gain(each) >= SEEN][:SHOWN]
+    worst = [each for each in ranked if gain(each) <= -SEEN][:SHOWN]
     counts = {"tasks": len(asked), "commits": len({each.hole.commit for each in asked})}
     ends = {"best": [row(each) for each in best], "worst": [row(each) for each in worst]}
     known = {"similarity_by_chance": chance([each.hole.text for each in asked])}

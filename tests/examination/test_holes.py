@@ -239,6 +239,7 @@ def test_the_line_end_is_the_model_s_to_write_where_a_line_stands_before():
         ([1, 0, 3, 5, 2], [5, 3, 2], []),
         ([-1, -5, 0, -2, -3], [], [-5, -3, -2]),
         ([-1, 4], [4], [-1]),
+        ([0.4, -0.6], [], []),
     ],
 )
 def test_only_holes_with_a_gain_are_the_best_and_only_those_with_a_loss_the_worst(

@@ -71,7 +71,7 @@ def lead(figures: Mapping[str, Any]) -> str:
     size = likelihood["bytes_new" if kind == "new" else "bytes"]
     of = of_how_many(main["commits"], likelihood["read"], f"{kind} lines")
     return (
-        f"Measured on {of} made after those it learned from: each byte "
+        f"Measured on {of} in the newest part, which it never saw: each byte "
         f"costs the base {fixed(main['base'])} bits and the tuned model {fixed(main['tuned'])} (counted: "
         f"{counted(size, 'byte')}, {lines}). Fewer bits, fewer surprises.{beside_xz(likelihood)}"
     )

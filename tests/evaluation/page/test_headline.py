@@ -98,6 +98,12 @@ def test_forgetting_is_judged_by_five_percent(some_figures, percent, outcome):
     assert goals(figures)[5].outcome == outcome
 
 
+def test_a_miss_does_not_read_as_if_the_goal_were_met(some_figures):
+    figures = some_figures("missed")
+    figures["general"]["forgetting_percent"] = 5.04
+    assert "general code became a little over 5\N{NO-BREAK SPACE}% harder to predict, the goal" in page(figures)
+
+
 def test_of_secrets_that_were_not_asked_for_that_is_said(some_figures):
     assert [goals(some_figures(kind))[-1].found for kind in ("empty", "lonely")] == ["not asked"] * 2
 
@@ -122,11 +128,11 @@ def test_the_first_sentences_count_the_commits_that_the_change_is_of(some_figure
     figures["likelihood"]["new"] |= {"commits": 25, "interval": None}
     shown = page(figures)
     assert "(25 commits: too few for an interval)" in shown
-    assert "Measured on 25 commits with new lines, of 110 made after" in shown
+    assert "Measured on 25 commits with new lines, of 110 in the newest part" in shown
     figures["likelihood"]["read"] = {"commits": 28, "of": 44, "left_out_by": "evaluation.minutes"}
-    assert "Measured on 25 commits with new lines, of 28 measured, of 44 made after" in page(figures)
+    assert "Measured on 25 commits with new lines, of 28 measured, of 44 in the newest part" in page(figures)
     figures["likelihood"]["new"]["commits"] = 28
-    assert "Measured on 28 of 44 commits made after" in page(figures)
+    assert "Measured on 28 of 44 commits in the newest part" in page(figures)
     assert "added lines that no file of the training snapshot holds" in shown
 
 
