@@ -33,6 +33,9 @@ def refuse_hopeless(settings: Mapping[str, Any], *, trains: bool) -> None:
 
 def refuse_idle(settings: Mapping[str, Any]) -> None:
     """Raise `InputError` where nothing is learned or nothing validated."""
+    for name in ("max_epochs", "max_steps"):
+        if settings[f"trainer.{name}"] == 0:
+            raise InputError(f"trainer.{name} is 0: nothing would be learned; give 1 or more, or leave it out")
     for name, why in (("train", "nothing would be learned"), ("val", "early stopping and the best checkpoint need it")):
         if settings[f"trainer.limit_{name}_batches"] == 0:
             raise InputError(f"trainer.limit_{name}_batches is 0: {why}; give 1 or more, or leave it out")

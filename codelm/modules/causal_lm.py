@@ -46,6 +46,8 @@ class CausalLM(LightningModule):
         optimizer: OptimizerName = "adamw",
     ) -> None:
         super().__init__()
+        if not math.isfinite(learning_rate):
+            raise InputError(f"learning_rate is {learning_rate}: give a number above 0, such as 1e-4")
         # The parser's own kinds of numbers would go into the optimizer's state, which then no safe loader takes.
         self.learning_rate = float(learning_rate)
         self.weight_decay = float(weight_decay)
@@ -178,7 +180,8 @@ class CausalLM(LightningModule):
         loss = surprise / weight
         if not math.isfinite(loss):
             raise CodelmError(
-                f"{stage}/loss is {float(loss)} at step {self.global_step}: the model or its data is broken"
+                f"{stage}/loss is {float(loss)} at step {self.global_step}: "
+                "model.learning_rate is too high, or the model or its data is broken"
             )
         self.log(f"{stage}/loss", loss, prog_bar=True)
         self.log(f"{stage}/perplexity", loss.exp())
