@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from codelm.atomic import sync_files, sync_folder
 from codelm.errors import FULL, DamagedDataError, InputError, cannot_write
 from codelm.history.encoding import Encoded
-from codelm.history.samples import Role
+from codelm.history.samples import Kind, Role
 
 IDS = np.dtype("<u4")
 """Wide enough for any vocabulary; a history of 100 million tokens takes 400 MB."""
@@ -210,7 +210,7 @@ def open_store(folder: Path) -> Store:
     """Open a finished store.
 
     Raises:
-        DamagedDataError: A file is missing or of the wrong size.
+        DamagedDataError: A file is missing or of the wrong size, or the table points to what is not there.
     """
     try:
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
@@ -218,10 +218,24 @@ def open_store(folder: Path) -> Store:
         tokens = np.memmap(folder / "tokens.bin", dtype=IDS, mode="r")
         roles = np.memmap(folder / "roles.bin", dtype=np.uint8, mode="r")
         length = facts["tokens"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except Exception as error:  # what reading damaged bytes raises has no end: ValueError, TokenError, KeyError, ...
         raise DamagedDataError(
             f"the cache {folder} cannot be read ({error}): delete that folder and run again"
         ) from error
     if not len(tokens) == len(roles) == length:
         raise DamagedDataError(f"the cache {folder} is cut short: delete that folder and run again")
+    if not consistent(samples, facts):
+        raise DamagedDataError(f"the cache {folder} has a damaged samples.npy: delete that folder and run again")
     return Store(folder, tokens, roles, samples, facts)
+
+
+def consistent(samples: NDArray[np.void], facts: dict[str, Any]) -> bool:
+    """Return whether a table can be of these facts: its samples follow each other, and what it points to is there."""
+    if samples.dtype != SAMPLE:
+        return False
+    ends = np.cumsum(samples["length"], dtype=np.uint64)
+    follow = np.array_equal(samples["offset"], ends - samples["length"]) and (ends[-1:] == facts["tokens"]).all()
+    learned = samples["targets"].astype(np.uint64) + samples["contexts"] <= samples["length"]
+    known = (samples["part"] <= max(Part)) & (samples["kind"] <= max(Kind))
+    named = [(samples[name] < len(facts[f"{name}s"])).all() for name in ("commit", "path") if f"{name}s" in facts]
+    return bool(follow and learned.all() and known.all() and all(named))

@@ -121,6 +121,33 @@ def test_a_damaged_store_is_refused_in_one_sentence(tmp_path, name, harm):
         open_store(folder)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("offset", 2**63), ("length", 4), ("targets", 9), ("kind", 99), ("part", 3), ("commit", 2), ("path", 8)],
+)
+def test_a_table_that_points_to_what_is_not_there_is_refused(tmp_path, column, value):
+    samples = [(Role.SILENT, Role.TARGET), (Role.CONTEXT, Role.TARGET, Role.TARGET)]
+    with building(tmp_path / "store") as (writer, facts):
+        for number, roles in enumerate(samples):
+            writer.add(encoded(*roles), Part.TRAIN, commit=number, path=7)
+        facts |= {"commits": ["a", "b"], "paths": list("abcdefgh")}
+    table = open_store(tmp_path / "store").samples.copy()
+    table[column][1] = value
+    np.save(tmp_path / "store/samples.npy", table)
+    with pytest.raises(DamagedDataError, match="delete that folder and run again"):
+        open_store(tmp_path / "store")
+
+
+def test_no_64_bytes_of_the_table_can_be_changed_unnoticed(tmp_path):
+    file = build(tmp_path / "store").folder / "samples.npy"
+    content = file.read_bytes()
+    for first in range(0, len(content) - 63):
+        middle = bytes(byte ^ 0xFF for byte in content[first : first + 64])
+        file.write_bytes(content[:first] + middle + content[first + 64 :])
+        with pytest.raises(DamagedDataError, match="delete that folder and run again"):
+            open_store(tmp_path / "store")
+
+
 def test_facts_are_plain_json(tmp_path):
     folder = build(tmp_path / "store").folder
     assert json.loads((folder / "facts.json").read_text())["tokens"] == 5
