@@ -148,9 +148,11 @@ class CodelmCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Refuse what the base cannot do before any history is read or weight loaded."""
-        if self.subcommand in ("validate", "test") and self.checkpoint is None:
+        refused = self.predicts and not self.datamodule.prompts  # in a moment, and in one line
+        if self.subcommand != "fit" and self.checkpoint is None and not refused:
             log.warning(
-                "no --ckpt_path: measuring the untouched base; --ckpt_path best takes the checkpoint of the newest run"
+                "no --ckpt_path: %s the untouched base; --ckpt_path best takes the checkpoint of the newest run",
+                "completing with" if self.predicts else "measuring",
             )
         self.config_init[self.subcommand].ckpt_path = self.checkpoint
         self.model.check()

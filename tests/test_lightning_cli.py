@@ -117,10 +117,11 @@ def test_validating_a_checkpoint_writes_nothing(codelm, folder, capsys):
     assert files(folder) == before
 
 
-def test_a_validation_without_a_checkpoint_says_that_it_measures_the_base(codelm, folder):
-    status, error = codelm("validate", "--quiet")
+@pytest.mark.parametrize(("command", "does"), [("validate", "measuring"), ("predict", "completing with")])
+def test_without_a_checkpoint_a_command_says_that_it_takes_the_untouched_base(codelm, folder, command, does):
+    status, error = codelm(command, "--quiet")
     assert status == 0, error
-    assert error.startswith("no --ckpt_path: measuring the untouched base")
+    assert error.startswith(f"no --ckpt_path: {does} the untouched base; --ckpt_path best takes")
     assert error.count("\n") == 1
 
 
