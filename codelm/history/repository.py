@@ -53,6 +53,8 @@ def open_repository(path: str | Path, revision: str = "HEAD") -> Repository:
         DamagedDataError: the revision names an object that is missing or broken.
         ResourceError: git is not installed.
     """
+    if not str(path).strip():  # abspath would make it the folder we are in: a shell's empty variable, learned from
+        raise InputError("the repository's folder has an empty name; give a folder, or . for this one")
     folder = os.path.abspath(os.path.expanduser(path))
     if not os.path.isdir(folder):
         raise InputError(f"{path}: no such folder; give the folder of a git repository")

@@ -41,6 +41,11 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
     assert "no such folder" in refusal("nul\0")
 
 
+@pytest.mark.parametrize("path", ["", " "])
+def test_a_name_that_is_empty_does_not_mean_the_folder_we_are_in(path):
+    assert "empty name" in refusal(path)
+
+
 def test_a_folder_without_a_repository_is_refused(tmp_path):
     assert "not a git repository" in refusal(tmp_path)
     (tmp_path / ".git").write_text("gitdir: .git\n")
