@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from codelm import __version__
 from codelm.commands import COMMANDS, help_text
 from codelm.config_files import checked_arguments
-from codelm.errors import CodelmError, InputError, ResourceError
+from codelm.errors import FULL, CodelmError, InputError, ResourceError
 from codelm.nearest import did_you_mean
 from codelm.signals import stopping
 
-OUT_OF = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+OUT_OF = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
 """What the system says when a disk is full or not ours to write to."""
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from os.path import expanduser
 from pathlib import Path
 
-from codelm.errors import DamagedDataError, InputError, ResourceError
+from codelm.errors import DamagedDataError, InputError, ResourceError, cannot_write
 
 NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 VERSION = re.compile(r"version_(\d+)")
@@ -76,7 +76,7 @@ def require_room(folder: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise ResourceError(f"output folder {folder}: {error.strerror}; choose another with --output") from error
+        raise cannot_write("output folder", folder, error, "--output") from error
     finally:
         probe.unlink(missing_ok=True)
 
