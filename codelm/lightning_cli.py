@@ -156,8 +156,6 @@ class CodelmCLI(LightningCLI):
             )
         self.config_init[self.subcommand].ckpt_path = self.checkpoint
         self.model.check()
-        if self.subcommand in ("fit", "test"):
-            self._get(self.config_init, "evaluation").check()
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:

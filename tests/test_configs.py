@@ -28,7 +28,6 @@ BOTH = {
     "evaluation.enabled": True,
     "evaluation.minutes": 5.0,
     "evaluation.every_n_epochs": 1,
-    "evaluation.rustc": False,  # nothing that a model wrote is given to a program unless asked for
     "seed_everything": 42,
 }
 

@@ -363,22 +363,3 @@ def test_a_run_stopped_before_its_first_step_leaves_no_checkpoint(codelm, folder
     stop_in("training_step", 1, signal.SIGTERM)
     assert codelm("fit", "--quiet")[0] == 143
     assert not list((folder / "runs").rglob("*.ckpt"))
-
-
-@pytest.mark.parametrize("missing", ["rustc", "bubblewrap"])
-def test_rustc_is_refused_before_the_history_is_read_where_there_is_no_sandbox_for_it(
-    codelm, folder, tmp_path, monkeypatch, missing
-):
-    programs = tmp_path / "programs"
-    (programs / "bin").mkdir(parents=True)
-    (programs / "git").symlink_to(shutil.which("git"))
-    if missing == "bubblewrap":
-        (programs / "bin/rustc").write_text(f"#!/bin/sh\necho {programs}\n")
-        (programs / "bin/rustc").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:{programs / 'bin'}")
-    status, error = codelm("fit", "--evaluation.enabled=true", "--evaluation.rustc=true")
-    assert (status, error.count("\n")) == (2, 1)
-    assert f"evaluation.rustc is true, and there is no {missing}" in error
-    assert files(folder) == set()
-    assert not (tmp_path / "cache").exists()
-    assert codelm("fit", "--evaluation.rustc=true", "--evaluation.enabled=false", "--trainer.fast_dev_run=true")[0] == 0

@@ -19,7 +19,6 @@ from codelm.callbacks.phases import saved_moment
 from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
 from codelm.callbacks.tested import draw, earlier_dots, earlier_prompts, no_dots, report_folder
 from codelm.errors import CodelmError, InputError, one_line
-from codelm.evaluation import rustc as rustc_parser
 from codelm.examination.examine import Limits, examine
 from codelm.examination.examinee import Examinee
 from codelm.examination.general import own_bits_per_byte
@@ -47,7 +46,6 @@ class Evaluation(Callback):
         every_n_epochs: Epochs from one look at general code to the next; 0 looks at the end alone.
         batch_size: Rows or prompts at a time; fewer need less memory.
         seed: Decides what is asked about, where not all can be.
-        rustc: Whether to also ask rustc's parser about files with filled holes; only inside bubblewrap.
     """
 
     def __init__(
@@ -60,10 +58,9 @@ class Evaluation(Callback):
         every_n_epochs: NonNegativeInt = 1,
         batch_size: PositiveInt = 4,
         seed: int = 42,
-        rustc: bool = False,
     ) -> None:
         self.enabled = enabled
-        self.limits = Limits(float(minutes), int(limit), int(tokens), rustc)
+        self.limits = Limits(float(minutes), int(limit), int(tokens))
         self.every_n_epochs = every_n_epochs
         self.batch_size = batch_size
         self.seed = seed
@@ -77,21 +74,14 @@ class Evaluation(Callback):
         """Refuse a list of callbacks in which other weights are examined than those that are saved.
 
         Raises:
-            InputError: `ExportAdapter` or `Manifest` stands behind this; or see `check`.
+            InputError: `ExportAdapter` or `Manifest` stands behind this.
         """
-        if stage in ("fit", "test") and trainer.is_global_zero:
-            self.check()
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if any(isinstance(callback, ExportAdapter | Manifest) for callback in callbacks[callbacks.index(self) :]):
             raise InputError(
                 "trainer.callbacks lists Evaluation before ExportAdapter and Manifest, whose weights it examines: "
                 "leave it out, and set it up under evaluation"
             )
-
-    def check(self) -> None:
-        """Raise `InputError` where rustc is to be asked and cannot be, before anything is learned."""
-        if self.enabled and self.limits.rustc:
-            rustc_parser.check()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure the untouched base on general code; a resumed run has done so before."""

@@ -29,7 +29,6 @@ class Verdict:
         empty: whether nothing was written.
         runaway: whether the limit of tokens cut it off.
         own_names: of the names that the prompt did not show, how many are the repository's own, and how many there are.
-        rustc: whether rustc's own parser takes the file; None where it was not asked.
     """
 
     exact: bool
@@ -39,7 +38,6 @@ class Verdict:
     empty: bool
     runaway: bool
     own_names: tuple[int, int]
-    rustc: bool | None = None
 
 
 def judge(hole: Hole, filling: Filling, shown: str, own: frozenset[str]) -> Verdict:
@@ -105,7 +103,6 @@ def summary(verdicts: Sequence[Verdict]) -> dict[str, float | int | None]:
         "similarity": share(verdict.similarity for verdict in verdicts),
         "identifiers": share(verdict.identifiers for verdict in verdicts),
         "valid": share(verdict.valid for verdict in verdicts),
-        "rustc": share(verdict.rustc for verdict in verdicts),
         "empty": share(verdict.empty for verdict in verdicts),
         "runaway": share(verdict.runaway for verdict in verdicts),
         "own_names": own / new if new else None,

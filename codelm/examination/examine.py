@@ -17,14 +17,10 @@ from codelm.examination.idioms import idioms
 from codelm.examination.likelihood import likelihood
 from codelm.examination.material import Material
 from codelm.examination.memory import memory
-from codelm.examination.rustc import ask_rustc
 from codelm.examination.shortcomings import of_holes, shortcomings
 from codelm.examination.unmeasured import UnmeasuredError
 
 log = logging.getLogger(__name__)
-
-RUSTC = 0.1
-"""The share of the time for holes that is rustc's, where it is asked, however long the models' answers take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +31,11 @@ class Limits:
         minutes: Time for all of it; what does not fit is asked less often.
         limit: Holes, functions and windows of each kind at most.
         tokens: Tokens of held-out samples at most.
-        rustc: Whether rustc's parser is asked about files with filled holes.
     """
 
     minutes: float
     limit: int
     tokens: int
-    rustc: bool = False
 
 
 @dataclass(slots=True)
@@ -109,12 +103,9 @@ def holes(found: Examination, exam: HoleExam, limits: Limits, deadline: Deadline
     chosen = exam.holes(limits.limit)
     if not chosen:
         raise UnmeasuredError("no held-out line makes a hole to fill: raise data.held_out, or give a longer history")
-    kept = RUSTC * deadline.left if limits.rustc else 0.0
-    asked: list[Asked] = exam.ask(chosen, Deadline(deadline.left - kept))
+    asked: list[Asked] = exam.ask(chosen, deadline)
     if not asked:
         raise UnmeasuredError(f"time allowed for none of {counted(len(chosen), 'hole')}: raise evaluation.minutes")
-    if limits.rustc:
-        attempted("rustc", lambda: ask_rustc(asked, Deadline(max(kept, deadline.left)), found.notes), found)
     found.holes += [record(each) for each in asked]
     found.notes += of_holes([each.hole.language for each in asked], len(chosen), exam.modes)
     return hole_figures(asked)

@@ -107,7 +107,6 @@ def test_the_summary_is_of_means_and_shares():
         "similarity": 75,
         "identifiers": 0.75,
         "valid": 1,
-        "rustc": None,
         "empty": 0.25,
         "runaway": 0.25,
         "own_names": 1,

@@ -5,7 +5,7 @@ from codelm.examination import examine as module
 from codelm.examination.examine import Limits, examine
 from codelm.history.samples import Formats
 
-LIMITS = Limits(minutes=0.5, limit=2, tokens=2000, rustc=False)
+LIMITS = Limits(minutes=0.5, limit=2, tokens=2000)
 FIGURES = {"found": 1}
 PARTS = ("likelihood", "general", "holes", "idioms", "memory")
 
@@ -50,7 +50,7 @@ def test_ctrl_c_is_no_failure_of_a_part(material, examinee, monkeypatch):
 
 
 def test_when_time_is_over_little_is_asked_and_it_is_said(material, examinee):
-    found = examine(examinee, material, Limits(minutes=1e-9, limit=2, tokens=2000, rustc=False), seed=0)
+    found = examine(examinee, material, Limits(minutes=1e-9, limit=2, tokens=2000), seed=0)
     assert found.figures["likelihood"]["commits"] == 1
     assert (found.figures["holes"], found.figures["idioms"], found.figures["memory"]) == (None, None, None)
     assert found.figures["general"]["tuned"] > 0

@@ -13,7 +13,6 @@ MEASURES = {
     "similarity": ("similarity, of 100", lambda value: fixed(value, 1)),
     "identifiers": ("identifiers, F1", share),
     "valid": ("valid syntax", share),
-    "rustc": ("taken by rustc's parser", share),
     "empty": ("nothing written", share),
     "runaway": ("never ended", share),
     "own_names": ("names only this repository has", share),
@@ -74,13 +73,9 @@ def hole_tables(holes: Mapping[str, Any]) -> Iterator[Markup]:
 
 
 def hole_table(caption: str, found: Mapping[str, Any]) -> Markup:
-    """Return the measures of base, retrieval, tuned and, where it has them, of the real text; rustc's if asked."""
+    """Return the measures of base, retrieval, tuned and, where it has them, of the real text."""
     columns = {key: head for key, head in COLUMNS.items() if found.get(key)}
-    rows = [
-        (words, *(show(found[key].get(name)) for key in columns))
-        for name, (words, show) in MEASURES.items()
-        if name != "rustc" or any(found[key].get(name) is not None for key in columns)
-    ]
+    rows = [(words, *(show(found[key].get(name)) for key in columns)) for name, (words, show) in MEASURES.items()]
     return table(caption, ("", *columns.values()), rows)
 
 

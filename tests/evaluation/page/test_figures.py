@@ -3,23 +3,6 @@
 from codelm.evaluation.page.costs import memory
 from codelm.evaluation.page.figures import hole_tables, likelihood_table
 
-WORDS = "taken by rustc"
-
-
-def test_rustc_has_a_row_only_where_it_was_asked(some_figures):
-    found = some_figures()["holes"]
-
-    def html():
-        return "".join(map(str, hole_tables(found)))
-
-    columns = found["infill"]
-    assert WORDS not in html()
-    columns["base"]["rustc"] = columns["tuned"]["rustc"] = None
-    assert WORDS not in html()
-    columns["tuned"]["rustc"] = 0.875
-    assert html().count(WORDS) == 1
-    assert "88" in html().split(WORDS)[1].split("</tr>")[0]
-
 
 def test_the_compressor_s_bits_stand_under_the_models_for_the_same_lines(some_figures):
     likelihood = some_figures()["likelihood"]
