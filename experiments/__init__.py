@@ -1,1 +1,1 @@
-"""What a person and the checks run; no part of the installed package."""
+"""How the figures of the docs were made; run with `.venv/bin/python -m experiments.NAME`."""

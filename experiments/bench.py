@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure codelm beside a peer, in one run on one machine: what counts is the ratio, and that both found the same.
 
-.venv/bin/python scripts/bench ~/src/ripgrep [COMMITS]
+.venv/bin/python -m experiments.bench ~/src/ripgrep [COMMITS]
 
 Both read the same commits. Still different: GitPython reads binary files and files above 1 MB as well, which codelm
 passes over, and it leaves the hunks unread, which codelm takes apart.
@@ -16,7 +16,7 @@ from git import NULL_TREE, Repo
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from codelm.history.repository import open_repository, read_commits, read_graph
+from codelm.git.repository import open_repository, read_commits, read_graph
 from codelm.modules.losses import weighted_nll_sum
 
 COMMITS = 300

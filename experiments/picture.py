@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draw the validation loss of runs, base and tuned, from their manifests; the picture in docs/results.md is made so.
 
-.venv/bin/python scripts/picture docs/validation-loss.svg runs/ripgrep/version_0 runs/tokio/version_0
+.venv/bin/python -m experiments.picture docs/validation-loss.svg runs/ripgrep/version_0 runs/tokio/version_0
 """
 
 import json

@@ -68,7 +68,7 @@ def make_repository(tmp_path, git):
 @pytest.fixture
 def read():
     """Read every commit that is no merge, oldest first: ``read(folder)``."""
-    from codelm.history.repository import open_repository, read_commits, read_graph
+    from codelm.git.repository import open_repository, read_commits, read_graph
 
     def commits(folder, revision="HEAD", drop_path=lambda path: None, limit=1_000_000):
         repository = open_repository(folder, revision)
@@ -144,7 +144,7 @@ def byte_tokenizer():
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    from codelm.history.samples import END, SENTINELS
+    from codelm.history.samples.formats import END, SENTINELS
 
     names = [*SENTINELS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
     backend = Tokenizer(models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[]))
@@ -186,8 +186,8 @@ def few_texts(monkeypatch):
     """Let general code be one line: with a tokenizer of bytes all of it is 66,000 tokens."""
     from codelm.evaluation.general import Text
 
-    for room in ("general", "holes"):
+    for task in ("forgetting", "infilling"):
         monkeypatch.setattr(
-            f"codelm.examination.{room}.texts", lambda: [Text("a.rs", "rust", "own rust", "fn a() {}\n")]
+            f"codelm.evaluation.tasks.{task}.texts", lambda: [Text("a.rs", "rust", "own rust", "fn a() {}\n")]
         )
-        monkeypatch.setattr(f"codelm.examination.{room}.local", list)
+        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.local", list)

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from codelm.config_files import SHIPPED, shipped_names
+from codelm.cli.config_files import SHIPPED, shipped_names
 
 SIX_NAMES = ["q_proj", "k_proj", "v_proj", "o_proj", "c_fc", "c_proj"]
 
@@ -108,7 +108,7 @@ def test_the_default_configuration_leaves_out_what_python_builds(printed):
     "lock", ["Cargo.lock", "poetry.lock", "uv.lock", "yarn.lock", "a/package-lock.json", "pnpm-lock.yaml"]
 )
 def test_the_default_configuration_leaves_out_lock_files(lock, printed):
-    from codelm.history.filters import Filters, path_filter
+    from codelm.history.filters.selection import Filters, path_filter
 
     assert path_filter(Filters(ignore=printed()["data"]["filters"]["ignore"]))(lock)
 
@@ -117,7 +117,7 @@ def test_the_default_configuration_leaves_out_lock_files(lock, printed):
     "kept", ["Cargo.toml", "src/lib.rs", "tests/a.rs", "benches/b.rs", "examples/c.rs", "a/src/main.rs"]
 )
 def test_the_rust_configuration_keeps_what_people_write(kept, printed):
-    from codelm.history.filters import Filters, path_filter
+    from codelm.history.filters.selection import Filters, path_filter
 
     ignored = printed("--config", "configs/rust.yaml")["data"]["filters"]["ignore"]
     assert path_filter(Filters(ignore=ignored))(kept) is None

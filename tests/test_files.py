@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.atomic import new_folder, write_text
+from codelm.files import new_folder, write_text
 
 
 def test_a_file_is_written_with_its_folder(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from codelm.callbacks.run import log_scalars, measures_training, sum_over_ranks, untouched
+from codelm.runs.trainer import log_scalars, measures_training, sum_over_ranks, untouched
 
 
 class BaseReference(Callback):

@@ -10,12 +10,12 @@ from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveIn
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from codelm.callbacks.run import log_scalars, untouched
 from codelm.errors import one_line
-from codelm.evaluation.completion import Completion, completion
-from codelm.evaluation.display import table
-from codelm.evaluation.measures import Measures, means, measure
+from codelm.metrics.completion import Completion, completion
+from codelm.metrics.measures import Measures, means, measure
 from codelm.modules.generation import Sampling, complete
+from codelm.report.display import table
+from codelm.runs.trainer import log_scalars, untouched
 
 log = logging.getLogger(__name__)
 

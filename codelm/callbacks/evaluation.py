@@ -10,19 +10,19 @@ from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from codelm.callbacks.base_reference import BaseReference
-from codelm.callbacks.board import show
 from codelm.callbacks.export import ExportAdapter, best_checkpoint, read_step
-from codelm.callbacks.findings import about_run, dot, figures, heard, prompts, write
 from codelm.callbacks.manifest import Manifest
-from codelm.callbacks.outcome import saved_step
-from codelm.callbacks.phases import saved_moment
-from codelm.callbacks.run import companion, log_scalars, run_folder, untouched, writes
-from codelm.callbacks.tested import draw, earlier_dots, earlier_prompts, no_dots, report_folder
 from codelm.errors import CodelmError, InputError, one_line
-from codelm.examination.examine import Limits, examine
-from codelm.examination.examinee import Examinee
-from codelm.examination.general import own_bits_per_byte
-from codelm.examination.material import Material
+from codelm.evaluation.data import Material
+from codelm.evaluation.evaluate import Limits, examine
+from codelm.evaluation.model import Examinee
+from codelm.evaluation.tasks.forgetting import own_bits_per_byte
+from codelm.report.tensorboard import show
+from codelm.runs.figures import about_run, dot, figures, heard, prompts, write
+from codelm.runs.manifest import saved_moment
+from codelm.runs.outcome import saved_step
+from codelm.runs.tested import draw, earlier_dots, earlier_prompts, no_dots, report_folder
+from codelm.runs.trainer import companion, log_scalars, run_folder, untouched, writes
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from codelm.atomic import new_folder
-from codelm.callbacks.run import run_folder, writes
 from codelm.errors import DamagedDataError, one_line
+from codelm.files import new_folder
+from codelm.runs.trainer import run_folder, writes
 
 log = logging.getLogger(__name__)
 

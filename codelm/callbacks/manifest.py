@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from codelm.atomic import write_text
 from codelm.batch import Batch
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.export import ExportAdapter
-from codelm.callbacks.machine import hardware, peaks, versions
 from codelm.callbacks.monitors import TrainLoss, learned_tokens
-from codelm.callbacks.outcome import cut_short, ending, measured, number, saved_step
-from codelm.callbacks.phases import Moment, hashes, phase_results, saved_moment, to_json, training_phase
-from codelm.callbacks.run import companion, measures_training, run_folder, writes
 from codelm.clock import now
 from codelm.errors import InputError
-from codelm.evaluation.outline import outline
+from codelm.files import write_text
+from codelm.report.outline import outline
+from codelm.runs.environment import hardware, peaks, versions
+from codelm.runs.manifest import Moment, hashes, phase_results, saved_moment, to_json, training_phase
+from codelm.runs.outcome import cut_short, ending, measured, number, saved_step
+from codelm.runs.trainer import companion, measures_training, run_folder, writes
 
 log = logging.getLogger(__name__)
 

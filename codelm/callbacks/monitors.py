@@ -8,8 +8,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from codelm.batch import IGNORE, Batch
-from codelm.callbacks.machine import peaks
-from codelm.callbacks.run import log_scalars, sum_over_ranks
+from codelm.runs.environment import peaks
+from codelm.runs.trainer import log_scalars, sum_over_ranks
 
 
 class TokensPerSecond(Callback):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from codelm.evaluation.completion import Completion, completion
-from codelm.evaluation.display import printable
+from codelm.metrics.completion import Completion, completion
 from codelm.modules.generation import Generated
+from codelm.report.display import printable
 
 
 class Predictions(Callback):

@@ -10,8 +10,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from codelm.callbacks.monitors import TrainLoss
-from codelm.callbacks.run import measures_training
 from codelm.clock import clock
+from codelm.runs.trainer import measures_training
 
 
 class Progress(TQDMProgressBar):

@@ -6,10 +6,10 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from codelm.atomic import new_file
 from codelm.callbacks.export import read_step
-from codelm.callbacks.run import writes
 from codelm.errors import DamagedDataError
+from codelm.files import new_file
+from codelm.runs.trainer import writes
 
 log = logging.getLogger(__name__)
 

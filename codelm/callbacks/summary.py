@@ -10,13 +10,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from codelm.callbacks.behavior import base_and_saved
 from codelm.callbacks.evaluation import Evaluation
-from codelm.callbacks.findings import REPORT
 from codelm.callbacks.manifest import FILE, Manifest
-from codelm.callbacks.outcome import saved_step
-from codelm.callbacks.run import companion, run_folder, writes
 from codelm.errors import InputError
-from codelm.evaluation.display import printable, side_by_side
-from codelm.evaluation.outline import lines as outline_lines
+from codelm.report.display import printable, side_by_side
+from codelm.report.outline import lines as outline_lines
+from codelm.runs.figures import REPORT
+from codelm.runs.outcome import saved_step
+from codelm.runs.trainer import companion, run_folder, writes
 
 
 class Summary(Callback):

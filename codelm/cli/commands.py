@@ -1,6 +1,6 @@
 """The commands there are, and what is said about them."""
 
-from codelm.config_files import shipped_names
+from codelm.cli.config_files import shipped_names
 
 COMMANDS = {
     "fit": "learn from a repository's git history, and report what was learned",

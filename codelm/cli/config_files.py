@@ -7,11 +7,11 @@ from pathlib import Path
 
 import yaml
 
+from codelm.cli.nearest import did_you_mean
+from codelm.cli.trust import FirstLook, is_file
 from codelm.errors import InputError
-from codelm.first_look import FirstLook, is_file
-from codelm.nearest import did_you_mean
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 SHIPPED = next((folder for folder in (PACKAGE / "configs", PACKAGE.parent / "configs") if folder.is_dir()), PACKAGE)
 """The configurations that travel with the package; in a checkout they lie beside it."""
 

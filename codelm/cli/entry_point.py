@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codelm import __version__
-from codelm.commands import COMMANDS, help_text
-from codelm.config_files import checked_arguments
+from codelm.cli.commands import COMMANDS, help_text
+from codelm.cli.config_files import checked_arguments
+from codelm.cli.nearest import did_you_mean
+from codelm.cli.signals import stopping
 from codelm.errors import FULL, CodelmError, InputError, ResourceError
-from codelm.nearest import did_you_mean
-from codelm.signals import stopping
 
 OUT_OF = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
 """What the system says when a disk is full or not ours to write to."""
@@ -70,7 +70,7 @@ def answer(arguments: Sequence[str], switches: Switches) -> int:
     command, *rest = arguments
     require_command(command)
     checked = checked_arguments(rest, allow_code=switches.allow_code)
-    from codelm.lightning_cli import run  # seconds of imports, which wrong paths need not wait for
+    from codelm.cli.lightning import run  # seconds of imports, which wrong paths need not wait for
 
     run([command, *checked], quiet=switches.quiet, debug=switches.debug)
     return 0

@@ -31,21 +31,21 @@ from codelm.callbacks import (
     Summary,
     TokensPerSecond,
 )
-from codelm.checkpoints import keep_whole
-from codelm.commands import COMMANDS
+from codelm.cli.checks import refuse_hopeless
+from codelm.cli.commands import COMMANDS
+from codelm.cli.defaults import DEFAULTS
+from codelm.cli.loggers import Board, SaveFitConfig
+from codelm.cli.logging import voice
+from codelm.cli.messages import in_our_words
+from codelm.cli.parser import OneLineParser, about
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.limits import open_all
-from codelm.defaults import DEFAULTS
 from codelm.errors import InputError, ResourceError
-from codelm.history.repository import Repository
+from codelm.git.repository import Repository
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
-from codelm.objections import refuse_hopeless
-from codelm.parser import OneLineParser, about
-from codelm.parser_messages import in_our_words
-from codelm.recording import Board, SaveFitConfig
-from codelm.runs import checkpoint_file, claimed_folder, run_name
-from codelm.voice import voice
+from codelm.runs.checkpoints import keep_whole
+from codelm.runs.folder import checkpoint_file, claimed_folder, run_name
 
 log = logging.getLogger(__name__)
 

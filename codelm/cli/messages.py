@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from codelm.nearest import did_you_mean
+from codelm.cli.nearest import did_you_mean
 
 KINDS = {
     "int": "a whole number",

@@ -4,8 +4,8 @@ from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
+from codelm.cli.messages import explain
 from codelm.errors import InputError
-from codelm.parser_messages import explain
 
 EPILOG = "--quiet, --debug and --allow_code go with every command; codelm --help says what they do."
 CHECKPOINT = "last or best of the newest run of that name, or a file. Without it {otherwise}."

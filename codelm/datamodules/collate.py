@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from codelm.batch import IGNORE, Batch
-from codelm.history.plan import MicroBatch, Row
-from codelm.history.samples import Role
+from codelm.history.epochs.plan import MicroBatch, Row
+from codelm.history.samples.formats import Role
 from codelm.history.store import Store
 
 ROUND_TO = 64

@@ -17,15 +17,15 @@ from codelm.datamodules.limits import open_all, refuse_no_repository, refuse_odd
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
 from codelm.errors import InputError
-from codelm.history.encoding import Encoder
+from codelm.git.repository import Repository
+from codelm.history.build import Recipe, mine, store_key
+from codelm.history.epochs.importance import Importance, commit_cap, sample_weight
 from codelm.history.facts import shallow_notices
-from codelm.history.filters import Filters
-from codelm.history.importance import Importance, commit_cap, sample_weight
-from codelm.history.mining import Recipe, mine, store_key
-from codelm.history.repository import Repository
-from codelm.history.samples import Formats, Kind, shortcomings
+from codelm.history.filters.selection import Filters
+from codelm.history.provenance import origin, told
+from codelm.history.samples.formats import Formats, Kind, shortcomings
 from codelm.history.store import Part, Store, building, open_store
-from codelm.origin import origin, told
+from codelm.history.tokenization.encoding import Encoder
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 
 from codelm.errors import InputError
-from codelm.history.repository import Repository, open_repository
+from codelm.git.repository import Repository, open_repository
 
 LEAST = {
     "sequence_length": 2,  # the first token of a row has nothing before it to be learned from

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader
 
 from codelm.batch import Batch
 from codelm.datamodules.rows import loader
-from codelm.history.curriculum import difficulty, draw_epoch
-from codelm.history.plan import MicroBatch, Row, efficiency, micro_batches, pack_lessons, rows_of_steps
-from codelm.history.samples import Kind
+from codelm.history.epochs.curriculum import difficulty, draw_epoch
+from codelm.history.epochs.plan import MicroBatch, Row, efficiency, micro_batches, pack_lessons, rows_of_steps
+from codelm.history.samples.formats import Kind
 from codelm.history.store import Part, Store
 
 

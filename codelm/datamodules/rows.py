@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from codelm.batch import Batch
 from codelm.datamodules.collate import collate
-from codelm.history.plan import MicroBatch
+from codelm.history.epochs.plan import MicroBatch
 from codelm.history.store import Store
 
 

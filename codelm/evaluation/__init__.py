@@ -1,1 +1,1 @@
-"""Pure functions over text that judge what a model wrote: where it ends, whether it parses, which idioms it uses."""
+"""Evaluation of a model on data it was not trained on: tasks, their data and their time budget."""

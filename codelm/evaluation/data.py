@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.history.decoding import Run, decode
-from codelm.history.encoding import Encoder
 from codelm.history.held_out import HeldOutChange, held_out_changes
-from codelm.history.samples import MIDDLE, SUFFIX, Kind, Role
+from codelm.history.samples.formats import MIDDLE, SUFFIX, Kind, Role
 from codelm.history.store import Part, Store
+from codelm.history.tokenization.decoding import Run, decode
+from codelm.history.tokenization.encoding import Encoder
 
 Item = TypeVar("Item")
 

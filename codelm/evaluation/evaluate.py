@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codelm.errors import CodelmError, one_line
-from codelm.evaluation.quantities import counted
-from codelm.examination.deadline import Deadline
-from codelm.examination.examinee import Examinee
-from codelm.examination.general import general
-from codelm.examination.hole_figures import hole_figures, record
-from codelm.examination.holes import Asked, HoleExam
-from codelm.examination.idioms import idioms
-from codelm.examination.likelihood import likelihood
-from codelm.examination.material import Material
-from codelm.examination.memory import memory
-from codelm.examination.shortcomings import of_holes, shortcomings
-from codelm.examination.unmeasured import UnmeasuredError
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.data import Material
+from codelm.evaluation.model import Examinee
+from codelm.evaluation.notes import of_holes, shortcomings
+from codelm.evaluation.tasks.forgetting import general
+from codelm.evaluation.tasks.idioms import idioms
+from codelm.evaluation.tasks.infilling import Asked, HoleExam
+from codelm.evaluation.tasks.infilling_figures import hole_figures, record
+from codelm.evaluation.tasks.likelihood import likelihood
+from codelm.evaluation.tasks.memorization import memory
+from codelm.evaluation.unmeasured import UnmeasuredError
+from codelm.metrics.quantities import counted
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codelm.batch import IGNORE, Batch
-from codelm.history.packing import pack
+from codelm.history.epochs.packing import pack
 from codelm.modules.generation import Generated, Sampling, generate, read, stop_ids
 
 Ids = Sequence[int] | NDArray[np.integer]

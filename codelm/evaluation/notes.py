@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codelm.evaluation.idioms import ENOUGH, FEWEST, sampled, too_few
-from codelm.evaluation.intervals import FEWEST as COMMITS
-from codelm.evaluation.likelihood import main_comparison, main_kind
-from codelm.evaluation.quantities import counted, listed
-from codelm.evaluation.syntax import GRAMMARS
+from codelm.metrics.idioms import ENOUGH, FEWEST, sampled, too_few
+from codelm.metrics.intervals import FEWEST as COMMITS
+from codelm.metrics.likelihood import main_comparison, main_kind
+from codelm.metrics.quantities import counted, listed
+from codelm.metrics.syntax.trees import GRAMMARS
 
 TIME = "raise evaluation.minutes"
 

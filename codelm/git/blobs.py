@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from codelm.history.process import Ended, Process
+from codelm.git.process import Ended, Process
 
 AHEAD = 200
 """Ids that may await an answer: they must fit a pipe (16 KiB at least), or git and we wait for each other."""

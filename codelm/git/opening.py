@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from codelm.errors import DamagedDataError, InputError, ResourceError
-from codelm.history.git import Answer, ask, one_line, scrubbed
+from codelm.git.environment import Answer, ask, one_line, scrubbed
 
 PLAIN_NAMES = {".git", "repo", "repository", "git", "bare", ""}
 """Names of folders that say nothing of what is in them."""

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from codelm.history.commits import Hunk
-from codelm.history.process import Ended, Reader
+from codelm.git.commits import Hunk
+from codelm.git.process import Ended, Reader
 
 HEADER = "%x01%H%x00%P%x00%aN%x00%aE%x00%at%x00%B%x00"
 NEXT_PATCH = b"\ndiff --git "

@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import IO, Self
 
-from codelm.history.git import needing_git, one_line
+from codelm.git.environment import needing_git, one_line
 
 BLOCK = 1 << 18
 

@@ -12,12 +12,12 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from codelm.errors import DamagedDataError, InputError
-from codelm.history.blobs import Blobs, Unreadable, content_of, text_of
-from codelm.history.commits import Change, Commit, File, Hunk, Node
-from codelm.history.git import keyhole, run
-from codelm.history.opening import cut_off, fact, name_of, open_with_gitpython, resolve
-from codelm.history.patches import HEADER, Draft, Entry, Judge, Record, hunks_of, is_binary, read_record
-from codelm.history.process import Ended, Process, Reader
+from codelm.git.blobs import Blobs, Unreadable, content_of, text_of
+from codelm.git.commits import Change, Commit, File, Hunk, Node
+from codelm.git.environment import keyhole, run
+from codelm.git.opening import cut_off, fact, name_of, open_with_gitpython, resolve
+from codelm.git.patches import HEADER, Draft, Entry, Judge, Record, hunks_of, is_binary, read_record
+from codelm.git.process import Ended, Process, Reader
 
 DropPath = Callable[[str], str | None]
 """Says why a path is not wanted, or None."""

@@ -1,1 +1,1 @@
-"""From a git history to packed samples, in plain Python and numpy."""
+"""From commits to packed epochs, in plain Python and numpy."""

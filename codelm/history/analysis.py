@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from codelm.history.commits import File
+from codelm.git.commits import File
 
 _LANGUAGES = {
     "Assembly": "s asm",

@@ -17,16 +17,16 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, Commit, File, Node
-from codelm.history.drops import Drops, table, total
-from codelm.history.encoding import Encoded, Encoder, MakeSamples, fitted
+from codelm.git.commits import Change, Commit, File, Node
+from codelm.git.repository import Repository, count_files, read_commits, read_graph, read_tree
 from codelm.history.facts import History, Progress, about, analysis_of, described, sums
-from codelm.history.filters import Filters, keep, keep_files, path_filter
+from codelm.history.filters.drops import Drops, table, total
+from codelm.history.filters.selection import Filters, keep, keep_files, path_filter
 from codelm.history.held_out import Record, held_out_change, recording
-from codelm.history.repository import Repository, count_files, read_commits, read_graph, read_tree
-from codelm.history.samples import Formats, change_samples, file_samples
+from codelm.history.samples.formats import Formats, change_samples, file_samples
 from codelm.history.split import NearCopies, Split, drop_near_copies, split
 from codelm.history.store import Part, StoreWriter
+from codelm.history.tokenization.encoding import Encoded, Encoder, MakeSamples, fitted
 
 PARTS = ("files", "train", "validation", "test")
 """What is counted apart."""

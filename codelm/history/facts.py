@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from codelm.git.commits import Commit, Node
+from codelm.git.repository import DropPath, Repository, count_files, read_tree
 from codelm.history.analysis import analyse
-from codelm.history.commits import Commit, Node
-from codelm.history.filters import Filters
-from codelm.history.repository import DropPath, Repository, count_files, read_tree
-from codelm.history.samples import Kind
+from codelm.history.filters.selection import Filters
+from codelm.history.samples.formats import Kind
 from codelm.history.split import Split
 from codelm.history.store import Part
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from codelm.errors import DamagedDataError
-from codelm.history.commits import Change
+from codelm.git.commits import Change
 
 FILE = "test.jsonl.gz"
 

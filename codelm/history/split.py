@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, Commit, Hunk, Node
-from codelm.history.drops import Drops
+from codelm.git.commits import Change, Commit, Hunk, Node
+from codelm.history.filters.drops import Drops
 
 FEWEST = 10
 """Commits, merges not counted, below which there is nothing to split."""

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.atomic import sync_files, sync_folder
 from codelm.errors import FULL, DamagedDataError, InputError, cannot_write
-from codelm.history.encoding import Encoded
-from codelm.history.samples import Kind, Role
+from codelm.files import sync_files, sync_folder
+from codelm.history.samples.formats import Kind, Role
+from codelm.history.tokenization.encoding import Encoded
 
 IDS = np.dtype("<u4")
 """Wide enough for any vocabulary; a history of 100 million tokens takes 400 MB."""

@@ -7,7 +7,7 @@ learned to write.
 import re
 from dataclasses import dataclass
 
-from codelm.evaluation.rust_items import inner_end, item_end
+from codelm.metrics.syntax.rust_items import inner_end, item_end
 
 CONTINUES = re.compile(r"[)\]}]|(elif|else|except|finally)\b")
 """How a line at the outer indentation begins if it still belongs to the Python statement above."""

@@ -6,8 +6,8 @@ Functions hold hardly any, so both models are asked for them with `HEAD`.
 from collections import Counter
 from collections.abc import Iterable
 
-from codelm.evaluation.idiom_queries import captures, text_of
-from codelm.evaluation.idioms import total
+from codelm.metrics.idiom_queries import captures, text_of
+from codelm.metrics.idioms import total
 
 HEAD = "#[derive("
 QUERY = '(attribute_item (attribute (identifier) @_word arguments: (token_tree) @derived) (#eq? @_word "derive"))'

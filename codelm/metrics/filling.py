@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 
-from codelm.evaluation.completion import begins_statement
-from codelm.evaluation.holes import Hole
-from codelm.evaluation.identifiers import without_comments
-from codelm.evaluation.rust_items import ends
-from codelm.evaluation.rust_lexer import significant, step
 from codelm.lines import lines_of
+from codelm.metrics.completion import begins_statement
+from codelm.metrics.infill_tasks import Hole
+from codelm.metrics.syntax.identifiers import without_comments
+from codelm.metrics.syntax.rust_items import ends
+from codelm.metrics.syntax.rust_lexer import significant, step
 
 FIRST_LINE = re.compile(r"\s*\S[^\n]*\n")
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from codelm.errors import InputError
-from codelm.evaluation.syntax import grammar, parse
+from codelm.metrics.syntax.trees import grammar, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Query

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from random import Random
 from statistics import fmean
 
-from codelm.evaluation.idiom_queries import LABELS, macro_names, profile, return_heads, rust, text_of
-from codelm.evaluation.quantities import counted
-from codelm.evaluation.style import measures
-from codelm.evaluation.syntax import parse
+from codelm.metrics.idiom_queries import LABELS, macro_names, profile, return_heads, rust, text_of
+from codelm.metrics.quantities import counted
+from codelm.metrics.style import measures
+from codelm.metrics.syntax.trees import parse
 
 GIVEN = frozenset({"fn", "pub_fn", "test"})
 """What those who ask for a function say themselves: that it is one, whether it is public, whether a test."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, product
 
-from codelm.evaluation.code_lines import code_lines
 from codelm.lines import lines_of
+from codelm.metrics.syntax.code_lines import code_lines
 
 LONGEST = 60
 """Lines of a hole; more are no completion but a program."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.evaluation.intervals import relative_change
+from codelm.metrics.intervals import relative_change
 
 FLOORS = {"new": "floors_new", "added": "floors"}
 """Under which name the report's ``likelihood`` keeps what a compressor needs for new lines, and for all added ones."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from codelm.evaluation.completion import Completion
-from codelm.evaluation.rust_lexer import open_brackets
-from codelm.evaluation.syntax import faults, grammar, nodes, parse
-from codelm.evaluation.wrappers import Wrapper, wrappers
+from codelm.metrics.completion import Completion
+from codelm.metrics.syntax.rust_lexer import open_brackets
+from codelm.metrics.syntax.trees import faults, grammar, nodes, parse
+from codelm.metrics.syntax.wrappers import Wrapper, wrappers
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node

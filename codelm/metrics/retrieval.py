@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from codelm.evaluation.holes import fitting
+from codelm.metrics.infill_tasks import fitting
 
 WORD = re.compile(r"[^\W\d]\w+")
 

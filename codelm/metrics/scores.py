@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from rapidfuzz import fuzz, process
 
-from codelm.evaluation.filling import Filling, indentation
-from codelm.evaluation.holes import Hole
-from codelm.evaluation.identifiers import WORD, identifiers, without_comments
-from codelm.evaluation.syntax import faults, grammar, parse
+from codelm.metrics.filling import Filling, indentation
+from codelm.metrics.infill_tasks import Hole
+from codelm.metrics.syntax.identifiers import WORD, identifiers, without_comments
+from codelm.metrics.syntax.trees import faults, grammar, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Language

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 
-from codelm.evaluation.idiom_queries import rust
-from codelm.evaluation.measures import Idioms, count_idioms, mean_idioms
-from codelm.evaluation.syntax import parse
+from codelm.metrics.idiom_queries import rust
+from codelm.metrics.measures import Idioms, count_idioms, mean_idioms
+from codelm.metrics.syntax.trees import parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from codelm.evaluation.page.markup import Markup, element
+from codelm.report.markup import Markup, element
 
 CHARACTER = 7.0
 """Width of an average character of a label, in units of the drawing, on the wide side."""

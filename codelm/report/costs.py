@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from codelm.evaluation.page.markup import Markup, brief, element, join
-from codelm.evaluation.page.tables import table
-from codelm.evaluation.quantities import NOTHING, counted, fixed, moved, share
+from codelm.metrics.quantities import NOTHING, counted, fixed, moved, share
+from codelm.report.markup import Markup, brief, element, join
+from codelm.report.tables import table
 
 
 def forgetting(general: Mapping[str, Any]) -> Markup:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from codelm.evaluation.display import printable
-from codelm.evaluation.page.difference import Piece, difference
-from codelm.evaluation.page.markup import Markup, brief, element, join
-from codelm.evaluation.page.tables import folded
-from codelm.evaluation.quantities import fixed
+from codelm.metrics.quantities import fixed
+from codelm.report.difference import Piece, difference
+from codelm.report.display import printable
+from codelm.report.markup import Markup, brief, element, join
+from codelm.report.tables import folded
 
 LINES, WIDTH = 40, 240
 """What is shown of one text at most, in lines and in characters of a line."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from codelm.evaluation.likelihood import FLOORS
-from codelm.evaluation.page.markup import Markup, element, join
-from codelm.evaluation.page.tables import table
-from codelm.evaluation.quantities import NOTHING, bare_percent, change, counted, fixed, share
+from codelm.metrics.likelihood import FLOORS
+from codelm.metrics.quantities import NOTHING, bare_percent, change, counted, fixed, share
+from codelm.report.markup import Markup, element, join
+from codelm.report.tables import table
 
 MEASURES = {
     "exact": ("exact match", share),

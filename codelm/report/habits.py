@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codelm.evaluation.idioms import sampled, too_few
-from codelm.evaluation.page.markup import Markup, brief, element, join
-from codelm.evaluation.page.tables import table
-from codelm.evaluation.quantities import counted, fixed, percent
+from codelm.metrics.idioms import sampled, too_few
+from codelm.metrics.quantities import counted, fixed, percent
+from codelm.report.markup import Markup, brief, element, join
+from codelm.report.tables import table
 
 OF_WHOM = ("repository", "base", "tuned")
 MEASURES = {

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from codelm.evaluation.likelihood import main_comparison, main_kind
-from codelm.evaluation.quantities import NBSP, NOTHING, bare_percent, change, counted, fixed, percent, share
+from codelm.metrics.likelihood import main_comparison, main_kind
+from codelm.metrics.quantities import NBSP, NOTHING, bare_percent, change, counted, fixed, percent, share
 
 GAIN = 10.0
 """Percent by which new lines shall become easier to predict."""

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from codelm.evaluation.display import printable
+from codelm.report.display import printable
 
 WITHOUT_END = frozenset({"meta", "link", "br"})
 

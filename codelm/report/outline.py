@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from codelm.evaluation.likelihood import FLOORS, main_kind
-from codelm.evaluation.quantities import counted
+from codelm.metrics.likelihood import FLOORS, main_kind
+from codelm.metrics.quantities import counted
 
 LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts"})
 """What the report shows and the manifest leaves to ``evaluation/figures.json``."""

@@ -6,10 +6,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from codelm.evaluation.page.axis import LINE, Box, Frame, Scale, apart, drawing, label, line, ticks, twice
-from codelm.evaluation.page.markup import Markup, brief, element
-from codelm.evaluation.page.tables import folded, table
-from codelm.evaluation.quantities import counted, day, fixed, moved
+from codelm.metrics.quantities import counted, day, fixed, moved
+from codelm.report.axis import LINE, Box, Frame, Scale, apart, drawing, label, line, ticks, twice
+from codelm.report.markup import Markup, brief, element
+from codelm.report.tables import folded, table
 
 WIDE = Frame(width=880, height=360, left=34, right=80, top=34, bottom=32)
 NARROW = Frame(width=358, height=300, left=32, right=72, top=34, bottom=32)

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from codelm.evaluation.likelihood import FLOORS, main_kind
-from codelm.evaluation.page.costs import forgetting, memory
-from codelm.evaluation.page.examples import examples, prompts
-from codelm.evaluation.page.figures import hole_tables, likelihood_table
-from codelm.evaluation.page.habits import habits
-from codelm.evaluation.page.headline import Goal, goals, headline, main_change
-from codelm.evaluation.page.limits import LIMITS
-from codelm.evaluation.page.markup import Markup, brief, element, join
-from codelm.evaluation.page.over_time import over_time
-from codelm.evaluation.page.trade_off import trade_off
-from codelm.evaluation.quantities import counted, fixed
+from codelm.metrics.likelihood import FLOORS, main_kind
+from codelm.metrics.quantities import counted, fixed
+from codelm.report.costs import forgetting, memory
+from codelm.report.examples import examples, prompts
+from codelm.report.figures import hole_tables, likelihood_table
+from codelm.report.habits import habits
+from codelm.report.headline import Goal, goals, headline, main_change
+from codelm.report.limits import LIMITS
+from codelm.report.markup import Markup, brief, element, join
+from codelm.report.over_time import over_time
+from codelm.report.trade_off import trade_off
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 COMPLETE = "Everything was measured."
@@ -36,7 +36,7 @@ def page(figures: Mapping[str, Any]) -> str:
 
 def head(name: str) -> Markup:
     """Return what the browser needs to know before it shows anything."""
-    style = files(__name__).joinpath("page.css").read_text("utf-8")
+    style = files("codelm.report").joinpath("page.css").read_text("utf-8")
     return element(
         "head",
         element("meta", charset="utf-8"),

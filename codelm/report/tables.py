@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from codelm.evaluation.page.markup import Markup, element
+from codelm.report.markup import Markup, element
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:

@@ -6,8 +6,8 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from codelm.evaluation.display import table
-from codelm.evaluation.outline import outline
+from codelm.report.display import table
+from codelm.report.outline import outline
 
 NO_FINDINGS = frozenset({"codelm_evaluation", "run"})
 """Parts of the figures that tell what they are, and whose numbers no curve should be drawn of."""

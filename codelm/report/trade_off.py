@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from codelm.evaluation.page.axis import CHARACTER, Box, Frame, Scale, drawing, label, line, ticks, twice
-from codelm.evaluation.page.headline import FORGETTING, GAIN
-from codelm.evaluation.page.markup import Markup, element
-from codelm.evaluation.page.tables import folded, table
-from codelm.evaluation.quantities import change, fixed
+from codelm.metrics.quantities import change, fixed
+from codelm.report.axis import CHARACTER, Box, Frame, Scale, drawing, label, line, ticks, twice
+from codelm.report.headline import FORGETTING, GAIN
+from codelm.report.markup import Markup, element
+from codelm.report.tables import folded, table
 
 WIDE = Frame(width=880, height=360, left=34, right=16, top=34, bottom=52)
 NARROW = Frame(width=358, height=300, left=40, right=16, top=34, bottom=52)

@@ -8,9 +8,9 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins import TorchCheckpointIO
 
-from codelm.atomic import new_file
 from codelm.errors import cannot_write
-from codelm.runs import unusable
+from codelm.files import new_file
+from codelm.runs.folder import unusable
 
 
 class WholeCheckpoints(TorchCheckpointIO):

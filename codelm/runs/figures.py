@@ -9,13 +9,13 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from codelm.atomic import new_file, new_folder, write_text
 from codelm.callbacks.behavior import BehavioralEvaluation, base_and_saved
-from codelm.callbacks.phases import to_json
-from codelm.callbacks.run import companion
 from codelm.clock import now
-from codelm.evaluation.page import page
-from codelm.examination.examine import Examination
+from codelm.evaluation.evaluate import Examination
+from codelm.files import new_file, new_folder, write_text
+from codelm.report.page import page
+from codelm.runs.manifest import to_json
+from codelm.runs.trainer import companion
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from lightning.pytorch.callbacks import Timer
 from torch import Tensor
 
 from codelm.callbacks.export import ExportAdapter, best_checkpoint, read_step
-from codelm.callbacks.run import companion, sum_over_ranks
 from codelm.errors import DamagedDataError, one_line
+from codelm.runs.trainer import companion, sum_over_ranks
 
 
 def ending(exception: BaseException) -> tuple[str, str | None]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from codelm.callbacks.findings import FOLDER, prompts
 from codelm.callbacks.manifest import FILE as MANIFEST
 from codelm.errors import InputError
-from codelm.origin import Origin, origin, told
+from codelm.history.provenance import Origin, origin, told
+from codelm.runs.figures import FOLDER, prompts
 
 log = logging.getLogger(__name__)
 

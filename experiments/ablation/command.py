@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from codelm.atomic import write_text
 from codelm.bases import locate
+from codelm.cli.signals import Stopped, stopping
 from codelm.errors import CodelmError, InputError
-from codelm.history.repository import open_repository
-from codelm.signals import Stopped, stopping
-from scripts.ablation.outputs import refuse_file, refuse_folder
-from scripts.ablation.rows import CONTROLS, DEFAULT_ROWS, LOOKS, ROWS, VARIANTS, Experiment, whole_looks
-from scripts.ablation.settings import put, read
+from codelm.files import write_text
+from codelm.git.repository import open_repository
+from experiments.ablation.outputs import refuse_file, refuse_folder
+from experiments.ablation.rows import CONTROLS, DEFAULT_ROWS, LOOKS, ROWS, VARIANTS, Experiment, whole_looks
+from experiments.ablation.settings import put, read
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = (ROOT / "configs" / "tiny.yaml", Path(__file__).parent / "rules.yaml")
@@ -26,7 +26,7 @@ DESCRIPTION = """\
 Train one base on one repository by a public recipe, by ours, and by ours but for one part each, at equal numbers of
 tokens, and measure all on the same held-out commits: bits per byte of the lines new to the repository.
 
-    .venv/bin/python scripts/ablate ~/src/ripgrep --seeds 0
+    .venv/bin/python -m experiments.ablation ~/src/ripgrep --seeds 0
 
 The rows named peer need the public recipe's trainer: .venv/bin/pip install -c constraints.txt -e '.[ablation]'
 
@@ -53,10 +53,10 @@ def ablate(options: argparse.Namespace) -> int:
     experiment = experiment_of(options)
     results = options.results or options.work / f"{Path(experiment.repository).stem}.jsonl"
     refuse_unwritable(options, results, experiment.key)
-    from codelm.voice import voice
-    from scripts.ablation import results as file
-    from scripts.ablation.runs import run_missing
-    from scripts.ablation.table import no_table, table
+    from codelm.cli.logging import voice
+    from experiments.ablation import results as file
+    from experiments.ablation.runs import run_missing
+    from experiments.ablation.table import no_table, table
 
     runs = plan(options.rows, options.seeds, options.variant_seeds)
     with voice(quiet=True, debug=False):

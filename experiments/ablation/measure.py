@@ -13,15 +13,15 @@ from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.evaluation.likelihood import Cost
-from codelm.examination.examinee import Examinee
-from codelm.examination.likelihood import scored
-from codelm.examination.material import Chunk, Material
-from codelm.history.samples import MIDDLE
+from codelm.evaluation.data import Chunk, Material
+from codelm.evaluation.model import Examinee
+from codelm.evaluation.tasks.likelihood import scored
+from codelm.history.samples.formats import MIDDLE
+from codelm.metrics.likelihood import Cost
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA
-from scripts.ablation.objects import make, material_of
-from scripts.ablation.settings import Settings
+from experiments.ablation.objects import make, material_of
+from experiments.ablation.settings import Settings
 
 Prices = NDArray[np.float64]
 """The nats of each token of a sample, ``[T]``."""

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from codelm.cli.messages import explain, in_our_words
 from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
-from codelm.examination.material import Material
+from codelm.evaluation.data import Material
 from codelm.modules import LoRACausalLM
-from codelm.parser_messages import explain, in_our_words
-from scripts.ablation.rows import OURS, VARIANTS, Experiment
+from experiments.ablation.rows import OURS, VARIANTS, Experiment
 
 
 class Objects(NamedTuple):

@@ -13,11 +13,11 @@ import yaml
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.packed import spread
 from codelm.errors import CodelmError, InputError
-from codelm.history.plan import Row, rows_of_steps
-from scripts.ablation.objects import make
-from scripts.ablation.rows import LOOKS, Experiment, whole_looks
-from scripts.ablation.settings import Settings, accumulated, trainer_setting
-from scripts.ablation.trained import ADAPTER, Trained
+from codelm.history.epochs.plan import Row, rows_of_steps
+from experiments.ablation.objects import make
+from experiments.ablation.rows import LOOKS, Experiment, whole_looks
+from experiments.ablation.settings import Settings, accumulated, trainer_setting
+from experiments.ablation.trained import ADAPTER, Trained
 
 NAME = "run"
 TRIES = 4

@@ -14,15 +14,15 @@ from typing import Any
 import torch
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.examination.material import Material
+from codelm.evaluation.data import Material
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import lora_config, save_adapter
 from codelm.modules.base import Loading, load_base
 from codelm.modules.precision import auto_precision, compute_dtype
-from scripts.ablation.objects import make, material_of
-from scripts.ablation.recipe import Ids, split, training_documents, validation_documents
-from scripts.ablation.settings import Settings, accumulated, trainer_setting
-from scripts.ablation.trained import ADAPTER, Trained
+from experiments.ablation.objects import make, material_of
+from experiments.ablation.recipe import Ids, split, training_documents, validation_documents
+from experiments.ablation.settings import Settings, accumulated, trainer_setting
+from experiments.ablation.trained import ADAPTER, Trained
 
 WEIGHT_DECAY = 0.1
 WARMUP = 0.1

@@ -11,9 +11,9 @@ from itertools import islice
 from random import Random
 
 from codelm.errors import InputError
-from codelm.examination.material import Place
-from codelm.history.encoding import Encoder
-from codelm.history.samples import END, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
+from codelm.evaluation.data import Place
+from codelm.history.samples.formats import END, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
+from codelm.history.tokenization.encoding import Encoder
 
 TEST_SIZE = 0.1
 FIM_RATE = 0.5

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from codelm.atomic import write_text
 from codelm.errors import DamagedDataError
-from codelm.evaluation.likelihood import Cost
-from scripts.ablation.measure import Measured, Part
-from scripts.ablation.rows import Experiment
-from scripts.ablation.trained import Trained
+from codelm.files import write_text
+from codelm.metrics.likelihood import Cost
+from experiments.ablation.measure import Measured, Part
+from experiments.ablation.rows import Experiment
+from experiments.ablation.trained import Trained
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codelm.history.mining import VERSION as SAMPLES
-from scripts.ablation.settings import Settings, accumulated, nested, overlaid, put
+from codelm.history.build import VERSION as SAMPLES
+from experiments.ablation.settings import Settings, accumulated, nested, overlaid, put
 
 OURS, PRECISE_PEER = "ours", "peer-fp32"
 

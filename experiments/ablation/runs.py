@@ -6,15 +6,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from codelm.atomic import new_folder
 from codelm.clock import now
 from codelm.errors import CodelmError, InputError
-from scripts.ablation.measure import Meter
-from scripts.ablation.objects import parsed, refuse_empty
-from scripts.ablation.ours import train_ours
-from scripts.ablation.results import Result, append, of, read
-from scripts.ablation.rows import PEERS, PRECISE_PEER, Experiment
-from scripts.ablation.trained import ADAPTER, Trained, load, save
+from codelm.files import new_folder
+from experiments.ablation.measure import Meter
+from experiments.ablation.objects import parsed, refuse_empty
+from experiments.ablation.ours import train_ours
+from experiments.ablation.results import Result, append, of, read
+from experiments.ablation.rows import PEERS, PRECISE_PEER, Experiment
+from experiments.ablation.trained import ADAPTER, Trained, load, save
 
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets")
 
@@ -65,7 +65,7 @@ def peers(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
     """
     if installed("trl") is None:
         raise InputError("the public recipe needs TRL: .venv/bin/pip install -c constraints.txt -e '.[ablation]'")
-    from scripts.ablation.peer import train_peer
+    from experiments.ablation.peer import train_peer
 
     settings = experiment.run_settings(row, seed)
     return train_peer(settings, experiment.settings(), folder, precise=row == PRECISE_PEER)

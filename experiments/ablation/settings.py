@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from codelm.config_files import GROUPS
-from codelm.defaults import TRAINER
+from codelm.cli.config_files import GROUPS
+from codelm.cli.defaults import TRAINER
 from codelm.errors import InputError, one_line
 
 Settings = dict[str, Any]

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from codelm.evaluation.intervals import Interval, relative_change
-from codelm.evaluation.likelihood import bits_per_byte
-from codelm.evaluation.quantities import counted
-from scripts.ablation.measure import HOLE, WINDOW
-from scripts.ablation.results import Result
-from scripts.ablation.rows import LOOKS, OURS, ROWS
+from codelm.metrics.intervals import Interval, relative_change
+from codelm.metrics.likelihood import bits_per_byte
+from codelm.metrics.quantities import counted
+from experiments.ablation.measure import HOLE, WINDOW
+from experiments.ablation.results import Result
+from experiments.ablation.rows import LOOKS, OURS, ROWS
 
 Nats = dict[str, float]
 """By commit."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from codelm.errors import CodelmError, InputError
 
 if TYPE_CHECKING:
-    from scripts.pretrain.train import Shape
+    from experiments.pretrain.train import Shape
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = Path.home() / ".cache" / "codelm-pretrain"
@@ -27,10 +27,10 @@ log = logging.getLogger("pretrain")
 
 def corpus(options: argparse.Namespace) -> None:
     """Gather the corpus and list what is in it; that another was recorded is said."""
-    from scripts.pretrain import sources
-    from scripts.pretrain.corpus import build, judged, write
-    from scripts.pretrain.duplicates import Seen
-    from scripts.pretrain.listing import keep_list
+    from experiments.pretrain import sources
+    from experiments.pretrain.corpus import build, judged, write
+    from experiments.pretrain.duplicates import Seen
+    from experiments.pretrain.listing import keep_list
 
     work = options.work
     sources.download_crates(work / "debs")
@@ -60,9 +60,9 @@ def tree(repository: Path) -> Iterator[str]:
 
 def tokenizer(options: argparse.Namespace) -> None:
     """Train the tokenizer on every third file."""
-    from scripts.pretrain.corpus import read
-    from scripts.pretrain.tokenizer import every, save, train_bpe
-    from scripts.pretrain.train import POSITIONS
+    from experiments.pretrain.corpus import read
+    from experiments.pretrain.tokenizer import every, save, train_bpe
+    from experiments.pretrain.train import POSITIONS
 
     texts = (document.text for document in read(options.work / "corpus" / "train.jsonl"))
     save(train_bpe(every(texts, 3), options.entries), options.work / "tokenizer", POSITIONS)
@@ -71,8 +71,8 @@ def tokenizer(options: argparse.Namespace) -> None:
 def rows(options: argparse.Namespace) -> None:
     """Encode the corpus."""
     from codelm.bases.tokenizer import load_tokenizer
-    from codelm.history.encoding import Encoder
-    from scripts.pretrain.rows import build_store
+    from codelm.history.tokenization.encoding import Encoder
+    from experiments.pretrain.rows import build_store
 
     build_store(
         options.work / "corpus", Encoder(load_tokenizer(str(options.work / "tokenizer"))), options.work / "store"
@@ -83,7 +83,7 @@ def train(options: argparse.Namespace) -> None:
     """Run the stable phase, or go on with it."""
     import torch
 
-    from scripts.pretrain.train import Course, train
+    from experiments.pretrain.train import Course, train
 
     torch.set_num_threads(options.threads)
     train(
@@ -102,10 +102,10 @@ def finish(options: argparse.Namespace) -> None:
     import torch
 
     from codelm.bases.tokenizer import load_tokenizer
-    from scripts.pretrain.checkpoints import reached
-    from scripts.pretrain.export import write_model
-    from scripts.pretrain.loops import Unlooping
-    from scripts.pretrain.train import Course, finish
+    from experiments.pretrain.checkpoints import reached
+    from experiments.pretrain.export import write_model
+    from experiments.pretrain.loops import Unlooping
+    from experiments.pretrain.train import Course, finish
 
     torch.set_num_threads(options.threads)
     last = options.work / "run" / "last.ckpt"
@@ -120,7 +120,7 @@ def finish(options: argparse.Namespace) -> None:
 def shape(options: argparse.Namespace) -> "Shape":
     """Return the size of the model, whose vocabulary is that of the tokenizer in the work folder."""
     from codelm.bases.tokenizer import load_tokenizer
-    from scripts.pretrain.train import PRESETS
+    from experiments.pretrain.train import PRESETS
 
     return replace(PRESETS[options.preset], vocabulary=len(load_tokenizer(str(options.work / "tokenizer"))))
 
@@ -129,7 +129,7 @@ def evaluate(options: argparse.Namespace) -> None:
     """Print what a finished model can do."""
     import torch
 
-    from scripts.pretrain.evaluate import report
+    from experiments.pretrain.evaluate import report
 
     torch.set_num_threads(options.threads)
     print(report(options.model or options.output, options.work / "corpus" / "held-out.jsonl", options.files))
@@ -139,8 +139,8 @@ def untrained(options: argparse.Namespace) -> None:
     """Write the model as it is before training, to compare with: `--output` says where."""
     from lightning.pytorch import seed_everything
 
-    from scripts.pretrain.export import write_model
-    from scripts.pretrain.train import Course, Pretraining
+    from experiments.pretrain.export import write_model
+    from experiments.pretrain.train import Course, Pretraining
 
     if options.output.resolve() == TINY.resolve():
         raise InputError(f"--output {options.output} is the trained model's folder; give another one")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from codelm.atomic import new_folder
-from scripts.pretrain.duplicates import Seen
-from scripts.pretrain.licences import permissive
-from scripts.pretrain.sources import Package
+from codelm.files import new_folder
+from experiments.pretrain.duplicates import Seen
+from experiments.pretrain.licences import permissive
+from experiments.pretrain.sources import Package
 
 JUDGES = (
     "burntsushi/ripgrep",

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from codelm.history.commits import File
-from codelm.history.samples import (
+from codelm.git.commits import File
+from codelm.history.samples.formats import (
     END,
     MIDDLE,
     PREFIX,
@@ -28,7 +28,7 @@ from codelm.history.samples import (
     sentinel,
     text,
 )
-from codelm.history.windows import Count
+from codelm.history.samples.windows import Count
 from codelm.lines import lines_of
 
 BARE_SHARE = 0.3

@@ -11,19 +11,30 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.evaluation.completion import Completion, completion
-from codelm.evaluation.floors import xz
-from codelm.evaluation.measures import measure
-from codelm.evaluation.rust_items import ends as item_ends
-from codelm.evaluation.rust_items import inner_end
-from codelm.evaluation.rust_lexer import significant
-from codelm.history.commits import File
-from codelm.history.encoding import Encoder
-from codelm.history.samples import MIDDLE, PREFIX, SUFFIX, Formats, Piece, Role, Sample, file_samples, sentinel, text
+from codelm.git.commits import File
+from codelm.history.samples.formats import (
+    MIDDLE,
+    PREFIX,
+    SUFFIX,
+    Formats,
+    Piece,
+    Role,
+    Sample,
+    file_samples,
+    sentinel,
+    text,
+)
+from codelm.history.tokenization.encoding import Encoder
+from codelm.metrics.completion import Completion, completion
+from codelm.metrics.compression import xz
+from codelm.metrics.measures import measure
+from codelm.metrics.syntax.rust_items import ends as item_ends
+from codelm.metrics.syntax.rust_items import inner_end
+from codelm.metrics.syntax.rust_lexer import significant
 from codelm.modules.generation import Generated, Sampling, generate, stop_ids
 from codelm.modules.generation import read as read_generated
-from scripts.pretrain.corpus import Document, bucket, read
-from scripts.pretrain.documents import Parts, cut_lines, taken_apart
+from experiments.pretrain.corpus import Document, bucket, read
+from experiments.pretrain.documents import Parts, cut_lines, taken_apart
 
 CONTEXT = 1024
 STRIDE = 512

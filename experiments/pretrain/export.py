@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from codelm.atomic import new_folder
+from codelm.files import new_folder
 
 
 def write_model(model: PreTrainedModel, tokenizer: Path, folder: Path) -> None:

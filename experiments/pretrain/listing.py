@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from codelm.atomic import write_text
-from scripts.pretrain.corpus import Entry
+from codelm.files import write_text
+from experiments.pretrain.corpus import Entry
 
 NAMED = 5
 

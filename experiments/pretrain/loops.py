@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from codelm.batch import IGNORE, Batch
 from codelm.modules.generation import Sampling, generate, stop_ids, until_stop
-from scripts.pretrain.train import Course, Pretraining, Shape
+from experiments.pretrain.train import Course, Pretraining, Shape
 
 LONGEST_CYCLE = 32
 LEAST_REPEATED = 4

@@ -13,13 +13,13 @@ from torch.utils.data import DataLoader, Sampler
 from codelm.batch import Batch
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.rows import PackedRows
-from codelm.history.commits import File
-from codelm.history.encoding import Encoder, MakeSamples, fitted
-from codelm.history.plan import MicroBatch, micro_batches, pack_lessons
-from codelm.history.samples import Formats, Sample, file_samples
+from codelm.git.commits import File
+from codelm.history.epochs.plan import MicroBatch, micro_batches, pack_lessons
+from codelm.history.samples.formats import Formats, Sample, file_samples
 from codelm.history.store import Part, StoreWriter, building, open_store
-from scripts.pretrain.corpus import Document, bucket, read
-from scripts.pretrain.documents import samples
+from codelm.history.tokenization.encoding import Encoder, MakeSamples, fitted
+from experiments.pretrain.corpus import Document, bucket, read
+from experiments.pretrain.documents import samples
 
 ROOMS = (512,) * 4 + (1024, 1024, 1024, 2048) * 3
 """The row length of each shard of the corpus: short rows first, they cost less while the model learns the words."""

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codelm.atomic import new_folder
-from scripts.pretrain.licences import Copyright, permissive, read_copyright
+from codelm.files import new_folder
+from experiments.pretrain.licences import Copyright, permissive, read_copyright
 
 VENDORED = re.compile(r"(?:^|/)(?:site-packages|vendor(?:ed)?|_vendor|third[-_]party|extern(?:al|als)?)/")
 """Folders that hold other people's code, under licences of their own."""

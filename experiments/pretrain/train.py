@@ -18,9 +18,9 @@ from transformers import PreTrainedModel, Starcoder2Config, Starcoder2ForCausalL
 
 from codelm.errors import InputError
 from codelm.modules.causal_lm import CausalLM
-from scripts.pretrain.checkpoints import MADE_WITH, Recipe, recorded, refuse_another, weights
-from scripts.pretrain.optimizers import muon_with_adamw
-from scripts.pretrain.rows import DecayRows, PretrainingRows
+from experiments.pretrain.checkpoints import MADE_WITH, Recipe, recorded, refuse_another, weights
+from experiments.pretrain.optimizers import muon_with_adamw
+from experiments.pretrain.rows import DecayRows, PretrainingRows
 
 log = logging.getLogger(__name__)
 

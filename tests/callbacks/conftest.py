@@ -28,7 +28,7 @@ def make_rows():
     """Return a function that makes batches of one row: the same phrase, over and over."""
     import torch
 
-    from codelm.history.samples import SENTINELS
+    from codelm.history.samples.formats import SENTINELS
 
     def make(count, phrase=b"fn a() { b(c)?; }\n", start=0):
         ids = torch.tensor([[len(SENTINELS) + byte % 250 for byte in phrase * 2]])

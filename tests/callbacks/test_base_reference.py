@@ -103,7 +103,7 @@ def test_without_held_out_rows_there_is_no_loss(fit):
 def test_a_sum_of_float64_never_goes_to_a_device_without_it():
     import torch
 
-    from codelm.callbacks.run import sum_over_ranks
+    from codelm.runs.trainer import sum_over_ranks
 
     trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("mps")))
     sums = torch.tensor([0.1, 2.0], dtype=torch.float64)

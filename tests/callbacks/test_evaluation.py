@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.callbacks.tested import draw
+from codelm.runs.tested import draw
 
 pytestmark = pytest.mark.usefixtures("few_texts")
 
@@ -279,7 +279,7 @@ def test_the_time_of_training_leaves_out_the_evaluation(run, monkeypatch):
 
 
 def test_the_manifest_s_part_is_the_figures_without_their_lists(run):
-    from codelm.evaluation.outline import outline
+    from codelm.report.outline import outline
 
     trainer, _, callback = run(max_epochs=1)
     assert manifest(trainer)["evaluation"] == json.loads(json.dumps(outline(callback.figures)))

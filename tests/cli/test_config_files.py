@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from codelm.config_files import DEFAULT, SHIPPED, checked_arguments, find_config, shipped_names
+from codelm.cli.config_files import DEFAULT, SHIPPED, checked_arguments, find_config, shipped_names
 from codelm.errors import InputError
 
 

@@ -9,7 +9,8 @@ import time
 import pytest
 
 import codelm
-from codelm.cli import main, split_switches
+from codelm.cli import main
+from codelm.cli.entry_point import split_switches
 from codelm.errors import DamagedDataError, InputError, ResourceError
 
 
@@ -33,9 +34,9 @@ def failing_run(monkeypatch):
         def run(*arguments, **settings):
             raise error
 
-        module = type(sys)("codelm.lightning_cli")
+        module = type(sys)("codelm.cli.lightning")
         module.run = run
-        monkeypatch.setitem(sys.modules, "codelm.lightning_cli", module)
+        monkeypatch.setitem(sys.modules, "codelm.cli.lightning", module)
 
     return install
 
@@ -132,7 +133,7 @@ def lightning_run(*arguments, **settings):
     except KeyboardInterrupt:
         sys.exit(1)  # as Lightning does
 
-sys.modules["codelm.lightning_cli"] = types.SimpleNamespace(run={run})
+sys.modules["codelm.cli.lightning"] = types.SimpleNamespace(run={run})
 sys.exit(main(["fit"]))
 """
 

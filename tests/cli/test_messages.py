@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.parser_messages import explain, in_our_words
+from codelm.cli.messages import explain, in_our_words
 
 KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluation.minutes", "evaluation.enabled"]
 

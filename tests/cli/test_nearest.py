@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.nearest import did_you_mean, nearest
+from codelm.cli.nearest import did_you_mean, nearest
 
 SETTINGS = ["data.repo", "data.revision", "model.base", "model.learning_rate", "model.lora.r", "trainer.max_epochs"]
 

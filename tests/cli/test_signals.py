@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from codelm.signals import stopping
+from codelm.cli.signals import stopping
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -51,7 +51,7 @@ def test_a_thread_that_may_set_no_handlers_does_without():
 def test_the_status_is_ours_even_where_the_signal_hits_code_made_from_text():
     code = """
 import signal, sys
-from codelm.signals import Stopped, stopping
+from codelm.cli.signals import Stopped, stopping
 with stopping():
     try:
         exec("import signal; signal.raise_signal(signal.SIGTERM)")

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from codelm.cli.trust import FirstLook
 from codelm.errors import InputError
-from codelm.first_look import FirstLook
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 def samples_of(lengths, part, writer):
     import numpy as np
 
-    from codelm.history.encoding import Encoded
-    from codelm.history.samples import Kind, Role
+    from codelm.history.samples.formats import Kind, Role
+    from codelm.history.tokenization.encoding import Encoded
 
     for number, length in enumerate(lengths):
         roles = np.full(length, Role.TARGET, np.uint8)

@@ -4,7 +4,7 @@ import pytest
 @pytest.fixture
 def batch(make_store):
     from codelm.datamodules.collate import collate
-    from codelm.history.plan import MicroBatch
+    from codelm.history.epochs.plan import MicroBatch
 
     return collate(make_store(), MicroBatch(((0, 2), (1,)), 3.5), context_weight=0.25)
 
@@ -33,7 +33,7 @@ def test_context_weighs_what_the_setting_says(batch):
 def test_context_of_weight_zero_is_not_learned(make_store):
     from codelm.batch import IGNORE
     from codelm.datamodules.collate import collate
-    from codelm.history.plan import MicroBatch
+    from codelm.history.epochs.plan import MicroBatch
 
     labels = collate(make_store(), MicroBatch(((1,),), 1.0), context_weight=0.0)["labels"]
     assert (labels != IGNORE).sum() == 5
@@ -41,7 +41,7 @@ def test_context_of_weight_zero_is_not_learned(make_store):
 
 def test_an_empty_row_is_all_padding(make_store):
     from codelm.datamodules.collate import collate
-    from codelm.history.plan import MicroBatch
+    from codelm.history.epochs.plan import MicroBatch
 
     batch = collate(make_store(), MicroBatch(((),), 1.0), context_weight=0.5)
     assert batch["input_ids"].shape == (1, 64)

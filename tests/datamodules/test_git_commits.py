@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.filters import Filters
-from codelm.history.importance import Importance
-from codelm.history.samples import Kind
+from codelm.history.epochs.importance import Importance
+from codelm.history.filters.selection import Filters
+from codelm.history.samples.formats import Kind
 from codelm.history.store import SAMPLE, Part
 
 IGNORE = ["target/", "Cargo.lock"]
@@ -131,7 +131,7 @@ def test_old_commits_count_less_and_files_as_they_stand_do_not_age(make_data):
 
 
 def test_the_mix_of_files_and_changes_is_a_setting(make_data):
-    from codelm.history.samples import Kind
+    from codelm.history.samples.formats import Kind
 
     data = ready(make_data(importance=Importance(whole_files=0.0), curriculum="none"))
     drawn = data.store.samples["kind"][[index for row in data.rows(0) for index in row]]

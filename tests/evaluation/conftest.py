@@ -17,7 +17,7 @@ def in_silence(items, total, description):
 def examined_base(tiny_base):
     """The encoder of the tiny base."""
     from codelm.bases.tokenizer import load_tokenizer
-    from codelm.history.encoding import Encoder
+    from codelm.history.tokenization.encoding import Encoder
 
     return Encoder(load_tokenizer(str(tiny_base), None))
 
@@ -25,11 +25,11 @@ def examined_base(tiny_base):
 @pytest.fixture
 def make_material(tmp_path, examined_base):
     """Return a function that reads repositories as material: ``make_material(folder, sequence_length=256)``."""
-    from codelm.examination.material import Material
-    from codelm.history.filters import Filters
-    from codelm.history.mining import Recipe, mine
-    from codelm.history.repository import open_repository
-    from codelm.history.samples import Formats
+    from codelm.evaluation.data import Material
+    from codelm.git.repository import open_repository
+    from codelm.history.build import Recipe, mine
+    from codelm.history.filters.selection import Filters
+    from codelm.history.samples.formats import Formats
     from codelm.history.store import building, open_store
 
     def make(*folders, sequence_length=LENGTH, formats=None, learned=None, encoder=examined_base):
@@ -94,7 +94,7 @@ def make_module(tiny_base):
 @pytest.fixture
 def make_examinee(make_module):
     """Return a function that makes an examinee; rows and batches are small."""
-    from codelm.examination.examinee import Examinee
+    from codelm.evaluation.model import Examinee
 
     def make(module=None, room=LENGTH, batch_size=3, **settings):
         return Examinee(module or make_module(**settings), room=room, batch_size=batch_size)
@@ -129,7 +129,7 @@ def make_reciter(examined_base):
 
     As tuned it knows ``tuned``, as base ``base``; behind what it does not know it stops.
     """
-    from codelm.examination.examinee import Examinee
+    from codelm.evaluation.model import Examinee
     from codelm.modules.generation import Generated
 
     answer_as = as_base
@@ -164,7 +164,7 @@ def few_texts(monkeypatch):
         Text("a.rs", "rust", "own rust", "fn a() -> u8 {\n    7\n}\n"),
         Text("b.py", "python", "own python", "def b():\n    return 7\n"),
     ]
-    for room in ("general", "holes"):
-        monkeypatch.setattr(f"codelm.examination.{room}.texts", lambda: found)
-        monkeypatch.setattr(f"codelm.examination.{room}.local", list)
+    for task in ("forgetting", "infilling"):
+        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.texts", lambda: found)
+        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.local", list)
     return found

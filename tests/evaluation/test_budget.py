@@ -2,8 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.examination import deadline as module
-from codelm.examination.deadline import Deadline
+from codelm.evaluation import budget as module
+from codelm.evaluation.budget import Deadline
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.examination.material import language_of, pieces
-from codelm.history.encoding import Encoder
-from codelm.history.samples import Formats, Kind, Role
+from codelm.evaluation.data import language_of, pieces
+from codelm.history.samples.formats import Formats, Kind, Role
 from codelm.history.store import Part
+from codelm.history.tokenization.encoding import Encoder
 
 
 def places(material, part):

@@ -1,9 +1,9 @@
 import pytest
 
 from codelm.errors import InputError
-from codelm.examination import examine as module
-from codelm.examination.examine import Limits, examine
-from codelm.history.samples import Formats
+from codelm.evaluation import evaluate as module
+from codelm.evaluation.evaluate import Limits, examine
+from codelm.history.samples.formats import Formats
 
 LIMITS = Limits(minutes=0.5, limit=2, tokens=2000)
 FIGURES = {"found": 1}

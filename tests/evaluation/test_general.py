@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.evaluation.general import OWN, SUFFIXES, local, rust_library, texts
-from codelm.evaluation.syntax import faults, grammar, parse
+from codelm.metrics.syntax.trees import faults, grammar, parse
 
 PROGRAMS = pytest.mark.parametrize("program", texts(), ids=lambda program: program.name)
 

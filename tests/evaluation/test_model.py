@@ -6,7 +6,7 @@ PHRASE = b"pub fn take(value: u64) -> Option<u64> { value.checked_add(1) }\n"
 
 def texts(count=7):
     """Texts of odd lengths, the first token the end of text."""
-    from codelm.history.samples import SENTINELS
+    from codelm.history.samples.formats import SENTINELS
 
     return [
         np.array([0, *(len(SENTINELS) + byte for byte in (PHRASE * 2)[: 5 + 11 * number])]) for number in range(count)
@@ -69,7 +69,7 @@ def test_a_text_beyond_a_row_is_refused(make_examinee):
 
 
 def test_a_batch_has_each_text_in_a_place_of_its_own_and_padding_apart():
-    from codelm.examination.examinee import batch_of
+    from codelm.evaluation.model import batch_of
 
     batch = batch_of([[[7, 8], [9]], [[6]]])
     assert batch["input_ids"].tolist() == [[7, 8, 9], [6, 0, 0]]

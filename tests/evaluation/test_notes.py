@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.examination.shortcomings import of_holes, shortcomings
+from codelm.evaluation.notes import of_holes, shortcomings
 
 NONE = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
 READ = {"commits": 40, "of": 40, "left_out_by": None}

@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 from codelm.errors import DamagedDataError
-from codelm.history.repository import open_repository, read_tree
+from codelm.git.repository import open_repository, read_tree
 
 LIMIT = 1_000_000
 

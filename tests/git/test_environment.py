@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from codelm.history.repository import open_repository, read_tree
+from codelm.git.repository import open_repository, read_tree
 
 LIMIT = 1_000_000
 

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from codelm.errors import InputError, ResourceError
-from codelm.history.repository import open_repository
+from codelm.git.repository import open_repository
 
 
 def test_folders_within_bare_repositories_and_work_trees_are_found(make_repository, git, tmp_path):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codelm.history.git import keyhole
-from codelm.history.patches import Hunk, hunks_of, read_record
-from codelm.history.process import Ended, Process, Reader
-from codelm.history.repository import WITH_PATCHES, open_repository, read_commits, read_graph
+from codelm.git.environment import keyhole
+from codelm.git.patches import Hunk, hunks_of, read_record
+from codelm.git.process import Ended, Process, Reader
+from codelm.git.repository import WITH_PATCHES, open_repository, read_commits, read_graph
 
 LIMIT = 1_000_000
 

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from codelm.history.process import Ended, Reader
+from codelm.git.process import Ended, Reader
 
 
 class Dripping:

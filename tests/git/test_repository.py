@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from codelm.history.commits import Node
-from codelm.history.repository import count_files, open_repository, read_commits, read_graph, read_tree
+from codelm.git.commits import Node
+from codelm.git.repository import count_files, open_repository, read_commits, read_graph, read_tree
 
 LIMIT = 1_000_000
 REAL = os.environ.get("CODELM_TEST_REPOSITORY")

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
-from codelm.history.encoding import Encoder
-from codelm.history.samples import END, FIM_TOKENS, SENTINELS
+from codelm.history.samples.formats import END, FIM_TOKENS, SENTINELS
+from codelm.history.tokenization.encoding import Encoder
 
 settings.register_profile("patient", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("patient")

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from codelm.git.commits import File
 from codelm.history.analysis import analyse, language
-from codelm.history.commits import File
 
 RUST = File("src/lib.rs", "1", "fn a() {}\n")
 PYTHON = File("tools/a.py", "2", "x = 1\n")

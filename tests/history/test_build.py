@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.filters import Filters
+from codelm.git.repository import open_repository, read_graph
+from codelm.history.build import Recipe, mine, store_key
+from codelm.history.filters.selection import Filters
 from codelm.history.held_out import held_out_changes
-from codelm.history.mining import Recipe, mine, store_key
-from codelm.history.repository import open_repository, read_graph
-from codelm.history.samples import Formats, Kind
+from codelm.history.samples.formats import Formats, Kind
 from codelm.history.store import Part, building, open_store
 
 IGNORE = ["target/", "Cargo.lock"]

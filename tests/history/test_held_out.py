@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from codelm.errors import DamagedDataError
-from codelm.history.commits import Change, Hunk
+from codelm.git.commits import Change, Hunk
 from codelm.history.held_out import FILE, HeldOutChange, held_out_change, held_out_changes, recording
 
 CHANGES = [

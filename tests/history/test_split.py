@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, Commit, Hunk, Node
-from codelm.history.drops import Drops
+from codelm.git.commits import Change, Commit, Hunk, Node
+from codelm.history.filters.drops import Drops
 from codelm.history.split import NearCopies, drop_near_copies, first_parents, split
 from codelm.lines import lines_of
 

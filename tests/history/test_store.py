@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from codelm.errors import DamagedDataError, InputError, ResourceError
-from codelm.history.encoding import Encoded
-from codelm.history.samples import Kind, Role
+from codelm.history.samples.formats import Kind, Role
 from codelm.history.store import Part, StoreWriter, building, open_store
+from codelm.history.tokenization.encoding import Encoded
 
 
 def encoded(*roles, first=100):

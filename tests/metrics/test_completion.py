@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.evaluation.completion import completion
+from codelm.metrics.completion import completion
 
 
 def test_a_rust_completion_stops_behind_its_item():

@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from codelm.evaluation import floors
-from codelm.evaluation.floors import xz, xz_given
+from codelm.metrics import compression as floors
+from codelm.metrics.compression import xz, xz_given
 
 CODE = b"".join(b"fn number_%d(value: u64) -> u64 {\n    value + %d\n}\n\n" % (n, n * n) for n in range(200))
 

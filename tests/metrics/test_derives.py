@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.evaluation.derives import HEAD, compare_derives, derive_sets
+from codelm.metrics.derives import HEAD, compare_derives, derive_sets
 
 FILES = [
     "#[derive(Debug, Clone)] struct A;\n#[derive(Clone, Debug)] struct B;",

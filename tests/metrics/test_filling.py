@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.filling import Filling, cut_filling
-from codelm.evaluation.holes import Hole, cut_holes
-from codelm.evaluation.verdict import judge, summary
+from codelm.metrics.filling import Filling, cut_filling
+from codelm.metrics.infill_tasks import Hole, cut_holes
+from codelm.metrics.scores import judge, summary
 
 RUST = """impl Walker {
     /// Goes one deeper.

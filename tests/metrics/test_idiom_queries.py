@@ -1,8 +1,8 @@
 import pytest
 
 from codelm.errors import InputError
-from codelm.evaluation import idiom_queries
-from codelm.evaluation.idiom_queries import (
+from codelm.metrics import idiom_queries
+from codelm.metrics.idiom_queries import (
     IDIOMS,
     LABELS,
     macro_names,

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.evaluation.idiom_queries import profile
-from codelm.evaluation.idioms import (
+from codelm.metrics.idiom_queries import profile
+from codelm.metrics.idioms import (
     compare,
     contrast,
     distance,

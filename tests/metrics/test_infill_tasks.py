@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.holes import LONGEST, Hole, choose, cut_holes, visible
 from codelm.lines import lines_of
+from codelm.metrics.infill_tasks import LONGEST, Hole, choose, cut_holes, visible
 
 FILE = """use std::fmt;
 

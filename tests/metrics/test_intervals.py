@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.intervals import FEWEST, mean_difference, relative_change
+from codelm.metrics.intervals import FEWEST, mean_difference, relative_change
 
 
 def test_the_same_numbers_have_no_difference_and_an_interval_of_nothing():

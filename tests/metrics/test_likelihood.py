@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.evaluation.likelihood import Cost, bits_per_byte, by_commit, byte_lengths, compared, cost, on_new_lines
+from codelm.metrics.likelihood import Cost, bits_per_byte, by_commit, byte_lengths, compared, cost, on_new_lines
 
 TEXT = "fn ä() {\n    €;\n}\n"
 

@@ -1,7 +1,7 @@
 import pytest
 
-from codelm.evaluation.completion import Completion, completion
-from codelm.evaluation.measures import Idioms, Measures, means, measure
+from codelm.metrics.completion import Completion, completion
+from codelm.metrics.measures import Idioms, Measures, means, measure
 
 # What Rust sources really hold behind each prompt of configs/rust.yaml, in more than one place where there is one.
 REAL = [

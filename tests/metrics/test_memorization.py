@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.evaluation.memory import (
+from codelm.metrics.memorization import (
     Recital,
     extraction,
     high_entropy,

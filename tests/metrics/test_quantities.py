@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from codelm.evaluation.quantities import change, counted, day, fixed, percent, share
+from codelm.metrics.quantities import change, counted, day, fixed, percent, share
 
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 

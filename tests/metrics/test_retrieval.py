@@ -4,7 +4,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.evaluation.retrieval import longest_runs, nearest, nearest_lines
+from codelm.metrics.retrieval import longest_runs, nearest, nearest_lines
 
 PIECES = ["fn a() {}", "struct Walker { depth: usize, follow_links: bool }", "fn print(depth: usize)", "}"]
 

@@ -7,10 +7,10 @@ import pytest
 from rapidfuzz import fuzz
 
 import codelm
-from codelm.evaluation.code_lines import code_lines
-from codelm.evaluation.filling import Filling
-from codelm.evaluation.holes import Hole
-from codelm.evaluation.verdict import chance, judge, summary, versus
+from codelm.metrics.filling import Filling
+from codelm.metrics.infill_tasks import Hole
+from codelm.metrics.scores import chance, judge, summary, versus
+from codelm.metrics.syntax.code_lines import code_lines
 
 LINE = Hole(
     "c0ffee",

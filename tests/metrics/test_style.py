@@ -1,4 +1,4 @@
-from codelm.evaluation.style import Style, style
+from codelm.metrics.style import Style, style
 
 
 def test_style_is_counted_per_line_per_function_and_per_failure():

@@ -47,7 +47,7 @@ def make_batch():
     import torch
 
     from codelm.batch import IGNORE
-    from codelm.history.samples import SENTINELS
+    from codelm.history.samples.formats import SENTINELS
 
     def make(*rows, seed=0, length=32, step_weight=None):
         generator = torch.Generator().manual_seed(seed)

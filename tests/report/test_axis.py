@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.evaluation.page.axis import Scale, apart, ticks
+from codelm.report.axis import Scale, apart, ticks
 
 values = st.floats(-1e4, 1e4, allow_nan=False).map(lambda value: round(value, 3))
 

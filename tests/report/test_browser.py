@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from codelm.evaluation.page import page
+from codelm.report.page import page
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.display import cell, clip, printable, side_by_side, table
+from codelm.report.display import cell, clip, printable, side_by_side, table
 
 NASTY = [
     "```\n| a | b |",

@@ -1,7 +1,7 @@
 """The tables of all figures."""
 
-from codelm.evaluation.page.costs import memory
-from codelm.evaluation.page.figures import hole_tables, likelihood_table
+from codelm.report.costs import memory
+from codelm.report.figures import hole_tables, likelihood_table
 
 
 def test_the_compressor_s_bits_stand_under_the_models_for_the_same_lines(some_figures):

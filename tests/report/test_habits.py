@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from codelm.evaluation.page.habits import derives, habits, measures
+from codelm.report.habits import derives, habits, measures
 
 
 def rows(markup):

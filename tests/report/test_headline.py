@@ -1,7 +1,7 @@
 import pytest
 
-from codelm.evaluation.page import page
-from codelm.evaluation.page.headline import Outcome, goals, headline
+from codelm.report.headline import Outcome, goals, headline
+from codelm.report.page import page
 
 
 def with_change(figures, percent, interval):

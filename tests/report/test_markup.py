@@ -3,8 +3,8 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.evaluation.display import printable
-from codelm.evaluation.page.markup import Markup, element, join
+from codelm.report.display import printable
+from codelm.report.markup import Markup, element, join
 
 
 @given(st.text(), st.text())

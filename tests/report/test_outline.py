@@ -1,4 +1,4 @@
-from codelm.evaluation.outline import LISTS, lines, outline
+from codelm.report.outline import LISTS, lines, outline
 
 CHANGE = {"commits": 9, "base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": [-22.0, -18.0]}
 WAY = {"base": {"exact": 0.1, "similarity": 40.0}, "tuned": {"exact": 0.125, "similarity": 44.25}}

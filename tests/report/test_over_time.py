@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from codelm.evaluation.page.over_time import half_window, over_time, running, with_crossings
+from codelm.report.over_time import half_window, over_time, running, with_crossings
 
 
 def commit(size, base):

@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from codelm.evaluation.page import page
+from codelm.report.page import page
 
 VOID = {"meta", "link", "br"}
 
@@ -132,7 +132,7 @@ def test_it_is_said_where_the_prompts_come_from_that_both_models_completed(some_
 
 
 def test_the_completions_of_a_known_epoch_stand_under_its_number():
-    from codelm.evaluation.page.examples import prompts
+    from codelm.report.examples import prompts
 
     illustration = {"prompt": "fn main(", "base": ") {", "tuned": ") -> Result<()> {"}
     assert "epoch" not in str(prompts([illustration]))

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.callbacks.board import scalars, show
+from codelm.report.tensorboard import scalars, show
 
 HOLE = {"path": "a.rs", "line": 3, "real": "a | b", "base": "", "tuned": "a\nb"}
 FIGURES = {

@@ -1,6 +1,6 @@
 import re
 
-from codelm.evaluation.page.trade_off import trade_off
+from codelm.report.trade_off import trade_off
 
 
 def epoch(number, repository, general, chosen=False):

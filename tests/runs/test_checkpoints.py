@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins import TorchCheckpointIO
 
-from codelm.checkpoints import WholeCheckpoints, keep_whole
 from codelm.errors import DamagedDataError, ResourceError
+from codelm.runs.checkpoints import WholeCheckpoints, keep_whole
 
 OURS = {"pytorch-lightning_version": "2.6.0", "state_dict": {"weight": torch.ones(3)}}
 

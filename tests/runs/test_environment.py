@@ -2,7 +2,7 @@ import resource
 
 
 def test_the_machine_is_described():
-    from codelm.callbacks.machine import hardware
+    from codelm.runs.environment import hardware
 
     found = hardware()
     assert found["cpu"]
@@ -11,7 +11,7 @@ def test_the_machine_is_described():
 
 
 def test_the_peak_is_what_the_system_counts():
-    from codelm.callbacks.machine import peaks
+    from codelm.runs.environment import peaks
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     assert 0.9 * before <= peaks()["ram_gib"] <= 1.5 * before
@@ -20,7 +20,7 @@ def test_the_peak_is_what_the_system_counts():
 def test_versions_are_those_of_the_libraries():
     import torch
 
-    from codelm.callbacks.machine import versions
+    from codelm.runs.environment import versions
 
     found = versions()
     assert torch.__version__.startswith(found["torch"].partition("+")[0])
@@ -28,6 +28,6 @@ def test_versions_are_those_of_the_libraries():
 
 
 def test_the_versions_of_what_reads_the_settings_and_the_history_are_told():
-    from codelm.callbacks.machine import versions
+    from codelm.runs.environment import versions
 
     assert {"jsonargparse", "gitpython", "pathspec"} <= set(versions())

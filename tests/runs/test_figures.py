@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.callbacks import findings
 from codelm.callbacks.behavior import BehavioralEvaluation
-from codelm.callbacks.findings import FOLDER, REPORT, dot, heard, prompts, write
+from codelm.runs.figures import FOLDER, REPORT, dot, heard, prompts, write
+from codelm.runs import figures as findings
 
 NOTHING = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
 RUN = {"name": "a", "base": "tiny", "repositories": ["a"], "part": "test", "cuts": ["0" * 40], "seconds": 1.0}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from codelm.errors import DamagedDataError, InputError, ResourceError
-from codelm.runs import checkpoint_file, claimed_folder, next_version, run_name
+from codelm.runs.folder import checkpoint_file, claimed_folder, next_version, run_name
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_each_run_gets_the_next_number(tmp_path):
 
 def test_a_number_taken_meanwhile_is_stepped_over(tmp_path, monkeypatch):
     (tmp_path / "version_0").mkdir()
-    monkeypatch.setattr("codelm.runs.version_number", lambda path: -1)
+    monkeypatch.setattr("codelm.runs.folder.version_number", lambda path: -1)
     assert next_version(tmp_path).name == "version_1"
 
 
@@ -95,7 +95,7 @@ def test_a_full_disk_is_found_before_anything_is_written(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("codelm.runs.os.fsync", full)
+    monkeypatch.setattr("codelm.runs.folder.os.fsync", full)
     with pytest.raises(ResourceError, match=r"No space left.*--output"), claimed_folder(tmp_path / "runs", "x"):
         pytest.fail("handed over a folder without room")
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 @pytest.fixture
 def moment():
-    from codelm.callbacks.phases import Moment
+    from codelm.runs.manifest import Moment
 
     return lambda **changes: Moment(
         **({"epoch": 1, "step": 10, "train_loss": 2.0, "val_loss": 1.0, "seconds": 6.0} | changes)
@@ -18,7 +18,7 @@ def moment():
 
 @pytest.fixture
 def phase(moment):
-    from codelm.callbacks.phases import training_phase
+    from codelm.runs.manifest import training_phase
 
     def make(*history, saved=None, base_loss=1.5, seconds=90.0, stopped_early=False):
         return training_phase(history, saved, base_loss=base_loss, seconds=seconds, stopped_early=stopped_early)
@@ -27,7 +27,7 @@ def phase(moment):
 
 
 def test_the_five_phases_each_have_their_time(phase):
-    from codelm.callbacks.phases import phase_results
+    from codelm.runs.manifest import phase_results
 
     facts = {name: {"seconds": number} for number, name in enumerate(("analysis", "scrape", "tokenize"))}
     results = phase_results(facts, phase())
@@ -64,7 +64,7 @@ def test_before_the_first_validation_the_numbers_are_unknown(phase):
 
 
 def test_the_moment_saved_is_that_of_its_step_and_of_no_other(moment):
-    from codelm.callbacks.phases import saved_moment
+    from codelm.runs.manifest import saved_moment
 
     history = [moment(step=10), moment(step=20), moment(step=20, epoch=2)]
     assert saved_moment(history, 10) is history[0]
@@ -75,7 +75,7 @@ def test_the_moment_saved_is_that_of_its_step_and_of_no_other(moment):
 
 
 def test_a_perplexity_beyond_all_numbers_is_unknown():
-    from codelm.callbacks.phases import perplexity
+    from codelm.runs.manifest import perplexity
 
     assert perplexity(709.7) == math.exp(709.7)
     assert perplexity(1e4) is perplexity(math.nan) is perplexity(math.inf) is None
@@ -90,7 +90,7 @@ VALUES = st.recursive(
 @settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(), VALUES))
 def test_whatever_a_manifest_holds_is_json_without_infinities(content):
-    from codelm.callbacks.phases import to_json
+    from codelm.runs.manifest import to_json
 
     def refuse(word):
         raise AssertionError(word)
@@ -102,7 +102,7 @@ def test_numbers_of_other_libraries_and_settings_become_plain():
     import numpy as np
     import torch
 
-    from codelm.callbacks.phases import plain
+    from codelm.runs.manifest import plain
 
     @dataclass(frozen=True, slots=True)
     class Settings:
@@ -113,7 +113,7 @@ def test_numbers_of_other_libraries_and_settings_become_plain():
 
 
 def test_files_are_hashed_by_their_place_in_the_folder(tmp_path):
-    from codelm.callbacks.phases import hashes
+    from codelm.runs.manifest import hashes
 
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.txt").write_text("abc")

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from codelm.callbacks.outcome import ending, number, saved_step
+from codelm.runs.outcome import ending, number, saved_step
 
 
 @pytest.fixture

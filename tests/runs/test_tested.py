@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.callbacks.findings import FOLDER
 from codelm.callbacks.manifest import FILE
-from codelm.callbacks.tested import draw, earlier_dots, earlier_prompts, no_dots, report_folder
 from codelm.errors import InputError
+from codelm.runs.figures import FOLDER
+from codelm.runs.tested import draw, earlier_dots, earlier_prompts, no_dots, report_folder
 
 DOT = {"epoch": 1, "step": 9, "repository_change_percent": None, "general_change_percent": 0.5, "chosen": True}
 

@@ -1,1 +1,1 @@
-"""The questions of `codelm.evaluation` put to a model: as it was before training, and as it is now."""
+"""The evaluation tasks, each put to the base model and to the tuned model."""

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from codelm.evaluation.budget import Deadline
 from codelm.evaluation.general import Text, local, texts
-from codelm.evaluation.likelihood import bits_per_byte
-from codelm.examination.deadline import Deadline
-from codelm.examination.examinee import Examinee
-from codelm.history.encoding import Encoder
-from codelm.history.samples import END
+from codelm.evaluation.model import Examinee
+from codelm.history.samples.formats import END
+from codelm.history.tokenization.encoding import Encoder
+from codelm.metrics.likelihood import bits_per_byte
 
 LONGEST = 1024
 """Tokens of a part of a text; each part is read without what stands before it."""

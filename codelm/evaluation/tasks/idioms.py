@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from codelm.evaluation.completion import completion
-from codelm.evaluation.derives import HEAD as DERIVE
-from codelm.evaluation.derives import compare_derives
-from codelm.evaluation.idioms import SHORTEST, compare, functions, of_substance
-from codelm.examination.deadline import Deadline
-from codelm.examination.examinee import Examinee
-from codelm.examination.material import Material, Place, evenly, language_of
-from codelm.examination.unmeasured import UnmeasuredError
-from codelm.history.encoding import Encoder
-from codelm.history.prompts import prompt
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.data import Material, Place, evenly, language_of
+from codelm.evaluation.model import Examinee
+from codelm.evaluation.unmeasured import UnmeasuredError
+from codelm.history.samples.prompts import prompt
+from codelm.history.tokenization.encoding import Encoder
+from codelm.metrics.completion import completion
+from codelm.metrics.derives import HEAD as DERIVE
+from codelm.metrics.derives import compare_derives
+from codelm.metrics.idioms import SHORTEST, compare, functions, of_substance
 from codelm.modules.generation import Sampling
 
 HEADS = ("fn", "pub fn", "    fn", "    pub fn", "#[test]\nfn")

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from random import Random
 
-from codelm.evaluation.filling import Filling, cut_filling
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.data import Material, language_of, pieces
 from codelm.evaluation.general import Text, local, texts
-from codelm.evaluation.holes import Hole, choose, cut_holes, visible
-from codelm.evaluation.identifiers import own_names
-from codelm.evaluation.retrieval import nearest, nearest_lines
-from codelm.evaluation.verdict import Verdict, judge
-from codelm.examination.deadline import Deadline
-from codelm.examination.examinee import Examinee
-from codelm.examination.material import Material, language_of, pieces
+from codelm.evaluation.model import Examinee
 from codelm.history.held_out import HeldOutChange
-from codelm.history.prompts import can_infill, prompt
-from codelm.history.samples import Sample
+from codelm.history.samples.formats import Sample
+from codelm.history.samples.prompts import can_infill, prompt
 from codelm.lines import lines_of
+from codelm.metrics.filling import Filling, cut_filling
+from codelm.metrics.infill_tasks import Hole, choose, cut_holes, visible
+from codelm.metrics.retrieval import nearest, nearest_lines
+from codelm.metrics.scores import Verdict, judge
+from codelm.metrics.syntax.identifiers import own_names
 
 CODE = ("rust", "python")
 """The languages whose names and syntax are known."""

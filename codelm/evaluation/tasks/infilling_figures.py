@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from codelm.evaluation.intervals import mean_difference
-from codelm.evaluation.verdict import Verdict, chance, summary, versus
-from codelm.examination.holes import Asked
+from codelm.evaluation.tasks.infilling import Asked
 from codelm.lines import lines_of
+from codelm.metrics.intervals import mean_difference
+from codelm.metrics.scores import Verdict, chance, summary, versus
 
 SHOWN = 3
 """Holes in the report at either end, at most: those where something was gained, or lost."""

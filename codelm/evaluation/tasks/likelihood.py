@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.evaluation.floors import xz, xz_given
-from codelm.evaluation.likelihood import Cost, bits_per_byte, by_commit, compared, cost, covered, on_new_lines
-from codelm.examination.deadline import Deadline
-from codelm.examination.examinee import Examinee
-from codelm.examination.material import Chunk, Material
-from codelm.examination.unmeasured import UnmeasuredError
-from codelm.history.decoding import Run, decode
-from codelm.history.samples import Role
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.data import Chunk, Material
+from codelm.evaluation.model import Examinee
+from codelm.evaluation.unmeasured import UnmeasuredError
+from codelm.history.samples.formats import Role
 from codelm.history.store import Part
+from codelm.history.tokenization.decoding import Run, decode
+from codelm.metrics.compression import xz, xz_given
+from codelm.metrics.likelihood import Cost, bits_per_byte, by_commit, compared, cost, covered, on_new_lines
 
 LARGEST_SNAPSHOT = 30_000_000
 """Bytes of the snapshot up to which it is compressed, three times, which takes one to two seconds for each million."""

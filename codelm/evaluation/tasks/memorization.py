@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.evaluation.memory import Recital, extraction, high_entropy, recited, recites
-from codelm.examination.deadline import Deadline
-from codelm.examination.examinee import Examinee
-from codelm.examination.material import Item, Material, evenly
-from codelm.examination.unmeasured import UnmeasuredError
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.data import Item, Material, evenly
+from codelm.evaluation.model import Examinee
+from codelm.evaluation.unmeasured import UnmeasuredError
 from codelm.history.store import Part
+from codelm.metrics.memorization import Recital, extraction, high_entropy, recited, recites
 
 WINDOW = 100
 """Tokens: as many are shown as are to be recited."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.history.paths import Verdict, matcher
+from codelm.history.filters.paths import Verdict, matcher
 
 DAY = 86_400
 """Seconds."""

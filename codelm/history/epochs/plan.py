@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.history.packing import pack
+from codelm.history.epochs.packing import pack
 
 FULL = 0.98
 """Share of its positions from which a row need not wait for more samples."""

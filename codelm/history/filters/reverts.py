@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from codelm.history.commits import Commit
+from codelm.git.commits import Commit
 
 BOTS = (
     "allcontributors",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from codelm.history.commits import Change, File
+from codelm.git.commits import Change, File
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-from codelm.history import content
-from codelm.history.commits import Change, Commit, File, Hunk
-from codelm.history.drops import Drops, table
-from codelm.history.paths import marked, matcher
-from codelm.history.reverts import Reverts, is_bot
-from codelm.history.secrets import SecretScan
+from codelm.git.commits import Change, Commit, File, Hunk
+from codelm.history.filters import content
+from codelm.history.filters.drops import Drops, table
+from codelm.history.filters.paths import marked, matcher
+from codelm.history.filters.reverts import Reverts, is_bot
+from codelm.history.filters.secrets import SecretScan
 
 __all__ = ["Drops", "Filters", "content_reason", "keep", "keep_files", "path_filter", "table"]
 

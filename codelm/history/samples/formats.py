@@ -21,8 +21,8 @@ from functools import lru_cache
 from itertools import groupby
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, File
-from codelm.history.windows import Count, Page, Span, Window, around, lay_out, windows
+from codelm.git.commits import Change, File
+from codelm.history.samples.windows import Count, Page, Span, Window, around, lay_out, windows
 from codelm.lines import lines_of
 
 REPOSITORY, FILE, END = "<repo_name>", "<file_sep>", "<|endoftext|>"
@@ -115,8 +115,8 @@ def change_samples(
 ) -> list[Sample]:
     """Return the samples that teach the added lines of one change, each of at most ``room`` tokens.
 
-    ``count`` need only be an estimate: `codelm.history.encoding.fitted` checks the lengths. Which hunks are filled in
-    depends on nothing but the seed, the commit, the path and the hunk's place among the change's hunks.
+    ``count`` need only be an estimate: `codelm.history.tokenization.encoding.fitted` checks the lengths. Which hunks
+    are filled in depends on nothing but the seed, the commit, the path and the hunk's place among the change's hunks.
     """
     frame = frame_of(repository_name, change.path, room, count, special)
     added = [Span(hunk.new_start, hunk.new_start + len(hunk.added)) for hunk in change.hunks]

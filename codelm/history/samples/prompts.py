@@ -1,8 +1,8 @@
-"""The questions that a model is asked, in the formats that `codelm.history.samples` teaches."""
+"""The questions that a model is asked, in the formats that `codelm.history.samples.formats` teaches."""
 
 from collections.abc import Container
 
-from codelm.history.samples import (
+from codelm.history.samples.formats import (
     FILE,
     FIM_TOKENS,
     HEADING_TOKENS,

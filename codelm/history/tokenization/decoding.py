@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.history.encoding import Encoder
+from codelm.history.tokenization.encoding import Encoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.history.backend import Encoding, Tokenizer, check_sentinel, fingerprint, tell_forks_apart, text_only
-from codelm.history.samples import END, SENTINELS, Kind, Piece, Sample
+from codelm.history.samples.formats import END, SENTINELS, Kind, Piece, Sample
+from codelm.history.tokenization.backend import (
+    Encoding,
+    Tokenizer,
+    check_sentinel,
+    fingerprint,
+    tell_forks_apart,
+    text_only,
+)
 
 MINIMUM_ROOM = 32
 """The shortest row, in tokens, that is worth cutting samples for."""

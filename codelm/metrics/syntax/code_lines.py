@@ -2,9 +2,9 @@
 
 import re
 
-from codelm.evaluation.identifiers import COMMENTS, LEXERS, blank
-from codelm.evaluation.rust_lexer import Token
 from codelm.lines import lines_of
+from codelm.metrics.syntax.identifiers import COMMENTS, LEXERS, blank
+from codelm.metrics.syntax.rust_lexer import Token
 
 PREAMBLES = {
     "rust": re.compile(

@@ -8,8 +8,8 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator
 
-from codelm.evaluation import python_lexer, rust_lexer
-from codelm.evaluation.rust_lexer import Token
+from codelm.metrics.syntax import python_lexer, rust_lexer
+from codelm.metrics.syntax.rust_lexer import Token
 
 RUST_KEYWORDS = re.compile(
     "_|as|async|await|break|const|continue|crate|dyn|else|enum|extern|false|fn|for|if|impl|in|let|loop|match|mod|move|"

@@ -6,7 +6,7 @@ Enough to tell names from what stands in strings and comments. The expressions i
 import re
 from collections.abc import Iterator
 
-from codelm.evaluation.rust_lexer import Token
+from codelm.metrics.syntax.rust_lexer import Token
 
 TOKEN = re.compile(
     r"""

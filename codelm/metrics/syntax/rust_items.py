@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from codelm.evaluation.rust_lexer import Token, significant, step
+from codelm.metrics.syntax.rust_lexer import Token, significant, step
 
 CONTINUES = frozenset({";", ".", "?", "else"})
 """What follows a closing brace and still belongs to the same item or statement."""

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
+from codelm.evaluation.budget import Deadline
 from codelm.evaluation.general import Text
-from codelm.examination.deadline import Deadline
-from codelm.examination.general import general, own_bits_per_byte, parts_of
+from codelm.evaluation.tasks.forgetting import general, own_bits_per_byte, parts_of
 
 
 def test_the_figures_are_those_of_the_texts_read_part_by_part(few_texts, examinee, examined_base):
@@ -27,7 +27,7 @@ def test_a_wrong_adapter_has_forgotten_and_none_has_not(few_texts, make_examinee
 
 def test_each_source_is_told_apart_and_libraries_do_not_count_as_ours(few_texts, monkeypatch, examinee, examined_base):
     library = Text("c.py", "python", "python standard library", "import os\n" * 4)
-    monkeypatch.setattr("codelm.examination.general.local", lambda: [library])
+    monkeypatch.setattr("codelm.evaluation.tasks.forgetting.local", lambda: [library])
     found = general(examinee, examined_base, Deadline(600))
     own = {text.source: len(text.text) for text in few_texts}
     assert {name: each["bytes"] for name, each in found["by_source"].items()} == own
@@ -38,7 +38,9 @@ def test_each_source_is_told_apart_and_libraries_do_not_count_as_ours(few_texts,
 def test_when_time_is_over_libraries_are_left_out_and_our_own_code_is_read(
     few_texts, monkeypatch, examinee, examined_base
 ):
-    monkeypatch.setattr("codelm.examination.general.local", lambda: [Text("c.py", "python", "library", "x = 1\n")])
+    monkeypatch.setattr(
+        "codelm.evaluation.tasks.forgetting.local", lambda: [Text("c.py", "python", "library", "x = 1\n")]
+    )
     found = general(examinee, examined_base, Deadline(0))
     assert sorted(found["by_source"]) == ["own python", "own rust"]
     assert found["beside"] == {"library": None}

@@ -1,9 +1,9 @@
 import pytest
 
-from codelm.evaluation.idioms import functions, of_substance
-from codelm.examination.deadline import Deadline
-from codelm.examination.idioms import HEADS, NEW_TOKENS, SPARE, begun, held_out_functions, idioms, written
-from codelm.examination.unmeasured import UnmeasuredError
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.tasks.idioms import HEADS, NEW_TOKENS, SPARE, begun, held_out_functions, idioms, written
+from codelm.evaluation.unmeasured import UnmeasuredError
+from codelm.metrics.idioms import functions, of_substance
 
 LIMIT = 10
 FUNCTION = """ parse_it<'a, T: Into<u64>>(text: &'a str, value: T) -> Option<u64> {
@@ -101,10 +101,10 @@ def test_functions_of_a_path_that_two_repositories_share_are_those_of_both(make_
 
 def test_what_was_not_drawn_of_a_large_repository_is_known_all_the_same(material, make_writer, monkeypatch):
     calls = []
-    monkeypatch.setattr("codelm.examination.idioms.MOST_FUNCTIONS", 1)
-    monkeypatch.setattr("codelm.examination.idioms.compare", lambda *samples: calls.append(samples))
+    monkeypatch.setattr("codelm.evaluation.tasks.idioms.MOST_FUNCTIONS", 1)
+    monkeypatch.setattr("codelm.evaluation.tasks.idioms.compare", lambda *samples: calls.append(samples))
     monkeypatch.setattr(
-        "codelm.examination.idioms.held_out_functions", lambda _, known: calls.append(known) or sorted(known)
+        "codelm.evaluation.tasks.idioms.held_out_functions", lambda _, known: calls.append(known) or sorted(known)
     )
     with pytest.raises(UnmeasuredError, match="no function of 80 bytes or more was written"):
         idioms(make_writer([FUNCTION], [PLAIN]), material, LIMIT, Deadline(600), 0)

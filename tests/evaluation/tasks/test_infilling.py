@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.evaluation.holes import Hole
-from codelm.examination.deadline import Deadline
-from codelm.examination.hole_figures import hole_figures, record, row
-from codelm.examination.holes import FILES, HoleExam, behind_line_end, shown, some_of_each
-from codelm.history.decoding import decode
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.tasks.infilling import FILES, HoleExam, behind_line_end, shown, some_of_each
+from codelm.evaluation.tasks.infilling_figures import hole_figures, record, row
 from codelm.history.held_out import HeldOutChange
-from codelm.history.samples import FIM_TOKENS, Formats, Kind, Piece, Role, Sample, text
+from codelm.history.samples.formats import FIM_TOKENS, Formats, Kind, Piece, Role, Sample, text
+from codelm.history.tokenization.decoding import decode
+from codelm.metrics.infill_tasks import Hole
 
 LIMIT = 12
 
@@ -247,8 +247,8 @@ def test_only_holes_with_a_gain_are_the_best_and_only_those_with_a_loss_the_wors
 ):
     asked = ask(HoleExam(make_oracle([]), material, 0), limit=len(gains))
     gained = {id(each): gain for each, gain in zip(asked, gains, strict=True)}
-    monkeypatch.setattr("codelm.examination.hole_figures.gain", lambda each: gained[id(each)])
-    monkeypatch.setattr("codelm.examination.hole_figures.row", lambda each: gained[id(each)])
+    monkeypatch.setattr("codelm.evaluation.tasks.infilling_figures.gain", lambda each: gained[id(each)])
+    monkeypatch.setattr("codelm.evaluation.tasks.infilling_figures.row", lambda each: gained[id(each)])
     found = hole_figures(asked)
     assert (found["best"], found["worst"]) == (best, worst)
 
@@ -288,8 +288,8 @@ def test_a_hole_at_the_begin_of_a_file_is_asked_for_behind_the_path(material, ma
 
 def test_names_in_the_heading_of_a_prompt_count_as_shown(blocks, make_oracle, monkeypatch):
     judged = []
-    monkeypatch.setattr("codelm.examination.holes.judge", lambda *given: judged.append(given[2]))
-    monkeypatch.setattr("codelm.examination.holes.Answer", lambda *_: None)
+    monkeypatch.setattr("codelm.evaluation.tasks.infilling.judge", lambda *given: judged.append(given[2]))
+    monkeypatch.setattr("codelm.evaluation.tasks.infilling.Answer", lambda *_: None)
     exam = HoleExam(make_oracle([]), blocks, 0)
     exam.examples = [("src/elsewhere.rs", text) for _, text in exam.examples]
     (hole,) = exam.holes(1)

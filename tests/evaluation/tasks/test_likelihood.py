@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from codelm.examination.deadline import Deadline
-from codelm.examination.likelihood import LARGEST_SNAPSHOT, floors, likelihood, text_of, within
-from codelm.examination.material import Chunk
-from codelm.examination.unmeasured import UnmeasuredError
-from codelm.history.decoding import Run
-from codelm.history.samples import END, Formats, Role
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.data import Chunk
+from codelm.evaluation.tasks.likelihood import LARGEST_SNAPSHOT, floors, likelihood, text_of, within
+from codelm.evaluation.unmeasured import UnmeasuredError
+from codelm.history.samples.formats import END, Formats, Role
+from codelm.history.tokenization.decoding import Run
 
 MANY = 1_000_000
 
@@ -113,7 +113,7 @@ def test_the_floors_of_known_text_lie_below_those_of_text_alone(measure):
 def test_the_floors_of_new_lines_are_of_the_text_whose_bytes_are_counted(measure, material, monkeypatch):
     texts = []
     monkeypatch.setattr(
-        "codelm.examination.likelihood.xz_given", lambda _, *given: texts.append(given) or [1.0 for _ in given]
+        "codelm.evaluation.tasks.likelihood.xz_given", lambda _, *given: texts.append(given) or [1.0 for _ in given]
     )
     found = measure()
     ((added, new),) = texts
@@ -162,7 +162,7 @@ def test_the_number_of_tokens_is_a_limit(measure, material, examinee):
 
 def test_what_cannot_be_read_twice_in_time_is_left_out(monkeypatch, material, examinee):
     seconds = iter(range(1000))  # reading the trial takes a second
-    monkeypatch.setattr("codelm.examination.likelihood.time.perf_counter", lambda: next(seconds))
+    monkeypatch.setattr("codelm.evaluation.tasks.likelihood.time.perf_counter", lambda: next(seconds))
     chunks = [Chunk(0, np.zeros(100, np.int64), np.zeros(100, np.uint8))] * 9
     asked = []
     material.test_chunks = lambda most: asked.append(most) or ["few"]

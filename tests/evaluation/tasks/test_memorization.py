@@ -2,13 +2,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.evaluation.memory import Recital
-from codelm.examination.deadline import Deadline
-from codelm.examination.material import Material
-from codelm.examination.memory import WINDOW, memory, secrets, sought_secrets
-from codelm.examination.unmeasured import UnmeasuredError
-from codelm.history.samples import Formats
+from codelm.evaluation.budget import Deadline
+from codelm.evaluation.data import Material
+from codelm.evaluation.tasks.memorization import WINDOW, memory, secrets, sought_secrets
+from codelm.evaluation.unmeasured import UnmeasuredError
+from codelm.history.samples.formats import Formats
 from codelm.history.store import Part
+from codelm.metrics.memorization import Recital
 
 SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15"
 KEYS = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'

@@ -1,10 +1,10 @@
 import pytest
 
 from codelm.errors import InputError
-from scripts.ablation.command import ablate, experiment_of, main, parsed, weights_of
-from scripts.ablation.measure import Measured, Part
-from scripts.ablation.results import Result, append
-from scripts.ablation.trained import Trained
+from experiments.ablation.command import ablate, experiment_of, main, parsed, weights_of
+from experiments.ablation.measure import Measured, Part
+from experiments.ablation.results import Result, append
+from experiments.ablation.trained import Trained
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def folder(make_repository, tmp_path):
 def no_runs(monkeypatch):
     """Let nothing be trained, and list what would have been."""
     tried = []
-    monkeypatch.setattr("scripts.ablation.runs.run_missing", lambda _, runs, *__: tried.extend(runs) or 0)
+    monkeypatch.setattr("experiments.ablation.runs.run_missing", lambda _, runs, *__: tried.extend(runs) or 0)
     return tried
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.samples import END
-from scripts.ablation.recipe import (
+from codelm.history.samples.formats import END
+from experiments.ablation.recipe import (
     Cuts,
     documents,
     first_tokens,
@@ -22,7 +22,7 @@ FILES = {f"src/{number}.rs": f"fn f{number}() {{ g({number}) }}\n" * 3 for numbe
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    from codelm.history.encoding import Encoder
+    from codelm.history.tokenization.encoding import Encoder
     from tests.history.conftest import SENTINELS, tokenizer
 
     return Encoder(tokenizer(list(SENTINELS)))
@@ -97,7 +97,7 @@ def test_validation_reads_each_text_once(encoder):
 
 
 def test_a_tokenizer_without_the_tokens_reads_files_as_they_are():
-    from codelm.history.encoding import Encoder
+    from codelm.history.tokenization.encoding import Encoder
     from tests.history.conftest import tokenizer
 
     plain = Encoder(tokenizer([END]))

@@ -1,9 +1,9 @@
 import pytest
 
 from codelm.errors import InputError
-from scripts.ablation.command import CONFIGS, parsed, plan
-from scripts.ablation.rows import OURS, ROWS, VARIANTS, Experiment, budget
-from scripts.ablation.settings import read
+from experiments.ablation.command import CONFIGS, parsed, plan
+from experiments.ablation.rows import OURS, ROWS, VARIANTS, Experiment, budget
+from experiments.ablation.settings import read
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def test_a_variant_differs_from_ours_in_its_own_settings_alone(experiment, row):
 
 @pytest.mark.parametrize("row", VARIANTS)
 def test_each_variant_differs_from_the_configuration_that_is_shipped_for_it(experiment, row):
-    from scripts.ablation.objects import refuse_empty
+    from experiments.ablation.objects import refuse_empty
 
     refuse_empty(experiment, row)
 
 
 def test_a_row_that_would_be_ours_again_is_refused():
-    from scripts.ablation.objects import refuse_empty
+    from experiments.ablation.objects import refuse_empty
 
     without_rules = Experiment(read(CONFIGS[:1]), ".", "f" * 40, steps=12, measured_tokens=1000)
     with pytest.raises(InputError, match="-importance would be ours again"):
@@ -59,7 +59,7 @@ def test_looks_share_the_batches_of_accumulated_steps():
 
 
 def test_the_settings_are_those_of_the_command(experiment):
-    from scripts.ablation.objects import make
+    from experiments.ablation.objects import make
 
     model, data = make(experiment.run_settings("+weighting", seed=7))
     assert (model.base, data.tokenizer, data.seed, data.context_weight) == ("tiny", "tiny", 7, 0.1)
@@ -76,7 +76,7 @@ def test_the_settings_are_those_of_the_command(experiment):
     ],
 )
 def test_a_setting_that_makes_nothing_is_refused_in_a_line(given, why):
-    from scripts.ablation.objects import make
+    from experiments.ablation.objects import make
 
     with pytest.raises(InputError, match=why) as caught:
         make(given)

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from codelm.errors import CodelmError, InputError
-from scripts.ablation.rows import OURS, Experiment
-from scripts.ablation.trained import ADAPTER, Trained, load
+from experiments.ablation.rows import OURS, Experiment
+from experiments.ablation.trained import ADAPTER, Trained, load
 
 STEPS = 3
 
 
 @pytest.fixture
 def experiment(rust_repository, tiny_base, tmp_path):
-    from codelm.history.repository import open_repository
+    from codelm.git.repository import open_repository
 
     given = {
         "model": {
@@ -43,8 +43,8 @@ def adapted(experiment):
     """A model with an adapter that changes something."""
     import torch
 
-    from scripts.ablation.measure import ready
-    from scripts.ablation.objects import make
+    from experiments.ablation.measure import ready
+    from experiments.ablation.objects import make
 
     model, _ = make(experiment.settings())
     ready(model)
@@ -57,7 +57,7 @@ def adapted(experiment):
 
 @pytest.fixture
 def meter(experiment):
-    from scripts.ablation.measure import Meter
+    from experiments.ablation.measure import Meter
 
     return Meter(experiment.settings(), experiment.measured_tokens)
 
@@ -65,9 +65,9 @@ def meter(experiment):
 def test_a_saved_adapter_is_measured_as_the_model_it_was_saved_from(experiment, adapted, meter, tmp_path):
     import torch
 
-    from codelm.examination.examinee import Examinee
-    from scripts.ablation.measure import costs, summed
-    from scripts.ablation.objects import make, material_of
+    from codelm.evaluation.model import Examinee
+    from experiments.ablation.measure import costs, summed
+    from experiments.ablation.objects import make, material_of
 
     adapted.save_adapter(tmp_path / ADAPTER)
     measured = meter.measure(tmp_path / ADAPTER).parts
@@ -97,7 +97,7 @@ def test_the_base_is_measured_once_and_is_the_same_whatever_the_adapter(adapted,
 
 
 def test_an_adapter_of_another_shape_is_refused(adapted, tmp_path):
-    from scripts.ablation.measure import set_adapter
+    from experiments.ablation.measure import set_adapter
 
     adapted.save_adapter(tmp_path / ADAPTER)
     settings = tmp_path / ADAPTER / "adapter_config.json"
@@ -109,7 +109,7 @@ def test_an_adapter_of_another_shape_is_refused(adapted, tmp_path):
 def test_an_adapter_that_lacks_weights_is_refused(adapted, tmp_path):
     from safetensors.torch import load_file, save_file
 
-    from scripts.ablation.measure import set_adapter
+    from experiments.ablation.measure import set_adapter
 
     adapted.save_adapter(tmp_path / ADAPTER)
     file = tmp_path / ADAPTER / "adapter_model.safetensors"
@@ -121,7 +121,7 @@ def test_an_adapter_that_lacks_weights_is_refused(adapted, tmp_path):
 
 @pytest.mark.parametrize("row", ["ours", "-curriculum", "+weighting"])
 def test_rows_that_are_less_full_take_more_steps(experiment, row):
-    from scripts.ablation.ours import as_long, planned
+    from experiments.ablation.ours import as_long, planned
 
     longer = Experiment(experiment.given, experiment.repository, experiment.tip, 30, 3000)
     settings = as_long(longer, row, 0)
@@ -132,7 +132,7 @@ def test_rows_that_are_less_full_take_more_steps(experiment, row):
 
 
 def test_a_history_too_short_for_the_steps_is_refused_before_training_with_a_number_that_does(experiment, monkeypatch):
-    from scripts.ablation import ours
+    from experiments.ablation import ours
 
     monkeypatch.setattr(ours, "subprocess", None)
     longer = replace(experiment, steps=3000)
@@ -145,7 +145,7 @@ def test_a_history_too_short_for_the_steps_is_refused_before_training_with_a_num
 
 
 def test_to_a_history_too_short_for_any_steps_no_number_is_named(experiment):
-    from scripts.ablation.ours import refuse_short_epochs
+    from experiments.ablation.ours import refuse_short_epochs
 
     # as where rows are so empty that a run of 3 steps of full ones takes 3000
     with pytest.raises(InputError, match="looks at validation; give a longer history"):
@@ -153,7 +153,7 @@ def test_to_a_history_too_short_for_any_steps_no_number_is_named(experiment):
 
 
 def test_a_run_last_measured_before_its_end_is_refused_with_nothing_said_of_a_folder(experiment):
-    from scripts.ablation.ours import took
+    from experiments.ablation.ours import took
 
     training = {"training_stats": {}, "history": [{"step": 2}]}
     with pytest.raises(CodelmError, match=r"at step 2 of 3, .*; take from the configuration what ends a run early"):
@@ -162,8 +162,8 @@ def test_a_run_last_measured_before_its_end_is_refused_with_nothing_said_of_a_fo
 
 def test_the_peer_reads_nothing_of_the_future(experiment, git):
     from codelm.bases.tokenizer import load_tokenizer
-    from scripts.ablation.objects import make, material_of
-    from scripts.ablation.peer import documents_of
+    from experiments.ablation.objects import make, material_of
+    from experiments.ablation.peer import documents_of
 
     material = material_of(make(experiment.settings()).data)
     tokenizer = load_tokenizer(experiment.given["model"]["base"])
@@ -181,8 +181,8 @@ def test_the_peer_reads_nothing_of_the_future(experiment, git):
 @pytest.fixture
 def counted(monkeypatch):
     """Let runs be made without training, one of them failing, and count them."""
-    from scripts.ablation import runs
-    from scripts.ablation.measure import Measured, Part
+    from experiments.ablation import runs
+    from experiments.ablation.measure import Measured, Part
 
     made = []
 
@@ -199,8 +199,8 @@ def counted(monkeypatch):
 
 
 def test_a_finished_run_is_not_run_again_and_a_failed_one_is(experiment, counted, tmp_path):
-    from scripts.ablation.results import of, read
-    from scripts.ablation.runs import run_missing
+    from experiments.ablation.results import of, read
+    from experiments.ablation.runs import run_missing
 
     results, runs = tmp_path / "results.jsonl", [("ours", 0), ("-fim", 0), ("-curriculum", 0)]
     assert run_missing(experiment, runs, results, tmp_path / "work") == 1
@@ -210,7 +210,7 @@ def test_a_finished_run_is_not_run_again_and_a_failed_one_is(experiment, counted
 
 
 def test_a_run_that_failed_leaves_nothing(experiment, counted, tmp_path):
-    from scripts.ablation.runs import run_missing
+    from experiments.ablation.runs import run_missing
 
     run_missing(experiment, [("-fim", 0)], tmp_path / "results.jsonl", tmp_path / "work")
     assert not list((tmp_path / "work").rglob("*fim*"))
@@ -218,8 +218,8 @@ def test_a_run_that_failed_leaves_nothing(experiment, counted, tmp_path):
 
 
 def test_a_run_that_was_stopped_while_it_was_measured_is_not_trained_again(experiment, counted, monkeypatch, tmp_path):
-    from scripts.ablation import runs
-    from scripts.ablation.runs import folder_name, run_missing
+    from experiments.ablation import runs
+    from experiments.ablation.runs import folder_name, run_missing
 
     def stop(*_):
         raise KeyboardInterrupt
@@ -235,7 +235,7 @@ def test_a_run_that_was_stopped_while_it_was_measured_is_not_trained_again(exper
 
 
 def test_without_its_trainer_the_peer_is_refused_in_words(experiment, monkeypatch, tmp_path):
-    from scripts.ablation import runs
+    from experiments.ablation import runs
 
     monkeypatch.setattr(runs, "installed", lambda name: None)
     with pytest.raises(InputError, match="needs TRL"):
@@ -248,7 +248,7 @@ def test_without_its_trainer_the_peer_is_refused_in_words(experiment, monkeypatc
 def test_peer_and_ours_are_trained_measured_and_put_in_a_table(experiment, tmp_path, capsys):
     import yaml
 
-    from scripts.ablation.command import main
+    from experiments.ablation.command import main
 
     (tmp_path / "given.yaml").write_text(yaml.safe_dump(experiment.given))
     command = [experiment.repository, "--config", str(tmp_path / "given.yaml"), "--steps", str(STEPS), "--seeds", "0"]

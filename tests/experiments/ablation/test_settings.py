@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from codelm.errors import InputError
-from scripts.ablation.settings import overlaid, put, read
+from experiments.ablation.settings import overlaid, put, read
 
 
 def test_a_configuration_that_is_not_there_is_told_in_a_line():

@@ -1,11 +1,11 @@
 import pytest
 
 from codelm.errors import DamagedDataError
-from scripts.ablation.measure import HOLE, WINDOW, Measured, Part
-from scripts.ablation.results import Result, append, of, read
-from scripts.ablation.rows import Experiment
-from scripts.ablation.table import no_table, table
-from scripts.ablation.trained import Trained
+from experiments.ablation.measure import HOLE, WINDOW, Measured, Part
+from experiments.ablation.results import Result, append, of, read
+from experiments.ablation.rows import Experiment
+from experiments.ablation.table import no_table, table
+from experiments.ablation.trained import Trained
 
 EXPERIMENT = Experiment({}, "fd", "f" * 40, steps=12, measured_tokens=1000)
 ABOUT = {"repository": "fd", "tip": "f" * 40, "base": "tiny", "steps": 12}

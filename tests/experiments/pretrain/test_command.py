@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from codelm.errors import InputError
-from scripts.pretrain import command
+from experiments.pretrain import command
 
 
 @pytest.fixture
 def evaluated(monkeypatch):
     folders = []
-    monkeypatch.setattr("scripts.pretrain.evaluate.report", lambda folder, *_: folders.append(folder))
+    monkeypatch.setattr("experiments.pretrain.evaluate.report", lambda folder, *_: folders.append(folder))
     return folders
 
 
@@ -52,7 +52,7 @@ def test_an_untrained_model_never_takes_the_trained_one_s_place(tmp_path, monkey
     trained.mkdir()
     (trained / "link").symlink_to(trained)
     monkeypatch.setattr(command, "TINY", trained)
-    monkeypatch.setattr("scripts.pretrain.export.write_model", lambda *_: pytest.fail("written"))
+    monkeypatch.setattr("experiments.pretrain.export.write_model", lambda *_: pytest.fail("written"))
     monkeypatch.chdir(trained)
     assert command.main(["--work", str(tmp_path), "untrained", "--output", folder]) == InputError.exit_status
     assert "is the trained model's folder" in capsys.readouterr().err
@@ -65,7 +65,7 @@ def test_a_model_has_an_embedding_for_each_entry_of_its_tokenizer(tmp_path):
 
 
 def tokenizer_in(work):
-    from scripts.pretrain.tokenizer import save, train_bpe
+    from experiments.pretrain.tokenizer import save, train_bpe
 
     save(tokenizer := train_bpe(["fn main() {}\n" * 50], 270), work / "tokenizer", 4096)
     return tokenizer.get_vocab_size()

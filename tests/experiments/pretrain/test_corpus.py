@@ -5,10 +5,10 @@ from zipfile import BadZipFile, ZipFile
 
 import pytest
 
-from scripts.pretrain.corpus import Document, Entry, bucket, documents, judged, part, read, refusal, unfit, write
-from scripts.pretrain.licences import permissive, read_copyright
-from scripts.pretrain.listing import keep_list, table
-from scripts.pretrain.sources import (
+from experiments.pretrain.corpus import Document, Entry, bucket, documents, judged, part, read, refusal, unfit, write
+from experiments.pretrain.licences import permissive, read_copyright
+from experiments.pretrain.listing import keep_list, table
+from experiments.pretrain.sources import (
     NO_RULES,
     Package,
     crates,
@@ -119,7 +119,7 @@ def test_every_file_is_read_or_counted(tmp_path):
 
 
 def test_every_file_of_a_package_kept_for_judging_is_known_however_large_the_package(tmp_path, monkeypatch):
-    monkeypatch.setattr("scripts.pretrain.corpus.LARGEST_PACKAGE", {"rust": 1})
+    monkeypatch.setattr("experiments.pretrain.corpus.LARGEST_PACKAGE", {"rust": 1})
     texts = {f"file_{number}.rs": CODE + f"// {number}\n" for number in range(3)} | {"short.rs": "fn a() {}\n"}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
@@ -211,7 +211,7 @@ def test_another_corpus_than_the_recorded_one_is_said_and_leaves_the_record_be(t
 
 def test_a_near_copy_is_known_again_and_a_new_text_is_not():
     pytest.importorskip("rensa")
-    from scripts.pretrain.duplicates import Seen
+    from experiments.pretrain.duplicates import Seen
 
     seen, words = Seen(), " ".join(f"word{number}" for number in range(300))
     assert seen.add(words)

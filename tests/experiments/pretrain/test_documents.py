@@ -2,8 +2,8 @@ from random import Random
 
 import pytest
 
-from codelm.history.samples import END, SENTINELS, Role
-from scripts.pretrain.documents import cut, cut_lines, samples
+from codelm.history.samples.formats import END, SENTINELS, Role
+from experiments.pretrain.documents import cut, cut_lines, samples
 
 CODE = "".join(f"fn item_{number}() {{\n    work({number});\n}}\n\n" for number in range(60))
 

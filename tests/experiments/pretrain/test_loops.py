@@ -8,7 +8,7 @@ IDS = 50
 
 @pytest.fixture
 def model():
-    from scripts.pretrain.train import Course, Pretraining, Shape
+    from experiments.pretrain.train import Course, Pretraining, Shape
 
     torch.manual_seed(0)
     shape = Shape(vocabulary=IDS, width=32, layers=1, inner=64, heads=2, key_value_heads=1)
@@ -18,32 +18,32 @@ def model():
 
 
 def test_one_repetition_of_a_cycle_is_no_loop():
-    from scripts.pretrain.loops import loops
+    from experiments.pretrain.loops import loops
 
     assert not any(loops([1, 2, 3, 4, 5, 6] * 2))
 
 
 def test_from_the_third_round_on_a_cycle_is_a_loop():
-    from scripts.pretrain.loops import loops
+    from experiments.pretrain.loops import loops
 
     assert loops([1, 2, 3, 4, 5, 6] * 3) == [False] * 12 + [True] * 6
 
 
 def test_a_few_equal_tokens_are_no_loop():
-    from scripts.pretrain.loops import loops
+    from experiments.pretrain.loops import loops
 
     assert not any(loops([9, 1, 1, 1, 1, 1, 8]))
     assert loops([9, 1, 1, 1, 1, 1, 1, 8]) == [False] * 6 + [True, False]
 
 
 def test_what_changes_each_round_is_no_loop():
-    from scripts.pretrain.loops import loops
+    from experiments.pretrain.loops import loops
 
     assert not any(loops([token for each in range(9) for token in (40, 41, each, 42)]))
 
 
 def test_a_loop_that_began_in_the_prompt_is_unlikely_only_where_it_was_written(model):
-    from scripts.pretrain.loops import unlikelihood
+    from experiments.pretrain.loops import unlikelihood
 
     prompt = [7] * 12
     assert unlikelihood(model, [prompt], [[8, 9]]).item() == 0
@@ -51,7 +51,7 @@ def test_a_loop_that_began_in_the_prompt_is_unlikely_only_where_it_was_written(m
 
 
 def test_learning_makes_a_loop_less_likely(model):
-    from scripts.pretrain.loops import unlikelihood
+    from experiments.pretrain.loops import unlikelihood
 
     prompts, written = [[1, 2, 3]], [[7] * 20]
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -64,7 +64,7 @@ def test_learning_makes_a_loop_less_likely(model):
 
 
 def test_padding_changes_nothing(model):
-    from scripts.pretrain.loops import unlikelihood
+    from experiments.pretrain.loops import unlikelihood
 
     short, long = ([1, 2], [7] * 12), ([3, 4], [8] * 20)
     alone = [unlikelihood(model, [prompt], [text]).item() * len(text) for prompt, text in (short, long)]
@@ -73,7 +73,7 @@ def test_padding_changes_nothing(model):
 
 
 def test_a_beginning_is_one_sample_s_from_its_first_token_on():
-    from scripts.pretrain.loops import CONTEXT, SHORTEST_CONTEXT, beginnings
+    from experiments.pretrain.loops import CONTEXT, SHORTEST_CONTEXT, beginnings
 
     samples = [300, 40, 10, 700]
     positions = torch.cat([torch.arange(length) for length in samples])
@@ -89,7 +89,7 @@ def test_a_beginning_is_one_sample_s_from_its_first_token_on():
 
 def test_padding_is_no_beginning():
     from codelm.batch import IGNORE
-    from scripts.pretrain.loops import beginnings
+    from experiments.pretrain.loops import beginnings
 
     ids = torch.tensor([[7] * 40 + [0] * 200])
     positions = torch.tensor([[*range(40), *range(200)]])

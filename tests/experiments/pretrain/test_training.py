@@ -3,7 +3,7 @@ import pytest
 
 @pytest.fixture
 def tokenizer_folder(tmp_path):
-    from scripts.pretrain.tokenizer import save, train_bpe
+    from experiments.pretrain.tokenizer import save, train_bpe
 
     save(train_bpe(["fn main() { let x = 1234; }\n" * 50], 300), tmp_path / "tokenizer", 4096)
     return tmp_path / "tokenizer"
@@ -17,7 +17,7 @@ def tokenizer(tokenizer_folder):
 
 
 def test_the_tokenizer_has_the_special_tokens_in_their_places(tokenizer):
-    from scripts.pretrain.tokenizer import SPECIAL
+    from experiments.pretrain.tokenizer import SPECIAL
 
     assert tokenizer.convert_tokens_to_ids(SPECIAL) == list(range(7))
     assert {tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id} == {0}
@@ -35,22 +35,22 @@ def test_digits_stand_alone(tokenizer):
 
 
 def test_our_encoder_takes_the_tokenizer(tokenizer):
-    from codelm.history.encoding import Encoder
-    from codelm.history.samples import SENTINELS
+    from codelm.history.samples.formats import SENTINELS
+    from codelm.history.tokenization.encoding import Encoder
 
     assert Encoder(tokenizer).special == frozenset(SENTINELS)
 
 
 @pytest.fixture
 def course():
-    from scripts.pretrain.train import Course
+    from experiments.pretrain.train import Course
 
     return Course(rate=1e-3, warmup=2)
 
 
 @pytest.fixture
 def shape():
-    from scripts.pretrain.train import Shape
+    from experiments.pretrain.train import Shape
 
     return Shape(vocabulary=300, width=32, layers=2, inner=64, heads=2, key_value_heads=1)
 
@@ -60,9 +60,9 @@ def store(tmp_path, tokenizer, monkeypatch):
     import json
     from dataclasses import asdict
 
-    from codelm.history.encoding import Encoder
-    from scripts.pretrain import rows
-    from scripts.pretrain.corpus import Document
+    from codelm.history.tokenization.encoding import Encoder
+    from experiments.pretrain import rows
+    from experiments.pretrain.corpus import Document
 
     monkeypatch.setattr(rows, "ROOMS", (64, 128))
     monkeypatch.setattr(rows, "RESERVED", 1)
@@ -76,7 +76,7 @@ def store(tmp_path, tokenizer, monkeypatch):
 
 
 def test_a_step_always_reads_the_same_rows(store):
-    from scripts.pretrain.rows import PretrainingRows
+    from experiments.pretrain.rows import PretrainingRows
 
     plans = [PretrainingRows(store, batch_tokens=256, epochs=2) for _ in range(2)]
     for data in plans:
@@ -86,7 +86,7 @@ def test_a_step_always_reads_the_same_rows(store):
 
 
 def test_the_decay_goes_on_where_the_stable_phase_was_left_with_rows_kept_for_it(store):
-    from scripts.pretrain.rows import DecayRows, PretrainingRows
+    from experiments.pretrain.rows import DecayRows, PretrainingRows
 
     stable, decay = PretrainingRows(store, batch_tokens=256), DecayRows(store, batch_tokens=256, begins=3)
     for data in (stable, decay):
@@ -99,7 +99,7 @@ def test_the_decay_goes_on_where_the_stable_phase_was_left_with_rows_kept_for_it
 
 @pytest.fixture
 def stable(store, tokenizer_folder, shape, course, tmp_path):
-    from scripts.pretrain.train import train
+    from experiments.pretrain.train import train
 
     def run(**changed):
         settings = {"steps": 2, "batch_tokens": 256, "shape": shape, "course": course} | changed
@@ -112,7 +112,7 @@ def stable(store, tokenizer_folder, shape, course, tmp_path):
 @pytest.fixture
 def decay(store, tokenizer_folder, shape, stable, tmp_path):
     """A function that runs or resumes a decay and returns the steps that it took."""
-    from scripts.pretrain.train import Course, Pretraining, finish
+    from experiments.pretrain.train import Course, Pretraining, finish
 
     stable()
 
@@ -143,7 +143,7 @@ def rewrite(checkpoint, change):
 
 def forget(held):
     """Make a checkpoint one of before it was recorded what they were made with."""
-    from scripts.pretrain.checkpoints import MADE_WITH
+    from experiments.pretrain.checkpoints import MADE_WITH
 
     return {name: fact for name, fact in held.items() if name != MADE_WITH}
 
@@ -171,7 +171,7 @@ def other_rows(folder):
 def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, tokenizer_folder, shape, course, tmp_path):
     import torch
 
-    from scripts.pretrain.train import train
+    from experiments.pretrain.train import train
 
     settings = {"batch_tokens": 256, "shape": shape, "course": course}
     train(store, tokenizer_folder, tmp_path / "one", steps=4, **settings)
@@ -185,7 +185,7 @@ def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, tokenizer_fold
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_says_how_it_fares_on_held_out_code(stable, monkeypatch, caplog):
-    from scripts.pretrain import train
+    from experiments.pretrain import train
 
     monkeypatch.setattr(train, "STEPS_BETWEEN_LOOKS", 2)
     with caplog.at_level("INFO"):
@@ -198,10 +198,10 @@ def test_a_finished_model_loads_by_its_folder(store, shape, stable, tokenizer, t
     import torch
     from transformers import AutoModelForCausalLM
 
-    from scripts.pretrain.checkpoints import reached
-    from scripts.pretrain.export import write_model
-    from scripts.pretrain.loops import Unlooping
-    from scripts.pretrain.train import Course, finish
+    from experiments.pretrain.checkpoints import reached
+    from experiments.pretrain.export import write_model
+    from experiments.pretrain.loops import Unlooping
+    from experiments.pretrain.train import Course, finish
 
     last = stable()
     assert reached(last) == 2
@@ -238,7 +238,7 @@ def test_training_does_not_go_on_with_another_rate_or_batch_or_shape(stable, sha
     from dataclasses import replace
 
     from codelm.errors import InputError
-    from scripts.pretrain.train import Course
+    from experiments.pretrain.train import Course
 
     last = stable()
     before = last.read_bytes()
@@ -306,9 +306,9 @@ def test_a_decay_of_another_course_or_another_training_begins_anew(decay, stable
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_is_not_begun_whose_rows_do_not_suffice(stable, decay, store, monkeypatch):
     from codelm.errors import InputError
-    from scripts.pretrain.rows import DecayRows, PretrainingRows
+    from experiments.pretrain.rows import DecayRows, PretrainingRows
 
-    monkeypatch.setattr("scripts.pretrain.train.Trainer", lambda **_: pytest.fail("begun, and would never end"))
+    monkeypatch.setattr("experiments.pretrain.train.Trainer", lambda **_: pytest.fail("begun, and would never end"))
     for data, run in (
         (PretrainingRows(store, batch_tokens=256), lambda most: stable(steps=most + 1)),
         (DecayRows(store, batch_tokens=256, begins=2), lambda most: decay("branch", length=most - 1)),
@@ -320,8 +320,8 @@ def test_a_run_is_not_begun_whose_rows_do_not_suffice(stable, decay, store, monk
 
 
 def test_a_model_is_written_whole_or_not_at_all_and_leaves_other_files_be(shape, tokenizer_folder, tmp_path):
-    from scripts.pretrain.export import write_model
-    from scripts.pretrain.train import Course, Pretraining
+    from experiments.pretrain.export import write_model
+    from experiments.pretrain.train import Course, Pretraining
 
     module = Pretraining(shape, Course())
     module.configure_model()
@@ -339,8 +339,8 @@ def test_a_model_is_written_whole_or_not_at_all_and_leaves_other_files_be(shape,
 
 
 def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
-    from scripts.pretrain.optimizers import muon_with_adamw
-    from scripts.pretrain.train import Course, Pretraining
+    from experiments.pretrain.optimizers import muon_with_adamw
+    from experiments.pretrain.train import Course, Pretraining
 
     module = Pretraining(shape, Course())
     module.configure_model()
@@ -351,7 +351,7 @@ def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
 
 
 def test_windows_count_every_token_once_and_show_at_most_the_context():
-    from scripts.pretrain.evaluate import CONTEXT, spans
+    from experiments.pretrain.evaluate import CONTEXT, spans
 
     windows = list(spans(10, 5000))
     assert [index for _, learn, stop in windows for index in range(learn, stop)] == list(range(10, 5000))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from codelm.errors import InputError
-from codelm.history.curriculum import LESSONS, competence, difficulty, draw_epoch, resample
+from codelm.history.epochs.curriculum import LESSONS, competence, difficulty, draw_epoch, resample
 
 WEIGHTS = arrays(np.float64, st.integers(1, 300), elements=st.floats(0.01, 100))
 

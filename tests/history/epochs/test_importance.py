@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.importance import DAY, Importance, commit_cap, recency, sample_weight
+from codelm.history.epochs.importance import DAY, Importance, commit_cap, recency, sample_weight
 
 RUST = Importance(
     file_rules={"lib.rs": 2.0, "main.rs": 1.5, "src/": 1.3, "tests/": 0.7, "Cargo.toml": 0.5},

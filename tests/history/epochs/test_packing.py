@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.history.packing import pack
+from codelm.history.epochs.packing import pack
 
 ROOM = 64
 LENGTHS = st.lists(st.integers(1, ROOM), max_size=200)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from codelm.history.plan import FULL, efficiency, micro_batches, pack_lessons
+from codelm.history.epochs.plan import FULL, efficiency, micro_batches, pack_lessons
 
 LENGTHS = np.random.default_rng(0).integers(1, 64, 500)
 WEIGHTS = LENGTHS * 0.5

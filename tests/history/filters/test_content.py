@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from codelm.history.content import data_runs, is_generated, letter_share, longest_line, mean_line
+from codelm.history.filters.content import data_runs, is_generated, letter_share, longest_line, mean_line
 
 RUST = 'fn main() {\n    println!("hello");\n}\n' * 20
 

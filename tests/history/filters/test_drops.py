@@ -1,7 +1,7 @@
 import json
 from collections import Counter
 
-from codelm.history.drops import Drops, table
+from codelm.history.filters.drops import Drops, table
 
 
 def test_nothing_dropped_is_said():

@@ -1,7 +1,7 @@
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.paths import marked, matcher
+from codelm.history.filters.paths import marked, matcher
 
 
 @pytest.mark.parametrize(

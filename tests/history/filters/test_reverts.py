@@ -1,7 +1,7 @@
 import pytest
 
-from codelm.history.commits import Commit
-from codelm.history.reverts import Reverts, is_bot
+from codelm.git.commits import Commit
+from codelm.history.filters.reverts import Reverts, is_bot
 
 
 def commit(sha, message):

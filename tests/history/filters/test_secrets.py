@@ -3,8 +3,8 @@ import string
 
 import pytest
 
-from codelm.history.commits import Change, File, Hunk
-from codelm.history.secrets import RULES, SecretScan, kinds
+from codelm.git.commits import Change, File, Hunk
+from codelm.history.filters.secrets import RULES, SecretScan, kinds
 
 CHANCE = random.Random(5)
 UPPER, LETTERS, DIGITS = string.ascii_uppercase, string.ascii_letters, string.digits

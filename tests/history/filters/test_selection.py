@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, Commit, File, Hunk
-from codelm.history.filters import Drops, Filters, content_reason, keep, keep_files, path_filter
+from codelm.git.commits import Change, Commit, File, Hunk
+from codelm.history.filters.selection import Drops, Filters, content_reason, keep, keep_files, path_filter
 from codelm.lines import lines_of
 
 SECRET = f'let t = "{"gh" + "p_"}{"".join(random.Random(0).choices(string.ascii_letters, k=36))}";\n'

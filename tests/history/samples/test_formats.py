@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, File, Hunk
-from codelm.history.samples import (
+from codelm.git.commits import Change, File, Hunk
+from codelm.history.samples.formats import (
     END,
     FILE,
     FIM_TOKENS,

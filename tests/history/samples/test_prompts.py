@@ -1,8 +1,18 @@
 import pytest
 
-from codelm.history.commits import Change, Hunk
-from codelm.history.prompts import can_infill, open_ended, prompt
-from codelm.history.samples import FILE, FIM_TOKENS, MIDDLE, SENTINELS, Formats, Role, change_samples, sentinel, text
+from codelm.git.commits import Change, Hunk
+from codelm.history.samples.formats import (
+    FILE,
+    FIM_TOKENS,
+    MIDDLE,
+    SENTINELS,
+    Formats,
+    Role,
+    change_samples,
+    sentinel,
+    text,
+)
+from codelm.history.samples.prompts import can_infill, open_ended, prompt
 from codelm.lines import lines_of
 
 SPECIAL = frozenset(SENTINELS)

@@ -1,7 +1,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.history.windows import Ruler, Span, Window, around, breakable, cut, fragments, joined, lay_out, windows
+from codelm.history.samples.windows import (
+    Ruler,
+    Span,
+    Window,
+    around,
+    breakable,
+    cut,
+    fragments,
+    joined,
+    lay_out,
+    windows,
+)
 
 
 def characters(texts):

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.encoding import Encoder
-from codelm.history.samples import END, SENTINELS
+from codelm.history.samples.formats import END, SENTINELS
+from codelm.history.tokenization.encoding import Encoder
 
 
 def test_the_tokenizer_given_is_left_as_it_was(make_tokenizer):
@@ -64,7 +64,7 @@ def test_forked_workers_do_not_wait_for_threads_that_are_gone():
     code = "\n".join(
         [
             "import os",
-            "from codelm.history.backend import tell_forks_apart",
+            "from codelm.history.tokenization.backend import tell_forks_apart",
             "tell_forks_apart()",
             "child = os.fork() or os._exit(os.environ['TOKENIZERS_PARALLELISM'] != 'false')",
             "raise SystemExit(os.waitpid(child, 0)[1] or os.environ['TOKENIZERS_PARALLELISM'] != 'true')",

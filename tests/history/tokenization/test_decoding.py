@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.history.decoding import between_sentinels, decode
-from codelm.history.samples import END, FILE, REPOSITORY, Kind, Role, Sample, sentinel, text
+from codelm.history.samples.formats import END, FILE, REPOSITORY, Kind, Role, Sample, sentinel, text
+from codelm.history.tokenization.decoding import between_sentinels, decode
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 

@@ -4,9 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.commits import Change, File, Hunk
-from codelm.history.encoding import Encoder, batches, fitted
-from codelm.history.samples import (
+from codelm.git.commits import Change, File, Hunk
+from codelm.history.samples.formats import (
     END,
     FIM_TOKENS,
     SENTINELS,
@@ -18,6 +17,7 @@ from codelm.history.samples import (
     change_samples,
     file_samples,
 )
+from codelm.history.tokenization.encoding import Encoder, batches, fitted
 from codelm.lines import lines_of
 
 ROOMS = st.sampled_from([32, 33, 47, 64, 128])

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.code_lines import code_lines
 from codelm.lines import lines_of
+from codelm.metrics.syntax.code_lines import code_lines
 
 CODELIKE = st.text(alphabet="ab'\"#[]{};()/*\\\n use", max_size=60)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.identifiers import identifiers, own_names, without_comments
+from codelm.metrics.syntax.identifiers import identifiers, own_names, without_comments
 
 CODELIKE = st.text(alphabet="ab'\"#r{}/*\\\n .", max_size=60)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation import python_lexer
-from codelm.evaluation.python_lexer import lex
+from codelm.metrics.syntax import python_lexer
+from codelm.metrics.syntax.python_lexer import lex
 
 PYTHONLIKE = st.text(alphabet="abrf'\"#()[]\\\n .1", max_size=60)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.rust_items import inner_end, item_end
+from codelm.metrics.syntax.rust_items import inner_end, item_end
 
 
 def cut(text, start=0):

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.evaluation.rust_lexer import lex, open_brackets
+from codelm.metrics.syntax.rust_lexer import lex, open_brackets
 
 RUSTLIKE = st.text(alphabet="ab'\"#r{}()[];/*\\\n .?", max_size=60)
 

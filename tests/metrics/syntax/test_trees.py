@@ -1,6 +1,6 @@
 import sys
 
-from codelm.evaluation.syntax import faults, grammar, nodes, parse
+from codelm.metrics.syntax.trees import faults, grammar, nodes, parse
 
 
 def test_missing_brackets_are_faults_that_no_error_node_shows():

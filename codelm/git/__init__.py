@@ -1,0 +1,1 @@
+"""Reading git repositories; the only package that starts git processes."""

@@ -1,0 +1,1 @@
+"""Filters that decide which commits, files and hunks are learned from."""

@@ -1,0 +1,1 @@
+"""Samples made from changes and files, and the prompt formats they share with inference."""

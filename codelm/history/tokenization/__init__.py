@@ -1,0 +1,1 @@
+"""Encoding of samples to token ids and back; the only package that knows a tokenizer."""

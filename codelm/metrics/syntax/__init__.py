@@ -1,0 +1,1 @@
+"""Lexers and syntax trees of Rust and Python that survive unfinished code."""

@@ -1,0 +1,1 @@
+"""The folder of a run and what lies in it: checkpoints, manifest, environment."""
