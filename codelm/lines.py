@@ -1,14 +1,16 @@
-"""Text as lines, everywhere counted alike."""
+"""Text as lines, split at LF alone."""
 
 import re
 
-LINE = re.compile(r"[^\n]*\n|[^\n]+")
+__all__ = ["lines_of"]
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def lines_of(text: str) -> list[str]:
-    r"""Split at LF alone, as git does, and keep the line ends; `str.splitlines` would also split at form feeds.
+    r"""Return the lines of a text with their line ends, split as git does; `str.splitlines` splits at form feeds too.
 
     >>> lines_of("a\x0cb\r\n\nc")
     ['a\x0cb\r\n', '\n', 'c']
     """
-    return LINE.findall(text)
+    return _LINE.findall(text)

@@ -1,61 +1,55 @@
-"""Reading the contents of files: one ``git cat-file --batch``, asked a little ahead of what is taken from it."""
+"""Contents of files, read through one ``git cat-file --batch`` process; ids are sent ahead of reading."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from codelm.git.process import Ended, Process
+from codelm.git.commits import Change, File, Hunk
+from codelm.git.patches import PendingChange, is_binary, parse_hunks
+from codelm.git.process import GitEndedError, Process
 
-AHEAD = 200
-"""Ids that may await an answer: they must fit a pipe (16 KiB at least), or git and we wait for each other."""
-GIT_LOOKS_FOR_NUL_IN = 8000
-LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+__all__ = ["BlobReader", "with_content", "with_text"]
+
+_MAX_PENDING_IDS = 200
+"""Ids sent ahead of reading: they must fit a pipe (16 KiB at least), or git and we wait for each other."""
+_BINARY_SNIFF_BYTES = 8000
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
-class Unreadable(Exception):  # noqa: N818 - a verdict on a file, not an error of the program
-    """Why a file cannot be taken as text."""
+class _UnreadableError(Exception):
+    """A file has no content that can be read as text."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-def text_of(content: bytes) -> str:
+def _decode_text(content: bytes) -> str:
     """Return the text of a file, exactly.
 
     Raises:
-        Unreadable: "binary", "LFS pointer" or "not UTF-8".
+        UnreadableError: "binary", "LFS pointer" or "not UTF-8".
     """
-    if b"\0" in content[:GIT_LOOKS_FOR_NUL_IN]:
-        raise Unreadable("binary")
-    if content.startswith(LFS_POINTER):
-        raise Unreadable("LFS pointer")
+    if b"\0" in content[:_BINARY_SNIFF_BYTES]:
+        raise _UnreadableError("binary")
+    if content.startswith(_LFS_POINTER):
+        raise _UnreadableError("LFS pointer")
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise Unreadable("not UTF-8") from None
+        raise _UnreadableError("not UTF-8") from None
 
 
-def content_of(answer: bytes | Unreadable) -> bytes:
-    """Return the bytes of an answer.
+class BlobReader:
+    """Contents of blobs, in the order of the requests; those above a size are skipped without being held in memory."""
 
-    Raises:
-        Unreadable: it is a reason instead.
-    """
-    if isinstance(answer, Unreadable):
-        raise answer
-    return answer
-
-
-class Blobs:
-    """Contents of blobs, in the order in which they were asked for; larger ones are passed over without being kept."""
-
-    def __init__(self, surroundings: Mapping[str, str], max_file_bytes: int) -> None:
-        self._surroundings = surroundings
+    def __init__(self, environment: Mapping[str, str], max_file_bytes: int) -> None:
+        self._environment = environment
         self._max_file_bytes = max_file_bytes
-        self._waiting: deque[str] = deque()
-        self._asked: deque[str] = deque()
+        self._queued: deque[str] = deque()
+        self._sent: deque[str] = deque()
         self._git = self._start()
 
     def __enter__(self) -> Self:
@@ -66,46 +60,86 @@ class Blobs:
     ) -> None:
         self._git.__exit__(kind, error, traceback)
 
-    def ask(self, ids: Iterable[str]) -> None:
-        """Order blobs; git looks them up while we do something else."""
-        self._waiting.extend(ids)
+    def request(self, ids: Iterable[str]) -> None:
+        """Request blobs; git reads them while the caller goes on."""
+        self._queued.extend(ids)
         self._send()
 
-    def take(self) -> bytes | Unreadable:
-        """Return the next blob that was asked for.
+    def take(self) -> bytes | _UnreadableError:
+        """Return the next of the requested blobs, or why it cannot be read.
 
-        Or the reason why not: "too large" or "missing object" (absent, damaged, or not a blob).
+        The reason is "too large" or "missing object" (absent, damaged, or not a blob). It is returned rather than
+        raised, because the other blobs of the same change must be taken all the same.
         """
         self._send()
         try:
-            return self._answer()
-        except Ended:
+            return self._read()
+        except GitEndedError:
             self._restart()
-            return Unreadable("missing object")
+            return _UnreadableError("missing object")
         finally:
-            self._asked.popleft()
+            self._sent.popleft()
 
     def _start(self) -> Process:
-        return Process(self._surroundings, ["cat-file", "--batch"])
+        return Process(self._environment, ["cat-file", "--batch"])
 
     def _restart(self) -> None:
-        """Begin again behind the damaged object that ended git."""
+        """Start a new process after the damaged object that ended git."""
         self._git.__exit__(None, None, None)
         self._git = self._start()
-        self._git.write(list(self._asked)[1:])
+        self._git.write(list(self._sent)[1:])
 
     def _send(self) -> None:
-        if len(self._asked) < AHEAD // 2 and self._waiting:
-            ids = [self._waiting.popleft() for _ in range(min(AHEAD - len(self._asked), len(self._waiting)))]
-            self._asked.extend(ids)
+        if len(self._sent) < _MAX_PENDING_IDS // 2 and self._queued:
+            ids = [self._queued.popleft() for _ in range(min(_MAX_PENDING_IDS - len(self._sent), len(self._queued)))]
+            self._sent.extend(ids)
             self._git.write(ids)
 
-    def _answer(self) -> bytes | Unreadable:
-        _, *kind = self._git.out.until(b"\n").split()
-        if len(kind) != 2:
-            return Unreadable("missing object")
-        size = int(kind[1])
-        if kind[0] == b"blob" and size <= self._max_file_bytes:
-            return self._git.out.take(size + 1)[:-1]
-        self._git.out.skip(size + 1)
-        return Unreadable("too large" if kind[0] == b"blob" else "missing object")
+    def _read(self) -> bytes | _UnreadableError:
+        _, *header = self._git.output.until(b"\n").split()
+        if len(header) != 2:
+            return _UnreadableError("missing object")
+        kind, size = header[0], int(header[1])
+        if kind == b"blob" and size <= self._max_file_bytes:
+            return self._git.output.take(size + 1)[:-1]
+        self._git.output.skip(size + 1)
+        return _UnreadableError("too large" if kind == b"blob" else "missing object")
+
+
+def with_content(pending: PendingChange, blobs: BlobReader) -> Change:
+    """Return a change with its text and hunks, or with the reason why they cannot be read."""
+    change = pending.change
+    contents = [blobs.take() for _ in pending.blobs]  # all of them, also where the first cannot be read
+    if change.dropped is not None:
+        return change
+    try:
+        readable = [_readable(content) for content in contents]
+        hunks = _hunks(pending.patch)
+        return replace(change, after=_decode_text(readable[0]) if readable else None, hunks=hunks)
+    except _UnreadableError as error:
+        return replace(change, dropped=error.reason)
+
+
+def with_text(file: File, blobs: BlobReader) -> File:
+    """Return a file with its text, or with the reason why it cannot be read."""
+    if file.dropped is not None:
+        return file
+    try:
+        return replace(file, text=_decode_text(_readable(blobs.take())))
+    except _UnreadableError as error:
+        return replace(file, dropped=error.reason)
+
+
+def _readable(content: bytes | _UnreadableError) -> bytes:
+    if isinstance(content, _UnreadableError):
+        raise content
+    return content
+
+
+def _hunks(patch: bytes) -> tuple[Hunk, ...]:
+    if is_binary(patch):
+        raise _UnreadableError("binary")
+    try:
+        return parse_hunks(patch)
+    except UnicodeDecodeError:
+        raise _UnreadableError("not UTF-8") from None

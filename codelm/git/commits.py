@@ -1,8 +1,10 @@
-"""What a history is made of, in git's words: commits, the files they change, and the hunks of those changes."""
+"""Commits, the files they change, the hunks of those changes, and the files of a tree."""
 
 from dataclasses import dataclass
 
 from codelm.lines import lines_of
+
+__all__ = ["Change", "Commit", "File", "Hunk", "Node"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,12 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one commit did to one file."""
+    """The change of one file by one commit."""
 
     path: str
     old_path: str
     status: str
-    """Git's letter: A added, M modified, D deleted, R renamed, C copied, T type changed."""
+    """Git's letter for it: A added, M modified, D deleted, R renamed, C copied, T type changed."""
     old_blob: str
     new_blob: str
     after: str | None = None
@@ -58,7 +60,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit with its changes; ``time`` is the author's, in seconds since 1970, and may lie."""
+    """One commit with its changes; ``time`` is the author's clock, in seconds since 1970, and may be wrong."""
 
     sha: str
     parents: tuple[str, ...]

@@ -1,10 +1,11 @@
-"""Running git so that only the objects of a repository can reach the result.
+"""The environment in which git runs: only the objects of a repository decide what is read from it.
 
-The same history must give the same data whoever reads it, and reading must never run what a repository brings along.
-So the user's repository is asked for names only (`ask`), by commands that run nothing, in an environment without the
-user's settings. Everything else is read through a *keyhole*: a bare git folder of our own, made for the occasion, that
-shares the repository's objects and nothing else. Its configuration, hooks, attributes, grafts, replacements, index and
-work tree are out of reach, and so are those of the user and of the machine.
+The same history must give the same data on every machine, and reading must never run what a repository brings along.
+So git runs in the user's repository only to look up names (`run_in_repository`), with commands that execute nothing
+and without the user's settings. Everything else is read through an isolated git directory
+(`isolated_git_directory`): a temporary bare repository that shares the objects of the user's and nothing else.
+Configuration, hooks, attributes, grafts, replacements, index and work tree of the repository have no effect there, and
+neither have the settings of the user or of the machine.
 """
 
 import os
@@ -17,7 +18,16 @@ from pathlib import Path
 
 from codelm.errors import ResourceError
 
-CONFIG = """\
+__all__ = [
+    "git_start_errors",
+    "git_variables_hidden",
+    "isolated_git_directory",
+    "one_line",
+    "run_git",
+    "run_in_repository",
+]
+
+_CONFIG = """\
 [core]
 	repositoryformatversion = 1
 	bare = true
@@ -36,17 +46,19 @@ CONFIG = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one short command said."""
+class _GitResult:
+    """Exit status and output of a git command that has ended."""
 
     status: int
-    text: str
-    complaint: str
+    stdout: str
+    """Without the last line end."""
+    stderr: str
+    """As one line, safe to print."""
 
 
-def environment() -> dict[str, str]:
-    """Return the surroundings of every git process: no ``GIT_*`` of the user, no configuration, network or prompt."""
-    return _without_git() | {
+def _git_environment() -> dict[str, str]:
+    """Return the environment of every git process: no ``GIT_*`` of the user, no configuration, network or prompt."""
+    return _user_environment() | {
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -60,13 +72,14 @@ def environment() -> dict[str, str]:
     }
 
 
-def _without_git() -> dict[str, str]:
+def _user_environment() -> dict[str, str]:
+    """Return the environment of this process without its ``GIT_*`` variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 @contextmanager
-def scrubbed() -> Iterator[None]:
-    """Hide the user's ``GIT_*`` from a library that reads them in this very process."""
+def git_variables_hidden() -> Iterator[None]:
+    """Hide the user's ``GIT_*`` variables from a library that reads them in this process."""
     hidden = {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
     for name in hidden:
         del os.environ[name]
@@ -76,78 +89,82 @@ def scrubbed() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def ask(folder: str, *words: str) -> Answer:
-    """Run one short command in the user's folder, trusting it as far as the user does (``safe.directory``)."""
+def run_in_repository(folder: str, *arguments: str) -> _GitResult:
+    """Run a short git command in the user's folder, trusting it as far as the user does (``safe.directory``)."""
     settings = ["core.fsmonitor=false", f"core.hooksPath={os.devnull}", "advice.graftFileDeprecated=false"]
-    settings += [f"safe.directory={folder}" for folder in trusted_folders()]
-    pins = [word for setting in settings for word in ("-c", setting)]
-    return run(["git", "--no-pager", *pins, "-C", folder, *words], environment())
+    settings += [f"safe.directory={folder}" for folder in _trusted_folders()]
+    options = [option for setting in settings for option in ("-c", setting)]
+    return run_git(["git", "--no-pager", *options, "-C", folder, *arguments], _git_environment())
 
 
-def trusted_folders() -> list[str]:
-    """Return what the user, never the repository, declared safe; `environment` hides those settings from git."""
-    asked = (["git", "config", scope, "--get-all", "safe.directory"] for scope in ("--system", "--global"))
-    return [line for words in asked for line in run(words, _without_git()).text.splitlines()]
+def _trusted_folders() -> list[str]:
+    """Return the folders that the user or the machine declares safe; `_git_environment` hides those settings."""
+    commands = (["git", "config", scope, "--get-all", "safe.directory"] for scope in ("--system", "--global"))
+    return [line for command in commands for line in run_git(command, _user_environment()).stdout.splitlines()]
 
 
-def run(words: Sequence[str], surroundings: Mapping[str, str]) -> Answer:
-    """Run one command to its end.
+def run_git(command: Sequence[str], environment: Mapping[str, str]) -> _GitResult:
+    """Run a git command to its end.
 
     Raises:
-        ResourceError: git is not installed.
+        ResourceError: Git is not installed.
     """
-    with needing_git():
-        done = subprocess.run(words, env=surroundings, stdin=subprocess.DEVNULL, capture_output=True, cwd="/")
-    return Answer(done.returncode, os.fsdecode(done.stdout).removesuffix("\n"), one_line(done.stderr))
+    with git_start_errors():
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, cwd="/")
+    return _GitResult(done.returncode, os.fsdecode(done.stdout).removesuffix("\n"), one_line(done.stderr))
 
 
 @contextmanager
-def needing_git() -> Iterator[None]:
-    """Say in one line that a git process could not be started."""
+def git_start_errors() -> Iterator[None]:
+    """Turn the failure to start a git process into a `ResourceError`.
+
+    Raises:
+        ResourceError: Git is not installed, or cannot be started.
+    """
     try:
         yield
     except OSError as error:
         raise ResourceError(f"cannot start git: {error.strerror}; install git and put it on the PATH") from error
 
 
-def one_line(complaint: bytes) -> str:
-    r"""Return git's complaint as a single line that is safe to print.
+def one_line(output: bytes) -> str:
+    r"""Return what git printed as a single line that is safe to print.
 
     >>> one_line(b"fatal: bad object\n\nhint: \x1b[31mred\n")
     'fatal: bad object; hint: ?[31mred'
     """
-    lines = (line.strip() for line in complaint.decode("utf-8", "replace").splitlines())
+    lines = (line.strip() for line in output.decode("utf-8", "replace").splitlines())
     text = "; ".join(line for line in lines if line)
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 @contextmanager
-def keyhole(
+def isolated_git_directory(
     objects: str, object_format: str, tip: str, shallow: Iterable[str], max_file_bytes: int
 ) -> Iterator[dict[str, str]]:
-    """Make a git folder that shares ``objects`` and nothing else; yield the environment that makes git look through it.
+    """Make a temporary git directory that shares the objects of a repository; yield the environment that selects it.
 
-    Above ``max_file_bytes`` git makes no patch of a file. Authors are named by the mailmap of ``tip``.
+    Args:
+        objects: Folder of the objects.
+        object_format: Hash function of the ids, "sha1" or "sha256".
+        tip: Id of the commit whose ``.mailmap`` corrects the authors' names.
+        shallow: Ids of the commits at which a shallow clone ends.
+        max_file_bytes: Size above which git makes no patch of a file.
+
+    Raises:
+        ResourceError: No temporary folder can be made.
     """
-    settings = CONFIG.format(
+    config = _CONFIG.format(
         max_file_bytes=max(0, max_file_bytes), object_format=object_format, tip=tip, nothing=os.devnull
     )
-    with _temporary_folder() as folder:
-        _furnish(Path(folder), settings, shallow)
-        own = {"GIT_DIR": folder, "GIT_OBJECT_DIRECTORY": objects, "HOME": folder, "XDG_CONFIG_HOME": folder}
-        yield environment() | own
-
-
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     try:
-        return tempfile.TemporaryDirectory(prefix="codelm-")
+        temporary = tempfile.TemporaryDirectory(prefix="codelm-")
     except OSError as error:
         raise ResourceError(f"no temporary folder: {error}; set TMPDIR to a folder that can be written") from error
-
-
-def _furnish(folder: Path, settings: str, shallow: Iterable[str]) -> None:
-    """Write what makes a folder a bare repository: a HEAD, refs, a configuration."""
-    (folder / "refs").mkdir()
-    (folder / "HEAD").write_text("ref: refs/heads/none\n")
-    (folder / "config").write_text(settings)
-    (folder / "shallow").write_text("".join(f"{sha}\n" for sha in shallow))
+    with temporary as folder:
+        Path(folder, "refs").mkdir()
+        Path(folder, "HEAD").write_text("ref: refs/heads/none\n")
+        Path(folder, "config").write_text(config)
+        Path(folder, "shallow").write_text("".join(f"{sha}\n" for sha in shallow))
+        own = {"GIT_DIR": folder, "GIT_OBJECT_DIRECTORY": objects, "HOME": folder, "XDG_CONFIG_HOME": folder}
+        yield _git_environment() | own

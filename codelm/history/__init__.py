@@ -1,1 +1,1 @@
-"""From commits to packed epochs, in plain Python and numpy."""
+"""Conversion of commits to packed epochs, in plain Python and numpy."""

@@ -1,4 +1,4 @@
-"""What a repository is made of: the first thing to know before choosing settings for it."""
+"""Summary of a repository: languages, sizes, the extent of its history, and the configuration that fits it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from codelm.git.commits import File
+
+__all__ = ["analyse", "language"]
 
 _LANGUAGES = {
     "Assembly": "s asm",
@@ -55,7 +57,7 @@ _OTHERS = {
 _BY_EXTENSION = {
     extension: language for language, names in {**_LANGUAGES, **_OTHERS}.items() for extension in names.split()
 }
-UNKNOWN = "other"
+_UNKNOWN = "other"
 
 
 def analyse(
@@ -70,21 +72,21 @@ def analyse(
     """Describe a repository in values that JSON can hold.
 
     Args:
-        files: The tree to describe, such as that of the newest commit; files whose text was not read are not counted.
+        files: The tree to describe, such as that of the newest commit; files without text are not counted.
         commits: Number of commits of the history.
-        commits_read: Number of those that were read, of which the other three tell.
+        commits_read: Number of the commits that were read; the other three arguments are about these.
         authors: Number of authors.
-        first_time: When the oldest commit was written, in seconds since 1970.
-        last_time: When the newest commit was written.
+        first_time: Time of the oldest commit, in seconds since 1970.
+        last_time: Time of the newest commit, in seconds since 1970.
 
     Returns:
         ``languages`` (the largest first, each with ``files``, ``bytes`` and ``share`` of all bytes), ``files``,
-        ``bytes``, ``recommended_config``, and what was given of ``commits`` and, below ``commits_read``, of ``count``,
+        ``bytes``, ``recommended_config``, and, where given, ``commits`` and below ``commits_read`` the ``count``,
         ``authors``, ``first_date`` and ``last_date`` (ISO 8601, left out where the calendar has no such day).
     """
     counts, sizes = _by_language(files)
     read = {"count": commits_read, "authors": authors, "first_date": _date(first_time), "last_date": _date(last_time)}
-    given = {"commits": commits, "commits_read": _known(read) or None}
+    given = {"commits": commits, "commits_read": _without_none(read) or None}
     total = sizes.total()
     return {
         "languages": {
@@ -93,24 +95,24 @@ def analyse(
         },
         "files": counts.total(),
         "bytes": total,
-        "recommended_config": recommended_config(sizes),
-        **_known(given),
+        "recommended_config": _recommended_config(sizes),
+        **_without_none(given),
     }
 
 
 def language(path: str) -> str:
-    """Name the language of a file by its extension.
+    """Return the language of a file by its extension.
 
     >>> language("src/lib.rs"), language("Makefile")
     ('Rust', 'other')
     """
-    return _BY_EXTENSION.get(PurePosixPath(path).suffix[1:].lower(), UNKNOWN)
+    return _BY_EXTENSION.get(PurePosixPath(path).suffix[1:].lower(), _UNKNOWN)
 
 
-def recommended_config(sizes: Counter[str]) -> str:
-    """Name the shipped configuration that fits a repository with so many bytes of each language.
+def _recommended_config(sizes: Counter[str]) -> str:
+    """Return the shipped configuration that fits a repository, by its number of bytes in each language.
 
-    Only programming languages are compared: a large changelog does not make a project one in Markdown.
+    Only programming languages are compared: a large changelog does not make a Markdown project.
     """
     largest = max((name for name in sizes if name in _LANGUAGES), key=lambda name: sizes[name], default="")
     return "configs/rust.yaml" if largest == "Rust" else "configs/default.yaml"
@@ -126,7 +128,7 @@ def _by_language(files: Iterable[File]) -> tuple[Counter[str], Counter[str]]:
     return counts, sizes
 
 
-def _known(facts: dict[str, Any]) -> dict[str, Any]:
+def _without_none(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
 
 

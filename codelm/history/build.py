@@ -1,10 +1,10 @@
-"""The whole river: repositories in, a store of encoded samples out, every loss counted on the way.
+"""Building a store of encoded samples from repositories, with a count of all that is dropped on the way.
 
-    read_graph ─▶ split ─▶ read_tree, read_commits ─▶ keep ─▶ samples ─▶ encode ─▶ store
+    read_graph ─▶ split ─▶ read_tree, read_commits ─▶ filter ─▶ samples ─▶ encode ─▶ store
 
-Training learns the files as they stood at the cut and the changes of the commits before it. Validation and test are
-the changes of the commits after it. Merge commits are not diffed: what they bring in is learned from the commits
-they merge, so a change made while merging is not seen.
+The training split is made of the files as of the cut and the changes of the commits before it; validation and test are
+the changes of the commits after it. Merge commits are not diffed: what they bring in is learned from the commits that
+they merge, so a change made in the merge itself is not seen.
 """
 
 import hashlib
@@ -16,32 +16,42 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from codelm.errors import InputError
-from codelm.git.commits import Change, Commit, File, Node
-from codelm.git.repository import Repository, count_files, read_commits, read_graph, read_tree
-from codelm.history.facts import History, Progress, about, analysis_of, described, sums
-from codelm.history.filters.drops import Drops, table, total
-from codelm.history.filters.selection import Filters, keep, keep_files, path_filter
-from codelm.history.held_out import Record, held_out_change, recording
+from codelm.git.commits import Change, Commit, File
+from codelm.git.repository import Repository, count_files, read_commits, read_tree
+from codelm.history.facts import (
+    History,
+    Progress,
+    analysis_facts,
+    commit_facts,
+    history_facts,
+    open_history,
+    split_totals,
+)
+from codelm.history.filters.drops import DropCounts, drop_commits, format_table, total
+from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
+from codelm.history.filters.selection import Filters, filter_commits, filter_files
+from codelm.history.held_out import HeldOutWriter, held_out_change, held_out_writer
 from codelm.history.samples.formats import Formats, change_samples, file_samples
-from codelm.history.split import NearCopies, Split, drop_near_copies, split
-from codelm.history.store import Part, StoreWriter
-from codelm.history.tokenization.encoding import Encoded, Encoder, MakeSamples, fitted
+from codelm.history.store import Split, StoreWriter
+from codelm.history.tokenization.encoder import Encoder, MakeSamples, encode_within
 
-PARTS = ("files", "train", "validation", "test")
-"""What is counted apart."""
-VERSION = 5
-"""Part of every cache key: raise it when the same history and settings would give other samples or other facts."""
-ATTRIBUTES = ".gitattributes"
-SHARED = "shared with another repository"
-BOUNDARY = "shallow boundary"
-BLOCK = 256
-"""Changes encoded at a time: enough to keep the tokenizer's threads busy, few enough to keep memory flat."""
+__all__ = ["STORE_VERSION", "StoreSettings", "build_store", "store_key"]
+
+_DROP_GROUPS = ("files", "train", "validation", "test")
+"""What drops are counted by: files of the training split, and commits of each split."""
+STORE_VERSION = 6
+"""Part of every store's key: raise it when the same history and settings would give other samples or other facts."""
+_SHARED = "shared with another repository"
+"""Dropped, since what one repository holds out must not be what another one trains on."""
+_BOUNDARY = "shallow boundary"
+"""Dropped, since the changes of the commits at which a shallow clone ends are unknown."""
+_BLOCK = 256
+"""Changes or files encoded at a time: enough for the tokenizer's threads, few enough to keep memory constant."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What decides the content of a store, beside the histories and the tokenizer.
+class StoreSettings:
+    """Settings that decide the content of a store, beside the histories and the tokenizer.
 
     Attributes:
         sequence_length: No sample is longer, in tokens.
@@ -49,7 +59,7 @@ class Recipe:
         formats: How samples are written.
         held_out: Share of the newest commits that training does not see.
         max_commits: Learn from the newest so many commits before the cut; None for all.
-        seed: Decides which hunks become holes to fill.
+        seed: Decides which hunks become infill tasks.
     """
 
     sequence_length: int
@@ -60,190 +70,175 @@ class Recipe:
     seed: int
 
 
-def store_key(repositories: Sequence[Repository], recipe: Recipe, fingerprint: str) -> str:
-    """Return the name of the store that these histories, this recipe and this tokenizer make: 32 hexadecimal digits.
+def store_key(repositories: Sequence[Repository], settings: StoreSettings, fingerprint: str) -> str:
+    """Return the name of the store of these histories, settings and tokenizer: 32 hexadecimal digits.
 
-    Commits are named by their ids, so a rebased branch is another history and a renamed one is not.
+    Histories are identified by commit ids: a rebased branch is another history, a renamed branch is not.
     """
     histories = [
         [repository.name, repository.tip, repository.base, sorted(repository.shallow)] for repository in repositories
     ]
-    made_of = json.dumps([VERSION, histories, asdict(recipe), fingerprint], sort_keys=True)
-    return hashlib.sha256(made_of.encode()).hexdigest()[:32]
+    content = json.dumps([STORE_VERSION, histories, asdict(settings), fingerprint], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def mine(
-    repositories: Sequence[Repository], recipe: Recipe, encoder: Encoder, writer: StoreWriter, progress: Progress
+def build_store(
+    repositories: Sequence[Repository],
+    settings: StoreSettings,
+    encoder: Encoder,
+    writer: StoreWriter,
+    progress: Progress,
 ) -> dict[str, Any]:
-    """Fill ``writer`` from the histories and return the facts: what was read, dropped, split and written."""
+    """Write the samples of all histories and return the facts: what was read, dropped, split and written.
+
+    Args:
+        repositories: The opened repositories.
+        settings: What decides the samples.
+        encoder: The tokenizer.
+        writer: Takes the samples.
+        progress: Displays how many files and commits have been read.
+
+    Raises:
+        InputError: A history cannot be split.
+        DamagedDataError: A repository is damaged.
+    """
     started = time.perf_counter()
-    histories = [opened(repository, recipe) for repository in repositories]
-    with recording(writer.folder) as record:
-        miner = Miner(recipe, encoder, writer, record, progress)
-        # All training parts first: what one repository holds out may be a copy of what another learns.
+    histories = [open_history(repository, settings.filters, settings.held_out) for repository in repositories]
+    with held_out_writer(writer.folder) as write_held_out:
+        builder = _Builder(settings, encoder, writer, write_held_out, progress)
+        # All training splits first: what one repository holds out may be a copy of what another one trains on.
         for history in histories:
-            miner.add_training(history)
+            builder.add_training(history)
         for history in histories:
-            miner.add_held_out(history)
-    analysis = [analysis_of(history, progress) for history in histories]
-    analysing = sum(found["seconds"] for found in analysis)
+            builder.add_held_out(history)
+    analysis = [analysis_facts(history, progress) for history in histories]
+    seconds_analysing = sum(facts["seconds"] for facts in analysis)
     return {
-        "analysis": {"seconds": analysing, "repositories": analysis},
+        "analysis": {"seconds": seconds_analysing, "repositories": analysis},
         "scrape": {
-            "seconds": time.perf_counter() - started - miner.seconds_encoding - analysing,
-            "repositories": [described(history) for history in histories],
-            "dropped": {name: drops.as_dict() for name, drops in miner.drops.items()},
-            "table": table(total(miner.drops.values())),
+            "seconds": time.perf_counter() - started - builder.seconds_encoding - seconds_analysing,
+            "repositories": [history_facts(history) for history in histories],
+            "dropped": {name: drops.as_dict() for name, drops in builder.drops.items()},
+            "table": format_table(total(builder.drops.values())),
         },
         "tokenize": {
-            "seconds": miner.seconds_encoding,
-            "without_targets": miner.without_targets,
-            **{part.name.lower(): sums(writer.table, part) for part in Part},
+            "seconds": builder.seconds_encoding,
+            "without_targets": builder.without_targets,
+            **{split.name.lower(): split_totals(writer.table, split) for split in Split},
         },
-        "commits": miner.commits,
-        "paths": list(miner.paths),
+        "commits": builder.commits,
+        "paths": list(builder.paths),
     }
 
 
-def opened(repository: Repository, recipe: Recipe) -> History:
-    """Read the graph of a repository and split it."""
-    graph = read_graph(repository)
-    parts = split_of(repository, graph, recipe.held_out)
-    # The marks of today: whoever marks a file as generated means all its past, too.
-    tip = repository.tip
-    only = read_tree(repository, tip, lambda path: None if path == ATTRIBUTES else "another file", 1 << 20)
-    attributes = "".join(file.text or "" for file in only)
-    return History(repository, graph, parts, path_filter(recipe.filters, attributes))
-
-
-def split_of(repository: Repository, graph: Sequence[Node], held_out: float) -> Split:
-    """Split a graph; what cannot be split is told with its repository, one of several."""
-    try:
-        return split(graph, held_out)
-    except InputError as error:
-        raise InputError(f"{repository.path}: {error}") from None
-
-
-class Job(NamedTuple):
-    """One change or file on its way to the store."""
+class _Job(NamedTuple):
+    """One change or file to be encoded and written."""
 
     samples: MakeSamples
-    part: Part
+    split: Split
     commit: int
     path: int
 
 
 @dataclass(slots=True)
-class Miner:
-    """Carries histories into a store, and holds what has been counted so far."""
+class _Builder:
+    """Reads histories, writes their samples, and counts what is dropped."""
 
-    recipe: Recipe
+    settings: StoreSettings
     encoder: Encoder
     writer: StoreWriter
-    record: Record
+    write_held_out: HeldOutWriter
     progress: Progress
-    drops: dict[str, Drops] = field(default_factory=lambda: {name: Drops() for name in PARTS})
+    drops: dict[str, DropCounts] = field(default_factory=lambda: {name: DropCounts() for name in _DROP_GROUPS})
     commits: list[dict[str, Any]] = field(default_factory=list)
     paths: dict[str, int] = field(default_factory=dict)
-    copies: NearCopies = field(default_factory=NearCopies)
-    taken: set[str] = field(default_factory=set)
-    """Ids of the commits carried over: a fork holds many of those of its origin."""
+    near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
+    used: set[str] = field(default_factory=set)
+    """Ids of the commits that are in a split already: a fork holds many of those of the repository it comes from."""
     without_targets: int = 0
     seconds_encoding: float = 0.0
 
     def add_training(self, history: History) -> None:
-        """Carry over the files as they stood at the cut, and the changes of the commits before it."""
-        if self.recipe.formats.whole_files:
+        """Add the files as of the cut, and the changes of the commits before it."""
+        if self.settings.formats.whole_files:
             self._add_files(history)
-        shas, most = history.parts.train, self.recipe.max_commits
-        if most is not None and len(shas) > most:
-            self.drops["train"].commits[f"older than the newest {most}"] += len(shas) - most
-            shas = shas[:most]
-        self._add_commits(history, shas, Part.TRAIN)
+        shas, max_commits = history.splits.train, self.settings.max_commits
+        if max_commits is not None and len(shas) > max_commits:
+            self.drops["train"].commits[f"older than the newest {max_commits}"] += len(shas) - max_commits
+            shas = shas[:max_commits]
+        self._add_commits(history, shas, Split.TRAIN)
 
     def add_held_out(self, history: History) -> None:
-        """Carry over the changes of the commits after the cut, less what is a copy of training."""
-        self._add_commits(history, history.parts.validation, Part.VALIDATION)
-        self._add_commits(history, history.parts.test, Part.TEST)
+        """Add the changes of the commits after the cut, without near duplicates of training text."""
+        self._add_commits(history, history.splits.validation, Split.VALIDATION)
+        self._add_commits(history, history.splits.test, Split.TEST)
 
     def _add_files(self, history: History) -> None:
-        repository, cut = history.repository, history.parts.cut
-        files = read_tree(repository, cut, history.reason, self.recipe.filters.max_file_bytes)
-        shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
-        kept = keep_files(shown, self.recipe.filters, self.drops["files"])
-        # No message and no author: a file as it stands is weighed by its path alone.
-        number = self._number({"sha": cut, "repository": repository.name, "time": None, "author": "", "message": ""})
-        self._write(self._file_jobs(history, kept, number))
+        repository, cut = history.repository, history.splits.cut
+        files = read_tree(repository, cut, history.drop_path, self.settings.filters.max_file_bytes)
+        files_shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
+        kept = filter_files(files_shown, self.settings.filters, self.drops["files"])
+        # No message and no author: the weight of a whole file depends on its path alone.
+        facts = {"sha": cut, "repository": repository.name, "time": None, "author": "", "message": ""}
+        self._write(self._file_jobs(history, kept, self._add_commit(facts)))
 
-    def _add_commits(self, history: History, shas: Sequence[str], part: Part) -> None:
-        repository, name = history.repository, part.name.lower()
-        shas = self._not_taken(self._not_cut_off(shas, repository, name), name)
-        commits = read_commits(repository, shas, history.reason, self.recipe.filters.max_file_bytes)
-        shown = self.progress(history.noting(commits), len(shas), f"{repository.name}: {name} commits")
-        kept = keep(shown, self.recipe.filters, self.drops[name])
-        if part != Part.TRAIN:
-            kept = drop_near_copies(kept, self.copies, self.drops[name])
+    def _add_commits(self, history: History, shas: Sequence[str], split: Split) -> None:
+        repository, name = history.repository, split.name.lower()
+        drops, filters = self.drops[name], self.settings.filters
+        shas = drop_commits(shas, repository.shallow, _BOUNDARY, drops)
+        shas = drop_commits(shas, self.used, _SHARED, drops)
+        self.used.update(shas)
+        commits = history.record_authors(read_commits(repository, shas, history.drop_path, filters.max_file_bytes))
+        commits_shown = self.progress(commits, len(shas), f"{repository.name}: {name} commits")
+        kept = filter_commits(commits_shown, filters, drops)
+        if split != Split.TRAIN:
+            kept = drop_near_duplicates(kept, self.near_duplicates, drops)
         before = len(self.commits)
-        self._write(self._change_jobs(repository, kept, part))
+        self._write(self._change_jobs(repository, kept, split))
         history.kept[name] = len(self.commits) - before
 
-    def _not_cut_off(self, shas: Sequence[str], repository: Repository, name: str) -> Sequence[str]:
-        """Leave out the commits at which a shallow clone ends: what they changed cannot be known."""
-        whole = [sha for sha in shas if sha not in repository.shallow]
-        if len(whole) < len(shas):
-            self.drops[name].commits[BOUNDARY] += len(shas) - len(whole)
-        return whole
-
-    def _not_taken(self, shas: Sequence[str], name: str) -> list[str]:
-        """Take commits, each once: what one repository holds out must not be what another has learned."""
-        fresh = [sha for sha in shas if sha not in self.taken]
-        if len(fresh) < len(shas):
-            self.drops[name].commits[SHARED] += len(shas) - len(fresh)
-        self.taken.update(fresh)
-        return fresh
-
-    def _file_jobs(self, history: History, files: Iterable[File], commit: int) -> Iterator[Job]:
+    def _file_jobs(self, history: History, files: Iterable[File], commit: int) -> Iterator[_Job]:
         for file in files:
             history.kept["files"] += 1
-            self.copies.learn(file.text or "")
-            make = partial(file_samples, history.repository.name, file, self.recipe.formats, **self._tokenizer)
-            yield Job(make, Part.TRAIN, commit, self._path(file.path))
+            self.near_duplicates.add(file.text or "")
+            make = partial(file_samples, history.repository.name, file, self.settings.formats, **self._tokenizer)
+            yield _Job(make, Split.TRAIN, commit, self._path_index(file.path))
 
-    def _change_jobs(self, repository: Repository, commits: Iterable[Commit], part: Part) -> Iterator[Job]:
+    def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[_Job]:
         for commit in commits:
-            number = self._number(about(commit, repository))
+            index = self._add_commit(commit_facts(commit, repository))
             for change in commit.changes:
-                if part == Part.TRAIN:
-                    self._learn(change)
-                if part == Part.TEST:
-                    self.record(held_out_change(change, number))
-                names = repository.name, commit.sha, change, self.recipe.formats
-                make = partial(change_samples, *names, seed=self.recipe.seed, **self._tokenizer)
-                yield Job(make, part, number, self._path(change.path))
+                self._keep_text(change, index, split)
+                arguments = repository.name, commit.sha, change, self.settings.formats
+                make = partial(change_samples, *arguments, seed=self.settings.seed, **self._tokenizer)
+                yield _Job(make, split, index, self._path_index(change.path))
 
     @property
     def _tokenizer(self) -> dict[str, Any]:
         return {"count": self.encoder.count, "special": self.encoder.special}
 
-    def _learn(self, change: Change) -> None:
-        for hunk in change.hunks:
-            self.copies.learn("".join(hunk.added))
+    def _keep_text(self, change: Change, commit: int, split: Split) -> None:
+        """Remember training text to find its near duplicates; write test text for evaluation."""
+        if split == Split.TRAIN:
+            for hunk in change.hunks:
+                self.near_duplicates.add("".join(hunk.added))
+        if split == Split.TEST:
+            self.write_held_out(held_out_change(change, commit))
 
-    def _write(self, jobs: Iterator[Job]) -> None:
-        while block := list(islice(jobs, BLOCK)):
+    def _write(self, jobs: Iterator[_Job]) -> None:
+        while block := list(islice(jobs, _BLOCK)):
             started = time.perf_counter()
-            for job, samples in zip(block, self._encode(block), strict=True):
-                for encoded in samples:
-                    written = self.writer.add(encoded, job.part, commit=job.commit, path=job.path)
+            makers = [job.samples for job in block]
+            encoded = encode_within(makers, self.encoder, self.settings.sequence_length)
+            for job, samples in zip(block, encoded, strict=True):
+                for sample in samples:
+                    written = self.writer.add(sample, job.split, commit=job.commit, path=job.path)
                     self.without_targets += not written
             self.seconds_encoding += time.perf_counter() - started
 
-    def _encode(self, block: Sequence[Job]) -> list[list[Encoded]]:
-        return fitted([job.samples for job in block], self.encoder, self.recipe.sequence_length)
-
-    def _number(self, commit: dict[str, Any]) -> int:
-        self.commits.append(commit)
+    def _add_commit(self, facts: dict[str, Any]) -> int:
+        self.commits.append(facts)
         return len(self.commits) - 1
 
-    def _path(self, path: str) -> int:
+    def _path_index(self, path: str) -> int:
         return self.paths.setdefault(path, len(self.paths))

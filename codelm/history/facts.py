@@ -1,4 +1,4 @@
-"""What is told of a history that was read: in the manifest, on the console, and to whoever weighs its samples."""
+"""An opened history, and the facts of it for the manifest, the console, and the weights of its samples."""
 
 import shlex
 import time
@@ -9,67 +9,103 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from codelm.errors import InputError
 from codelm.git.commits import Commit, Node
-from codelm.git.repository import DropPath, Repository, count_files, read_tree
+from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
 from codelm.history.analysis import analyse
-from codelm.history.filters.selection import Filters
-from codelm.history.samples.formats import Kind
-from codelm.history.split import Split
-from codelm.history.store import Part
+from codelm.history.filters.selection import Filters, path_filter
+from codelm.history.samples.pieces import Kind
+from codelm.history.split import CommitSplits, split_commits
+from codelm.history.store import Split
 
-Item = TypeVar("Item")
+__all__ = [
+    "History",
+    "Progress",
+    "analysis_facts",
+    "commit_facts",
+    "history_facts",
+    "open_history",
+    "shallow_notices",
+    "split_totals",
+]
+
+_Item = TypeVar("_Item")
+_ATTRIBUTES = ".gitattributes"
 
 
 class Progress(Protocol):
-    """Shows how far a loop has come."""
+    """Displays the progress of a loop."""
 
-    def __call__(self, items: Iterable[Item], total: int, description: str) -> Iterable[Item]:
-        """Pass ``items`` on, one by one."""
+    def __call__(self, items: Iterable[_Item], total: int, description: str) -> Iterable[_Item]:
+        """Yield ``items``, ``total`` in number, one by one."""
 
 
 @dataclass(slots=True)
 class History:
-    """One repository on its way into a store."""
+    """A repository with its graph, its splits, and what has been read of it so far."""
 
     repository: Repository
     graph: Sequence[Node]
-    parts: Split
-    reason: DropPath
+    splits: CommitSplits
+    drop_path: DropPath
     kept: dict[str, int] = field(default_factory=lambda: {"files": 0})
-    """Files and commits of which something was kept, by part."""
+    """Number of files, and of commits by split, of which something was kept."""
     authors: set[str] = field(default_factory=set)
     times: list[int] = field(default_factory=list)
 
-    def noting(self, commits: Iterable[Commit]) -> Iterator[Commit]:
-        """Pass commits on, noting who wrote them and when."""
+    def record_authors(self, commits: Iterable[Commit]) -> Iterator[Commit]:
+        """Yield the commits, recording their authors and times."""
         for commit in commits:
             self.authors.add(commit.email)
             self.times.append(commit.time)
             yield commit
 
 
-def about(commit: Commit, repository: Repository) -> dict[str, Any]:
-    """Return what is kept of a commit: what its samples are weighed by."""
-    known = {"sha": commit.sha, "repository": repository.name, "time": commit.time}
-    return {**known, "author": f"{commit.author} <{commit.email}>", "message": commit.message}
+def open_history(repository: Repository, filters: Filters, held_out: float) -> History:
+    """Read the graph of a repository and split it; ``held_out`` is the share of commits that training does not see.
+
+    Raises:
+        InputError: It cannot be split.
+    """
+    graph = read_graph(repository)
+    try:
+        splits = split_commits(graph, held_out)
+    except InputError as error:
+        raise InputError(f"{repository.path}: {error}") from None
+    # The attributes of the tip hold for all commits: a file now marked as generated was generated in the past, too.
+    tip = repository.tip
+    files = read_tree(repository, tip, lambda path: None if path == _ATTRIBUTES else "another file", 1 << 20)
+    attributes = "".join(file.text or "" for file in files)
+    return History(repository, graph, splits, path_filter(filters, attributes))
+
+
+def commit_facts(commit: Commit, repository: Repository) -> dict[str, Any]:
+    """Return what is kept of a commit, by which its samples are weighted."""
+    return {
+        "sha": commit.sha,
+        "repository": repository.name,
+        "time": commit.time,
+        "author": f"{commit.author} <{commit.email}>",
+        "message": commit.message,
+    }
 
 
 def shallow_notices(repositories: Sequence[Repository]) -> list[str]:
-    """Say of each shallow clone that it is one, and how to complete it."""
+    """Return a notice for each shallow clone, with the command that completes it."""
     return [
-        f"{found.path} is a shallow clone: what lies before it is not learned; "
-        f"git -C {shlex.quote(found.path)} fetch --unshallow completes it"
-        for found in repositories
-        if found.shallow
+        f"{repository.path} is a shallow clone: what lies before it is not learned; "
+        f"git -C {shlex.quote(repository.path)} fetch --unshallow completes it"
+        for repository in repositories
+        if repository.shallow
     ]
 
 
-def analysis_of(history: History, progress: Progress) -> dict[str, Any]:
-    """Return what kind of repository this is as it stands at the tip, and who wrote the commits that were read."""
+def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:
+    """Return the summary of a repository's files at its tip and of the commits that were read."""
     started = time.perf_counter()
     repository = history.repository
     files = read_tree(repository, repository.tip, lambda path: None, Filters().max_file_bytes)
-    found = analyse(
+    summary = analyse(
         progress(files, count_files(repository, repository.tip), f"{repository.name}: newest files"),
         commits=len(history.graph),
         commits_read=len(history.times),
@@ -77,12 +113,12 @@ def analysis_of(history: History, progress: Progress) -> dict[str, Any]:
         first_time=min(history.times, default=None),
         last_time=max(history.times, default=None),
     )
-    return {"name": repository.name, **found, "seconds": time.perf_counter() - started}
+    return {"name": repository.name, **summary, "seconds": time.perf_counter() - started}
 
 
-def described(history: History) -> dict[str, Any]:
-    """Return which history was read, how it was split, and what was kept; counts are of commits, and of files."""
-    repository, parts = history.repository, history.parts
+def history_facts(history: History) -> dict[str, Any]:
+    """Return which history was read, how it was split, and how many commits and files were kept."""
+    repository, splits = history.repository, history.splits
     merges = sum(node.is_merge for node in history.graph)
     return {
         "name": repository.name,
@@ -94,19 +130,19 @@ def described(history: History) -> dict[str, Any]:
         "non_merges": len(history.graph) - merges,
         "split": {
             "kind": "by ancestry",
-            "cut": parts.cut,
-            "second_cut": parts.second_cut,
-            "train": len(parts.train),
-            "validation": len(parts.validation),
-            "test": len(parts.test),
+            "cut": splits.cut,
+            "second_cut": splits.second_cut,
+            "train": len(splits.train),
+            "validation": len(splits.validation),
+            "test": len(splits.test),
         },
         "kept": history.kept,
     }
 
 
-def sums(samples: NDArray[np.void], part: Part) -> dict[str, Any]:
-    """Return how many samples, tokens and targets one part holds, and how many samples of each kind."""
-    rows = samples[samples["part"] == part]
+def split_totals(samples: NDArray[np.void], split: Split) -> dict[str, Any]:
+    """Return the numbers of samples, tokens and targets of a split, and of samples of each kind."""
+    rows = samples[samples["split"] == split]
     return {
         "samples": len(rows),
         "tokens": int(rows["length"].sum()),

@@ -1,4 +1,4 @@
-"""The changes of the test part as text, beside their samples in the store: evaluation cuts its questions from them."""
+"""The changes of the test split as text, beside their samples in the store: evaluation makes its tasks from them."""
 
 import gzip
 import json
@@ -11,18 +11,20 @@ from pathlib import Path
 from codelm.errors import DamagedDataError
 from codelm.git.commits import Change
 
-FILE = "test.jsonl.gz"
+__all__ = ["HELD_OUT_FILE", "HeldOutChange", "HeldOutWriter", "held_out_change", "held_out_changes", "held_out_writer"]
+
+HELD_OUT_FILE = "test.jsonl.gz"
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutChange:
-    """What one commit of the test part did to one file.
+    """The change of one file by one commit of the test split.
 
     Attributes:
-        commit: Its place in the store's list of commits.
+        commit: The commit's index in the store's list of commits.
         path: The file's path after the commit.
         text: The whole file after the commit.
-        spans: The runs of lines that the commit added, from the first to behind the last, counted from 0.
+        spans: The runs of lines that the commit added, as half-open ranges of line indices from 0.
     """
 
     commit: int
@@ -31,34 +33,34 @@ class HeldOutChange:
     spans: tuple[tuple[int, int], ...]
 
 
-Record = Callable[[HeldOutChange], None]
+HeldOutWriter = Callable[[HeldOutChange], None]
 
 
 def held_out_change(change: Change, commit: int) -> HeldOutChange:
-    """Return what is kept of a change of the test part."""
+    """Return what is kept of a change of the test split."""
     spans = tuple((hunk.new_start, hunk.new_start + len(hunk.added)) for hunk in change.hunks if hunk.added)
     return HeldOutChange(commit, change.path, change.after or "", spans)
 
 
 @contextmanager
-def recording(folder: Path) -> Iterator[Record]:
-    """Write the changes that are handed over into a store that is being built."""
-    with gzip.open(folder / FILE, "wt", compresslevel=1, encoding="ascii") as file:
+def held_out_writer(folder: Path) -> Iterator[HeldOutWriter]:
+    """Yield a function that writes changes into a store that is being built."""
+    with gzip.open(folder / HELD_OUT_FILE, "wt", compresslevel=1, encoding="ascii") as file:
 
-        def record(change: HeldOutChange) -> None:
+        def write(change: HeldOutChange) -> None:
             file.write(json.dumps(asdict(change)) + "\n")
 
-        yield record
+        yield write
 
 
 def held_out_changes(folder: Path) -> Iterator[HeldOutChange]:
-    """Read the changes of the test part of a finished store.
+    """Yield the changes of the test split of a finished store.
 
     Raises:
         DamagedDataError: They cannot be read.
     """
     try:
-        with gzip.open(folder / FILE, "rt", encoding="ascii") as file:
+        with gzip.open(folder / HELD_OUT_FILE, "rt", encoding="ascii") as file:
             for line in file:
                 found = json.loads(line)
                 yield HeldOutChange(**found | {"spans": tuple((start, stop) for start, stop in found["spans"])})

@@ -1,21 +1,23 @@
-"""Of which history something is: each repository's name, and the commit at which it was cut."""
+"""Provenance of data and checkpoints: each repository's name, and the commit at which its training split ends."""
 
 from collections.abc import Mapping
 from typing import Any
 
-Origin = list[tuple[str, str]]
-"""Names and cuts. A name counts: it stands in every prompt that a model learned."""
+__all__ = ["Provenance", "describe", "provenance"]
+
+Provenance = list[tuple[str, str]]
+"""Pairs of a repository's name and its cut. The name matters: every prompt that a model learned from contains it."""
 
 
-def origin(scraped: Mapping[str, Any]) -> Origin:
-    """Return the names and cuts of what was scraped, by the facts of a store or a manifest."""
-    return [(str(each["name"]), str(each["split"]["cut"])) for each in scraped["repositories"]]
+def provenance(scraped: Mapping[str, Any]) -> Provenance:
+    """Return the provenance by the facts of scraping, as a store or a manifest holds them."""
+    return [(str(history["name"]), str(history["split"]["cut"])) for history in scraped["repositories"]]
 
 
-def told(found: Origin) -> str:
-    """Return names and cuts in words.
+def describe(repositories: Provenance) -> str:
+    """Return a provenance as text.
 
-    >>> told([("fd", "0123456789abcdef"), ("bat", "f" * 40)])
+    >>> describe([("fd", "0123456789abcdef"), ("bat", "f" * 40)])
     'fd cut at 0123456789, bat cut at ffffffffff'
     """
-    return ", ".join(f"{name} cut at {cut[:10]}" for name, cut in found)
+    return ", ".join(f"{name} cut at {cut[:10]}" for name, cut in repositories)

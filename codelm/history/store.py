@@ -1,12 +1,12 @@
-"""Encoded samples in memory-mapped files: written once, whole or not at all, and read without being loaded.
+"""The store of encoded samples: memory-mapped files, written once, completely or not at all.
 
 A store is a folder:
 
     tokens.bin    the ids of all samples, one after the other, four bytes each
     roles.bin     the `Role` of each token, one byte each
-    samples.npy   the table: where each sample lies and what is known of it (`SAMPLE`)
-    test.jsonl.gz the changes of the test part as text, for evaluation (`codelm.history.held_out`)
-    facts.json    how it was made and what was counted on the way
+    samples.npy   the table of samples, with the place of each in the files above (`SAMPLE`)
+    test.jsonl.gz the changes of the test split as text, for evaluation (`codelm.history.held_out`)
+    facts.json    what was read, dropped, split and written
 """
 
 import json
@@ -26,33 +26,33 @@ from numpy.typing import NDArray
 
 from codelm.errors import FULL, DamagedDataError, InputError, cannot_write
 from codelm.files import sync_files, sync_folder
-from codelm.history.samples.formats import Kind, Role
-from codelm.history.tokenization.encoding import Encoded
+from codelm.history.samples.pieces import Kind, Role
+from codelm.history.tokenization.encoder import Encoded
 
-IDS = np.dtype("<u4")
-"""Wide enough for any vocabulary; a history of 100 million tokens takes 400 MB."""
+__all__ = ["SAMPLE", "Split", "Store", "StoreWriter", "new_store", "open_store"]
+
+_IDS = np.dtype("<u4")
+"""32 bits, for vocabularies of any size; a history of 100 million tokens takes 400 MB."""
 SAMPLE = np.dtype(
     [
-        ("offset", "u8"),  # where its first token lies
+        ("offset", "u8"),  # index of its first token
         ("length", "u4"),  # tokens
         ("targets", "u4"),  # tokens with the role TARGET
         ("contexts", "u4"),  # tokens with the role CONTEXT
         ("kind", "u1"),
-        ("part", "u1"),
+        ("split", "u1"),
         ("commit", "u4"),  # index into facts["commits"]
         ("path", "u4"),  # index into facts["paths"]
     ]
 )
+_UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.\w{8}\.tmp")
+"""Names of the temporary folders in which `new_store` builds stores, after the store's key."""
+_ABANDONED = 24 * 60 * 60
+"""Seconds without a write after which the process that built there is taken for dead."""
 
 
-UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.\w{8}\.tmp")
-"""The folders in which stores are built, named by `building` after the store's key."""
-ABANDONED = 24 * 60 * 60
-"""Seconds without a write after which nobody is building there any more."""
-
-
-class Part(IntEnum):
-    """Which part of the history a sample belongs to."""
+class Split(IntEnum):
+    """The split of the history that a sample belongs to."""
 
     TRAIN = 0
     VALIDATION = 1
@@ -61,7 +61,7 @@ class Part(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An opened store; tokens and roles stay on disk until they are read."""
+    """An opened store; tokens and roles are read from the disk on access."""
 
     folder: Path
     tokens: NDArray[np.unsignedinteger]
@@ -70,18 +70,18 @@ class Store:
     facts: dict[str, Any]
 
     def sample(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Return the token ids and the roles of one sample, both of its length."""
+        """Return the token ids and the roles of one sample, each ``[T]``."""
         start = int(self.samples["offset"][index])
-        span = slice(start, start + int(self.samples["length"][index]))
-        return self.tokens[span].astype(np.int64), np.array(self.roles[span])
+        tokens = slice(start, start + int(self.samples["length"][index]))
+        return self.tokens[tokens].astype(np.int64), np.array(self.roles[tokens])
 
-    def part(self, part: Part) -> NDArray[np.intp]:
-        """Return the indices of the samples of one part."""
-        return np.flatnonzero(self.samples["part"] == part)
+    def indices(self, split: Split) -> NDArray[np.intp]:
+        """Return the indices of the samples of a split, ``[samples]``."""
+        return np.flatnonzero(self.samples["split"] == split)
 
 
 class StoreWriter:
-    """Adds samples to a store that is being built; see `building`."""
+    """Adds samples to a store that is being built; see `new_store`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,35 +90,42 @@ class StoreWriter:
         self._table: list[tuple[int, ...]] = []
         self._end = 0
 
-    def add(self, encoded: Encoded, part: Part, *, commit: int, path: int) -> bool:
-        """Append one sample; return False, having written nothing, if nothing in it is learned."""
+    def add(self, encoded: Encoded, split: Split, *, commit: int, path: int) -> bool:
+        """Append a sample and return True; write nothing and return False if it has no target.
+
+        Args:
+            encoded: The sample.
+            split: The split it belongs to.
+            commit: Index of its commit in ``facts["commits"]``.
+            path: Index of its path in ``facts["paths"]``.
+        """
         roles = encoded.roles.copy()
-        roles[:1] = Role.SILENT  # the first token of a sample has nothing before it that could predict it
+        roles[:1] = Role.IGNORED  # nothing comes before the first token, so it cannot be predicted
         targets = int((roles == Role.TARGET).sum())
         if not targets:
             return False
         contexts = int((roles == Role.CONTEXT).sum())
-        self._tokens.write(encoded.ids.astype(IDS).tobytes())
+        self._tokens.write(encoded.ids.astype(_IDS).tobytes())
         self._roles.write(roles.tobytes())
-        self._table.append((self._end, len(roles), targets, contexts, encoded.kind, part, commit, path))
+        self._table.append((self._end, len(roles), targets, contexts, encoded.kind, split, commit, path))
         self._end += len(roles)
         return True
 
     @property
     def table(self) -> NDArray[np.void]:
-        """The samples added so far."""
+        """The samples added so far, ``[samples]`` of `SAMPLE`."""
         return np.array(self._table, dtype=SAMPLE)
 
     def finish(self, facts: dict[str, Any]) -> None:
-        """Write the table and the facts, and make everything durable."""
+        """Write the table and the facts, and sync all files to the disk."""
         self.close()
         np.save(self.folder / "samples.npy", self.table)
-        about = {"tokens": self._end, **facts}
-        (self.folder / "facts.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
+        content = json.dumps({"tokens": self._end, **facts}, indent=1, sort_keys=True)
+        (self.folder / "facts.json").write_text(content, encoding="utf-8")
         sync_files(self.folder)
 
     def close(self) -> None:
-        """Close the files; a store that is not finished stays incomplete."""
+        """Close the files of tokens and roles."""
         try:
             self._tokens.close()
         finally:
@@ -126,30 +133,30 @@ class StoreWriter:
 
 
 @contextmanager
-def building(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
-    """Build the store ``target``: yields a writer and a dictionary of facts to fill.
+def new_store(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
+    """Build the store ``target``: yield a writer and a dictionary of facts to fill.
 
-    The files lie in a folder of another name beside the target until all of them are complete; an interruption
-    leaves no half of a store. Where another process was faster, its store stays.
+    The files lie in a temporary folder beside the target until all of them are complete, so that an interruption leaves
+    no incomplete store. Where another process has built the same store first, that one stays.
 
     Raises:
-        InputError: The cache cannot be made or written to.
+        InputError: The cache folder cannot be made or written to.
         ResourceError: Its disk is full.
     """
-    with told_if_full(target.parent), emptied(new_temporary(target)) as temporary:
+    with _full_disk_errors(target.parent), _temporary_folder(target) as temporary:
         writer, facts = StoreWriter(temporary), dict[str, Any]()
         try:
             yield writer, facts
             writer.finish(facts)
         finally:
-            with suppress(OSError):  # of what is thrown away; a full disk refuses also what the buffers still hold
+            with suppress(OSError):  # the files are given up, and closing writes buffers, which a full disk refuses
                 writer.close()
-        put_in_place(temporary, target)
+        _put_in_place(temporary, target)
 
 
 @contextmanager
-def told_if_full(cache: Path) -> Iterator[None]:
-    """Say which folder has no room, and what chooses another: the system says neither of a file that is open."""
+def _full_disk_errors(cache: Path) -> Iterator[None]:
+    """Turn the error of a full disk into one that names the cache folder and the setting that chooses another."""
     try:
         yield
     except OSError as error:
@@ -159,16 +166,25 @@ def told_if_full(cache: Path) -> Iterator[None]:
 
 
 @contextmanager
-def emptied(folder: Path) -> Iterator[Path]:
-    """Hand over a folder that is gone when the block ends, however that is."""
+def _temporary_folder(target: Path) -> Iterator[Path]:
+    """Make the folder in which the store ``target`` is built, and remove it if it is still there at the end."""
+    cache = target.parent
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(cache)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=cache))
+    except OSError as error:
+        if error.errno in FULL:  # `_full_disk_errors` reports this one
+            raise
+        raise InputError(f"cache folder {cache}: {error.strerror}; choose another with --data.cache") from error
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def put_in_place(temporary: Path, target: Path) -> None:
-    """Give a finished store its name, unless another process was faster."""
+def _put_in_place(temporary: Path, target: Path) -> None:
+    """Rename the folder of a finished store to its target, unless another process has finished the same store."""
     try:
         temporary.replace(target)
     except OSError:
@@ -177,30 +193,17 @@ def put_in_place(temporary: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
-def new_temporary(target: Path) -> Path:
-    """Make the folder in which the store ``target`` is built."""
-    cache = target.parent
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(cache)
-        return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=cache))
-    except OSError as error:
-        if error.errno in FULL:  # nothing is wrong with the folder
-            raise
-        raise InputError(f"cache folder {cache}: {error.strerror}; choose another with --data.cache") from error
-
-
-def remove_abandoned(cache: Path) -> None:
-    """Remove what killed processes left of stores in ``cache``: unfinished, and not written to for a day."""
+def _remove_abandoned(cache: Path) -> None:
+    """Remove the temporary folders of killed processes from ``cache``: those not written to for a day."""
     for folder in cache.glob(".*.tmp"):
-        if UNFINISHED.fullmatch(folder.name) and last_written(folder) < time.time() - ABANDONED:
+        if _UNFINISHED.fullmatch(folder.name) and _last_written(folder) < time.time() - _ABANDONED:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def last_written(folder: Path) -> float:
-    """Return when a folder or a file in it was last written to; now, where that is no longer there."""
+def _last_written(folder: Path) -> float:
+    """Return when a folder or a file in it was last written to, in seconds since 1970; now if it no longer exists."""
     try:
-        # Writing to a file does not touch its folder, and a long history may take more than a day.
+        # Writing to a file does not change the time of its folder, and a long history may take more than a day.
         return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
     except OSError:
         return time.time()
@@ -210,32 +213,32 @@ def open_store(folder: Path) -> Store:
     """Open a finished store.
 
     Raises:
-        DamagedDataError: A file is missing or of the wrong size, or the table points to what is not there.
+        DamagedDataError: A file is missing or has the wrong size, or the table refers to what is not there.
     """
     try:
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         samples = np.load(folder / "samples.npy")
-        tokens = np.memmap(folder / "tokens.bin", dtype=IDS, mode="r")
+        tokens = np.memmap(folder / "tokens.bin", dtype=_IDS, mode="r")
         roles = np.memmap(folder / "roles.bin", dtype=np.uint8, mode="r")
         length = facts["tokens"]
-    except Exception as error:  # what reading damaged bytes raises has no end: ValueError, TokenError, KeyError, ...
+    except Exception as error:  # damaged bytes raise many kinds: ValueError, TokenError, KeyError, ...
         raise DamagedDataError(
             f"the cache {folder} cannot be read ({error}): delete that folder and run again"
         ) from error
     if not len(tokens) == len(roles) == length:
         raise DamagedDataError(f"the cache {folder} is cut short: delete that folder and run again")
-    if not consistent(samples, facts):
+    if not _is_consistent(samples, facts):
         raise DamagedDataError(f"the cache {folder} has a damaged samples.npy: delete that folder and run again")
     return Store(folder, tokens, roles, samples, facts)
 
 
-def consistent(samples: NDArray[np.void], facts: dict[str, Any]) -> bool:
-    """Return whether a table can be of these facts: its samples follow each other, and what it points to is there."""
+def _is_consistent(samples: NDArray[np.void], facts: dict[str, Any]) -> bool:
+    """Return whether a table agrees with the facts: samples follow each other, and what they refer to exists."""
     if samples.dtype != SAMPLE:
         return False
     ends = np.cumsum(samples["length"], dtype=np.uint64)
-    follow = np.array_equal(samples["offset"], ends - samples["length"]) and (ends[-1:] == facts["tokens"]).all()
-    learned = samples["targets"].astype(np.uint64) + samples["contexts"] <= samples["length"]
-    known = (samples["part"] <= max(Part)) & (samples["kind"] <= max(Kind))
-    named = [(samples[name] < len(facts[f"{name}s"])).all() for name in ("commit", "path") if f"{name}s" in facts]
-    return bool(follow and learned.all() and known.all() and all(named))
+    contiguous = np.array_equal(samples["offset"], ends - samples["length"]) and (ends[-1:] == facts["tokens"]).all()
+    counts = samples["targets"].astype(np.uint64) + samples["contexts"] <= samples["length"]
+    enums = (samples["split"] <= max(Split)) & (samples["kind"] <= max(Kind))
+    references = [(samples[name] < len(facts[f"{name}s"])).all() for name in ("commit", "path") if f"{name}s" in facts]
+    return bool(contiguous and counts.all() and enums.all() and all(references))

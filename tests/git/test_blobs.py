@@ -1,4 +1,4 @@
-"""What is not read, and why; damaged and incomplete repositories."""
+"""Contents that are not read, and the reasons; damaged and incomplete repositories."""
 
 import hashlib
 import tracemalloc
@@ -6,25 +6,10 @@ import tracemalloc
 import pytest
 
 from codelm.errors import DamagedDataError
-from codelm.git.repository import open_repository, read_tree
-
-LIMIT = 1_000_000
+from codelm.git.repository import open_repository
 
 
-def keep_all(path):
-    return None
-
-
-def only_change(commits):
-    (change,) = commits[-1].changes
-    return change
-
-
-def sides(change):
-    return change.before, change.after
-
-
-def test_every_unreadable_content_has_its_reason(make_repository, read):
+def test_every_unreadable_content_has_its_reason(make_repository, read, read_files):
     files = {
         "binary": b"a\0b",
         "latin": b"caf\xe9",
@@ -43,8 +28,7 @@ def test_every_unreadable_content_has_its_reason(make_repository, read):
     (commit,) = read(folder, limit=50)
     large = dict.fromkeys(("late", "large", "pointer"), "too large")
     assert {change.path: change.dropped for change in commit.changes} == expected | large
-    repository = open_repository(folder)
-    assert {file.path: file.dropped for file in read_tree(repository, repository.tip, keep_all, 10_000)} == expected
+    assert {file.path: file.dropped for file in read_files(folder, limit=10_000)} == expected
 
 
 def test_a_path_that_is_not_wanted_is_named_but_not_read(make_repository, read):
@@ -55,21 +39,22 @@ def test_a_path_that_is_not_wanted_is_named_but_not_read(make_repository, read):
 
 
 @pytest.mark.parametrize(("old", "new"), [(b"caf\xe9\n", "x\n"), ("x\n", b"caf\xe9\n"), (b"\0", "x\n")])
-def test_a_change_is_read_only_if_both_sides_are(make_repository, read, old, new):
-    change = only_change(read(make_repository([{"a": old}, {"a": new}])))
+def test_a_change_is_read_only_if_both_sides_are(last_change, old, new):
+    change = last_change([{"a": old}, {"a": new}])
     assert change.dropped == ("binary" if old == b"\0" else "not UTF-8")
     assert (change.after, change.hunks) == (None, ())
 
 
 @pytest.mark.parametrize(("old", "new"), [("x\n" * 100, "x\n"), ("x\n", "x\n" * 100), ("x\n" * 100, None)])
-def test_too_large_counts_on_both_sides(make_repository, read, old, new):
-    assert only_change(read(make_repository([{"a": old}, {"a": new}]), limit=100)).dropped == "too large"
+def test_too_large_counts_on_both_sides(last_change, old, new):
+    assert last_change([{"a": old}, {"a": new}], limit=100).dropped == "too large"
 
 
-def test_a_heading_that_git_cuts_short_is_no_reason(make_repository, read):
+def test_a_heading_that_git_cuts_short_is_no_reason(last_change):
     old = "fn " + "é" * 60 + "() {\n" + "".join(f"    line {number}\n" for number in range(9)) + "}\n"
     new = old.replace("line 5", "other")
-    assert sides(only_change(read(make_repository([{"a.rs": old}, {"a.rs": new}])))) == (old, new)
+    change = last_change([{"a.rs": old}, {"a.rs": new}])
+    assert (change.before, change.after) == (old, new)
 
 
 def test_links_and_files_may_change_places(make_repository, read):
@@ -77,7 +62,7 @@ def test_links_and_files_may_change_places(make_repository, read):
     folder = make_repository([{"a": "x\n", "z": "q"}, ({"a": "target", "z": "r"}, as_link), {"a": "y\n", "z": "s"}])
     _, to_link, to_file = (commit.changes for commit in read(folder))
     assert [(change.status, change.dropped) for change in to_link] == [("T", "symlink"), ("M", None)]
-    assert [(change.status, *sides(change)) for change in to_file] == [("T", "", "y\n"), ("M", "r", "s")]
+    assert [(change.status, change.before, change.after) for change in to_file] == [("T", "", "y\n"), ("M", "r", "s")]
 
 
 def test_a_large_file_is_passed_over_without_being_held(make_repository, read):
@@ -117,7 +102,7 @@ def corrupt(folder, git, name):
     pack.write_bytes(content)
 
 
-def test_a_missing_blob_costs_its_own_commits_and_no_others(make_repository, read, git):
+def test_a_missing_blob_affects_its_own_commits_and_no_others(make_repository, read, git):
     folder = make_repository([{"a.rs": f"{number}\n", "b.rs": f"{number}\n", "x.lock": "1"} for number in range(8)])
     remove_blob(folder, git, "HEAD~4:a.rs")
     commits = read(folder, drop_path=lambda path: "lock" if path.endswith(".lock") else None)
@@ -133,21 +118,18 @@ def test_a_missing_blob_at_either_end_is_found(make_repository, read, git, age):
     assert [commit.changes[0].dropped for commit in read(folder)].count("missing object") == (1 if age == 0 else 2)
 
 
-def test_a_missing_blob_of_the_tree_is_one_file(make_repository, git):
+def test_a_missing_blob_of_the_tree_is_one_file(make_repository, read_files, git):
     folder = remove_blob(make_repository([{"a.rs": "a\n", "b.rs": "b\n", "c.rs": "c\n"}]), git, "HEAD:b.rs")
-    repository = open_repository(folder)
-    files = read_tree(repository, repository.tip, keep_all, LIMIT)
-    assert [(file.text, file.dropped) for file in files] == [("a\n", None), (None, "missing object"), ("c\n", None)]
+    files = [(file.text, file.dropped) for file in read_files(folder)]
+    assert files == [("a\n", None), (None, "missing object"), ("c\n", None)]
 
 
-def test_a_damaged_blob_of_the_tree_is_one_file(make_repository, git):
+def test_a_damaged_blob_of_the_tree_is_one_file(make_repository, read_files, git):
     folder = remove_blob(make_repository([{"a.rs": "a\n", "b.rs": "b\n", "c.rs": "c\n"}]), git, "HEAD:b.rs")
     sha = hashlib.sha1(b"blob 2\0b\n").hexdigest()
     (folder / ".git/objects" / sha[:2]).mkdir(exist_ok=True)
     (folder / ".git/objects" / sha[:2] / sha[2:]).write_bytes(b"garbage")
-    repository = open_repository(folder)
-    files = read_tree(repository, repository.tip, keep_all, LIMIT)
-    assert [file.dropped for file in files] == [None, "missing object", None]
+    assert [file.dropped for file in read_files(folder)] == [None, "missing object", None]
 
 
 @pytest.mark.parametrize("name", ["HEAD~2", "HEAD~2^{tree}"])
@@ -158,7 +140,7 @@ def test_a_missing_commit_or_tree_is_damage(make_repository, read, git, name):
 
 
 @pytest.mark.parametrize("name", ["HEAD~2", "HEAD~2^{tree}"])
-def test_damage_is_told_in_a_line_without_gits_advice(make_repository, read, git, name):
+def test_damage_is_reported_in_a_line_without_gits_advice(make_repository, read, git, name):
     folder = remove_blob(make_repository([{"a.rs": f"{number}\n"} for number in range(4)]), git, name)
     with pytest.raises(DamagedDataError) as damage:
         read(folder)
@@ -166,15 +148,15 @@ def test_damage_is_told_in_a_line_without_gits_advice(make_repository, read, git
     assert len(str(damage.value)) < len(str(folder)) + 200
 
 
-def test_a_corrupted_pack_is_told_in_a_line_without_gits_advice(make_repository, read, git):
+def test_a_corrupted_pack_is_reported_in_a_line_without_gits_advice(make_repository, read, git):
     folder = make_repository([{"a.rs": f"{number}\n" * 99} for number in range(20)])
     tree = git(folder, "rev-parse", "HEAD~9^{tree}")
     corrupt(folder, git, tree)
-    with pytest.raises(DamagedDataError, match=r"git fsck there$") as told:
+    with pytest.raises(DamagedDataError, match=r"git fsck there$") as caught:
         read(folder)
-    assert tree in str(told.value)
-    assert "hint" not in str(told.value)
-    assert "\n" not in str(told.value)
+    assert tree in str(caught.value)
+    assert "hint" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_tip_that_is_missing_is_damage(make_repository, git):

@@ -5,24 +5,6 @@ import subprocess
 
 import pytest
 
-from codelm.git.repository import open_repository, read_tree
-
-LIMIT = 1_000_000
-
-
-def keep_all(path):
-    return None
-
-
-def only_change(commits):
-    (change,) = commits[-1].changes
-    return change
-
-
-def sides(change):
-    return change.before, change.after
-
-
 HOSTILE_SETTINGS = """
 [diff]
     noprefix = true
@@ -113,13 +95,14 @@ def test_the_users_settings_change_nothing(make_repository, read, traps, marker,
 def test_the_repositorys_own_settings_and_attributes_run_and_change_nothing(
     make_repository,
     read,
+    read_files,
     git,
     traps,
     marker,
 ):
     folder = make_repository(RICH_HISTORY)
     expected = read(folder)
-    tree = list(read_tree(open_repository(folder), open_repository(folder).tip, keep_all, LIMIT))
+    tree = read_files(folder)
     with (folder / ".git/config").open("a") as file:
         file.write(
             traps + '[core]\n    worktree = /\n[remote "origin"]\n    promisor = true\n    url = ext::touch%20x\n'
@@ -134,14 +117,13 @@ def test_the_repositorys_own_settings_and_attributes_run_and_change_nothing(
     assert marker.exists(), "the traps do not work"
     marker.unlink()
     assert read(folder) == expected
-    repository = open_repository(folder)
-    assert list(read_tree(repository, repository.tip, keep_all, LIMIT)) == tree
+    assert read_files(folder) == tree
     assert not marker.exists()
 
 
-def test_attributes_in_the_history_hide_nothing(make_repository, read):
-    folder = make_repository([{".gitattributes": "*.rs -diff\n", "a.rs": "x\n"}, {"a.rs": "y\n"}])
-    assert sides(only_change(read(folder))) == ("x\n", "y\n")
+def test_attributes_in_the_history_hide_nothing(last_change):
+    change = last_change([{".gitattributes": "*.rs -diff\n", "a.rs": "x\n"}, {"a.rs": "y\n"}])
+    assert (change.before, change.after) == ("x\n", "y\n")
 
 
 @pytest.mark.parametrize(

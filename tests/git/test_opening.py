@@ -65,7 +65,7 @@ def test_a_head_that_points_nowhere_is_refused(make_repository):
 @pytest.mark.parametrize(
     "extension", ["[extensions]\n\tunheardOf = true\n[core]\n\trepositoryformatversion = 1\n", "[core\n"]
 )
-def test_what_git_cannot_open_is_told_in_its_words(make_repository, extension):
+def test_what_git_cannot_open_is_refused_in_its_words(make_repository, extension):
     folder = make_repository([{"a": "x"}])
     (folder / ".git/config").write_text(extension)
     assert "git cannot read this repository: " in refusal(folder)
@@ -80,7 +80,7 @@ def test_a_revision_that_is_unknown_is_refused(make_repository, revision):
 
 
 @pytest.mark.parametrize("revision", ["0" * 40, "f" * 64, f"HEAD..{'a' * 40}"])
-def test_a_commit_of_another_repository_is_told_as_one_that_a_run_may_have_recorded(make_repository, revision):
+def test_a_commit_of_another_repository_is_refused_as_one_that_a_run_may_have_recorded(make_repository, revision):
     folder = make_repository([{"a": "x"}])
     assert "where a run's config.yaml names it: add --data.revision HEAD" in refusal(folder, revision)
 

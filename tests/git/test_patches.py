@@ -1,4 +1,4 @@
-"""Odd histories: what looks like the grammar of git's output but is not, and random ones."""
+"""Odd histories: contents that look like git's output format, and random ones."""
 
 import io
 import os
@@ -7,68 +7,61 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codelm.git.environment import keyhole
-from codelm.git.patches import Hunk, hunks_of, read_record
-from codelm.git.process import Ended, Process, Reader
-from codelm.git.repository import WITH_PATCHES, open_repository, read_commits, read_graph
+from codelm.git.environment import isolated_git_directory
+from codelm.git.patches import WITH_PATCHES, Hunk, parse_hunks, read_record
+from codelm.git.process import GitEndedError, PipeReader, Process
+from codelm.git.repository import open_repository, read_commits, read_graph
 
 LIMIT = 1_000_000
 
 
-def keep_all(path):
+def keep_all(path, mode=None):
     return None
-
-
-def only_change(commits):
-    (change,) = commits[-1].changes
-    return change
-
-
-def sides(change):
-    return change.before, change.after
 
 
 @pytest.mark.parametrize(
     "path", ["a b", "tab\there", 'quo"te', "back\\slash", "line\nfeed", "é", "-dash", " ", "\x01", b"\xff"]
 )
-def test_any_name_of_a_file_is_only_a_name(make_repository, read, path):
-    change = only_change(read(make_repository([{path: "x\n"}, {path: "y\n", "other": "z"}, {path: "w\n"}])))
-    assert (os.fsencode(change.path), sides(change)) == (os.fsencode(path), ("y\n", "w\n"))
+def test_any_name_of_a_file_is_only_a_name(last_change, path):
+    change = last_change([{path: "x\n"}, {path: "y\n", "other": "z"}, {path: "w\n"}])
+    assert (os.fsencode(change.path), change.before, change.after) == (os.fsencode(path), "y\n", "w\n")
 
 
-def test_hunks_are_counted_from_nought_and_keep_their_line_ends():
+def test_hunks_are_counted_from_zero_and_keep_their_line_ends():
     first = b"@@ -1,2 +0,0 @@\n-a\n-b\r\n"
     second = b"@@ -4 +2,2 @@ fn x()\n-c\n\\ No newline at end of file\n+d\n+@@ -1 +1 @@"
     patch = b"--- a/x\n+++ b/x\n" + first + second
-    assert hunks_of(patch) == (
+    assert parse_hunks(patch) == (
         Hunk(0, 0, ("a\n", "b\r\n"), ()),
         Hunk(3, 1, ("c",), ("d\n", "@@ -1 +1 @@\n")),
     )
-    assert hunks_of(b"old mode 100644\nnew mode 100755") == ()
+    assert parse_hunks(b"old mode 100644\nnew mode 100755") == ()
 
 
 def records(output, shas):
     """Every record that can be read from the output of git before it ends."""
     found = []
-    out = Reader(io.BytesIO(output))
+    reader = PipeReader(io.BytesIO(output))
     try:
-        for sha, following in zip(shas, [*shas[1:], None], strict=True):
-            found.append(read_record(out, sha, following, keep_all))
-    except Ended:
+        for sha, next_sha in zip(shas, [*shas[1:], None], strict=True):
+            found.append(read_record(reader, sha, next_sha, keep_all))
+    except GitEndedError:
         pass
     return found
 
 
 def test_output_that_breaks_off_anywhere_gives_whole_records_or_none(make_repository):
-    """Only for the last record the end of the output says nothing: there the exit status of git has to."""
+    """For the last record the end of the output proves nothing: there the exit status of git has to."""
     history = [{"a": "x\n", "b": "y\n"}, {}, {"a": "z\n", "b": None}, {"c": "y"}]
     repository = open_repository(make_repository([*history, ({"c": "a"}, {"modes": {"c": "120000"}}), {"a": "last"}]))
     shas = [node.sha for node in read_graph(repository)]
-    hole = keyhole(repository.objects, repository.object_format, repository.tip, repository.shallow, LIMIT)
-    with hole as view, Process(view, WITH_PATCHES, lines=shas) as git:
-        output = git.out.rest()
+    isolated = isolated_git_directory(
+        repository.objects, repository.object_format, repository.tip, repository.shallow, LIMIT
+    )
+    with isolated as environment, Process(environment, WITH_PATCHES, lines=shas) as git:
+        output = git.output.rest()
     whole = records(output, shas)
-    assert [len(record.drafts) for record in whole] == [2, 0, 2, 1, 1, 1]
+    assert [len(record.changes) for record in whole] == [2, 0, 2, 1, 1, 1]
     for end in range(len(output)):
         found = records(output[:end], shas)[: len(shas) - 1]
         assert found == whole[: len(found)]
@@ -96,7 +89,7 @@ def test_naming_a_sibling_does_not_bring_its_changes_along(make_repository, plac
 
 
 @pytest.mark.parametrize(
-    ("claimed", "told"),
+    ("claimed", "read_as"),
     [
         ("18446744073709551615 +0000", 2**63 - 1),
         ("-5 +0000", None),
@@ -105,14 +98,14 @@ def test_naming_a_sibling_does_not_bring_its_changes_along(make_repository, plac
         ("x", 0),
     ],
 )
-def test_a_date_may_lie_but_not_stop_us(make_repository, read, git, claimed, told):
+def test_a_wrong_date_does_not_stop_the_reading(make_repository, read, git, claimed, read_as):
     folder = make_repository([{"a": "x"}])
     tree = git(folder, "rev-parse", "HEAD^{tree}")
     text = f"tree {tree}\nauthor A <a@example.org> {claimed}\ncommitter A <a@example.org> {claimed}\n\nodd\n".encode()
     sha = git(folder, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=text)
     (commit,) = read(folder, sha)
     assert isinstance(commit.time, int)
-    assert told is None or commit.time == told
+    assert read_as is None or commit.time == read_as
 
 
 def test_a_message_in_another_encoding_is_read(make_repository, read, git):

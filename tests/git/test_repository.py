@@ -15,15 +15,6 @@ def keep_all(path):
     return None
 
 
-def only_change(commits):
-    (change,) = commits[-1].changes
-    return change
-
-
-def sides(change):
-    return change.before, change.after
-
-
 def blob_id(text):
     content = text.encode()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
@@ -35,7 +26,7 @@ def is_exact(change):
     return before and (change.after is None or blob_id(change.after) == change.new_blob)
 
 
-def test_a_commit_tells_who_when_and_why(make_repository, read):
+def test_a_commit_has_author_time_and_message(make_repository, read):
     folder = make_repository(
         [({"a.rs": "x"}, {"message": "Say why\n\nBody", "author": "Bo <bo@example.org>", "time": 5})]
     )
@@ -45,29 +36,28 @@ def test_a_commit_tells_who_when_and_why(make_repository, read):
     assert commit.parents == ()
 
 
-def test_a_change_holds_both_sides_and_its_hunks(make_repository, read):
-    folder = make_repository([{"a.rs": "one\ntwo\nthree\n"}, {"a.rs": "one\n2\n2b\nthree\nfour\n"}])
-    change = only_change(read(folder))
-    assert sides(change) == ("one\ntwo\nthree\n", "one\n2\n2b\nthree\nfour\n")
+def test_a_change_holds_both_sides_and_its_hunks(last_change):
+    change = last_change([{"a.rs": "one\ntwo\nthree\n"}, {"a.rs": "one\n2\n2b\nthree\nfour\n"}])
+    assert (change.before, change.after) == ("one\ntwo\nthree\n", "one\n2\n2b\nthree\nfour\n")
     assert [(hunk.old_start, hunk.new_start, hunk.removed, hunk.added) for hunk in change.hunks] == [
         (1, 1, ("two\n",), ("2\n", "2b\n")),
         (3, 4, (), ("four\n",)),
     ]
 
 
-def test_the_order_is_the_one_asked_for(make_repository):
+def test_commits_are_read_in_the_given_order(make_repository):
     repository = open_repository(make_repository([{"a": str(number)} for number in range(5)]))
     shas = [node.sha for node in read_graph(repository)]
-    asked = [shas[3], shas[0], shas[3], shas[4]]
-    assert [commit.sha for commit in read_commits(repository, asked, keep_all, LIMIT)] == asked
+    given = [shas[3], shas[0], shas[3], shas[4]]
+    assert [commit.sha for commit in read_commits(repository, given, keep_all, LIMIT)] == given
 
 
-def test_no_commits_asked_gives_none(make_repository):
+def test_no_commits_given_is_no_commits_read(make_repository):
     assert list(read_commits(open_repository(make_repository([{"a": "x"}])), [], keep_all, LIMIT)) == []
 
 
-def test_a_deleted_file_has_only_a_past(make_repository, read):
-    change = only_change(read(make_repository([{"a": "x\ny"}, {"a": None}])))
+def test_a_deleted_file_has_only_a_text_before(last_change):
+    change = last_change([{"a": "x\ny"}, {"a": None}])
     assert (change.status, change.after, change.before) == ("D", None, "x\ny")
 
 
@@ -75,37 +65,35 @@ def test_a_deleted_file_has_only_a_past(make_repository, read):
 @pytest.mark.parametrize("new", ["z", "x\nz", "", "x\ny", "a\\ No newline at end of file\n", "@@ -1 +1 @@\n"])
 def test_line_ends_are_exact(make_repository, read, old, new):
     folder = make_repository([{"a": old, "other": "1"}, {"a": new, "other": "2"}])
-    changes = {change.path: change for change in read(folder)[-1].changes}
-    assert "a" in changes or old == new
-    assert old == new or sides(changes["a"]) == (old, new)
+    changes = {change.path: (change.before, change.after) for change in read(folder)[-1].changes}
+    assert changes.get("a", (old, old)) == (old, new)
 
 
 @pytest.mark.parametrize(
     "content", ["diff --git a/a b/a\nindex 1..2\n", "--- a\n+++ b\n", "\x01\x00"[:1], "Binary files a and b differ\n"]
 )
-def test_a_file_that_looks_like_a_patch_is_only_text(make_repository, read, content):
-    assert sides(only_change(read(make_repository([{"a": "x\n"}, {"a": content}])))) == ("x\n", content)
+def test_a_file_that_looks_like_a_patch_is_only_text(last_change, content):
+    change = last_change([{"a": "x\n"}, {"a": content}])
+    assert (change.before, change.after) == ("x\n", content)
 
 
-def test_a_rename_without_a_change_keeps_its_content(make_repository, read):
+def test_a_rename_without_a_change_keeps_its_content(last_change):
     text = "".join(f"line {number}\n" for number in range(20))
-    change = only_change(read(make_repository([{"old.rs": text}, {"old.rs": None, "new.rs": text}])))
+    change = last_change([{"old.rs": text}, {"old.rs": None, "new.rs": text}])
     assert (change.status, change.old_path, change.path) == ("R", "old.rs", "new.rs")
-    assert (sides(change), change.hunks) == ((text, text), ())
+    assert (change.before, change.after, change.hunks) == (text, text, ())
 
 
-def test_a_rename_with_a_change_is_followed(make_repository, read):
-    lines = [f"line {number}\n" for number in range(20)]
-    change = only_change(
-        read(make_repository([{"old.rs": "".join(lines)}, {"old.rs": None, "new.rs": "".join(lines[:-1])}]))
-    )
-    assert change.status == "R"
-    assert sides(change) == ("".join(lines), "".join(lines[:-1]))
+def test_a_rename_with_a_change_is_followed(last_change):
+    old = "".join(f"line {number}\n" for number in range(20))
+    new = old.removesuffix("line 19\n")
+    change = last_change([{"old.rs": old}, {"old.rs": None, "new.rs": new}])
+    assert (change.status, change.before, change.after) == ("R", old, new)
 
 
-def test_a_change_of_mode_has_no_hunks(make_repository, read):
-    change = only_change(read(make_repository([{"a": "x\n"}, ({"a": "x\n"}, {"modes": {"a": "100755"}})])))
-    assert (change.status, sides(change), change.hunks) == ("M", ("x\n", "x\n"), ())
+def test_a_change_of_mode_has_no_hunks(last_change):
+    change = last_change([{"a": "x\n"}, ({"a": "x\n"}, {"modes": {"a": "100755"}})])
+    assert (change.status, change.before, change.after, change.hunks) == ("M", "x\n", "x\n", ())
 
 
 def test_an_empty_commit_is_a_commit(make_repository, read):
@@ -141,10 +129,8 @@ def test_a_range_leaves_out_what_came_before(make_repository, read, git):
     assert [commit.changes[0].after for commit in read(folder, "HEAD~1..")] == ["4"]
 
 
-def test_the_tree_holds_every_file_once(make_repository):
-    folder = make_repository([{"a/b.rs": "x", "c": b"\0", "d": "later"}, {"d": None}])
-    repository = open_repository(folder)
-    files = list(read_tree(repository, repository.tip, keep_all, LIMIT))
+def test_the_tree_holds_every_file_once(make_repository, read_files):
+    files = read_files(make_repository([{"a/b.rs": "x", "c": b"\0", "d": "later"}, {"d": None}]))
     assert [(file.path, file.text, file.dropped) for file in files] == [("a/b.rs", "x", None), ("c", None, "binary")]
 
 
@@ -163,7 +149,8 @@ def test_many_files_do_not_stop_the_pipes(make_repository, read):
 
 def test_sha256_repositories_are_read(make_repository, read):
     folder = make_repository([{"a": "x\n"}, {"a": "y\n"}], object_format="sha256")
-    assert sides(only_change(read(folder))) == ("x\n", "y\n")
+    (change,) = read(folder)[-1].changes
+    assert (change.before, change.after) == ("x\n", "y\n")
 
 
 def test_a_reader_that_stops_early_leaves_nothing_behind(make_repository, tmp_path, monkeypatch):

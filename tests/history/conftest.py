@@ -1,15 +1,15 @@
-"""Tokenizers made on the spot: byte-level, a few hundred tokens, with StarCoder2's special tokens or without."""
+"""Small byte-level tokenizers of a few hundred tokens, with StarCoder2's special tokens or without."""
 
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
 
-from codelm.history.samples.formats import END, FIM_TOKENS, SENTINELS
-from codelm.history.tokenization.encoding import Encoder
+from codelm.history.tokenization.encoder import Encoder
+from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, SPECIAL_TOKENS
 
-settings.register_profile("patient", deadline=None)  # a busy machine is slow, not wrong
-settings.load_profile("patient")
+settings.register_profile("no deadline", deadline=None)  # a busy machine is slow, not wrong
+settings.load_profile("no deadline")
 
 RUST = """\
 use std::fmt;
@@ -35,7 +35,7 @@ impl fmt::Display for Range {
 
 
 def tokenizer(special_tokens):
-    """Return what `Encoder` asks for, trained on a page of Rust."""
+    """Return a tokenizer as `Encoder` takes it, trained on a page of Rust."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     backend = Tokenizer(models.BPE())
@@ -46,7 +46,7 @@ def tokenizer(special_tokens):
         vocab_size=400, special_tokens=special_tokens, initial_alphabet=alphabet, show_progress=False
     )
     backend.train_from_iterator([RUST], trainer)
-    return SimpleNamespace(backend_tokenizer=backend, eos_token_id=backend.token_to_id(END))
+    return SimpleNamespace(backend_tokenizer=backend, eos_token_id=backend.token_to_id(END_OF_TEXT))
 
 
 @pytest.fixture(scope="session")
@@ -61,13 +61,13 @@ def make_tokenizer():
 
 @pytest.fixture(scope="session")
 def encoder():
-    """An encoder with all of StarCoder2's sentinels."""
-    return Encoder(tokenizer(list(SENTINELS)))
+    """An encoder with all of StarCoder2's special tokens."""
+    return Encoder(tokenizer(list(SPECIAL_TOKENS)))
 
 
 @pytest.fixture(scope="session")
 def encoder_without_fim():
-    return Encoder(tokenizer([name for name in SENTINELS if name not in FIM_TOKENS]))
+    return Encoder(tokenizer([name for name in SPECIAL_TOKENS if name not in FIM_TOKENS]))
 
 
 @pytest.fixture(scope="session")

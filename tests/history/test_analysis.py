@@ -38,5 +38,5 @@ def test_the_history_is_described_where_it_is_given():
 
 
 @pytest.mark.parametrize(("path", "name"), [("a.RS", "Rust"), ("go", "other"), ("a.b/c", "other"), (".h", "other")])
-def test_only_the_extension_tells_the_language(path, name):
+def test_only_the_extension_decides_the_language(path, name):
     assert language(path) == name

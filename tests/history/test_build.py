@@ -5,14 +5,15 @@ import pytest
 
 from codelm.errors import InputError
 from codelm.git.repository import open_repository, read_graph
-from codelm.history.build import Recipe, mine, store_key
+from codelm.history.build import StoreSettings, build_store, store_key
 from codelm.history.filters.selection import Filters
 from codelm.history.held_out import held_out_changes
-from codelm.history.samples.formats import Formats, Kind
-from codelm.history.store import Part, building, open_store
+from codelm.history.samples.formats import Formats
+from codelm.history.samples.pieces import Kind
+from codelm.history.store import Split, new_store, open_store
 
 IGNORE = ["target/", "Cargo.lock"]
-RECIPE = Recipe(256, Filters(ignore=IGNORE), Formats(), held_out=0.2, max_commits=None, seed=1)
+SETTINGS = StoreSettings(256, Filters(ignore=IGNORE), Formats(), held_out=0.2, max_commits=None, seed=1)
 
 
 def in_silence(items, total, description):
@@ -20,114 +21,117 @@ def in_silence(items, total, description):
 
 
 @pytest.fixture
-def mined(rust_repository, encoder, tmp_path):
-    """Mine the small project: ``mined(max_commits=3)``."""
+def store_of_rust(rust_repository, encoder, tmp_path):
+    """Build a store of the small project: ``store_of_rust(max_commits=3)``."""
 
-    def run(**settings):
+    def make(**changes):
         folder = tmp_path / "store"
-        with building(folder) as (writer, facts):
-            facts |= mine([open_repository(rust_repository)], replace(RECIPE, **settings), encoder, writer, in_silence)
+        with new_store(folder) as (writer, facts):
+            facts |= build_store(
+                [open_repository(rust_repository)], replace(SETTINGS, **changes), encoder, writer, in_silence
+            )
         return open_store(folder)
 
-    return run
+    return make
 
 
-def test_every_commit_is_kept_or_dropped_for_one_reason(mined, git, rust_repository):
-    scrape = mined().facts["scrape"]
+def test_every_commit_is_kept_or_dropped_for_one_reason(store_of_rust, git, rust_repository):
+    scrape = store_of_rust().facts["scrape"]
     (history,) = scrape["repositories"]
     assert history["non_merges"] == int(git(rust_repository, "rev-list", "--count", "--no-merges", "HEAD"))
-    for part in ("train", "validation", "test"):
-        dropped = sum(scrape["dropped"][part]["commits"].values())
-        assert history["kept"][part] + dropped == history["split"][part]
+    for split in ("train", "validation", "test"):
+        dropped = sum(scrape["dropped"][split]["commits"].values())
+        assert history["kept"][split] + dropped == history["split"][split]
 
 
-def test_commits_beyond_the_newest_so_many_are_counted(mined):
-    scrape = mined(max_commits=5).facts["scrape"]
+def test_commits_beyond_the_newest_so_many_are_counted(store_of_rust):
+    scrape = store_of_rust(max_commits=5).facts["scrape"]
     (history,) = scrape["repositories"]
     assert history["kept"]["train"] == 5
     assert scrape["dropped"]["train"]["commits"]["older than the newest 5"] == history["split"]["train"] - 5
 
 
-def test_without_a_commit_files_alone_are_learned_and_the_held_out_parts_stay(mined):
-    store = mined(max_commits=0)
-    kinds = set(store.samples["kind"][store.part(Part.TRAIN)].tolist())
+def test_without_training_commits_files_alone_are_learned_and_the_held_out_splits_stay(store_of_rust):
+    store = store_of_rust(max_commits=0)
+    kinds = set(store.samples["kind"][store.indices(Split.TRAIN)].tolist())
     assert kinds == {Kind.FILE}
-    assert len(store.part(Part.TEST))
+    assert len(store.indices(Split.TEST))
 
 
-def test_no_sample_comes_from_an_ignored_path(mined):
-    assert [path for path in mined().facts["paths"] if not path.startswith("src/")] == []
+def test_no_sample_comes_from_an_ignored_path(store_of_rust):
+    assert [path for path in store_of_rust().facts["paths"] if not path.startswith("src/")] == []
 
 
-def test_held_out_commits_are_the_newest_and_share_nothing_with_training(mined, rust_repository):
-    store = mined()
+def test_held_out_commits_are_the_newest_and_share_nothing_with_training(store_of_rust, rust_repository):
+    store = store_of_rust()
     order = [node.sha for node in read_graph(open_repository(rust_repository))]
     commits = store.facts["commits"]
     places = {
-        part: {order.index(commits[row["commit"]]["sha"]) for row in store.samples[store.part(part)]} for part in Part
+        split: {order.index(commits[row["commit"]]["sha"]) for row in store.samples[store.indices(split)]}
+        for split in Split
     }
-    assert max(places[Part.TRAIN]) < min(places[Part.VALIDATION])
-    assert max(places[Part.VALIDATION]) < min(places[Part.TEST])
+    assert max(places[Split.TRAIN]) < min(places[Split.VALIDATION])
+    assert max(places[Split.VALIDATION]) < min(places[Split.TEST])
 
 
-def test_what_a_fork_has_learned_is_not_held_out_of_its_origin(encoder, rust_repository, tmp_path):
+def test_training_commits_of_a_fork_are_not_held_out_of_another_repository(encoder, rust_repository, tmp_path):
     repositories = [open_repository(rust_repository, revision) for revision in ("HEAD~8", "HEAD")]
-    with building(tmp_path / "store") as (writer, facts):
-        facts |= mine(repositories, RECIPE, encoder, writer, in_silence)
+    with new_store(tmp_path / "store") as (writer, facts):
+        facts |= build_store(repositories, SETTINGS, encoder, writer, in_silence)
     store = open_store(tmp_path / "store")
     commits = store.facts["commits"]
     shas = [
-        {commits[row["commit"]]["sha"] for row in store.samples[store.part(part)] if row["kind"] != Kind.FILE}
-        for part in Part
+        {commits[row["commit"]]["sha"] for row in store.samples[store.indices(split)] if row["kind"] != Kind.FILE}
+        for split in Split
     ]
     assert not shas[0] & shas[1] | shas[0] & shas[2] | shas[1] & shas[2]
     dropped = store.facts["scrape"]["dropped"]
-    for part in ("train", "validation", "test"):
+    for split in ("train", "validation", "test"):
         histories = store.facts["scrape"]["repositories"]
-        kept, split = (sum(history[fact][part] for history in histories) for fact in ("kept", "split"))
-        assert kept + sum(dropped[part]["commits"].values()) == split
+        kept, total = (sum(history[fact][split] for history in histories) for fact in ("kept", "split"))
+        assert kept + sum(dropped[split]["commits"].values()) == total
     assert dropped["validation"]["commits"]["shared with another repository"] > 0
 
 
-def test_each_added_line_of_the_training_commits_is_a_target_once(mined, encoder, rust_repository, read):
-    store = mined(formats=Formats(whole_files=False), filters=Filters(ignore=IGNORE, duplicates=False))
-    learned = {store.facts["commits"][row["commit"]]["sha"] for row in store.samples[store.part(Part.TRAIN)]}
+def test_each_added_line_of_the_training_commits_is_a_target_once(store_of_rust, encoder, rust_repository, read):
+    store = store_of_rust(formats=Formats(whole_files=False), filters=Filters(ignore=IGNORE, duplicates=False))
+    learned = {store.facts["commits"][row["commit"]]["sha"] for row in store.samples[store.indices(Split.TRAIN)]}
     changes = [change for commit in read(rust_repository) if commit.sha in learned for change in commit.changes]
     added = [
         line for change in changes if change.path.startswith("src/") for hunk in change.hunks for line in hunk.added
     ]
-    rows = store.samples[store.part(Part.TRAIN)]
+    rows = store.samples[store.indices(Split.TRAIN)]
     ends = sum(row["kind"] == Kind.FIM for row in rows)
     tokens = sum(encoder.count(["".join(added)]))
     # Each end of text is one target more, and tokens at the seams may be cut otherwise.
     assert rows["targets"].sum() == pytest.approx(tokens + ends, rel=0.1)
 
 
-def test_no_sample_is_longer_than_a_row(mined):
-    assert mined(sequence_length=64).samples["length"].max() <= 64
+def test_no_sample_is_longer_than_a_row(store_of_rust):
+    assert store_of_rust(sequence_length=64).samples["length"].max() <= 64
 
 
-def test_the_newest_files_are_learned_whole_as_they_stood_at_the_cut(mined, git, rust_repository):
-    store = mined()
+def test_the_newest_files_are_learned_whole_as_they_stood_at_the_cut(store_of_rust, git, rust_repository):
+    store = store_of_rust()
     (history,) = store.facts["scrape"]["repositories"]
     listed = git(rust_repository, "ls-tree", "-r", "--name-only", history["split"]["cut"]).splitlines()
     rows = store.samples[store.samples["kind"] == Kind.FILE]
     names = {store.facts["paths"][row["path"]] for row in rows}
     assert names == {path for path in listed if path.startswith("src/")}
-    assert {row["part"] for row in rows} == {Part.TRAIN}
+    assert {row["split"] for row in rows} == {Split.TRAIN}
 
 
-def test_the_counts_agree_with_the_table(mined):
-    store = mined()
-    for part in Part:
-        rows = store.samples[store.part(part)]
-        said = store.facts["tokenize"][part.name.lower()]
-        assert (said["samples"], said["tokens"], said["targets"]) == (
+def test_the_counts_agree_with_the_table(store_of_rust):
+    store = store_of_rust()
+    for split in Split:
+        rows = store.samples[store.indices(split)]
+        counts = store.facts["tokenize"][split.name.lower()]
+        assert (counts["samples"], counts["tokens"], counts["targets"]) == (
             len(rows),
             rows["length"].sum(),
             rows["targets"].sum(),
         )
-        assert Counter(rows["kind"].tolist()) == {kind: n for kind in Kind if (n := said["kinds"][kind.name.lower()])}
+        assert Counter(rows["kind"].tolist()) == {kind: n for kind in Kind if (n := counts["kinds"][kind.name.lower()])}
 
 
 @pytest.mark.parametrize(
@@ -140,43 +144,43 @@ def test_the_counts_agree_with_the_table(mined):
         {"filters": Filters()},
     ],
 )
-def test_a_store_is_known_by_all_that_shapes_it(rust_repository, change):
+def test_the_key_of_a_store_depends_on_all_that_decides_its_content(rust_repository, change):
     repositories = [open_repository(rust_repository)]
-    key = store_key(repositories, RECIPE, "tokenizer")
-    assert key == store_key([open_repository(rust_repository, "main")], RECIPE, "tokenizer")
-    assert key != store_key(repositories, replace(RECIPE, **change), "tokenizer")
-    assert key != store_key(repositories, RECIPE, "another tokenizer")
-    assert key != store_key([open_repository(rust_repository, "HEAD~1")], RECIPE, "tokenizer")
+    key = store_key(repositories, SETTINGS, "tokenizer")
+    assert key == store_key([open_repository(rust_repository, "main")], SETTINGS, "tokenizer")
+    assert key != store_key(repositories, replace(SETTINGS, **change), "tokenizer")
+    assert key != store_key(repositories, SETTINGS, "another tokenizer")
+    assert key != store_key([open_repository(rust_repository, "HEAD~1")], SETTINGS, "tokenizer")
 
 
 def test_a_history_too_short_to_split_is_refused(make_repository, encoder, tmp_path):
     folder = make_repository([{"a.rs": "fn a() {}\n"}])
-    with building(tmp_path / "store") as (writer, _), pytest.raises(InputError, match="at least 10") as refused:
-        mine([open_repository(folder)], RECIPE, encoder, writer, in_silence)
+    with new_store(tmp_path / "store") as (writer, _), pytest.raises(InputError, match="at least 10") as refused:
+        build_store([open_repository(folder)], SETTINGS, encoder, writer, in_silence)
     assert str(refused.value).startswith(f"{folder}: 1 commit ")
 
 
 def test_the_end_of_a_shallow_clone_is_no_empty_commit(encoder, rust_repository, git, tmp_path):
     git(tmp_path, "clone", "-q", "--depth=20", f"file://{rust_repository}", "cut")
-    with building(tmp_path / "store") as (writer, facts):
-        facts |= mine([open_repository(tmp_path / "cut")], RECIPE, encoder, writer, in_silence)
+    with new_store(tmp_path / "store") as (writer, facts):
+        facts |= build_store([open_repository(tmp_path / "cut")], SETTINGS, encoder, writer, in_silence)
     assert open_store(tmp_path / "store").facts["scrape"]["dropped"]["train"]["commits"] == {"shallow boundary": 1}
 
 
-def test_a_mark_of_today_holds_for_the_whole_past(make_repository, encoder, tmp_path):
+def test_attributes_of_the_tip_hold_for_all_commits(make_repository, encoder, tmp_path):
     code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
     commits = [{f"src/{n}.rs": code.format(n=n), "src/made.rs": code.format(n=100 + n)} for n in range(12)]
     folder = make_repository([*commits, {".gitattributes": "src/made.rs linguist-generated\n"}])
-    with building(tmp_path / "store") as (writer, facts):
-        facts |= mine([open_repository(folder)], RECIPE, encoder, writer, in_silence)
+    with new_store(tmp_path / "store") as (writer, facts):
+        facts |= build_store([open_repository(folder)], SETTINGS, encoder, writer, in_silence)
     assert "src/made.rs" not in facts["paths"]
     assert "src/0.rs" in facts["paths"]
 
 
-def test_the_changes_of_the_test_part_are_kept_as_text(mined, git, rust_repository):
-    store = mined()
+def test_the_changes_of_the_test_split_are_kept_as_text(store_of_rust, git, rust_repository):
+    store = store_of_rust()
     changes = list(held_out_changes(store.folder))
-    tested = set(store.samples["commit"][store.part(Part.TEST)].tolist())
+    tested = set(store.samples["commit"][store.indices(Split.TEST)].tolist())
     assert {change.commit for change in changes} >= tested
     kept = store.facts["scrape"]["repositories"][0]["kept"]["test"]
     assert len({change.commit for change in changes}) == kept

@@ -4,7 +4,7 @@ import pytest
 
 from codelm.errors import DamagedDataError
 from codelm.git.commits import Change, Hunk
-from codelm.history.held_out import FILE, HeldOutChange, held_out_change, held_out_changes, recording
+from codelm.history.held_out import HELD_OUT_FILE, HeldOutChange, held_out_change, held_out_changes, held_out_writer
 
 CHANGES = [
     HeldOutChange(3, "src/lib.rs", "fn a() {}\nfn b() {}\n", ((1, 2),)),
@@ -13,15 +13,15 @@ CHANGES = [
 ]
 
 
-def test_what_is_recorded_is_read_again(tmp_path):
-    with recording(tmp_path) as record:
+def test_what_was_written_is_read_back(tmp_path):
+    with held_out_writer(tmp_path) as write:
         for change in CHANGES:
-            record(change)
+            write(change)
     assert list(held_out_changes(tmp_path)) == CHANGES
 
 
-def test_nothing_recorded_is_nothing_read(tmp_path):
-    with recording(tmp_path):
+def test_nothing_written_is_nothing_read(tmp_path):
+    with held_out_writer(tmp_path):
         pass
     assert list(held_out_changes(tmp_path)) == []
 
@@ -49,6 +49,6 @@ def test_a_deleted_file_is_empty():
 )
 def test_what_cannot_be_read_says_what_to_do(content, tmp_path):
     if content:
-        (tmp_path / FILE).write_bytes(content)
+        (tmp_path / HELD_OUT_FILE).write_bytes(content)
     with pytest.raises(DamagedDataError, match="delete that folder and run again"):
         list(held_out_changes(tmp_path))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from codelm.errors import DamagedDataError, InputError, ResourceError
-from codelm.history.samples.formats import Kind, Role
-from codelm.history.store import Part, StoreWriter, building, open_store
-from codelm.history.tokenization.encoding import Encoded
+from codelm.history.samples.pieces import Kind, Role
+from codelm.history.store import Split, StoreWriter, new_store, open_store
+from codelm.history.tokenization.encoder import Encoded
 
 
 def encoded(*roles, first=100):
@@ -17,10 +17,10 @@ def encoded(*roles, first=100):
     return Encoded(ids, np.array(roles, np.uint8), Kind.CHANGE)
 
 
-def build(folder, samples=((Role.SILENT, Role.TARGET), (Role.CONTEXT, Role.TARGET, Role.TARGET))):
-    with building(folder) as (writer, facts):
+def build(folder, samples=((Role.IGNORED, Role.TARGET), (Role.CONTEXT, Role.TARGET, Role.TARGET))):
+    with new_store(folder) as (writer, facts):
         for number, roles in enumerate(samples):
-            writer.add(encoded(*roles, first=100 * number), Part.TRAIN, commit=number, path=7)
+            writer.add(encoded(*roles, first=100 * number), Split.TRAIN, commit=number, path=7)
         facts["about"] = "a test"
     return open_store(folder)
 
@@ -29,29 +29,29 @@ def test_what_was_written_is_read_back(tmp_path):
     store = build(tmp_path / "store")
     ids, roles = store.sample(1)
     assert ids.tolist() == [100, 101, 102]
-    assert store.samples[1].tolist() == (2, 3, 2, 0, Kind.CHANGE, Part.TRAIN, 1, 7)
-    assert store.part(Part.TRAIN).tolist() == [0, 1]
-    assert store.part(Part.TEST).tolist() == []
+    assert store.samples[1].tolist() == (2, 3, 2, 0, Kind.CHANGE, Split.TRAIN, 1, 7)
+    assert store.indices(Split.TRAIN).tolist() == [0, 1]
+    assert store.indices(Split.TEST).tolist() == []
     assert store.facts["about"] == "a test"
     assert roles.dtype == np.uint8
 
 
 def test_the_first_token_of_a_sample_is_never_learned(tmp_path):
     _, roles = build(tmp_path / "store", [(Role.TARGET, Role.TARGET)]).sample(0)
-    assert roles.tolist() == [Role.SILENT, Role.TARGET]
+    assert roles.tolist() == [Role.IGNORED, Role.TARGET]
 
 
-@pytest.mark.parametrize("roles", [(Role.SILENT, Role.CONTEXT), (Role.TARGET,), ()])
+@pytest.mark.parametrize("roles", [(Role.IGNORED, Role.CONTEXT), (Role.TARGET,), ()])
 def test_a_sample_without_targets_is_not_written(tmp_path, roles):
-    with building(tmp_path / "store") as (writer, _):
-        assert not writer.add(encoded(*roles), Part.TRAIN, commit=0, path=0)
+    with new_store(tmp_path / "store") as (writer, _):
+        assert not writer.add(encoded(*roles), Split.TRAIN, commit=0, path=0)
         assert len(writer.table) == 0
 
 
 def test_an_interrupted_build_leaves_nothing(tmp_path):
     def interrupted():
-        with building(tmp_path / "store") as (writer, _):
-            writer.add(encoded(Role.SILENT, Role.TARGET), Part.TRAIN, commit=0, path=0)
+        with new_store(tmp_path / "store") as (writer, _):
+            writer.add(encoded(Role.IGNORED, Role.TARGET), Split.TRAIN, commit=0, path=0)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -61,7 +61,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path):
 
 @pytest.mark.parametrize("moment", ["while it is added to", "when it is finished"])
 def test_a_full_disk_leaves_nothing_and_names_the_folder_and_the_setting(tmp_path, monkeypatch, moment):
-    """Also what is thrown away must be flushed to be closed, and there is no room for it either."""
+    """Closing a file that is given up writes its buffer, which a full disk refuses too."""
 
     class FullDisk:
         def __init__(self, file):
@@ -88,21 +88,21 @@ def test_a_full_disk_leaves_nothing_and_names_the_folder_and_the_setting(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_stopped_a_build_is_told_also_where_the_disk_is_full(tmp_path, monkeypatch):
+def test_what_stopped_a_build_is_raised_also_where_the_disk_is_full(tmp_path, monkeypatch):
     def close(self):
         closed(self)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     closed = StoreWriter.close
     monkeypatch.setattr(StoreWriter, "close", close)
-    with pytest.raises(KeyboardInterrupt), building(tmp_path / "store"):
+    with pytest.raises(KeyboardInterrupt), new_store(tmp_path / "store"):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_that_another_process_finished_first_stays(tmp_path):
-    with building(tmp_path / "store") as (writer, facts):
-        writer.add(encoded(Role.SILENT, Role.TARGET), Part.TRAIN, commit=0, path=0)
+    with new_store(tmp_path / "store") as (writer, facts):
+        writer.add(encoded(Role.IGNORED, Role.TARGET), Split.TRAIN, commit=0, path=0)
         build(tmp_path / "store")
         facts["about"] = "the slower one"
     assert open_store(tmp_path / "store").facts["about"] == "a test"
@@ -123,13 +123,13 @@ def test_a_damaged_store_is_refused_in_one_sentence(tmp_path, name, harm):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("offset", 2**63), ("length", 4), ("targets", 9), ("kind", 99), ("part", 3), ("commit", 2), ("path", 8)],
+    [("offset", 2**63), ("length", 4), ("targets", 9), ("kind", 99), ("split", 3), ("commit", 2), ("path", 8)],
 )
-def test_a_table_that_points_to_what_is_not_there_is_refused(tmp_path, column, value):
-    samples = [(Role.SILENT, Role.TARGET), (Role.CONTEXT, Role.TARGET, Role.TARGET)]
-    with building(tmp_path / "store") as (writer, facts):
+def test_a_table_that_refers_to_what_is_not_there_is_refused(tmp_path, column, value):
+    samples = [(Role.IGNORED, Role.TARGET), (Role.CONTEXT, Role.TARGET, Role.TARGET)]
+    with new_store(tmp_path / "store") as (writer, facts):
         for number, roles in enumerate(samples):
-            writer.add(encoded(*roles), Part.TRAIN, commit=number, path=7)
+            writer.add(encoded(*roles), Split.TRAIN, commit=number, path=7)
         facts |= {"commits": ["a", "b"], "paths": list("abcdefgh")}
     table = open_store(tmp_path / "store").samples.copy()
     table[column][1] = value
@@ -175,5 +175,5 @@ def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
 @pytest.mark.parametrize("cache", ["file", "file/below", "/proc/cache"])
 def test_a_cache_that_cannot_be_made_is_refused_by_its_setting(tmp_path, cache):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"--data\.cache"), building(tmp_path / cache / "store"):
+    with pytest.raises(InputError, match=r"--data\.cache"), new_store(tmp_path / cache / "store"):
         pytest.fail("built where nothing can be")

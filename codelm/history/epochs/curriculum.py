@@ -1,4 +1,4 @@
-"""What one epoch is made of: which samples are drawn, and in which order they come.
+"""The draw of an epoch's samples: by weight and, under a curriculum, in stages of growing difficulty.
 
 Every function is pure: the same seed and epoch give the same draw.
 """
@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from codelm.errors import InputError
 
-START = 0.1
-"""The share of samples, easiest first, that the first lesson of a curriculum draws from."""
-LESSONS = 8
-"""How many times an epoch under the curriculum raises its share."""
+__all__ = ["STAGES", "competence", "difficulty", "draw_epoch", "resample"]
 
-Floats = NDArray[np.floating]
-Indices = NDArray[np.intp]
+_START = 0.1
+"""The share of samples, easiest first, that the first stage of a curriculum draws from."""
+STAGES = 8
+"""The number of stages in an epoch under the curriculum."""
+
+_Floats = NDArray[np.floating]
+_Indices = NDArray[np.intp]
 
 
-def resample(weights: Floats, draws: int, generator: np.random.Generator) -> Indices:
-    """Draw ``draws`` indices so that each is drawn ``draws * weight / sum`` times, rounded down or up.
+def resample(weights: _Floats, draws: int, generator: np.random.Generator) -> _Indices:
+    """Draw ``draws`` indices, ascending, so that each is drawn ``draws * weight / sum`` times, rounded down or up.
 
     This is systematic resampling (Kitagawa, "Monte Carlo filter and smoother", 1996): one random offset and equal
     steps along the summed weights. Equal weights with one draw each give every index exactly once.
@@ -43,35 +45,44 @@ def competence(progress: float) -> float:
     >>> competence(0.0), competence(1.0), competence(7.0)
     (0.1, 1.0, 1.0)
     """
-    return min(1.0, math.sqrt(min(progress, 1.0) * (1 - START**2) + START**2))
+    return min(1.0, math.sqrt(min(progress, 1.0) * (1 - _START**2) + _START**2))
 
 
-def difficulty(lengths: NDArray[np.integer], change_sizes: NDArray[np.integer]) -> Floats:
-    """Return each sample's place between the easiest (0) and the hardest (1): short ones of small changes come first.
+def difficulty(lengths: NDArray[np.integer], change_sizes: NDArray[np.integer]) -> _Floats:
+    """Return the difficulty of each sample, ``[samples]``: 0 for the easiest, a short one of a small commit, to 1.
 
-    ``lengths`` are tokens per sample, ``change_sizes`` the learned tokens of the whole commit it belongs to.
+    Args:
+        lengths: Tokens of each sample, ``[samples]``.
+        change_sizes: Learned tokens of the commit that each sample belongs to, ``[samples]``.
     """
     if not len(lengths):
         return np.zeros(0)
-    ranks = rank(rank(lengths) + rank(change_sizes))
+    ranks = _rank(_rank(lengths) + _rank(change_sizes))
     return ranks / max(1, len(ranks) - 1)
 
 
-def rank(values: NDArray[np.generic]) -> Indices:
-    """Return each value's place in ascending order; equal values keep their order."""
-    places = np.empty(len(values), dtype=np.intp)
-    places[np.argsort(values, kind="stable")] = np.arange(len(values))
-    return places
+def _rank(values: NDArray[np.generic]) -> _Indices:
+    """Return each value's rank in ascending order, from 0; equal values keep their order."""
+    ranks = np.empty(len(values), dtype=np.intp)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
 
 
 def draw_epoch(
-    weights: Floats, difficulties: Floats, *, seed: int, epoch: int, curriculum_epochs: float
-) -> list[Indices]:
-    """Return the samples of one epoch as lessons: arrays of indices, one after the other.
+    weights: _Floats, difficulties: _Floats, *, seed: int, epoch: int, curriculum_epochs: float
+) -> list[_Indices]:
+    """Return the samples of one epoch as stages: arrays of indices, one after the other.
 
-    Without a curriculum (``curriculum_epochs`` 0), or once it is over, an epoch is one lesson with as many draws as
-    there are samples. Under it the epoch is cut into equal lessons, each drawn from the share of samples that
-    `competence` allows at its beginning, or from all where none of those has a weight.
+    Without a curriculum, or once it is over, an epoch is one stage with as many draws as there are samples. Under it
+    the epoch is cut into equal stages, each drawn from the share of samples that `competence` allows at its beginning,
+    or from all where none of those has a weight.
+
+    Args:
+        weights: The weight of each sample, ``[samples]``.
+        difficulties: The difficulty of each sample from 0 to 1, ``[samples]``.
+        seed: The seed of the draw.
+        epoch: The epoch, from 0.
+        curriculum_epochs: Epochs from the easiest samples to all of them; 0 for no curriculum.
 
     Raises:
         InputError: There is no sample, or none has a weight.
@@ -83,10 +94,10 @@ def draw_epoch(
     generator = np.random.default_rng([seed, epoch])
     if epoch >= curriculum_epochs:
         return [resample(weights, len(weights), generator)]
-    lessons = []
-    for lesson, draws in enumerate(np.diff(np.linspace(0, len(weights), LESSONS + 1).astype(int)).tolist()):
-        if draws:  # fewer samples than lessons leave some without any
-            allowed = difficulties <= competence((epoch + lesson / LESSONS) / curriculum_epochs)
+    stages = []
+    for stage, draws in enumerate(np.diff(np.linspace(0, len(weights), STAGES + 1).astype(int)).tolist()):
+        if draws:  # with fewer samples than stages, some have none
+            allowed = difficulties <= competence((epoch + stage / STAGES) / curriculum_epochs)
             easy = np.where(allowed, weights, 0.0)
-            lessons.append(resample(easy if easy.any() else weights, draws, generator))
-    return lessons
+            stages.append(resample(easy if easy.any() else weights, draws, generator))
+    return stages

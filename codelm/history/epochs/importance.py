@@ -1,8 +1,8 @@
-"""How much a sample counts: the product of rules, each of which may be left out.
+"""The weight of a sample: the product of rules, each of which may be left out.
 
 **One file rule per sample.** The first pattern that matches a file's path gives its factor, to that file's samples
 alone; nothing is multiplied over the files of a commit. A commit of forty files in ``src/`` is forty changes that
-weigh 1.3, not one that weighs 1.3 ** 40. What a large commit may gather all the same is bounded by `commit_cap`.
+weigh 1.3, not one that weighs 1.3 ** 40. The weight of a large commit in all is bounded by `commit_cap`.
 """
 
 import math
@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.history.filters.paths import Verdict, matcher
+from codelm.history.filters.paths import PathMatch, matcher
+
+__all__ = ["DAY", "Importance", "commit_cap", "recency", "sample_weight"]
 
 DAY = 86_400
 """Seconds."""
 
-Rules = tuple[tuple[str, float], ...]
+_Rules = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
@@ -53,11 +55,11 @@ class Importance:
 
 
 def sample_weight(path: str, message: str, author: str, time: int, now: int, importance: Importance) -> float:
-    """Return how much a sample of the file counts.
+    """Return the weight of a sample.
 
     Args:
-        path: The file, from the root of the repository.
-        message: What the commit says of itself.
+        path: The path of its file, from the root of the repository.
+        message: The message of its commit.
         author: The author's name, or "Name <address>" if rules may go by the address.
         time: When the commit was written, in seconds since 1970.
         now: The time of the newest commit to learn from; a later ``time`` counts as this.
@@ -79,7 +81,10 @@ def sample_weight(path: str, message: str, author: str, time: int, now: int, imp
 
 
 def recency(age: float, half_life_days: float | None) -> float:
-    """Return the factor of a commit ``age`` seconds older than the newest: 1 at none or a negative age, then halving.
+    """Return the factor of a commit that is ``age`` seconds older than the newest; 1 if the age is negative.
+
+    Raises:
+        InputError: The half-life is not above 0.
 
     >>> recency(30 * DAY, 30.0), recency(-1, 30.0), recency(1e12, None)
     (0.5, 1.0, 1.0)
@@ -92,10 +97,13 @@ def recency(age: float, half_life_days: float | None) -> float:
 
 
 def commit_cap(tokens_per_commit: NDArray[np.int64], max_commit_tokens: int | None) -> NDArray[np.float64]:
-    """Return the factor that holds each commit to at most so many tokens in all, ``[commits]``: min(1, most / tokens).
+    """Return the factor that limits each commit to a number of tokens in all, ``[commits]``: min(1, limit / tokens).
 
-    A few mass edits would otherwise fill an epoch: in histories measured, 10 to 19 % of the commits held 70 % of the
-    bytes.
+    A few mass edits would otherwise fill an epoch: in the histories measured, 10 to 19 % of the commits held 70 % of
+    the bytes.
+
+    Raises:
+        InputError: The limit is below 1.
     """
     if max_commit_tokens is None:
         return np.ones(len(tokens_per_commit))
@@ -104,12 +112,12 @@ def commit_cap(tokens_per_commit: NDArray[np.int64], max_commit_tokens: int | No
     return np.minimum(1.0, max_commit_tokens / np.maximum(1, tokens_per_commit))
 
 
-def _rules(rules: Mapping[str, float], name: str) -> Rules:
+def _rules(rules: Mapping[str, float], name: str) -> _Rules:
     return _checked(tuple(rules.items()), name)
 
 
 @lru_cache
-def _checked(rules: Rules, name: str) -> Rules:
+def _checked(rules: _Rules, name: str) -> _Rules:
     for pattern, factor in rules:
         if not 0 <= factor < math.inf:
             raise InputError(f"importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
@@ -117,12 +125,12 @@ def _checked(rules: Rules, name: str) -> Rules:
 
 
 @lru_cache(maxsize=1 << 16)
-def _file_factor(path: str, rules: Rules) -> float:
+def _file_factor(path: str, rules: _Rules) -> float:
     return next((factor for pattern, factor in rules if _matcher(pattern)(path)[0]), 1.0)
 
 
 @lru_cache
-def _matcher(pattern: str) -> Callable[[str], Verdict]:
+def _matcher(pattern: str) -> Callable[[str], PathMatch]:
     return matcher([pattern], "importance.file_rules")
 
 
@@ -132,7 +140,7 @@ def _directory_factor(path: str, directories: Mapping[str, float]) -> float:
     return max(matching, default=(0, 1.0))[1]
 
 
-def _message_factor(message: str, rules: Rules) -> float:
+def _message_factor(message: str, rules: _Rules) -> float:
     return math.prod(factor for words, factor in rules if _whole_words(words).search(message))
 
 
@@ -148,6 +156,6 @@ def _whole_words(words: str) -> re.Pattern[str]:
 
 def _author_factor(author: str, authors: Mapping[str, float]) -> float:
     name, _, address = author.partition(" <")
-    known = {name.casefold(), address.rstrip(">").casefold(), author.casefold()}
+    names = {name.casefold(), address.rstrip(">").casefold(), author.casefold()}
     rules = _rules(authors, "authors")
-    return next((factor for who, factor in rules if who.casefold() in known), 1.0)
+    return next((factor for listed, factor in rules if listed.casefold() in names), 1.0)

@@ -1,12 +1,14 @@
-"""How much was left out, and why."""
+"""Counts of what was left out, by reason."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+
+__all__ = ["DropCounts", "drop_commits", "format_table", "total"]
 
 
 @dataclass(frozen=True, slots=True)
-class Drops:
+class DropCounts:
     """How many commits, files and hunks were left out, by reason."""
 
     commits: Counter[str] = field(default_factory=Counter)
@@ -18,29 +20,46 @@ class Drops:
         return {name: dict(_ranked(getattr(self, name))) for name in ("commits", "files", "hunks")}
 
 
-def total(parts: Iterable[Drops]) -> Drops:
-    """Add counts up."""
-    summed = Drops()
-    for drops in parts:
+def drop_commits(shas: Sequence[str], dropped: Container[str], reason: str, drops: DropCounts) -> Sequence[str]:
+    """Return the ids that are not in ``dropped``, and count the others.
+
+    Args:
+        shas: Ids of commits.
+        dropped: Ids of those to leave out.
+        reason: The reason under which they are counted.
+        drops: The counts, changed in place.
+    """
+    kept = [sha for sha in shas if sha not in dropped]
+    if len(kept) < len(shas):
+        drops.commits[reason] += len(shas) - len(kept)
+    return kept
+
+
+def total(counts: Iterable[DropCounts]) -> DropCounts:
+    """Return the sum of the counts."""
+    summed = DropCounts()
+    for drops in counts:
         for name in ("commits", "files", "hunks"):
             getattr(summed, name).update(getattr(drops, name))
     return summed
 
 
-def table(drops: Drops) -> str:
-    """Render the counts as an aligned table, the largest first.
+def format_table(drops: DropCounts) -> str:
+    """Return the counts as an aligned table, the largest first.
 
-    >>> print(table(Drops(commits=Counter(bot=2), hunks=Counter(duplicate=1200))))
+    >>> print(format_table(DropCounts(commits=Counter(bot=2), hunks=Counter(duplicate=1200))))
     dropped  reason     count
     commits  bot            2
     hunks    duplicate  1,200
     """
-    rows = [(name, why, f"{count:,}") for name, whys in drops.as_dict().items() for why, count in whys.items()]
+    rows = [
+        (name, reason, f"{count:,}") for name, reasons in drops.as_dict().items() for reason, count in reasons.items()
+    ]
     if not rows:
         return "nothing was dropped"
     rows.insert(0, ("dropped", "reason", "count"))
-    why_width, count_width = (max(len(row[column]) for row in rows) for column in (1, 2))
-    return "\n".join(f"{name:7}  {why:{why_width}}  {count:>{count_width}}" for name, why, count in rows)
+    reason_width, count_width = (max(len(row[column]) for row in rows) for column in (1, 2))
+    return "\n".join(f"{name:7}  {reason:{reason_width}}  {count:>{count_width}}" for name, reason, count in rows)
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Which paths are read at all: gitignore patterns, and the marks of a ``.gitattributes`` file."""
+"""Matching of paths: gitignore patterns, and the attributes of a ``.gitattributes`` file."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -6,32 +6,30 @@ import pathspec
 
 from codelm.errors import InputError
 
-Verdict = tuple[bool | None, str]
-"""Whether the last pattern that spoke about a path takes it (True), spares it (False) or none did, and that pattern."""
+__all__ = ["PathMatch", "attribute_patterns", "matcher"]
+
+PathMatch = tuple[bool | None, str]
+"""The last pattern that matches a path, after whether it includes the path; (None, "") where no pattern matches."""
 
 
-def matcher(patterns: Iterable[str], source: str) -> Callable[[str], Verdict]:
-    """Return the judge of paths by gitignore patterns: the last that matches decides, ``!`` spares.
+def matcher(patterns: Iterable[str], source: str) -> Callable[[str], PathMatch]:
+    """Return a function that matches paths with gitignore patterns: the last that matches decides, ``!`` excludes.
 
     Raises:
-        InputError: A pattern is not one; the message names ``source``.
+        InputError: A pattern is not valid; the message names ``source``.
     """
     lines = [line for line in patterns if line.strip()]
     for line in lines:
-        _check(line, source)
+        if not _is_pattern(line):
+            raise InputError(f"{source}: {line!r} is no gitignore pattern; write for example 'target/' or '*.rlib'")
     # The plain engine is always there: what is ignored must not depend on which others are installed.
     spec = pathspec.GitIgnoreSpec.from_lines(lines, backend="simple")
 
-    def judge(path: str) -> Verdict:
+    def match(path: str) -> PathMatch:
         result = spec.check_file(path)
         return result.include, "" if result.index is None else lines[result.index]
 
-    return judge
-
-
-def _check(pattern: str, source: str) -> None:
-    if not _is_pattern(pattern):
-        raise InputError(f"{source}: {pattern!r} is no gitignore pattern; write for example 'target/' or '*.rlib'")
+    return match
 
 
 def _is_pattern(line: str) -> bool:
@@ -42,19 +40,19 @@ def _is_pattern(line: str) -> bool:
     return True
 
 
-def marked(attributes: str, mark: str) -> list[str]:
-    r"""Return the gitignore patterns that say which paths carry ``mark``, from the text of a ``.gitattributes`` file.
+def attribute_patterns(attributes: str, name: str) -> list[str]:
+    r"""Return gitignore patterns for the paths with an attribute, from the text of a ``.gitattributes`` file.
 
-    Unsetting the mark becomes a pattern that spares. A pattern that names a folder covers what is in it, which is
-    what people mean by it, though git itself would have them write ``folder/**``. Lines that cannot be read are
-    skipped, as git does.
+    Unsetting the attribute becomes a pattern that excludes. A pattern that names a folder covers what is in it, which
+    is what people mean by it, though git itself requires ``folder/**``. Lines that cannot be read are skipped, as git
+    does.
 
-    >>> marked("*.pb.rs linguist-generated\nown.pb.rs -linguist-generated", "linguist-generated")
+    >>> attribute_patterns("*.pb.rs linguist-generated\nown.pb.rs -linguist-generated", "linguist-generated")
     ['*.pb.rs', '!own.pb.rs']
     """
     lines = (_pattern_and_words(line.strip()) for line in attributes.splitlines())
-    signed = ((_sign(words, mark), pattern) for pattern, words in lines)
-    return [sign + pattern for sign, pattern in signed if sign is not None and _is_pattern(sign + pattern)]
+    prefixed = ((_prefix(words, name), pattern) for pattern, words in lines)
+    return [prefix + pattern for prefix, pattern in prefixed if prefix is not None and _is_pattern(prefix + pattern)]
 
 
 def _pattern_and_words(line: str) -> tuple[str, Sequence[str]]:
@@ -67,6 +65,6 @@ def _pattern_and_words(line: str) -> tuple[str, Sequence[str]]:
     return pattern, words
 
 
-def _sign(words: Sequence[str], mark: str) -> str | None:
-    signs = {mark: "", f"{mark}=true": "", f"-{mark}": "!", f"{mark}=false": "!", f"!{mark}": "!"}
-    return next((signs[word] for word in reversed(words) if word in signs), None)
+def _prefix(words: Sequence[str], name: str) -> str | None:
+    prefixes = {name: "", f"{name}=true": "", f"-{name}": "!", f"{name}=false": "!", f"!{name}": "!"}
+    return next((prefixes[word] for word in reversed(words) if word in prefixes), None)

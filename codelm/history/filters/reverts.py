@@ -1,4 +1,4 @@
-"""Commits that say nothing about how people here write: those of programs, and those that were taken back."""
+"""Detection of commits by programs, and of reverts and the commits that they revert."""
 
 import re
 from collections.abc import Collection
@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from codelm.git.commits import Commit
 
-BOTS = (
+__all__ = ["RevertDetector", "is_bot"]
+
+_BOTS = (
     "allcontributors",
     "bors",
     "dependabot",
@@ -30,45 +32,45 @@ _SUBJECT = re.compile(r'^Revert "(.+)"')
 _NUMBER = re.compile(r"\s*\(#\d+\)$")
 
 
-def is_bot(author: str, email: str, more: Collection[str] = ()) -> bool:
-    """Tell whether a program made the commit: by its name, or by what stands before the ``@``; "Abbot" is a person.
+def is_bot(author: str, email: str, other_bots: Collection[str] = ()) -> bool:
+    """Return whether a program made the commit, by the author's name or the part of the address before the ``@``.
 
     >>> is_bot("dependabot[bot]", "49699333+dependabot[bot]@users.noreply.github.com"), is_bot("Jo Abbot", "jo@b.org")
     (True, False)
     """
     names = {author.lower(), email.lower().partition("@")[0].rpartition("+")[2]}
-    return any(_BOT.search(name) for name in names) or not names.isdisjoint({*BOTS, *map(str.lower, more)})
+    return any(_BOT.search(name) for name in names) or not names.isdisjoint({*_BOTS, *map(str.lower, other_bots)})
 
 
 @dataclass(slots=True)
-class Reverts:
-    """Finds reverts and what they took back, in a stream of commits with the newest first.
+class RevertDetector:
+    """Finds reverts and the commits they revert, in a stream of commits with the newest first.
 
     A revert names the commit by its id or, as squashed ones do, by its subject. When a revert is itself reverted, the
-    two cancel out and the first commit stands. A revert whose commit never comes is still a revert.
+    two cancel out and the first commit is kept. A revert whose commit does not follow is still a revert.
     """
 
     shas: set[str] = field(default_factory=set)
     subjects: set[str] = field(default_factory=set)
 
-    def pairs(self, commit: Commit) -> bool:
-        """Tell whether the commit is one half of a pair, and remember what it takes back."""
-        if self._is_taken_back(commit):
+    def is_reverted_or_revert(self, commit: Commit) -> bool:
+        """Return whether the commit is half of such a pair, and remember which commit it reverts."""
+        if self._is_reverted(commit):
             return True
         shas = _SHA.findall(commit.message)
         subjects = [] if shas else _SUBJECT.findall(commit.message)
         self.shas.update(shas)
-        self.subjects.update(map(_bare, subjects))
+        self.subjects.update(map(_without_number, subjects))
         return bool(shas or subjects)
 
-    def _is_taken_back(self, commit: Commit) -> bool:
-        named = {sha for sha in self.shas if commit.sha.startswith(sha)}
-        subject = _bare(commit.message.partition("\n")[0])
-        found = bool(named) or subject in self.subjects
-        self.shas -= named
+    def _is_reverted(self, commit: Commit) -> bool:
+        matching = {sha for sha in self.shas if commit.sha.startswith(sha)}
+        subject = _without_number(commit.message.partition("\n")[0])
+        found = bool(matching) or subject in self.subjects
+        self.shas -= matching
         self.subjects.discard(subject)
         return found
 
 
-def _bare(subject: str) -> str:
+def _without_number(subject: str) -> str:
     return _NUMBER.sub("", subject.strip())

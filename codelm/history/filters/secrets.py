@@ -1,8 +1,8 @@
-"""Find credentials by the fixed beginnings their issuers give them.
+"""Detection of credentials by the fixed prefixes that their issuers give them.
 
-No entropy and no keywords: those cry wolf on digests and tests, and a hit here drops training text without asking.
-A rule is tried only where its anchor, a literal piece at its very start, stands in the text; so a text costs one fast
-search per anchor. Every rule stays within a line, so a text holds just what its lines hold.
+No entropy and no keywords: those also match digests and tests, and each match drops training text. A rule is tried only
+where its anchor, a literal prefix, occurs in the text, so a text takes one fast search per anchor. No rule reaches over
+a line end, so a text holds what its lines hold.
 """
 
 import re
@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 
 from codelm.git.commits import Change, File
 
+__all__ = ["RULES", "SecretScan", "secret_kinds"]
+
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of credential: where it may begin, and what it looks like from there."""
+class _Rule:
+    """One kind of credential: the literal prefixes at which it may begin, and its pattern from there."""
 
     kind: str
     anchors: tuple[str, ...]
     pattern: re.Pattern[str]
 
 
-def _rule(kind: str, anchors: str, pattern: str) -> Rule:
-    return Rule(kind, tuple(anchors.split("|")), re.compile(pattern))
+def _rule(kind: str, anchors: str, pattern: str) -> _Rule:
+    return _Rule(kind, tuple(anchors.split("|")), re.compile(pattern))
 
 
 _WORD = r"[A-Za-z0-9]"
@@ -64,37 +66,39 @@ RULES = (
 )
 
 
-def kinds(text: str) -> set[str]:
-    """Return the kinds of credentials in ``text``. Their names are safe to show, the text is not."""
-    return {rule.kind for rule in RULES if any(rule.pattern.match(text, at) for at in _places(text, rule))}
+def secret_kinds(text: str) -> set[str]:
+    """Return the kinds of credentials in a text; the names of kinds are safe to show, the text is not."""
+    return {
+        rule.kind for rule in RULES if any(rule.pattern.match(text, position) for position in _positions(text, rule))
+    }
 
 
-def _places(text: str, rule: Rule) -> Iterator[int]:
+def _positions(text: str, rule: _Rule) -> Iterator[int]:
     for anchor in rule.anchors:
-        at = text.find(anchor)
-        while at >= 0:
-            yield at
-            at = text.find(anchor, at + 1)
+        position = text.find(anchor)
+        while position >= 0:
+            yield position
+            position = text.find(anchor, position + 1)
 
 
 @dataclass(slots=True)
 class SecretScan:
-    """Looks through a history, which holds the same lines thousands of times, without reading them as often.
+    """Finds credentials in a history without searching texts that are known to be clean.
 
-    The text before a change is made of lines of the text after it and of removed lines. If those are clean so is it,
-    and the change that wrote it needs no look at its whole text. Blobs are known by their ids; one without is read.
+    The text before a change consists of lines of the text after it and of removed lines. If those are clean, so is it,
+    and the change that wrote it need not be searched. Texts are identified by blob ids; one without is searched.
     """
 
     clean: set[str] = field(default_factory=set)
 
-    def kinds(self, where: Change | File) -> set[str]:
+    def kinds(self, item: Change | File) -> set[str]:
         """Return the kinds of credentials in a file, or on either side of a change."""
-        return self._of_change(where) if isinstance(where, Change) else self._of_blob(where.blob, where.text or "")
+        return self._of_change(item) if isinstance(item, Change) else self._of_blob(item.blob, item.text or "")
 
     def _of_change(self, change: Change) -> set[str]:
         removed = "".join(line for hunk in change.hunks for line in hunk.removed)
-        found = kinds(removed) | self._of_blob(change.new_blob, change.after or "")
-        # The sides of a type change, such as link to file, are not told apart by lines.
+        found = secret_kinds(removed) | self._of_blob(change.new_blob, change.after or "")
+        # The hunks of a type change, such as link to file, do not relate its two sides.
         if not found and change.status != "T":
             self.clean.add(change.old_blob)
         return found
@@ -102,7 +106,7 @@ class SecretScan:
     def _of_blob(self, blob: str, text: str) -> set[str]:
         if blob and blob in self.clean:
             return set()
-        found = kinds(text)
+        found = secret_kinds(text)
         if not found:
             self.clean.add(blob)
         return found

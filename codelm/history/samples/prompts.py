@@ -1,27 +1,22 @@
-"""The questions that a model is asked, in the formats that `codelm.history.samples.formats` teaches."""
+"""Prompts for inference, in the formats that `codelm.history.samples.formats` teaches."""
 
-from collections.abc import Container
-
-from codelm.history.samples.formats import (
-    FILE,
-    FIM_TOKENS,
-    HEADING_TOKENS,
-    MIDDLE,
-    PREFIX,
-    REPOSITORY,
-    SUFFIX,
+from codelm.history.samples.pieces import (
     Kind,
     Piece,
     Role,
     Sample,
-    sentinel,
-    speakable,
-    text,
+    heading_pieces,
+    special_token,
+    text_pieces,
+    valid_utf8,
 )
+from codelm.special_tokens import FILE_SEPARATOR, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
+
+__all__ = ["can_infill", "prompt", "without_trailing_space"]
 
 
 def can_infill(special: frozenset[str]) -> bool:
-    """Return whether a tokenizer has what a hole is asked with."""
+    """Return whether a tokenizer has the special tokens of an infill prompt."""
     return special >= FIM_TOKENS
 
 
@@ -34,42 +29,40 @@ def prompt(
     *,
     example: tuple[str, str] | None = None,
 ) -> Sample:
-    """Return what asks for the text behind ``before``, or, unless it is None, for that between it and ``after``.
+    """Return a prompt for the text that follows ``before`` or, with ``after``, for the text between the two.
 
-    ``example``, a path and a piece of that file, is shown as another file of the repository. What is to be read on from
-    ends in no white space: that is left to the model.
+    Args:
+        repository_name: The first name in the heading.
+        path: The file that is to be completed, the second name in the heading.
+        before: The text before the completion. Without ``after``, the white space at its end is left to the model.
+        after: The text after the completion; None asks for a continuation.
+        special: The names of the special tokens that the tokenizer has.
+        example: Path and text of an example, which is shown as another file of the repository.
     """
-    name, line = heading(repository_name, path, special)
-    shown = shown_file(example, special) if example else ()
+    repository, line = heading_pieces(repository_name, path, special)
+    shown = (*repository, *(_example_pieces(example, special) if example else ()))
+    code = text_pieces(before, Role.CONTEXT)
     if after is None:
-        return Sample(open_ended((*name, *shown, *line, *text(before, Role.CONTEXT))), Kind.CHANGE)
-    behind = (sentinel(SUFFIX), *text(after, Role.CONTEXT), sentinel(MIDDLE))
-    return Sample((*name, *shown, sentinel(PREFIX), *line, *text(before, Role.CONTEXT), *behind), Kind.FIM)
+        return Sample(without_trailing_space((*shown, *line, *code)), Kind.CHANGE)
+    suffix = (special_token(SUFFIX), *text_pieces(after, Role.CONTEXT), special_token(MIDDLE))
+    return Sample((*shown, special_token(PREFIX), *line, *code, *suffix), Kind.FIM)
 
 
-def open_ended(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+def without_trailing_space(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
     """Return pieces without the white space at their end.
 
-    Tokens join it to what follows, a line end to the indentation: no text that was learned breaks off behind it.
+    Tokens join it to what follows, a line end to the indentation: no text that was learned ends behind it.
     """
     if not pieces or pieces[-1].special:
         return pieces
     *others, last = pieces
-    kept = text(last.text.rstrip(), last.role)
-    return (*others, *kept) if kept else open_ended(tuple(others))
+    kept = text_pieces(last.text.rstrip(), last.role)
+    return (*others, *kept) if kept else without_trailing_space(tuple(others))
 
 
-def heading(repository_name: str, path: str, special: Container[str]) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Return the repository's part of a heading and the path's; nothing where the tokenizer lacks the tokens."""
-    if not all(name in special for name in HEADING_TOKENS):
-        return (), ()
-    name = (sentinel(REPOSITORY), *text(speakable(repository_name), Role.SILENT), sentinel(FILE))
-    return name, text(speakable(path) + "\n", Role.SILENT)
-
-
-def shown_file(example: tuple[str, str], special: Container[str]) -> tuple[Piece, ...]:
-    """Return another file's piece, ended by the sentinel between files where there is one."""
-    path, piece = example
-    if FILE not in special:
-        return text(piece + "\n", Role.CONTEXT)
-    return (*text(f"{speakable(path)}\n{piece}", Role.CONTEXT), sentinel(FILE))
+def _example_pieces(example: tuple[str, str], special: frozenset[str]) -> tuple[Piece, ...]:
+    """Return the pieces of an example, ended by the special token between files if the tokenizer has it."""
+    path, text = example
+    if FILE_SEPARATOR not in special:
+        return text_pieces(text + "\n", Role.CONTEXT)
+    return (*text_pieces(f"{valid_utf8(path)}\n{text}", Role.CONTEXT), special_token(FILE_SEPARATOR))

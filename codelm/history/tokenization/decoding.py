@@ -1,24 +1,26 @@
-"""From token ids back to text: what a sample says between its sentinels, and where each token stands in it."""
+"""Token ids decoded to the text between a sample's special tokens, with each token's place in it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.history.tokenization.encoding import Encoder
+from codelm.history.tokenization.encoder import Encoder
+
+__all__ = ["TextRun", "between_special_tokens", "decode"]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """The text between two sentinels of a sample.
+class TextRun:
+    """The text between two special tokens of a sample.
 
     Attributes:
-        first: The place of its first token in the sample.
-        text: What it says.
+        first: The index of its first token in the sample.
+        text: The decoded text.
         spans: Where each of its tokens begins and ends in the text, in characters, ``[T, 2]``; tokens that share a
-            character, being parts of its bytes, have the same.
+            character, being parts of its bytes, have the same span.
     """
 
     first: int
@@ -26,51 +28,50 @@ class Run:
     spans: NDArray[np.int64]
 
 
-def decode(ids: Sequence[int] | NDArray[np.integer], encoder: Encoder) -> list[Run]:
+def decode(ids: Sequence[int] | NDArray[np.integer], encoder: Encoder) -> list[TextRun]:
     """Return the runs of text of a sample, ``[T]``, in their order."""
     return [
-        Run(first, text, spans_of(part, text, encoder))
-        for first, part in between_sentinels(ids, frozenset(encoder.sentinels.values()))
-        for text in [encoder.decode(part)]
+        TextRun(first, text, _token_spans(run, text, encoder))
+        for first, run in between_special_tokens(ids, frozenset(encoder.special_ids.values()))
+        for text in [encoder.decode(run)]
     ]
 
 
-def between_sentinels(
-    ids: Sequence[int] | NDArray[np.integer], sentinels: frozenset[int]
+def between_special_tokens(
+    ids: Sequence[int] | NDArray[np.integer], special_ids: frozenset[int]
 ) -> Iterator[tuple[int, list[int]]]:
-    """Yield each run of ids that are no sentinels, with its place.
+    """Yield each run of ids without special tokens, with the index of its first one.
 
-    >>> list(between_sentinels([0, 5, 6, 0, 0, 7], frozenset([0])))
+    >>> list(between_special_tokens([0, 5, 6, 0, 0, 7], frozenset([0])))
     [(1, [5, 6]), (5, [7])]
     """
-    part: list[int] = []
-    for place, token in enumerate([*map(int, ids), next(iter(sentinels))]):
-        if token not in sentinels:
-            part.append(token)
-        elif part:
-            yield place - len(part), part
-            part = []
+    for special, group in groupby(enumerate(map(int, ids)), key=lambda place: place[1] in special_ids):
+        if not special:
+            indices, run = zip(*group, strict=True)
+            yield indices[0], list(run)
 
 
-def spans_of(ids: list[int], text: str, encoder: Encoder) -> NDArray[np.int64]:
-    """Return where each token stands in the text that the tokens spell, ``[T, 2]``."""
-    again, spans = encoder.locate(text)
-    if again == ids:
+def _token_spans(ids: list[int], text: str, encoder: Encoder) -> NDArray[np.int64]:
+    """Return where each token stands in the text of all of them, in characters, ``[T, 2]``."""
+    encoded, spans = encoder.locate(text)
+    if encoded == ids:
         return np.array(spans, dtype=np.int64).reshape(-1, 2)
-    # These ids are not how the tokenizer would spell the text now; reading on token by token costs more.
-    read = [(0, 0), *(read_so_far(encoder.decode(ids[: count + 1]), text) for count in range(len(ids)))]
-    return np.array([(whole, begun) for (whole, _), (_, begun) in pairwise(read)], dtype=np.int64).reshape(-1, 2)
+    # A model may generate other tokens for a text than the tokenizer does; decoding token by token is slower.
+    ends = [(0, 0), *(_decoded_length(encoder.decode(ids[: count + 1]), text) for count in range(len(ids)))]
+    return np.array([(whole, begun) for (whole, _), (_, begun) in pairwise(ends)], dtype=np.int64).reshape(-1, 2)
 
 
-def read_so_far(said: str, text: str) -> tuple[int, int]:
-    r"""Return how many characters of a text its first tokens spell, and that with one of which they spell a part.
+def _decoded_length(decoded: str, text: str) -> tuple[int, int]:
+    r"""Return how many characters of a text its first tokens hold in whole, and how many in whole or in part.
 
-    A decoder says "\ufffd" for the part.
+    Args:
+        decoded: The first tokens as text, where a part of a character is "\ufffd".
+        text: The text of all tokens.
 
-    >>> read_so_far("fn\ufffd", "fn漢x"), read_so_far("fn漢", "fn漢x")
+    >>> _decoded_length("fn\ufffd", "fn漢x"), _decoded_length("fn漢", "fn漢x")
     ((2, 3), (3, 3))
     """
-    whole = len(said)
-    while not text.startswith(said[:whole]):
+    whole = len(decoded)
+    while not text.startswith(decoded[:whole]):
         whole -= 1
-    return whole, whole + (whole < min(len(said), len(text)))
+    return whole, whole + (whole < min(len(decoded), len(text)))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from codelm.errors import InputError
-from codelm.history.epochs.curriculum import LESSONS, competence, difficulty, draw_epoch, resample
+from codelm.history.epochs.curriculum import STAGES, competence, difficulty, draw_epoch, resample
 
 WEIGHTS = arrays(np.float64, st.integers(1, 300), elements=st.floats(0.01, 100))
 
@@ -34,11 +34,11 @@ def test_short_samples_of_small_commits_are_easy():
 
 def test_a_curriculum_begins_with_easy_samples_and_ends_with_all():
     easy_first = np.linspace(0, 1, 1000)
-    lessons = draw_epoch(np.ones(1000), easy_first, seed=0, epoch=0, curriculum_epochs=1.0)
-    hardest = [easy_first[lesson].max() for lesson in lessons]
+    stages = draw_epoch(np.ones(1000), easy_first, seed=0, epoch=0, curriculum_epochs=1.0)
+    hardest = [easy_first[stage].max() for stage in stages]
     assert hardest[0] <= 0.1
     assert hardest == sorted(hardest)
-    assert sum(map(len, lessons)) == 1000
+    assert sum(map(len, stages)) == 1000
     (everything,) = draw_epoch(np.ones(1000), easy_first, seed=0, epoch=1, curriculum_epochs=1.0)
     assert everything.tolist() == list(range(1000))
 
@@ -56,8 +56,8 @@ def test_a_heavy_sample_comes_more_often():
 
 def test_what_has_no_weight_is_not_drawn_even_where_nothing_else_is_easy():
     weights = np.array([0.0] * 20 + [1.0] * 80)
-    lessons = draw_epoch(weights, np.linspace(0, 1, 100), seed=0, epoch=0, curriculum_epochs=1.0)
-    assert min(map(min, lessons)) >= 20
+    stages = draw_epoch(weights, np.linspace(0, 1, 100), seed=0, epoch=0, curriculum_epochs=1.0)
+    assert min(map(min, stages)) >= 20
 
 
 def test_nothing_with_a_weight_is_refused():
@@ -70,11 +70,11 @@ def test_no_sample_at_all_is_refused_by_its_own_name():
         draw_epoch(np.zeros(0), np.zeros(0), seed=0, epoch=0, curriculum_epochs=1.0)
 
 
-@pytest.mark.parametrize("count", range(1, LESSONS + 2))
-def test_fewer_samples_than_lessons_are_all_taken_without_a_warning(count):
-    lessons = draw_epoch(np.ones(count), np.linspace(0, 1, count), seed=0, epoch=0, curriculum_epochs=1.0)
-    assert sum(map(len, lessons)) == count
-    assert all(map(len, lessons))
+@pytest.mark.parametrize("count", range(1, STAGES + 2))
+def test_fewer_samples_than_stages_are_all_taken_without_a_warning(count):
+    stages = draw_epoch(np.ones(count), np.linspace(0, 1, count), seed=0, epoch=0, curriculum_epochs=1.0)
+    assert sum(map(len, stages)) == count
+    assert all(map(len, stages))
 
 
 def test_the_same_seed_and_epoch_draw_the_same():

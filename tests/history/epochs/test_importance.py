@@ -60,9 +60,9 @@ def test_the_deepest_folder_counts():
     assert [weight(path, importance=importance) for path in ("crates/a.rs", "crates/core/a.rs", "a.rs")] == [2, 3, 1]
 
 
-@pytest.mark.parametrize("who", ["jo", "JO@example.com", "Jo <jo@example.com>"])
-def test_authors_go_by_name_or_address(who):
-    assert weight(author="Jo <jo@example.com>", importance=Importance(authors={who: 0.5})) == 0.5
+@pytest.mark.parametrize("author", ["jo", "JO@example.com", "Jo <jo@example.com>"])
+def test_authors_go_by_name_or_address(author):
+    assert weight(author="Jo <jo@example.com>", importance=Importance(authors={author: 0.5})) == 0.5
     assert weight(author="Someone <jo@other.org>", importance=Importance(authors={"someone": 2.0})) == 2.0
 
 
@@ -73,7 +73,7 @@ def test_a_commit_weighs_no_more_than_the_cap():
 
 
 @pytest.mark.parametrize(
-    ("importance", "complaint"),
+    ("importance", "message"),
     [
         (Importance(message_rules={"(impl": 1.5}), "message_rules"),
         (Importance(file_rules={"!": 1.5}), "file_rules"),
@@ -82,8 +82,8 @@ def test_a_commit_weighs_no_more_than_the_cap():
         (Importance(half_life_days=0), "half_life_days"),
     ],
 )
-def test_rules_that_make_no_sense_are_refused_by_name(importance, complaint):
-    with pytest.raises(InputError, match=complaint):
+def test_rules_that_make_no_sense_are_refused_by_name(importance, message):
+    with pytest.raises(InputError, match=message):
         weight(importance=importance)
 
 

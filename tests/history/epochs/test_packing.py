@@ -5,24 +5,24 @@ from hypothesis import strategies as st
 
 from codelm.history.epochs.packing import pack
 
-ROOM = 64
-LENGTHS = st.lists(st.integers(1, ROOM), max_size=200)
+MAX_TOKENS = 64
+LENGTHS = st.lists(st.integers(1, MAX_TOKENS), max_size=200)
 
 
 @given(LENGTHS)
 def test_every_sample_is_in_exactly_one_row(lengths):
-    assert sorted(index for row in pack(lengths, ROOM) for index in row) == list(range(len(lengths)))
+    assert sorted(index for row in pack(lengths, MAX_TOKENS) for index in row) == list(range(len(lengths)))
 
 
 @given(LENGTHS)
 def test_no_row_overflows(lengths):
-    assert all(sum(lengths[index] for index in row) <= ROOM for row in pack(lengths, ROOM))
+    assert all(sum(lengths[index] for index in row) <= MAX_TOKENS for row in pack(lengths, MAX_TOKENS))
 
 
 @given(LENGTHS)
 def test_no_two_rows_would_fit_into_one(lengths):
-    used = sorted(sum(lengths[index] for index in row) for row in pack(lengths, ROOM))
-    assert len(used) < 2 or used[0] + used[1] > ROOM
+    used = sorted(sum(lengths[index] for index in row) for row in pack(lengths, MAX_TOKENS))
+    assert len(used) < 2 or used[0] + used[1] > MAX_TOKENS
 
 
 def test_rows_of_real_lengths_are_at_least_99_percent_full():

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from codelm.history.epochs.plan import FULL, efficiency, micro_batches, pack_lessons
+from codelm.history.epochs.plan import FULL, efficiency, micro_batches, pack_stages
 
 LENGTHS = np.random.default_rng(0).integers(1, 64, 500)
 WEIGHTS = LENGTHS * 0.5
 
 
 def rows(epoch=0):
-    return pack_lessons([np.arange(250), np.arange(250, 500)], LENGTHS, 64, seed=1, epoch=epoch)
+    return pack_stages([np.arange(250), np.arange(250, 500)], LENGTHS, 64, seed=1, epoch=epoch)
 
 
-def test_lessons_come_in_order_and_what_fills_no_row_waits_for_the_next():
+def test_stages_come_in_order_and_what_fills_no_row_waits_for_the_next():
     full = [row for row in rows() if max(row) < 250 and LENGTHS[list(row)].sum() >= FULL * 64]
     assert full
     assert rows()[: len(full)] == full
@@ -21,9 +21,9 @@ def test_every_drawn_sample_is_in_exactly_one_row():
     assert sorted(index for row in rows() for index in row) == list(range(500))
 
 
-def test_lessons_cost_hardly_a_row_more_than_one_packing():
-    together = pack_lessons([np.arange(500)], LENGTHS, 64, seed=1, epoch=0)
-    apart = pack_lessons(np.array_split(np.arange(500), 8), LENGTHS, 64, seed=1, epoch=0)
+def test_stages_take_hardly_a_row_more_than_one_packing():
+    together = pack_stages([np.arange(500)], LENGTHS, 64, seed=1, epoch=0)
+    apart = pack_stages(np.array_split(np.arange(500), 8), LENGTHS, 64, seed=1, epoch=0)
     assert len(apart) <= len(together) + 2
 
 

@@ -1,11 +1,11 @@
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.filters.paths import marked, matcher
+from codelm.history.filters.paths import attribute_patterns, matcher
 
 
 @pytest.mark.parametrize(
-    ("path", "verdict"),
+    ("path", "match"),
     [
         ("target/debug/a.rs", (True, "target/")),
         ("crates/a/target/b.rs", (True, "target/")),
@@ -14,8 +14,8 @@ from codelm.history.filters.paths import marked, matcher
         ("keep/b.rlib", (False, "!keep/*.rlib")),
     ],
 )
-def test_paths_are_judged_as_gitignore_does(path, verdict):
-    assert matcher(["target/", "", "# a comment", "*.rlib", "!keep/*.rlib"], "ignore")(path) == verdict
+def test_paths_are_matched_as_gitignore_does(path, match):
+    assert matcher(["target/", "", "# a comment", "*.rlib", "!keep/*.rlib"], "ignore")(path) == match
 
 
 @pytest.mark.parametrize("pattern", ["!", "\\"])
@@ -24,7 +24,7 @@ def test_what_is_no_pattern_is_refused_by_name(pattern):
         matcher([pattern], "ignore")
 
 
-def test_attributes_mark_and_unmark_paths():
+def test_attributes_are_set_and_unset_for_paths():
     text = """
 # comment linguist-generated
 *.pb.rs   linguist-generated
@@ -38,7 +38,7 @@ lib.rs linguist-vendored
 !no.rs linguist-generated
 \\ linguist-generated
 """
-    assert marked(text, "linguist-generated") == [
+    assert attribute_patterns(text, "linguist-generated") == [
         "*.pb.rs",
         "!own.pb.rs",
         "api/**",
@@ -46,4 +46,4 @@ lib.rs linguist-vendored
         "with space.rs",
         "!old.rs",
     ]
-    assert marked(text, "linguist-vendored") == ["lib.rs"]
+    assert attribute_patterns(text, "linguist-vendored") == ["lib.rs"]

@@ -4,7 +4,7 @@ import string
 import pytest
 
 from codelm.git.commits import Change, File, Hunk
-from codelm.history.filters.secrets import RULES, SecretScan, kinds
+from codelm.history.filters.secrets import RULES, SecretScan, secret_kinds
 
 CHANCE = random.Random(5)
 UPPER, LETTERS, DIGITS = string.ascii_uppercase, string.ascii_letters, string.digits
@@ -78,19 +78,19 @@ def test_every_rule_has_a_fake():
 
 
 @pytest.mark.parametrize(("kind", "line"), [(kind, line) for kind, lines in FAKES.items() for line in lines])
-def test_a_credential_is_known_by_its_beginning(kind, line):
-    assert kinds(f"fn a() {{\n    {line}\n}}\n") == {kind}
+def test_a_credential_is_known_by_its_prefix(kind, line):
+    assert secret_kinds(f"fn a() {{\n    {line}\n}}\n") == {kind}
 
 
 @pytest.mark.parametrize("line", HARMLESS)
 def test_ordinary_lines_are_no_credentials(line):
-    assert kinds(line) == set()
+    assert secret_kinds(line) == set()
 
 
 def test_a_text_holds_what_its_lines_hold():
     lines = [line for lines in FAKES.values() for line in lines] + HARMLESS
     CHANCE.shuffle(lines)
-    assert kinds("\n".join(lines)) == set().union(*map(kinds, lines)) == set(FAKES)
+    assert secret_kinds("\n".join(lines)) == set().union(*map(secret_kinds, lines)) == set(FAKES)
 
 
 def change(old_blob, new_blob, *, after, removed=(), status="M"):
@@ -110,7 +110,7 @@ def test_the_text_before_a_change_that_removed_a_secret_is_not_taken_for_clean()
 def test_the_text_before_a_clean_change_is_not_read_again():
     scan = SecretScan()
     assert scan.kinds(change("1", "2", after="new\n", removed=["old\n"])) == set()
-    assert scan.kinds(File("a.rs", "1", SECRET)) == set()  # it cannot hold this: the scan did not look
+    assert scan.kinds(File("a.rs", "1", SECRET)) == set()  # impossible content, which shows that it was not searched
 
 
 def test_the_text_before_a_change_of_type_is_read():

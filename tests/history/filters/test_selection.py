@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from codelm.errors import InputError
 from codelm.git.commits import Change, Commit, File, Hunk
-from codelm.history.filters.selection import Drops, Filters, content_reason, keep, keep_files, path_filter
+from codelm.history.filters.drops import DropCounts
+from codelm.history.filters.selection import Filters, content_reason, filter_commits, filter_files, path_filter
 from codelm.lines import lines_of
 
 SECRET = f'let t = "{"gh" + "p_"}{"".join(random.Random(0).choices(string.ascii_letters, k=36))}";\n'
@@ -23,24 +24,24 @@ def commit(*changes, sha="c", author="Jo", message="Change a"):
     return Commit(sha, (), author, "jo@example.com", 0, message, changes)
 
 
-def sift(*commits, **settings):
-    drops = Drops()
-    kept = list(keep(commits, Filters(**settings), drops))
+def kept_and_dropped(*commits, **settings):
+    drops = DropCounts()
+    kept = list(filter_commits(commits, Filters(**settings), drops))
     assert len(kept) + drops.commits.total() == len(commits)
     return kept, drops
 
 
 def reasons(*commits, **settings):
-    kept, drops = sift(*commits, **settings)
+    kept, drops = kept_and_dropped(*commits, **settings)
     assert kept == []
     return {name: counts for name, counts in drops.as_dict().items() if counts}
 
 
 def test_an_ordinary_commit_passes_unchanged():
     ordinary = commit(change())
-    kept, drops = sift(ordinary)
+    kept, drops = kept_and_dropped(ordinary)
     assert kept == [ordinary]
-    assert drops == Drops()
+    assert drops == DropCounts()
 
 
 @pytest.mark.parametrize(
@@ -62,11 +63,11 @@ def test_an_ordinary_commit_passes_unchanged():
 def test_the_reason_names_the_pattern(path, reason):
     filters = Filters(ignore=["target/", "*.rlib", "!target/keep.rs", "!vendor/own/"])
     attributes = "*.pb.rs linguist-generated\nours/* linguist-vendored\nthird_party/** -linguist-vendored\n"
-    judge = path_filter(filters, attributes)
-    assert [judge(path), judge(path)] == [reason, reason]
+    path_reason = path_filter(filters, attributes)
+    assert [path_reason(path), path_reason(path)] == [reason, reason]
 
 
-def test_marks_may_be_passed_over():
+def test_attributes_may_be_ignored():
     assert path_filter(Filters(linguist=False), "* linguist-generated")("a.rs") is None
 
 
@@ -76,7 +77,7 @@ def test_what_is_no_pattern_is_refused_by_the_name_of_the_setting():
 
 
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("given", "expected"),
     [
         (commit(), {"commits": {"empty commit": 1}}),
         (commit(change(), author="dependabot[bot]"), {"commits": {"bot": 1}}),
@@ -103,8 +104,8 @@ def test_what_is_no_pattern_is_refused_by_the_name_of_the_setting():
         (commit(change("// @generated\n")), {"commits": {"no kept file": 1}, "files": {"generated": 1}}),
     ],
 )
-def test_every_loss_has_its_reason(given, why):
-    assert reasons(given, ignore=["target/"]) == why
+def test_every_drop_has_its_reason(given, expected):
+    assert reasons(given, ignore=["target/"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_every_loss_has_its_reason(given, why):
         ("", None),
     ],
 )
-def test_content_is_judged_by_its_looks(text, reason):
+def test_content_is_dropped_by_its_measures(text, reason):
     assert content_reason(text, Filters()) == reason
 
 
@@ -128,19 +129,19 @@ def test_a_short_file_of_mostly_data_is_left_out():
 
 def test_equal_hunks_are_learned_once_the_newest():
     first, second = commit(change("let a = 1;\n"), sha="1"), commit(change("let  a =\n  1;\n"), sha="2")
-    kept, drops = sift(first, second)
+    kept, drops = kept_and_dropped(first, second)
     assert kept == [first]
     assert drops.hunks == Counter(duplicate=1)
     assert drops.files == drops.commits == Counter({"only duplicates": 1})
 
 
 def test_the_same_lines_in_place_of_others_are_another_hunk():
-    kept, _ = sift(commit(change(removed="old();\n")), commit(change(removed="new();\n")))
+    kept, _ = kept_and_dropped(commit(change(removed="old();\n")), commit(change(removed="new();\n")))
     assert len(kept) == 2
 
 
 def test_duplicates_may_be_kept():
-    kept, _ = sift(commit(change()), commit(change()), duplicates=False)
+    kept, _ = kept_and_dropped(commit(change()), commit(change()), duplicates=False)
     assert len(kept) == 2
 
 
@@ -148,7 +149,7 @@ def test_a_change_keeps_its_text_and_loses_hunks_that_add_nothing_new():
     text = "let a = 1;\nlet b = 2;\n"
     hunks = (Hunk(0, 0, (), ("let a = 1;\n",)), Hunk(1, 1, ("gone\n",), ()), Hunk(2, 1, (), ("let b = 2;\n",)))
     mixed = Change("b.rs", "b.rs", "M", "", "", text, hunks)
-    (_, kept), drops = sift(commit(change("let a = 1;\n")), commit(mixed))
+    (_, kept), drops = kept_and_dropped(commit(change("let a = 1;\n")), commit(mixed))
     assert kept.changes[0].hunks == hunks[2:]
     assert kept.changes[0].after == text
     assert drops.hunks == Counter(duplicate=1, deleted=1)
@@ -156,7 +157,7 @@ def test_a_change_keeps_its_text_and_loses_hunks_that_add_nothing_new():
 
 def test_a_hunk_of_a_file_left_out_does_not_make_another_a_duplicate():
     text = "let a = 1;\n"
-    kept, _ = sift(commit(change(text, after=text + SECRET)), commit(change(text), sha="2"))
+    kept, _ = kept_and_dropped(commit(change(text, after=text + SECRET)), commit(change(text), sha="2"))
     assert [one.sha for one in kept] == ["2"]
 
 
@@ -167,20 +168,20 @@ def test_no_text_with_a_secret_passes_and_the_rest_of_the_commit_does(where):
         "context": change("let b;\n", path="b.rs", after="let b;\n" + SECRET),
         "removed": change("let b;\n", path="b.rs", removed=SECRET),
     }
-    kept, drops = sift(commit(change(), texts[where]))
+    kept, drops = kept_and_dropped(commit(change(), texts[where]))
     assert [one.path for one in kept[0].changes] == ["src/a.rs"]
     assert drops.files == Counter({"secret: github": 1})
     assert drops.commits == Counter()
 
 
-def test_a_secret_that_a_later_commit_took_out_stays_out():
+def test_a_secret_that_a_later_commit_removed_is_dropped():
     newer = Change("a.rs", "a.rs", "M", "1", "2", "let a;\n", (Hunk(0, 0, (SECRET,), ("let a;\n",)),))
     older = Change("a.rs", "a.rs", "A", "", "1", SECRET, (Hunk(0, 0, (), (SECRET,)),))
     assert reasons(commit(newer), commit(older))["files"] == {"secret: github": 2}
 
 
 def test_filters_can_be_turned_off():
-    kept, _ = sift(
+    kept, _ = kept_and_dropped(
         commit(
             change("// @generated\n" + SECRET, path="vendor/a.rs"),
             author="a-bot",
@@ -215,7 +216,7 @@ COMMITS = st.lists(
 
 @given(COMMITS)
 def test_every_commit_change_and_hunk_is_passed_on_or_counted_once(commits):
-    kept, drops = sift(*commits, ignore=["target/"])
+    kept, drops = kept_and_dropped(*commits, ignore=["target/"])
     judged = [one for one in commits if one.changes and one.author == "Jo"]
     changes = [one for commit in kept for one in commit.changes]
     assert len(changes) + drops.files.total() == sum(len(one.changes) for one in judged)
@@ -227,7 +228,7 @@ def test_every_commit_change_and_hunk_is_passed_on_or_counted_once(commits):
 
 def test_files_are_kept_or_counted():
     good = File("src/a.rs", "1", "fn a() {}\n")
-    drops = Drops()
+    drops = DropCounts()
     files = [
         good,
         File("src/b.rs", "2", "fn  a() {}\n"),
@@ -237,14 +238,6 @@ def test_files_are_kept_or_counted():
         File("e.rs", "6", dropped="not UTF-8"),
         File("f.rs", "7", "// @generated\n"),
     ]
-    assert list(keep_files(files, Filters(ignore=["target/"]), drops)) == [good]
-    assert drops.files == Counter(
-        {
-            "duplicate": 1,
-            "ignored by pattern target/": 1,
-            "secret: github": 1,
-            "empty": 1,
-            "not UTF-8": 1,
-            "generated": 1,
-        }
-    )
+    assert list(filter_files(files, Filters(ignore=["target/"]), drops)) == [good]
+    dropped = ["duplicate", "ignored by pattern target/", "secret: github", "empty", "not UTF-8", "generated"]
+    assert drops.files == Counter(dropped)

@@ -6,27 +6,21 @@ from hypothesis import strategies as st
 
 from codelm.errors import InputError
 from codelm.git.commits import Change, File, Hunk
-from codelm.history.samples.formats import (
-    END,
-    FILE,
+from codelm.history.samples.formats import Formats, change_samples, file_samples, is_drawn, missing_capabilities
+from codelm.history.samples.pieces import Kind, Piece, Role
+from codelm.lines import lines_of
+from codelm.special_tokens import (
+    END_OF_TEXT,
+    FILE_SEPARATOR,
     FIM_TOKENS,
     MIDDLE,
     PREFIX,
-    REPOSITORY,
-    SENTINELS,
+    REPOSITORY_NAME,
+    SPECIAL_TOKENS,
     SUFFIX,
-    Formats,
-    Kind,
-    Piece,
-    Role,
-    change_samples,
-    chosen,
-    file_samples,
-    shortcomings,
 )
-from codelm.lines import lines_of
 
-ALL = frozenset(SENTINELS)
+ALL = frozenset(SPECIAL_TOKENS)
 LEFT_TO_RIGHT = Formats(fim_rate=0.0)
 ALWAYS_FIM = Formats(fim_rate=1.0)
 
@@ -58,12 +52,12 @@ def change(lines, added, path="src/lib.rs"):
     )
 
 
-def samples_of(given_change, formats, room=4096, special=ALL, seed=0):
-    return change_samples("ripgrep", "c0ffee", given_change, formats, room, bytes_of, special, seed)
+def samples_of(given_change, formats, max_tokens=4096, special=ALL, seed=0):
+    return change_samples("ripgrep", "c0ffee", given_change, formats, max_tokens, bytes_of, special, seed)
 
 
-def files_of(text, room=4096, special=ALL, path="src/lib.rs"):
-    return file_samples("ripgrep", File(path, "", text), Formats(), room, bytes_of, special)
+def files_of(text, max_tokens=4096, special=ALL, path="src/lib.rs"):
+    return file_samples("ripgrep", File(path, "", text), Formats(), max_tokens, bytes_of, special)
 
 
 def written(sample):
@@ -92,10 +86,10 @@ def test_left_to_right_reads_as_starcoder2_was_taught():
     [sample] = samples_of(change(numbered(5), {1, 3}), LEFT_TO_RIGHT)
     assert sample.kind == Kind.CHANGE
     assert sample.pieces == (
-        Piece(REPOSITORY, Role.SILENT, special=True),
-        Piece("ripgrep", Role.SILENT),
-        Piece(FILE, Role.SILENT, special=True),
-        Piece("src/lib.rs\n", Role.SILENT),
+        Piece(REPOSITORY_NAME, Role.IGNORED, special=True),
+        Piece("ripgrep", Role.IGNORED),
+        Piece(FILE_SEPARATOR, Role.IGNORED, special=True),
+        Piece("src/lib.rs\n", Role.IGNORED),
         Piece("000\n", Role.CONTEXT),
         Piece("001\n", Role.TARGET),
         Piece("002\n", Role.CONTEXT),
@@ -107,27 +101,29 @@ def test_fill_in_the_middle_reads_as_starcoder2_was_taught():
     [sample] = samples_of(change(numbered(5), {2}), ALWAYS_FIM)
     assert sample.kind == Kind.FIM
     assert sample.pieces == (
-        Piece(REPOSITORY, Role.SILENT, special=True),
-        Piece("ripgrep", Role.SILENT),
-        Piece(FILE, Role.SILENT, special=True),
-        Piece(PREFIX, Role.SILENT, special=True),
-        Piece("src/lib.rs\n", Role.SILENT),
+        Piece(REPOSITORY_NAME, Role.IGNORED, special=True),
+        Piece("ripgrep", Role.IGNORED),
+        Piece(FILE_SEPARATOR, Role.IGNORED, special=True),
+        Piece(PREFIX, Role.IGNORED, special=True),
+        Piece("src/lib.rs\n", Role.IGNORED),
         Piece("000\n001\n", Role.CONTEXT),
-        Piece(SUFFIX, Role.SILENT, special=True),
+        Piece(SUFFIX, Role.IGNORED, special=True),
         Piece("003\n004\n", Role.CONTEXT),
-        Piece(MIDDLE, Role.SILENT, special=True),
+        Piece(MIDDLE, Role.IGNORED, special=True),
         Piece("002\n", Role.TARGET),
-        Piece(END, Role.TARGET, special=True),
+        Piece(END_OF_TEXT, Role.TARGET, special=True),
     )
 
 
 def test_the_end_of_text_is_learned_where_the_file_ends():
-    assert samples_of(change(numbered(5), {4}), LEFT_TO_RIGHT)[0].pieces[-1] == Piece(END, Role.TARGET, special=True)
+    assert samples_of(change(numbered(5), {4}), LEFT_TO_RIGHT)[0].pieces[-1] == Piece(
+        END_OF_TEXT, Role.TARGET, special=True
+    )
 
 
 def test_the_end_of_text_is_not_learned_before_the_file_ends():
     [sample] = samples_of(change(numbered(5), {3}), LEFT_TO_RIGHT)
-    assert END not in written(sample)
+    assert END_OF_TEXT not in written(sample)
 
 
 def test_a_hunk_that_is_filled_in_is_context_for_the_others():
@@ -136,15 +132,15 @@ def test_a_hunk_that_is_filled_in_is_context_for_the_others():
         samples = samples_of(given_change, Formats(fim_rate=0.5), seed=seed)
         learned = Counter(line for sample in samples for line in lines_of(text_with(sample, Role.TARGET)))
         assert learned == {"010\n": 1, "020\n": 1, "030\n": 1}
-        holes = [sample for sample in samples if sample.kind == Kind.FIM]
-        assert all("020\n" in shown(sample) for sample in holes)
+        filled_in = [sample for sample in samples if sample.kind == Kind.FIM]
+        assert all("020\n" in shown(sample) for sample in filled_in)
 
 
-def test_a_hole_too_long_for_a_row_is_learned_left_to_right_without_false_ends():
-    samples = samples_of(change(numbered(100), range(20, 80)), ALWAYS_FIM, room=100)
+def test_a_hunk_too_long_for_a_row_is_learned_left_to_right_without_false_ends():
+    samples = samples_of(change(numbered(100), range(20, 80)), ALWAYS_FIM, max_tokens=100)
     assert {sample.kind for sample in samples} == {Kind.CHANGE}
     assert len(samples) > 1
-    assert not any(END in written(sample) for sample in samples)
+    assert not any(END_OF_TEXT in written(sample) for sample in samples)
 
 
 def test_a_new_file_has_nothing_around_it_and_is_learned_left_to_right():
@@ -171,17 +167,15 @@ def test_without_heading_tokens_there_is_no_heading():
 
 
 def test_a_path_that_would_fill_half_a_row_is_left_out():
-    assert "deep" not in written(files_of("fn a() {}\n", room=64, path="deep/" * 10)[0])
+    assert "deep" not in written(files_of("fn a() {}\n", max_tokens=64, path="deep/" * 10)[0])
 
 
-def test_a_file_name_that_is_not_utf_8_is_written_with_question_marks():
-    assert "src/?.rs\n" in written(files_of("fn a() {}\n", path="src/\udcff.rs")[0])
-
-
-def test_what_is_lacking_is_said_once():
-    assert shortcomings(ALL) == []
-    assert shortcomings(ALL - {PREFIX}) == ["the tokenizer has no <fim_prefix>: changes are learned left to right only"]
-    assert len(shortcomings(frozenset())) == 3
+def test_each_missing_capability_is_reported_once():
+    assert missing_capabilities(ALL) == []
+    assert missing_capabilities(ALL - {PREFIX}) == [
+        "the tokenizer has no <fim_prefix>: changes are learned left to right only"
+    ]
+    assert len(missing_capabilities(frozenset())) == 3
 
 
 def test_a_file_that_fits_is_one_sample_with_an_end():
@@ -193,10 +187,10 @@ def test_a_file_that_fits_is_one_sample_with_an_end():
 
 def test_a_long_file_is_cut_before_an_item_and_every_part_has_the_heading():
     item = "fn name() {\n    one();\n\n    two();\n}\n"
-    samples = files_of("\n".join([item] * 9), room=160)
+    samples = files_of("\n".join([item] * 9), max_tokens=160)
     assert len(samples) > 1
     assert all(written(sample).startswith("<repo_name>ripgrep<file_sep>src/lib.rs\nfn name") for sample in samples)
-    assert [END in written(sample) for sample in samples] == [False] * (len(samples) - 1) + [True]
+    assert [END_OF_TEXT in written(sample) for sample in samples] == [False] * (len(samples) - 1) + [True]
 
 
 @pytest.mark.parametrize("text", ["", None])
@@ -214,8 +208,8 @@ def test_settings_out_of_range_are_refused(wrong):
         Formats(**wrong)
 
 
-def test_the_choice_of_holes_is_the_same_on_every_machine():
-    assert [chosen(0.5, 42, "c0ffee", "src/lib.rs", index) for index in range(8)] == [
+def test_the_choice_of_hunks_to_fill_in_is_the_same_on_every_machine():
+    assert [is_drawn(0.5, 42, "c0ffee", "src/lib.rs", index) for index in range(8)] == [
         False,
         True,
         False,
@@ -227,8 +221,8 @@ def test_the_choice_of_holes_is_the_same_on_every_machine():
     ]
 
 
-def test_about_as_many_hunks_become_holes_as_asked():
-    assert 0.27 < sum(chosen(0.3, 42, "c0ffee", "src/lib.rs", index) for index in range(5000)) / 5000 < 0.33
+def test_about_as_many_hunks_are_filled_in_as_fim_rate_says():
+    assert 0.27 < sum(is_drawn(0.3, 42, "c0ffee", "src/lib.rs", index) for index in range(5000)) / 5000 < 0.33
 
 
 LINES = st.lists(st.text(alphabet="ab é\t\r\u3042", max_size=12), min_size=1, max_size=40).map(
@@ -239,32 +233,32 @@ LINES = st.lists(st.text(alphabet="ab é\t\r\u3042", max_size=12), min_size=1, m
 @given(LINES, st.sets(st.integers(0, 39)), st.floats(0, 1), st.integers(0, 9), st.integers(0, 3))
 def test_every_added_line_is_learned_in_exactly_one_sample(lines, added, fim_rate, context_lines, seed):
     added = {line for line in added if line < len(lines)}
-    samples = samples_of(change(lines, added), Formats(fim_rate, context_lines), room=400, seed=seed)
+    samples = samples_of(change(lines, added), Formats(fim_rate, context_lines), max_tokens=400, seed=seed)
     learned = Counter(line for sample in samples for line in lines_of(text_with(sample, Role.TARGET)))
     assert learned == Counter(lines[line] for line in added)
 
 
 @given(LINES, st.sets(st.integers(0, 39)), st.floats(0, 1), st.integers(32, 200))
-def test_rows_too_short_for_a_line_are_kept_and_nothing_is_lost(lines, added, fim_rate, room):
+def test_rows_too_short_for_a_line_are_kept_and_nothing_is_lost(lines, added, fim_rate, max_tokens):
     added = {line for line in added if line < len(lines)}
-    samples = samples_of(change(lines, added), Formats(fim_rate), room=room)
-    assert all(length(sample) <= room for sample in samples)
+    samples = samples_of(change(lines, added), Formats(fim_rate), max_tokens=max_tokens)
+    assert all(length(sample) <= max_tokens for sample in samples)
     learned = Counter(text_with(sample, Role.TARGET) for sample in samples)
     assert Counter("".join(learned.elements())) == Counter("".join(lines[line] for line in added))
 
 
 @given(LINES, st.sets(st.integers(0, 39)), st.floats(0, 1), st.integers(100, 400))
-def test_what_is_shown_is_a_stretch_of_the_file(lines, added, fim_rate, room):
+def test_what_is_shown_is_a_stretch_of_the_file(lines, added, fim_rate, max_tokens):
     given_change = change(lines, {line for line in added if line < len(lines)})
-    for sample in samples_of(given_change, Formats(fim_rate), room):
+    for sample in samples_of(given_change, Formats(fim_rate), max_tokens):
         assert shown(sample) in given_change.after
         true_end = sample.kind == Kind.FIM or given_change.after.endswith(shown(sample))
-        assert (sample.pieces[-1].text == END) == true_end
+        assert (sample.pieces[-1].text == END_OF_TEXT) == true_end
 
 
 @given(st.lists(st.text(alphabet="ab {}é\u3042", max_size=30), max_size=60), st.integers(32, 300))
-def test_the_parts_of_a_file_are_the_file(lines, room):
+def test_the_parts_of_a_file_are_the_file(lines, max_tokens):
     text = "\n".join(lines)
-    samples = files_of(text, room)
+    samples = files_of(text, max_tokens)
     assert "".join(text_with(sample, Role.TARGET) for sample in samples) == text
     assert not any(text_with(sample, Role.CONTEXT) for sample in samples)

@@ -1,16 +1,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codelm.history.samples.spans import Span
 from codelm.history.samples.windows import (
-    Ruler,
-    Span,
+    TokenOffsets,
     Window,
-    around,
-    breakable,
-    cut,
-    fragments,
-    joined,
-    lay_out,
+    best_cut,
+    measure_file,
+    merge_spans,
+    widen,
     windows,
 )
 
@@ -23,14 +21,14 @@ def numbered(lines):
     return [f"{line:03}\n" for line in range(lines)]
 
 
-def page(lines, spans, context_lines, budget):
-    """A page whose lines cost what they have characters."""
-    return lay_out(lines, [Span(*span) for span in spans], context_lines, budget, characters)
+def measured_file(lines, spans, context_lines, max_tokens):
+    """A file measured in characters."""
+    return measure_file(lines, [Span(*span) for span in spans], context_lines, max_tokens, characters)
 
 
-def windows_of(lines, spans, context_lines, budget):
-    laid_out = page(lines, spans, context_lines, budget)
-    return list(windows(laid_out, laid_out.spans))
+def windows_of(lines, spans, context_lines, max_tokens):
+    measured = measured_file(lines, spans, context_lines, max_tokens)
+    return list(windows(measured, measured.spans))
 
 
 def test_a_hunk_is_shown_after_its_context_and_nothing_follows_it():
@@ -67,75 +65,57 @@ def test_the_parts_of_a_long_hunk_repeat_what_came_before():
 
 def test_a_long_text_is_cut_before_an_item_rather_than_a_paragraph_or_a_line():
     text = ["fn a() {\n", "    1\n", "\n", "    2\n", "}\n", "\n", "fn b() {\n", "    3\n", "\n", "    4\n", "}\n"]
-    assert cut(text, Ruler([1] * 11), Span(0, 11), 9) == 6
+    assert best_cut(text, TokenOffsets([1] * 11), Span(0, 11), 9) == 6
 
 
 def test_a_paragraph_is_preferred_to_a_line():
     text = ["    1\n", "    2\n", "    3\n", "\n", "    4\n", "    5\n", "    6\n"]
-    assert cut(text, Ruler([1] * 7), Span(0, 7), 6) == 4
+    assert best_cut(text, TokenOffsets([1] * 7), Span(0, 7), 6) == 4
 
 
-def test_a_border_in_the_first_half_of_a_row_is_not_worth_it():
+def test_a_cut_in_the_first_half_of_a_row_is_not_worth_it():
     text = ["a\n", "\n", "b\n", *(["    c\n"] * 20)]
-    assert cut(text, Ruler([1] * 23), Span(0, 23), 10) == 10
+    assert best_cut(text, TokenOffsets([1] * 23), Span(0, 23), 10) == 10
 
 
-def test_what_stands_around_a_hole_is_even_and_one_side_takes_what_the_other_leaves():
+def test_the_context_around_a_hunk_is_even_and_one_side_takes_what_the_other_leaves():
     lines = numbered(100)
-    assert around(page(lines, [(50, 52)], 10, 1000), Span(50, 52), 4 * 12) == Span(45, 57)
-    assert around(page(lines, [(1, 3)], 10, 1000), Span(1, 3), 4 * 10) == Span(0, 10)
-    assert around(page(lines, [(98, 100)], 10, 1000), Span(98, 100), 4 * 10) == Span(90, 100)
+    assert widen(measured_file(lines, [(50, 52)], 10, 1000), Span(50, 52), 4 * 12) == Span(45, 57)
+    assert widen(measured_file(lines, [(1, 3)], 10, 1000), Span(1, 3), 4 * 10) == Span(0, 10)
+    assert widen(measured_file(lines, [(98, 100)], 10, 1000), Span(98, 100), 4 * 10) == Span(90, 100)
 
 
-def test_nothing_is_around_a_hole_that_is_too_long():
-    assert around(page(numbered(9), [(0, 9)], 10, 1000), Span(0, 9), 35) is None
+def test_nothing_is_around_a_hunk_that_is_too_long():
+    assert widen(measured_file(numbered(9), [(0, 9)], 10, 1000), Span(0, 9), 35) is None
 
 
 def test_hunks_are_joined_exactly_as_far_as_the_context_reaches():
-    ruler = Ruler([1] * 30)
-    assert len(joined([Span(3, 5), Span(9, 10)], ruler, 4, 20)) == 1
-    assert len(joined([Span(3, 5), Span(9, 10)], ruler, 3, 20)) == 2
-
-
-def test_a_line_is_broken_only_if_no_row_can_hold_it():
-    lines, spans = breakable(["a\n", "long line\n", "b\n", "c\n"], [Span(0, 2), Span(3, 4)], 5, characters)
-    assert lines == ["a\n", "long", " line\n"[:3], "ne\n", "b\n", "c\n"]
-    assert spans == [Span(0, 4), Span(5, 6)]
-    assert breakable(["a\n", "long line\n"], [Span(0, 1)], 5, characters) == (["a\n", "long line\n"], [Span(0, 1)])
-
-
-@given(st.text(min_size=1), st.integers(1, 50))
-def test_fragments_are_short_and_lose_nothing(line, limit):
-    parts = fragments(line, limit, characters)
-    assert "".join(parts) == line
-    assert all(len(part) <= limit for part in parts)
-
-
-def test_a_character_is_never_broken():
-    assert fragments("éé", 1, lambda texts: [len(text.encode()) for text in texts]) == ["é", "é"]
+    offsets = TokenOffsets([1] * 30)
+    assert len(merge_spans([Span(3, 5), Span(9, 10)], offsets, 4, 20)) == 1
+    assert len(merge_spans([Span(3, 5), Span(9, 10)], offsets, 3, 20)) == 2
 
 
 def test_small_changes_are_not_counted():
     def count(texts):
         raise AssertionError("bytes would have done")
 
-    assert list(windows(lay_out(numbered(1000), [Span(500, 501)], 3, 100, count), [Span(500, 501)]))
+    assert list(windows(measure_file(numbered(1000), [Span(500, 501)], 3, 100, count), [Span(500, 501)]))
 
 
 @given(
-    costs=st.lists(st.integers(1, 40), min_size=1, max_size=60),
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=60),
     learned=st.lists(st.booleans(), min_size=60, max_size=60),
     context_lines=st.integers(0, 8),
-    budget=st.integers(16, 120),
+    max_tokens=st.integers(16, 120),
 )
-def test_every_line_is_learned_once_and_no_window_is_too_long(costs, learned, context_lines, budget):
-    lines = ["x" * (cost - 1) + "\n" for cost in costs]
+def test_every_line_is_learned_once_and_no_window_is_too_long(lengths, learned, context_lines, max_tokens):
+    lines = ["x" * (length - 1) + "\n" for length in lengths]
     targets = [line for line in range(len(lines)) if learned[line]]
-    laid_out = page(lines, [(line, line + 1) for line in targets], context_lines, budget)
-    made = list(windows(laid_out, laid_out.spans))
-    wanted = {line for span in laid_out.spans for line in range(*span)}
+    measured = measured_file(lines, [(line, line + 1) for line in targets], context_lines, max_tokens)
+    made = list(windows(measured, measured.spans))
+    wanted = {line for span in measured.spans for line in range(*span)}
     assert sorted(line for window in made for line in range(window.learn, window.stop) if line in wanted) == sorted(
         wanted
     )
-    assert all(laid_out.ruler.length(window.start, window.stop) <= budget for window in made)
+    assert all(measured.offsets.length(window.start, window.stop) <= max_tokens for window in made)
     assert all(window.start >= window.learn - context_lines for window in made)

@@ -1,0 +1,219 @@
+"""Samples encoded to token ids.
+
+The text of a file is encoded as text, even where it spells the name of a special token; special tokens are inserted by
+their ids. All text between two special tokens is tokenised together, as it will be in a prompt: tokenising it piece by
+piece would teach the model tokens that no prompt has, such as a line end apart from the indentation after it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.errors import InputError
+from codelm.history.samples.pieces import Kind, Piece, Sample
+from codelm.history.tokenization.tokenizer import Encoding, Tokenizer, check_special_token, fingerprint, text_only
+from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
+
+__all__ = ["Encoded", "Encoder", "MakeSamples", "batches", "encode_within"]
+
+_SHORTEST_ROW = 32
+"""The shortest row, in tokens, that is worth cutting samples for."""
+
+_BATCH_CHARACTERS = 1 << 20
+"""Characters tokenised at a time; the tokenizer holds a hundred bytes for each token until the batch is done."""
+
+_HEADING_CHARACTERS = 512
+"""The most characters of texts whose token counts are kept, such as a repository's name and a path."""
+
+MakeSamples = Callable[[int], list[Sample]]
+"""Makes the samples of one change or file for rows of that many tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One sample as the model reads it."""
+
+    ids: NDArray[np.uint32]
+    """Token ids, ``[T]``."""
+    roles: NDArray[np.uint8]
+    """The `Role` of each token, ``[T]``."""
+    kind: Kind
+
+
+class Encoder:
+    """Turns text into token ids.
+
+    Attributes:
+        special_ids: The special tokens of our formats that the tokenizer has, with their ids; its own end of sequence
+            stands in where it has no end of text by StarCoder2's name.
+        special: The names alone.
+        fingerprint: SHA-256 that changes with anything that could change a token.
+
+    Raises:
+        InputError: The tokenizer is not a fast one, splits a special token, or finds one in ordinary text.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        if not hasattr(tokenizer, "backend_tokenizer"):
+            raise InputError(f"{type(tokenizer).__name__} has no tokenizer.json: give a base with a fast tokenizer")
+        backend = tokenizer.backend_tokenizer
+        self._backend = text_only(backend)
+        self._kept_counts: dict[tuple[str, ...], list[int]] = {}
+        self.special_ids = {name: token for name in SPECIAL_TOKENS if (token := backend.token_to_id(name)) is not None}
+        for name, token in self.special_ids.items():
+            check_special_token(name, token, backend, self._backend)
+        if tokenizer.eos_token_id is not None:
+            self.special_ids.setdefault(END_OF_TEXT, tokenizer.eos_token_id)
+        self.special = frozenset(self.special_ids)
+        self.fingerprint = fingerprint(self._backend, self.special_ids)
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text."""
+        if sum(map(len, texts)) > _HEADING_CHARACTERS:
+            return self._count(texts)
+        # Tokenising two words takes as long as a page, and a history returns to the same paths thousands of times.
+        key = tuple(texts)
+        if key not in self._kept_counts:
+            self._kept_counts[key] = self._count(texts)
+        return list(self._kept_counts[key])
+
+    def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
+        """Return the tokens of each sample; many samples at a time keep all cores busy."""
+        return [encoded for batch in batches(samples) for encoded in self._encode(batch)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids."""
+        return self._backend.decode(list(ids), skip_special_tokens=False)
+
+    def locate(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the token ids of a text, and the start and end of each token in it, in characters."""
+        encoding = self._backend.encode_batch([text], add_special_tokens=False)[0]
+        return encoding.ids, encoding.offsets
+
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        return [len(encoding) for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def _encode(self, samples: Sequence[Sample]) -> list[Encoded]:
+        runs = [list(_token_runs(sample.pieces)) for sample in samples]
+        texts = ["".join(piece.text for piece in run) for sample in runs for run in sample if not run[0].special]
+        encodings = iter(self._backend.encode_batch(texts, add_special_tokens=False))
+        return [self._assemble(sample.kind, run, encodings) for sample, run in zip(samples, runs, strict=True)]
+
+    def _assemble(self, kind: Kind, runs: Sequence[Sequence[Piece]], encodings: Iterator[Encoding]) -> Encoded:
+        ids: list[int] = []
+        roles: list[NDArray[np.uint8]] = []
+        for run in runs:
+            if run[0].special:
+                ids.append(self.special_ids[run[0].text])
+                roles.append(np.array([run[0].role], np.uint8))
+            else:
+                encoding = next(encodings)
+                ids.extend(encoding.ids)
+                roles.append(_token_roles(run, encoding))
+        return Encoded(np.array(ids, np.uint32), np.concatenate(roles), kind)
+
+
+def encode_within(makers: Sequence[MakeSamples], encoder: Encoder, max_tokens: int) -> list[list[Encoded]]:
+    """Return the encoded samples of each maker, none longer than ``max_tokens`` tokens.
+
+    A maker estimates lengths from parts, and tokenizers are not additive: where a sample came out too long, all samples
+    of its maker are made again for a shorter row, so that each target stays in exactly one of them.
+
+    Raises:
+        InputError: ``max_tokens`` is below `_SHORTEST_ROW`, or a single character takes more tokens than that.
+    """
+    if max_tokens < _SHORTEST_ROW:
+        raise InputError(f"a row of {max_tokens} tokens is too short: give at least {_SHORTEST_ROW}")
+    results: list[list[Encoded]] = [[] for _ in makers]
+    row_lengths = dict.fromkeys(range(len(makers)), max_tokens)
+    while row_lengths:
+        groups = _encode_groups([makers[index](length) for index, length in row_lengths.items()], encoder)
+        for index, group in zip(row_lengths, groups, strict=True):
+            results[index] = group
+        row_lengths = {
+            index: _shorter_row(length, max_tokens, _longest(results[index]))
+            for index, length in row_lengths.items()
+            if _longest(results[index]) > max_tokens
+        }
+    return results
+
+
+def _encode_groups(groups: Sequence[Sequence[Sample]], encoder: Encoder) -> list[list[Encoded]]:
+    """Encode groups of samples in one batch."""
+    encoded = iter(encoder.encode([sample for group in groups for sample in group]))
+    return [[next(encoded) for _ in group] for group in groups]
+
+
+def _longest(encoded: Sequence[Encoded]) -> int:
+    """Return the tokens of the longest sample, 0 if there is none."""
+    return max((len(each.ids) for each in encoded), default=0)
+
+
+def _shorter_row(row_length: int, max_tokens: int, sample_length: int) -> int:
+    """Return the row length to try next.
+
+    Args:
+        row_length: The last row length that was tried, in tokens.
+        max_tokens: The most tokens of a sample.
+        sample_length: The tokens of the longest sample that was made, more than ``max_tokens``.
+
+    Raises:
+        InputError: The row length was 1 already.
+    """
+    if row_length == 1:
+        raise InputError(
+            f"a row of {max_tokens} tokens cannot hold one character: give longer rows or another tokenizer"
+        )
+    return max(1, min(row_length - (sample_length - max_tokens), row_length * max_tokens // sample_length))
+
+
+def batches(samples: Sequence[Sample], characters: int = _BATCH_CHARACTERS) -> Iterator[list[Sample]]:
+    """Yield the samples in their order, in batches that end once they have so many characters."""
+    batch: list[Sample] = []
+    length = 0
+    for sample in samples:
+        batch.append(sample)
+        length += sum(len(piece.text) for piece in sample.pieces)
+        if length >= characters:
+            yield batch
+            batch, length = [], 0
+    if batch:
+        yield batch
+
+
+def _token_runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces that are tokenised together: each special token alone, and all text between two of them."""
+    for special, group in groupby(pieces, key=lambda piece: piece.special):
+        run = list(group)
+        yield from ([piece] for piece in run) if special else [run]
+
+
+def _token_roles(run: Sequence[Piece], encoding: Encoding) -> NDArray[np.uint8]:
+    """Return the role of each token, ``[T]``.
+
+    A token across two pieces takes the higher role, so that no target is lost.
+    """
+    roles = np.full(len(encoding), run[0].role, np.uint8)
+    length, start = sum(len(piece.text) for piece in run), 0
+    for before, after in pairwise(run):
+        start += len(before.text)
+        token = _first_token(start, length, encoding)
+        shared = roles[token : token + 1].max(initial=0) if _starts_before(start, token, encoding) else 0
+        roles[token:] = after.role
+        roles[token : token + 1] = max(shared, after.role)
+    return roles
+
+
+def _first_token(start: int, length: int, encoding: Encoding) -> int:
+    """Return the first token at or after a character; a normaliser may have left characters without a token."""
+    tokens = (encoding.char_to_token(character) for character in range(start, length))
+    return next((token for token in tokens if token is not None), len(encoding))
+
+
+def _starts_before(start: int, token: int, encoding: Encoding) -> bool:
+    """Return whether a token starts before a character, such as one of a line end and the indentation after it."""
+    characters = encoding.token_to_chars(token) if token < len(encoding) else None
+    return characters is not None and characters[0] < start
