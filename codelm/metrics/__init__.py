@@ -1,1 +1,1 @@
-"""Pure functions over text and numbers: completions, infilled spans, likelihoods, idioms and their intervals."""
+"""Metrics as pure functions of text and numbers: completion, infilling, likelihood, memorization, idioms, intervals."""

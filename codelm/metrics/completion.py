@@ -1,7 +1,7 @@
-"""What of a generated text is the completion: up to where a person would have stopped.
+"""The part of a generated text that completes its prompt: up to the end of the item or statement that was begun.
 
-The base's texts are cut by the same rules as the tuned ones, so that having learned to stop cannot pass for having
-learned to write.
+The base's and the tuned model's texts are cut by the same rules: otherwise a model that only learned when to stop would
+look like one that writes better code.
 """
 
 import re
@@ -9,18 +9,20 @@ from dataclasses import dataclass
 
 from codelm.metrics.syntax.rust_items import inner_end, item_end
 
-CONTINUES = re.compile(r"[)\]}]|(elif|else|except|finally)\b")
+__all__ = ["Completion", "begins_statement", "completion", "indentation"]
+
+_CONTINUES = re.compile(r"[)\]}]|(elif|else|except|finally)\b")
 """How a line at the outer indentation begins if it still belongs to the Python statement above."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What was written behind a prompt.
+    """A prompt and its completion.
 
     Attributes:
-        prompt: what was asked.
-        text: what was answered, up to where a person would have stopped.
-        finished: whether it came to an end; False where the limit of tokens cut it off.
+        prompt: the text that the model continued.
+        text: the generated text, cut at the end of the item or statement.
+        finished: whether an end was reached; False where the limit of tokens cut the text off.
     """
 
     prompt: str
@@ -33,44 +35,39 @@ def completion(language: str, prompt: str, generated: str, *, stopped: bool) -> 
 
     Args:
         language: "rust" or "python", or any other.
-        prompt: what the model was given.
-        generated: what it wrote.
-        stopped: whether it stopped by itself, and not because it had no tokens left.
+        prompt: the text that the model continued.
+        generated: what the model wrote.
+        stopped: whether the model ended the text itself, before the limit of tokens.
     """
-    rule = {"rust": cut_rust, "python": cut_python}.get(language)
-    end = rule(prompt, generated) if rule else None
-    if end is None and not stopped and language == "rust":
-        return Completion(prompt, generated[: inner_rust(prompt, generated)], finished=False)
-    return Completion(prompt, generated[:end], finished=stopped or end is not None)
+    text, start = prompt + generated, len(prompt)
+    rule = {"rust": item_end, "python": _statement_end}.get(language)
+    end = rule(text, start) if rule else None
+    finished = stopped or end is not None
+    if not finished and language == "rust":
+        end = inner_end(text, start)
+    return Completion(prompt, text[start:end], finished)
 
 
-def cut_rust(prompt: str, generated: str) -> int | None:
-    """Return where the item or statement ends that the prompt began; None if it does not."""
-    end = item_end(prompt + generated, len(prompt))
-    return None if end is None else end - len(prompt)
+def _statement_end(text: str, start: int) -> int | None:
+    r"""Return the end of the Python statement that ``text[:start]`` begins: where another one follows, else None.
 
-
-def inner_rust(prompt: str, generated: str) -> int | None:
-    """Return where the last whole thing inside an unfinished item ends; None if there is none."""
-    end = inner_end(prompt + generated, len(prompt))
-    return None if end is None else end - len(prompt)
-
-
-def cut_python(prompt: str, generated: str) -> int | None:
-    r"""Return the place before the line that begins another statement at the prompt's indentation; None if none does.
-
-    >>> "(x):\n    return x\n\n\ndef g(x):"[: cut_python("def f", "(x):\n    return x\n\n\ndef g(x):")]
-    '(x):\n    return x'
+    >>> text = "def f(x):\n    return x\n\n\ndef g(x):"
+    >>> text[: _statement_end(text, len("def f"))]
+    'def f(x):\n    return x'
     """
-    outer = len(prompt) - len(prompt.lstrip())
-    lines = (prompt + generated).split("\n")  # splitlines would also cut at a form feed in the middle of a line
-    for index in range(prompt.count("\n") + 1, len(lines)):
+    outer = indentation(text[:start])
+    lines = text.split("\n")  # splitlines would also split at a form feed inside a line
+    for index in range(text.count("\n", 0, start) + 1, len(lines)):
         if begins_statement(lines[index], outer) and not lines[index - 1].lstrip().startswith("@"):
-            return max(0, len("\n".join(lines[:index]).rstrip()) - len(prompt))
+            return max(start, len("\n".join(lines[:index]).rstrip()))
     return None
 
 
 def begins_statement(line: str, outer: int) -> bool:
-    """Return whether a line holds code at the indentation ``outer`` that does not continue what stands above it."""
-    inside = line.strip() == "" or line[: outer + 1].strip() == ""
-    return not inside and CONTINUES.match(line.lstrip()) is None
+    """Return whether a line of Python begins a statement that is indented by at most ``outer`` characters."""
+    return line[: outer + 1].strip() != "" and _CONTINUES.match(line.lstrip()) is None
+
+
+def indentation(text: str) -> int:
+    """Return how many characters of white space a text begins with."""
+    return len(text) - len(text.lstrip())

@@ -1,25 +1,30 @@
-"""What a compressor needs for a text: a model that needs more bits per byte than it has not understood much.
+"""Bits per byte of a text under LZMA compression, alone and behind the training snapshot: a baseline for models.
 
-Knowing nothing but the text, and knowing the training snapshot by heart without having learned anything from it.
+Compressing after the snapshot shows how much of the text is copied from it.
 """
 
 import lzma
-from typing import Any
 
-LARGEST = 64 * 2**20
+__all__ = ["MAX_DICTIONARY", "compressed_size", "xz", "xz_given"]
+
+MAX_DICTIONARY = 64 * 2**20
 """Bytes to look back at most: the encoder takes about twelve times as much memory."""
 
 
 def xz(text: bytes) -> float:
-    """Return the bits that LZMA takes for a byte of ``text``, which is not empty, knowing nothing else."""
+    """Return the bits per byte of ``text``, compressed alone.
+
+    Raises:
+        ValueError: The text is empty.
+    """
     return xz_given(b"", text)[0]
 
 
 def xz_given(snapshot: bytes, *texts: bytes) -> list[float]:
-    """Return the bits that LZMA takes for a byte of each text, written behind the snapshot without the others.
+    """Return the bits per byte of each text, compressed behind the snapshot and without the other texts.
 
     Args:
-        snapshot: all that may be known, of which the end is kept where it is too long to look back at.
+        snapshot: the known text; of one that is too long to look back at, the end is used.
         texts: what to compress; none of them empty.
 
     Raises:
@@ -27,21 +32,16 @@ def xz_given(snapshot: bytes, *texts: bytes) -> list[float]:
     """
     if not all(texts):
         raise ValueError("no text to compress, so no bits per byte")
-    known = snapshot[-max(1, LARGEST - max(map(len, texts), default=0)) :]
+    known = snapshot[-max(1, MAX_DICTIONARY - max(map(len, texts), default=0)) :]
     # A long snapshot takes seconds: it is compressed alone once for all texts.
-    alone = compressed(known)
-    return [8 * (compressed(known + text) - alone) / len(text) for text in texts]
+    alone = compressed_size(known)
+    return [8 * (compressed_size(known + text) - alone) / len(text) for text in texts]
 
 
-def compressed(text: bytes) -> int:
-    """Return how many bytes are left of the text, without the header of a file."""
-    return len(lzma.compress(text, format=lzma.FORMAT_RAW, filters=[reaching(len(text))])) if text else 0
-
-
-def reaching(size: int) -> dict[str, Any]:
-    """Return the filter whose dictionary reaches back over a whole text of ``size`` bytes."""
-    return {
-        "id": lzma.FILTER_LZMA2,
-        "preset": 9 | lzma.PRESET_EXTREME,
-        "dict_size": min(LARGEST, max(4096, size)),
-    }
+def compressed_size(text: bytes) -> int:
+    """Return the bytes of a compressed text without a file header; the dictionary covers the whole text."""
+    if not text:
+        return 0
+    dictionary = min(MAX_DICTIONARY, max(4096, len(text)))  # LZMA takes no smaller one
+    lzma2 = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dictionary}
+    return len(lzma.compress(text, format=lzma.FORMAT_RAW, filters=[lzma2]))

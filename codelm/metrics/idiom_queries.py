@@ -1,6 +1,6 @@
-"""Find constructs of Rust with tree-sitter: the idioms that make a profile, and the names a repository uses.
+"""Tree-sitter queries over Rust: the idioms that make up a profile, the types returned and the macros called.
 
-Blind spot: the grammar does not look inside macro calls, which hold a tenth of the code or more.
+Limit: the grammar does not parse the arguments of macro calls, which hold a tenth of the code or more.
 """
 
 from collections import Counter
@@ -13,15 +13,17 @@ from codelm.metrics.syntax.trees import grammar, parse
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Query
 
+__all__ = ["IDIOMS", "LABELS", "captures", "macro_names", "node_text", "profile", "return_types", "rust_grammar"]
 
-class Idiom(NamedTuple):
+
+class _Idiom(NamedTuple):
     """A construct to count.
 
     Attributes:
-        name: what the profile calls it.
-        label: how it looks in code, for a person.
+        name: its key in the profile.
+        label: how it looks in code, for the report.
         pattern: the node to count, in tree-sitter's query language.
-        word: what the text captured as ``@_word`` in the pattern has to be, if it has such a capture.
+        word: the text that the pattern's capture ``@_word`` must have, if there is such a capture.
     """
 
     name: str
@@ -36,55 +38,52 @@ _NAMED = "[(type_identifier) @_word (scoped_type_identifier name: (type_identifi
 _RETURNS = f"(function_item return_type: (generic_type type: {_NAMED}))"
 
 IDIOMS = (
-    Idiom("fn", "fn", "(function_item)"),
-    Idiom("pub_fn", "pub fn", "(function_item (visibility_modifier))"),
-    Idiom("async_fn", "async fn", '(function_modifiers "async")'),
-    Idiom("unsafe_fn", "unsafe fn", '(function_modifiers "unsafe")'),
-    Idiom("returns_result", "-> Result<…>", _RETURNS, "Result"),
-    Idiom("returns_option", "-> Option<…>", _RETURNS, "Option"),
-    Idiom("trait", "trait", "(trait_item)"),
-    Idiom("impl_trait", "impl Trait for", "(impl_item trait: (_))"),
-    Idiom("impl", "impl", "(impl_item !trait)"),
-    Idiom("struct", "struct", "(struct_item)"),
-    Idiom("enum", "enum", "(enum_item)"),
-    Idiom("mod", "mod", "(mod_item)"),
-    Idiom("derive", "#[derive]", _ATTRIBUTE, "derive"),
-    Idiom("test", "#[test]", _ATTRIBUTE, "test"),
-    Idiom("type_parameters", "<T>", "(type_parameters)"),
-    Idiom("where", "where", "(where_clause)"),
-    Idiom("bounds", "T: Trait", "(trait_bounds)"),
-    Idiom("lifetime", "'a", "(lifetime)"),
-    Idiom("dyn", "dyn Trait", "(dynamic_type)"),
-    Idiom("impl_type", "impl Trait", "(abstract_type)"),
-    Idiom("reference", "&T", "(reference_type)"),
-    Idiom("mutable_reference", "&mut T", "(reference_type (mutable_specifier))"),
-    Idiom("question_mark", "?", "(try_expression)"),
-    Idiom("unwrap", ".unwrap()", _METHOD, "unwrap"),
-    Idiom("expect", ".expect()", _METHOD, "expect"),
-    Idiom("clone", ".clone()", _METHOD, "clone"),
-    Idiom("closure", "|x| …", "(closure_expression)"),
-    Idiom("match", "match", "(match_expression)"),
-    Idiom("if_let", "if let", "(if_expression condition: (let_condition))"),
-    Idiom("let_else", "let … else", "(let_declaration alternative: (block))"),
-    Idiom("await", ".await", "(await_expression)"),
-    Idiom("async_block", "async { … }", "(async_block)"),
-    Idiom("unsafe_block", "unsafe { … }", "(unsafe_block)"),
-    Idiom("macro", "macro!()", "(macro_invocation)"),
+    _Idiom("fn", "fn", "(function_item)"),
+    _Idiom("pub_fn", "pub fn", "(function_item (visibility_modifier))"),
+    _Idiom("async_fn", "async fn", '(function_modifiers "async")'),
+    _Idiom("unsafe_fn", "unsafe fn", '(function_modifiers "unsafe")'),
+    _Idiom("returns_result", "-> Result<…>", _RETURNS, "Result"),
+    _Idiom("returns_option", "-> Option<…>", _RETURNS, "Option"),
+    _Idiom("trait", "trait", "(trait_item)"),
+    _Idiom("impl_trait", "impl Trait for", "(impl_item trait: (_))"),
+    _Idiom("impl", "impl", "(impl_item !trait)"),
+    _Idiom("struct", "struct", "(struct_item)"),
+    _Idiom("enum", "enum", "(enum_item)"),
+    _Idiom("mod", "mod", "(mod_item)"),
+    _Idiom("derive", "#[derive]", _ATTRIBUTE, "derive"),
+    _Idiom("test", "#[test]", _ATTRIBUTE, "test"),
+    _Idiom("type_parameters", "<T>", "(type_parameters)"),
+    _Idiom("where", "where", "(where_clause)"),
+    _Idiom("bounds", "T: Trait", "(trait_bounds)"),
+    _Idiom("lifetime", "'a", "(lifetime)"),
+    _Idiom("dyn", "dyn Trait", "(dynamic_type)"),
+    _Idiom("impl_type", "impl Trait", "(abstract_type)"),
+    _Idiom("reference", "&T", "(reference_type)"),
+    _Idiom("mutable_reference", "&mut T", "(reference_type (mutable_specifier))"),
+    _Idiom("question_mark", "?", "(try_expression)"),
+    _Idiom("unwrap", ".unwrap()", _METHOD, "unwrap"),
+    _Idiom("expect", ".expect()", _METHOD, "expect"),
+    _Idiom("clone", ".clone()", _METHOD, "clone"),
+    _Idiom("closure", "|x| …", "(closure_expression)"),
+    _Idiom("match", "match", "(match_expression)"),
+    _Idiom("if_let", "if let", "(if_expression condition: (let_condition))"),
+    _Idiom("let_else", "let … else", "(let_declaration alternative: (block))"),
+    _Idiom("await", ".await", "(await_expression)"),
+    _Idiom("async_block", "async { … }", "(async_block)"),
+    _Idiom("unsafe_block", "unsafe { … }", "(unsafe_block)"),
+    _Idiom("macro", "macro!()", "(macro_invocation)"),
 )
 LABELS = {idiom.name: idiom.label for idiom in IDIOMS}
 
-NAMES = """
-(function_item return_type: (_) @returned)
-(macro_invocation macro: (_) @macro)
-"""
-"""Where a repository's own vocabulary stands: types it returns, macros it calls."""
+_RETURN_TYPES = "(function_item return_type: (_) @returned)"
+_MACROS = "(macro_invocation macro: (_) @macro)"
 
 
-def rust() -> "Language":
+def rust_grammar() -> "Language":
     """Return Rust's grammar.
 
     Raises:
-        InputError: it is not installed.
+        InputError: It is not installed.
     """
     found = grammar("rust")
     if found is None:
@@ -92,63 +91,66 @@ def rust() -> "Language":
     return found
 
 
-def clause(idiom: Idiom) -> str:
-    """Return an idiom as a clause of a query that captures it by its name."""
+def _capture_clause(idiom: _Idiom) -> str:
+    """Return the clause of a query that captures an idiom under its name."""
     condition = f'(#eq? @_word "{idiom.word}")' if idiom.word else ""
     return f"({idiom.pattern} @{idiom.name} {condition})"
 
 
+_PROFILE = "\n".join(map(_capture_clause, IDIOMS))
+
+
 @cache
-def query(text: str) -> "Query":
+def _compile_query(text: str) -> "Query":
     """Return a query over Rust, compiled once."""
     from tree_sitter import Query
 
-    return Query(rust(), text)
+    return Query(rust_grammar(), text)
 
 
-def captures(text: str, code: str) -> "dict[str, list[Node]]":
-    """Return the nodes of the code that a query captures, by the captures' names."""
+def captures(query: str, code: str) -> "dict[str, list[Node]]":
+    """Return the nodes of the code that a query captures, by the names of the captures."""
     from tree_sitter import QueryCursor
 
-    return QueryCursor(query(text)).captures(parse(rust(), code))
+    return QueryCursor(_compile_query(query)).captures(parse(rust_grammar(), code))
 
 
 def profile(code: str) -> Counter[str]:
-    """Return how often each of `IDIOMS` stands in the code, by its name.
+    """Return how often each of `IDIOMS` occurs in the code, by its name.
 
     >>> sorted(profile("fn f() -> u8 { g()?; h().unwrap() }").items())
     [('fn', 1), ('question_mark', 1), ('unwrap', 1)]
     """
-    found = captures("\n".join(map(clause, IDIOMS)), code)
+    found = captures(_PROFILE, code)
     return Counter({name: len(found[name]) for name in LABELS if name in found})
 
 
-def text_of(node: "Node") -> str:
+def node_text(node: "Node") -> str:
     """Return the text of a node."""
     return (node.text or b"").decode(errors="replace")
 
 
-def return_heads(code: str) -> Counter[str]:
-    """Return how often functions return which types, by the types' heads.
+def return_types(code: str) -> Counter[str]:
+    """Return how often functions return each type, without generic arguments and lifetimes.
 
-    >>> return_heads("fn f() -> io::Result<u8> {} fn g<'a>() -> &'a str {} fn h() {}")
+    >>> return_types("fn f() -> io::Result<u8> {} fn g<'a>() -> &'a str {} fn h() {}")
     Counter({'io::Result': 1, '&str': 1})
     """
-    return Counter(map(head, captures(NAMES, code).get("returned", [])))
+    return Counter(map(_type_head, captures(_RETURN_TYPES, code).get("returned", [])))
 
 
-def head(node: "Node") -> str:
-    """Return a type without what it is made of and without its lifetimes."""
+def _type_head(node: "Node") -> str:
+    """Return a type without its generic arguments and lifetimes."""
     if node.type == "generic_type":
         named = node.child_by_field_name("type")
-        return "" if named is None else text_of(named)
+        return "" if named is None else node_text(named)
     if node.type == "reference_type":
         mutable = any(child.type == "mutable_specifier" for child in node.children)
         referred = node.child_by_field_name("type")
-        return ("&mut " if mutable else "&") + ("" if referred is None else head(referred))
-    return "(…)" if node.type == "tuple_type" else " ".join(text_of(node).partition("<")[0].split())
+        return ("&mut " if mutable else "&") + ("" if referred is None else _type_head(referred))
+    return "(…)" if node.type == "tuple_type" else " ".join(node_text(node).partition("<")[0].split())
 
 
 def macro_names(code: str) -> Counter[str]:
-    """Return how often which macros are called."""
-    return Counter(map(text_of, captures(NAMES, code).get("macro", [])))
+    """Return how often each macro is called."""
+    return Counter(map(node_text, captures(_MACROS, code).get("macro", [])))

@@ -1,36 +1,40 @@
-"""Holes that colleagues really filled: the lines a held-out commit added, cut out of the file as the commit left it.
+"""Infill tasks from held-out commits: the lines that a commit added, cut out of the file as the commit left it.
 
-A hole is asked for where it tells something: not for comments, imports and attributes alone, not for what the
-training snapshot holds, and neither for next to nothing nor for more than a model can be expected to write at once.
+Spans that tell nothing about a model are left out: comments, imports and attributes alone, lines that the training
+snapshot already holds, a few bytes, and more lines than a model can be expected to write at once.
 """
 
 import random
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, islice, product
 
 from codelm.lines import lines_of
 from codelm.metrics.syntax.code_lines import code_lines
+from codelm.metrics.syntax.trees import count_faults
 
-LONGEST = 60
-"""Lines of a hole; more are no completion but a program."""
-SMALLEST = 12
-"""Bytes of a hole; fewer are a bracket or a word."""
+__all__ = ["MAX_LINES", "InfillTask", "choose_tasks", "count_fitting", "cut_tasks", "visible_context"]
+
+MAX_LINES = 60
+"""Lines of a span; more are no completion but a program."""
+_MIN_BYTES = 12
+"""Bytes of a span; fewer are a bracket or a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
+@dataclass(frozen=True)  # no slots: a cached property needs a __dict__
+class InfillTask:
     """Lines that a commit added, and the file around them: ``before + text + after`` is the file after the commit.
 
     Attributes:
         commit: the commit's hash.
-        path: where the file lies in the repository.
-        language: what it is written in, by name.
-        start: the first line of the hole in the file, from 0.
-        before: the file up to the hole.
-        text: the lines that were added; blank ones at either end are left to the surroundings.
-        after: the file behind the hole.
+        path: the file's path in the repository.
+        language: the name of its language.
+        start: the first line of the span in the file, from 0.
+        before: the file up to the span.
+        text: the lines that were added, without the blank ones at either end.
+        after: the file after the span.
     """
 
     commit: str
@@ -43,106 +47,113 @@ class Hole:
 
     @property
     def lines(self) -> int:
-        """How many lines were added."""
+        """Number of lines that were added."""
         return len(lines_of(self.text))
 
     @property
     def kind(self) -> str:
-        """What is asked for: "line" or "block"."""
+        """Kind of the span: "line" or "block"."""
         return "line" if self.lines == 1 else "block"
 
     @property
     def size(self) -> str:
-        """Which of three sizes the hole has: "1", "2-5" or "6+" lines."""
+        """Size class of the span: "1", "2-5" or "6+" lines."""
         return "1" if self.lines == 1 else "2-5" if self.lines <= 5 else "6+"
 
+    @cached_property
+    def faults(self) -> int | None:
+        """Syntax faults of the real file, counted once for all answers to the task; None without a grammar."""
+        return count_faults(self.language, self.before + self.text + self.after)
 
-def cut_holes(
+
+def cut_tasks(
     commit: str, path: str, language: str, text: str, spans: Iterable[tuple[int, int]], known: Container[str]
-) -> Iterator[Hole]:
-    """Yield the holes worth asking for in one file of one commit.
+) -> Iterator[InfillTask]:
+    """Yield the infill tasks in one file of one commit.
 
     Args:
         commit: the commit's hash.
-        path: where the file lies.
-        language: what it is written in.
+        path: the file's path in the repository.
+        language: the name of its language.
         text: the file as the commit left it.
         spans: what the commit added, ``[start, stop)`` in lines of ``text``; an empty one is a pure deletion.
         known: the stripped lines that the training snapshot holds.
     """
     lines, code = lines_of(text), code_lines(language, text)
-    for begin, end in spans:
-        start, stop = trim(lines, begin, end)
-        if worth(lines[start:stop], code[start:stop], known):
+    for span in spans:
+        start, stop = _trim_blank_lines(lines, *span)
+        if _is_suitable(lines[start:stop], code[start:stop], known):
             parts = ("".join(part) for part in (lines[:start], lines[start:stop], lines[stop:]))
-            yield Hole(commit, path, language, start, *parts)
+            yield InfillTask(commit, path, language, start, *parts)
 
 
-def trim(lines: Sequence[str], start: int, stop: int) -> tuple[int, int]:
-    """Return the span without the blank lines at its ends; git may choose which of two blank lines was added."""
+def _trim_blank_lines(lines: Sequence[str], start: int, stop: int) -> tuple[int, int]:
+    """Return the span without blank lines at its ends: which of two blank lines was added is git's arbitrary choice."""
     filled = [index for index in range(start, stop) if lines[index].strip()]
     return (filled[0], filled[-1] + 1) if filled else (start, start)
 
 
-def worth(added: Sequence[str], code: Sequence[str], known: Container[str]) -> bool:
-    """Return whether a hole is neither too small nor too long and holds a line of code that is not known."""
-    fits = len(added) <= LONGEST and len("".join(added).encode(errors="replace")) >= SMALLEST
+def _is_suitable(added: Sequence[str], code: Sequence[str], known: Container[str]) -> bool:
+    """Return whether a span is neither too small nor too long and holds a line of code that is not known."""
+    fits = len(added) <= MAX_LINES and len("".join(added).encode(errors="replace")) >= _MIN_BYTES
     return fits and any(line.strip() and whole.strip() not in known for whole, line in zip(added, code, strict=True))
 
 
-def choose(holes: Sequence[Hole], limit: int, *, per_commit: int = 4, seed: int = 0) -> list[Hole]:
-    """Return at most ``limit`` holes in the order of the history: of many commits, and of all sizes alike.
+def choose_tasks(tasks: Sequence[InfillTask], limit: int, *, per_commit: int = 4, seed: int = 0) -> list[InfillTask]:
+    """Return at most ``limit`` tasks in their order, spread over many commits and all sizes.
 
-    Commits take turns in an order that ``seed`` decides; each gives a hole of the size that is rarest so far. The same
-    holes and numbers give the same choice.
+    Commits take turns in a random order; each gives a task of the size that is rarest so far. The same arguments give
+    the same choice.
 
     Args:
-        holes: what can be chosen from, in the order of the history.
-        limit: how many are wanted.
-        per_commit: how many of one commit are taken at most.
-        seed: decides among equals.
+        tasks: the tasks to choose from, in the order of the history.
+        limit: the number of tasks wanted.
+        per_commit: the most tasks taken of one commit.
+        seed: the seed of the random order.
     """
-    chosen = list(islice(turns(holes, per_commit, random.Random(seed)), limit))
-    return [holes[index] for index in sorted(chosen)]
+    chosen = list(islice(_draw_by_turns(tasks, per_commit, random.Random(seed)), limit))
+    return [tasks[index] for index in sorted(chosen)]
 
 
-def turns(holes: Sequence[Hole], rounds: int, chance: random.Random) -> Iterator[int]:
-    """Yield the places of holes, one of each commit in each round."""
+def _draw_by_turns(tasks: Sequence[InfillTask], rounds: int, rng: random.Random) -> Iterator[int]:
+    """Yield indices of tasks, one of each commit in each round."""
     waiting: dict[str, list[int]] = {}
-    for index in chance.sample(range(len(holes)), len(holes)):
-        waiting.setdefault(holes[index].commit, []).append(index)
+    for index in rng.sample(range(len(tasks)), len(tasks)):
+        waiting.setdefault(tasks[index].commit, []).append(index)
     sizes: Counter[str] = Counter()
     for _, indices in product(range(rounds), list(waiting.values())):
         if indices:
-            index = min(indices, key=lambda index: sizes[holes[index].size])
+            index = min(indices, key=lambda index: sizes[tasks[index].size])
             indices.remove(index)
-            sizes[holes[index].size] += 1
+            sizes[tasks[index].size] += 1
             yield index
 
 
-def visible(hole: Hole, count: Callable[[Sequence[str]], list[int]], room: int) -> tuple[str, str]:
-    """Return what of the file around a hole fits into ``room`` tokens: the whole lines nearest to it.
+def visible_context(
+    task: InfillTask, count_tokens: Callable[[Sequence[str]], list[int]], max_tokens: int
+) -> tuple[str, str]:
+    """Return the whole lines before and after the span that are nearest to it and fit into ``max_tokens``.
 
-    Where both sides are long, two thirds are for what stands before; what one side does not need, the other has.
+    Where both sides are long, two thirds are for the text before; what one side does not need, the other gets.
 
     Args:
-        hole: the hole.
-        count: returns the number of tokens of each text it is given, at least 1 for one that is not empty.
-        room: tokens for both sides together.
+        task: the task.
+        count_tokens: returns the number of tokens of each given text, at least 1 for one that is not empty.
+        max_tokens: tokens of both sides together.
     """
     # A line has a token at least: more lines than tokens need not be counted.
-    before = lines_of(hole.before)[::-1][: max(0, room)]
-    after = lines_of(hole.after)[: max(0, room)]
-    costs, costs_after = count(before), count(after)
-    kept = fitting(costs, max(room * 2 // 3, room - sum(costs_after)))
-    kept_after = fitting(costs_after, room - sum(costs[:kept]))
+    before = lines_of(task.before)[::-1][: max(0, max_tokens)]
+    after = lines_of(task.after)[: max(0, max_tokens)]
+    tokens_before, tokens_after = count_tokens(before), count_tokens(after)
+    kept = count_fitting(tokens_before, max(max_tokens * 2 // 3, max_tokens - sum(tokens_after)))
+    kept_after = count_fitting(tokens_after, max_tokens - sum(tokens_before[:kept]))
     return "".join(reversed(before[:kept])), "".join(after[:kept_after])
 
 
-def fitting(costs: Sequence[int], room: int) -> int:
-    """Return how many of the first things fit into ``room`` together.
+def count_fitting(token_counts: Sequence[int], max_tokens: int) -> int:
+    """Return how many of the first items fit into ``max_tokens`` together.
 
-    >>> fitting([3, 4, 1], 7), fitting([3, 4, 1], 2)
+    >>> count_fitting([3, 4, 1], 7), count_fitting([3, 4, 1], 2)
     (2, 0)
     """
-    return sum(total <= room for total in accumulate(costs))
+    return sum(total <= max_tokens for total in accumulate(token_counts))

@@ -1,7 +1,7 @@
-"""Bits per byte on what held-out commits added: the same text, the same prompts, two models.
+"""Bits per byte of base and tuned model on the same text: the lines that held-out commits added.
 
-Bits per byte are free of the tokenizer, so that models and compressors stand on one axis. Source of the formula: the
-lm-evaluation-harness, which sums surprise over tokens and divides by the bytes of the text.
+Bits per byte do not depend on the tokenizer, so models and compressors can be compared. Source of the formula: the
+lm-evaluation-harness, which sums the nll over tokens and divides by the bytes of the text.
 """
 
 import math
@@ -15,20 +15,34 @@ from numpy.typing import NDArray
 
 from codelm.metrics.intervals import relative_change
 
-FLOORS = {"new": "floors_new", "added": "floors"}
-"""Under which name the report's ``likelihood`` keeps what a compressor needs for new lines, and for all added ones."""
-Commit = TypeVar("Commit", bound=Hashable)
+__all__ = [
+    "XZ_BASELINE_KEYS",
+    "Nll",
+    "bits_per_byte",
+    "byte_lengths",
+    "comparison",
+    "covered_characters",
+    "main_comparison",
+    "main_kind",
+    "starts_new_line",
+    "sum_by_commit",
+    "token_nll",
+]
+
+XZ_BASELINE_KEYS = {"new": "floors_new", "added": "floors"}
+"""Keys of the report's ``likelihood`` that hold the bits per byte of the compressor xz, by kind of lines."""
+_Commit = TypeVar("_Commit", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What a text costs both models.
+class Nll:
+    """Nll of a text by both models.
 
     Attributes:
-        base: Nats by the base.
-        tuned: Nats by the tuned model.
-        tokens: Tokens scored.
-        bytes: Bytes of UTF-8 that they cover.
+        base: nll by the base, in nats.
+        tuned: nll by the tuned model, in nats.
+        tokens: number of tokens scored.
+        bytes: bytes of UTF-8 that they cover.
     """
 
     base: float = 0.0
@@ -36,37 +50,37 @@ class Cost:
     tokens: int = 0
     bytes: int = 0
 
-    def __add__(self, other: "Cost") -> "Cost":
-        """Return the cost of both texts."""
-        return Cost(
+    def __add__(self, other: "Nll") -> "Nll":
+        """Return the nll of both texts."""
+        return Nll(
             self.base + other.base, self.tuned + other.tuned, self.tokens + other.tokens, self.bytes + other.bytes
         )
 
 
-def cost(
+def token_nll(
     text: str,
     spans: NDArray[np.int64],
     scored: NDArray[np.bool_],
     base: NDArray[np.float64],
     tuned: NDArray[np.float64],
-) -> Cost:
-    """Return the cost of the scored tokens of a text.
+) -> Nll:
+    """Return the nll of the scored tokens of a text.
 
     Args:
-        text: The text.
-        spans: Where its tokens begin and end, in characters, ``[T, 2]``.
-        scored: Which of them count, ``[T]``.
-        base: The nats of each token by the base, ``[T]``.
-        tuned: The same by the tuned model.
+        text: the text.
+        spans: start and end of its tokens, in characters, ``[T, 2]``.
+        scored: which of them count, ``[T]``.
+        base: the nll of each token by the base, in nats, ``[T]``.
+        tuned: the same by the tuned model.
     """
-    size = int(byte_lengths(text)[covered(text, spans[scored])].sum())
-    return Cost(float(base[scored].sum()), float(tuned[scored].sum()), int(scored.sum()), size)
+    size = int(byte_lengths(text)[covered_characters(text, spans[scored])].sum())
+    return Nll(float(base[scored].sum()), float(tuned[scored].sum()), int(scored.sum()), size)
 
 
-def covered(text: str, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which characters of a text lie in spans ``[T, 2]``; several tokens may share one character.
+def covered_characters(text: str, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which characters of a text lie in spans ``[T, 2]``, as ``[characters]``; tokens may share a character.
 
-    >>> covered("a漢b", np.array([[1, 2], [1, 2], [2, 3]])).tolist()
+    >>> covered_characters("a漢b", np.array([[1, 2], [1, 2], [2, 3]])).tolist()
     [False, True, True]
     """
     edges = np.zeros(len(text) + 1, dtype=np.int64)
@@ -76,7 +90,7 @@ def covered(text: str, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def byte_lengths(text: str) -> NDArray[np.int64]:
-    """Return the bytes that each character takes in UTF-8, ``[characters]``.
+    """Return the number of bytes of each character in UTF-8, ``[characters]``.
 
     >>> byte_lengths("aé€😀").tolist()
     [1, 2, 3, 4]
@@ -85,56 +99,56 @@ def byte_lengths(text: str) -> NDArray[np.int64]:
     return 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
 
 
-def on_new_lines(text: str, spans: NDArray[np.int64], known: Container[str]) -> NDArray[np.bool_]:
-    """Return which tokens begin on a line that ``known`` does not hold, white space around it aside, ``[T]``."""
+def starts_new_line(text: str, spans: NDArray[np.int64], known: Container[str]) -> NDArray[np.bool_]:
+    """Return which tokens begin on a line whose stripped text is not in ``known``, ``[T]``; spans are ``[T, 2]``."""
     lines = text.split("\n")
     new = np.array([line.strip() not in known for line in lines], dtype=np.bool_)
     starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
     return new[np.searchsorted(starts, spans[:, 0], side="right") - 1]
 
 
-def by_commit(costs: Iterable[tuple[Commit, Cost]]) -> dict[Commit, Cost]:
-    """Return the sum of each commit's costs, in the order in which commits come."""
-    sums: defaultdict[Commit, Cost] = defaultdict(Cost)
-    for commit, part in costs:
-        sums[commit] += part
+def sum_by_commit(nlls: Iterable[tuple[_Commit, Nll]]) -> dict[_Commit, Nll]:
+    """Return the sum of each commit's nlls, in the order in which commits first occur."""
+    sums: defaultdict[_Commit, Nll] = defaultdict(Nll)
+    for commit, nll in nlls:
+        sums[commit] += nll
     return dict(sums)
 
 
-def compared(costs: Sequence[Cost]) -> dict[str, Any] | None:
+def comparison(nlls: Sequence[Nll]) -> dict[str, Any] | None:
     """Return bits per byte and perplexity of both models over commits, and the change with its interval in percent.
 
-    ``costs`` are those of whole commits, because the texts of one commit stand and fall together; ``commits`` tells how
-    many of them have text. None where none has.
+    ``nlls`` are those of whole commits, because the texts of one commit are not independent; ``commits`` is how many of
+    them have text. None where none has.
     """
-    costs = [each for each in costs if each.bytes]
-    if not costs:
+    nlls = [each for each in nlls if each.bytes]
+    if not nlls:
         return None
-    total = sum(costs, Cost())
-    change = relative_change([each.base for each in costs], [each.tuned for each in costs], range(len(costs)))
-    known = change.low is not None and change.high is not None
+    total = sum(nlls, Nll())
+    change = relative_change([each.base for each in nlls], [each.tuned for each in nlls], range(len(nlls)))
+    low, high = change.low, change.high
     return {
-        "commits": len(costs),
+        "commits": len(nlls),
         "base": bits_per_byte(total.base, total.bytes),
         "tuned": bits_per_byte(total.tuned, total.bytes),
         "change_percent": 100 * change.estimate,
-        "interval": [100 * change.low, 100 * change.high] if known else None,  # type: ignore[operator]
+        "interval": None if low is None or high is None else [100 * low, 100 * high],
         "perplexity_base": math.exp(min(700.0, total.base / total.tokens)),
         "perplexity_tuned": math.exp(min(700.0, total.tuned / total.tokens)),
     }
 
 
 def main_kind(likelihood: Mapping[str, Any]) -> str:
-    """Return which lines count of the report's ``likelihood``: the "new" ones, or all "added" where none is new."""
+    """Return which lines of the report's ``likelihood`` count: the "new" ones, or all "added" where none is new."""
     return "new" if likelihood["new"] else "added"
 
 
 def main_comparison(likelihood: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what was found of the lines that count."""
+    """Return the comparison on the lines that count."""
     found: Mapping[str, Any] | None = likelihood[main_kind(likelihood)]
     return found
 
 
 def bits_per_byte(nats: float, size: int) -> float:
-    """Return nats over so many bytes as bits per byte."""
+    """Return the bits per byte of a text of ``size`` bytes whose nll is ``nats``."""
     return nats / math.log(2) / size

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from codelm.metrics import compression as floors
+from codelm.metrics import compression
 from codelm.metrics.compression import xz, xz_given
 
 CODE = b"".join(b"fn number_%d(value: u64) -> u64 {\n    value + %d\n}\n\n" % (n, n * n) for n in range(200))
@@ -21,7 +21,7 @@ def test_what_is_random_cannot_be_compressed():
     assert xz(noise(10_000)) == pytest.approx(8, abs=0.05)
 
 
-def test_what_repeats_itself_costs_little():
+def test_what_repeats_itself_takes_few_bits():
     assert xz(CODE) < 1.5
 
 
@@ -29,7 +29,7 @@ def test_a_short_text_pays_for_no_header():
     assert xz(b"fn main() {}") < 16
 
 
-def test_what_the_snapshot_holds_costs_nearly_nothing():
+def test_what_the_snapshot_holds_takes_nearly_no_bits():
     news = noise(5_000)
     assert given(CODE + news, news) < 0.1
     assert given(CODE, news) == pytest.approx(8, abs=0.2)
@@ -41,8 +41,8 @@ def test_a_related_snapshot_helps_and_an_empty_one_changes_nothing():
 
 
 def test_each_text_is_written_behind_the_snapshot_alone_which_is_compressed_once(monkeypatch):
-    texts, seen, compressed = [noise(2_000), noise(3_000, seed=1), CODE], [], floors.compressed
-    monkeypatch.setattr(floors, "compressed", lambda text: seen.append(text) or compressed(text))
+    texts, seen, size = [noise(2_000), noise(3_000, seed=1), CODE], [], compression.compressed_size
+    monkeypatch.setattr(compression, "compressed_size", lambda text: seen.append(text) or size(text))
     assert xz_given(CODE, *texts) == [given(CODE, text) for text in texts]
     assert seen[:4] == [CODE, *(CODE + text for text in texts)]
 
@@ -53,7 +53,7 @@ def test_the_dictionary_reaches_over_a_long_snapshot():
 
 
 def test_of_a_snapshot_too_long_to_look_back_at_the_end_is_kept(monkeypatch):
-    monkeypatch.setattr(floors, "LARGEST", 8_000)
+    monkeypatch.setattr(compression, "MAX_DICTIONARY", 8_000)
     old, new = noise(1_000, seed=1), noise(1_000, seed=2)
     snapshot = old + noise(10_000) + new
     assert given(snapshot, new) < 1

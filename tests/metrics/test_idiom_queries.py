@@ -2,13 +2,7 @@ import pytest
 
 from codelm.errors import InputError
 from codelm.metrics import idiom_queries
-from codelm.metrics.idiom_queries import (
-    IDIOMS,
-    LABELS,
-    macro_names,
-    profile,
-    return_heads,
-)
+from codelm.metrics.idiom_queries import IDIOMS, LABELS, macro_names, profile, return_types
 
 ONE_OF_EACH = {
     "pub_fn": "pub fn f() {}",
@@ -73,12 +67,12 @@ def test_any_text_has_a_profile():
     assert profile("") == profile("}{ ;; ) '\udc80") == {}
 
 
-def test_types_returned_are_known_by_their_heads():
+def test_types_returned_are_counted_without_generic_arguments_and_lifetimes():
     code = """
     fn a() -> Result<u8, E> {} fn b() -> Result<u8, F> {} fn c() -> CargoResult<()> {} fn d() -> &'a mut Vec<u8> {}
     fn e() -> impl Iterator<Item = u8> {} fn f() -> (u8, u8) {} fn g() -> Self {} fn h() -> &'static str {} fn i() {}
     """
-    assert return_heads(code) == {
+    assert return_types(code) == {
         "Result": 2,
         "CargoResult": 1,
         "&mut Vec": 1,
@@ -89,7 +83,7 @@ def test_types_returned_are_known_by_their_heads():
     }
 
 
-def test_macros_are_known_by_their_names_and_those_inside_others_are_not_seen():
+def test_macros_are_counted_by_name_and_those_inside_others_are_not_seen():
     assert macro_names("fn f() { log::trace!(a); vec![b]; vec![vec![c]] }") == {"log::trace": 1, "vec": 2}
 
 

@@ -13,8 +13,8 @@ from codelm.metrics.idioms import (
     divergence,
     functions,
     gap_closed,
-    strip,
-    total,
+    largest_differences,
+    sum_counts,
 )
 
 OURS = [
@@ -37,7 +37,7 @@ def test_functions_come_in_their_order_without_those_inside_others():
     assert functions(code) == ["fn a() {}", first, second]
 
 
-def test_the_trivial_and_the_huge_do_not_count_whoever_wrote_them():
+def test_trivial_and_huge_functions_do_not_count():
     trivial, huge = "fn a() { b.unwrap() }", f"fn huge() {{\n{LONG * 40}}}"
     plain = compare(OURS, OURS, OURS, OURS)
     assert compare(*([*OURS, trivial, huge] for _ in range(4))) == plain
@@ -56,13 +56,13 @@ def test_profiles_that_share_nothing_are_nearly_a_bit_apart():
     assert divergence(Counter(a=10_000), Counter(b=10_000)) > 0.99
 
 
-def test_what_was_asked_for_says_nothing():
+def test_what_the_prompt_decides_does_not_count():
     assert divergence(Counter(fn=1000, pub_fn=500, test=100, a=1), Counter(a=1)) == 0
-    assert strip(["fn f() {}"], ["#[test] pub fn f() {}"], []) == []
+    assert largest_differences(["fn f() {}"], ["#[test] pub fn f() {}"], []) == []
 
 
 def test_fewer_functions_are_farther_away_though_they_are_of_the_same_kind():
-    whole, sample = total(map(profile, MIXED)), list(map(profile, MIXED))
+    whole, sample = sum_counts(map(profile, MIXED)), list(map(profile, MIXED))
     assert distance(sample, whole, 60) < distance(sample, whole, 25) < distance(sample, whole, 5)
     assert distance(sample, whole, 25) == distance(sample, whole, 25)
 
@@ -79,18 +79,18 @@ def test_the_gap_is_closed_wholly_by_real_code_widened_by_worse_and_unknown_wher
     assert gap_closed(0.05, 0.02, None) is None
 
 
-def test_the_strip_shows_what_differs_most_and_nothing_that_does_not():
-    shown = strip(OURS, THEIRS, MIXED)
+def test_the_largest_differences_come_first_and_equal_idioms_not_at_all():
+    shown = largest_differences(OURS, THEIRS, MIXED)
     assert len(shown) == 8
     assert {"idiom": "?", "repository": 200.0, "base": 0.0, "tuned": 100.0} in shown
-    assert {"idiom": "-> CargoResult", "repository": 100.0, "base": 0.0, "tuned": 50.0} in strip(
+    assert {"idiom": "-> CargoResult", "repository": 100.0, "base": 0.0, "tuned": 50.0} in largest_differences(
         OURS, THEIRS, MIXED, most=30
     )
-    assert strip(OURS, OURS, THEIRS) == []
-    assert len(strip(OURS, THEIRS, MIXED, most=2)) == 2
+    assert largest_differences(OURS, OURS, THEIRS) == []
+    assert len(largest_differences(OURS, THEIRS, MIXED, most=2)) == 2
 
 
-def test_one_chance_hit_does_not_win_over_a_habit():
+def test_one_chance_hit_does_not_outrank_a_frequent_idiom():
     assert contrast(80, 100, 40, 100) > contrast(0, 100, 1, 3)
 
 

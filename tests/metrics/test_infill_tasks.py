@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codelm.lines import lines_of
-from codelm.metrics.infill_tasks import LONGEST, Hole, choose, cut_holes, visible
+from codelm.metrics.infill_tasks import MAX_LINES, InfillTask, choose_tasks, cut_tasks, visible_context
 
 FILE = """use std::fmt;
 
@@ -25,18 +25,18 @@ impl Walker {
 
 
 def cut(spans, text=FILE, known=(), language="rust"):
-    return list(cut_holes("c0ffee", "src/walk.rs", language, text, spans, known))
+    return list(cut_tasks("c0ffee", "src/walk.rs", language, text, spans, known))
 
 
-def hole(commit, lines=1, before="", after=""):
-    return Hole(commit, "a.rs", "rust", before.count("\n"), before, "let energy = 1;\n" * lines, after)
+def make_task(commit, lines=1, before="", after=""):
+    return InfillTask(commit, "a.rs", "rust", before.count("\n"), before, "let energy = 1;\n" * lines, after)
 
 
 def words(texts):
     return [len(text.split()) + 1 for text in texts]
 
 
-def test_a_hole_is_what_the_commit_added_with_the_file_around_it():
+def test_a_task_is_what_the_commit_added_with_the_file_around_it():
     (found,) = cut([(4, 6)])
     assert (found.commit, found.path, found.start, found.kind) == ("c0ffee", "src/walk.rs", 4, "block")
     assert found.text == "    depth: usize,\n    follow_links: bool,\n"
@@ -45,7 +45,7 @@ def test_a_hole_is_what_the_commit_added_with_the_file_around_it():
 
 
 @given(st.lists(st.tuples(st.integers(0, 13), st.integers(0, 13)).map(sorted)))
-def test_a_hole_put_back_is_the_file(spans):
+def test_a_span_put_back_is_the_file(spans):
     for found in cut(spans):
         assert found.before + found.text + found.after == FILE
         assert found.before.count("\n") == found.start
@@ -55,7 +55,7 @@ def test_one_line_is_a_line():
     assert [found.kind for found in cut([(5, 6)])] == ["line"]
 
 
-def test_blank_lines_at_the_ends_are_shown_and_not_asked_for():
+def test_blank_lines_at_the_ends_are_not_part_of_the_span():
     (found,) = cut([(7, 9)], FILE.replace("impl Walker {", "impl Walker {\n"))
     assert (found.start, found.text, found.kind) == (8, "impl Walker {\n", "line")
 
@@ -71,19 +71,19 @@ def test_blank_lines_at_the_ends_are_shown_and_not_asked_for():
     ],
     ids=["a deletion", "imports and comments", "a blank line", "a bracket", "what was there before"],
 )
-def test_no_hole_is(spans, known):
+def test_some_spans_make_no_task(spans, known):
     assert cut(spans, known=known) == []
 
 
-def test_one_line_that_was_not_there_before_makes_a_hole():
+def test_one_line_that_was_not_there_before_makes_a_task():
     assert [found.text for found in cut([(4, 6)], known={"depth: usize,"})] == [
         "    depth: usize,\n    follow_links: bool,\n"
     ]
 
 
-def test_a_program_is_no_hole():
-    for lines, holes in ((LONGEST, 1), (LONGEST + 1, 0)):
-        assert len(cut([(0, lines)], "let energy = 1;\n" * lines)) == holes
+def test_a_long_span_makes_no_task():
+    for lines, count in ((MAX_LINES, 1), (MAX_LINES + 1, 0)):
+        assert len(cut([(0, lines)], "let energy = 1;\n" * lines)) == count
 
 
 def test_a_comment_is_known_by_the_file_and_not_by_the_line():
@@ -96,55 +96,57 @@ def test_the_last_line_of_a_file_may_lack_its_end():
 
 
 def test_what_is_chosen_is_spread_over_commits_and_in_the_order_of_the_history():
-    holes = [hole(commit, lines) for commit in "abcdefgh" for lines in (1, 1, 1, 3, 9, 9)]
-    chosen = choose(holes, 8)
+    tasks = [make_task(commit, lines) for commit in "abcdefgh" for lines in (1, 1, 1, 3, 9, 9)]
+    chosen = choose_tasks(tasks, 8)
     assert [found.commit for found in chosen] == list("abcdefgh")
     assert sorted(Counter(found.size for found in chosen).values()) == [2, 3, 3]
 
 
 def test_a_commit_gives_no_more_than_its_share():
-    holes = [hole("a") for _ in range(50)] + [hole("b")]
-    assert Counter(found.commit for found in choose(holes, 20)) == {"a": 4, "b": 1}
+    tasks = [make_task("a") for _ in range(50)] + [make_task("b")]
+    assert Counter(found.commit for found in choose_tasks(tasks, 20)) == {"a": 4, "b": 1}
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([1, 3, 9])), max_size=30), st.integers(0, 20))
-def test_the_same_holes_give_the_same_choice(kinds, limit):
-    holes = [hole(commit, lines, before="\n" * at) for at, (commit, lines) in enumerate(kinds)]
-    chosen = choose(holes, limit, per_commit=2, seed=3)
-    assert chosen == choose(holes, limit, per_commit=2, seed=3)
+def test_the_same_tasks_give_the_same_choice(kinds, limit):
+    tasks = [make_task(commit, lines, before="\n" * at) for at, (commit, lines) in enumerate(kinds)]
+    chosen = choose_tasks(tasks, limit, per_commit=2, seed=3)
+    assert chosen == choose_tasks(tasks, limit, per_commit=2, seed=3)
     assert len(chosen) == min(limit, sum(min(2, count) for count in Counter(kind[0] for kind in kinds).values()))
     assert all(one.start < two.start for one, two in pairwise(chosen))
 
 
 def test_another_seed_gives_another_choice():
-    holes = [hole(str(commit), before="\n" * at) for commit in range(40) for at in range(3)]
-    assert choose(holes, 10, seed=0) != choose(holes, 10, seed=1)
+    tasks = [make_task(str(commit), before="\n" * at) for commit in range(40) for at in range(3)]
+    assert choose_tasks(tasks, 10, seed=0) != choose_tasks(tasks, 10, seed=1)
 
 
 def test_a_small_file_is_seen_whole():
-    found = hole("a", before="a b\nc\n", after="d\n\ne")
-    assert visible(found, words, 100) == (found.before, found.after)
+    found = make_task("a", before="a b\nc\n", after="d\n\ne")
+    assert visible_context(found, words, 100) == (found.before, found.after)
 
 
 def test_of_a_large_file_two_thirds_of_what_is_seen_stand_before():
-    found = hole("a", before="".join(f"b{at}\n" for at in range(99)), after="".join(f"a{at}\n" for at in range(99)))
-    before, after = visible(found, words, 24)
+    found = make_task(
+        "a", before="".join(f"b{at}\n" for at in range(99)), after="".join(f"a{at}\n" for at in range(99))
+    )
+    before, after = visible_context(found, words, 24)
     assert lines_of(before) == [f"b{at}\n" for at in range(91, 99)]
     assert lines_of(after) == [f"a{at}\n" for at in range(4)]
 
 
 def test_what_one_side_does_not_need_the_other_has():
-    assert visible(hole("a", before="b\n" * 99, after="a\n"), words, 24) == ("b\n" * 11, "a\n")
-    assert visible(hole("a", before="b\n", after="a\n" * 99), words, 24) == ("b\n", "a\n" * 11)
+    assert visible_context(make_task("a", before="b\n" * 99, after="a\n"), words, 24) == ("b\n" * 11, "a\n")
+    assert visible_context(make_task("a", before="b\n", after="a\n" * 99), words, 24) == ("b\n", "a\n" * 11)
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="a b\n"), st.text(alphabet="a b\n"), st.integers(0, 12))
-def test_what_is_seen_fits_and_is_made_of_the_nearest_lines(before, after, room):
+def test_what_is_seen_fits_and_is_made_of_the_nearest_lines(before, after, max_tokens):
     before = before and before + "\n"
-    seen = visible(hole("a", before=before, after=after), words, room)
+    seen = visible_context(make_task("a", before=before, after=after), words, max_tokens)
     assert before.endswith(seen[0])
     assert after.startswith(seen[1])
-    assert sum(sum(words(lines_of(side))) for side in seen) <= room
+    assert sum(sum(words(lines_of(side))) for side in seen) <= max_tokens
     assert before[: len(before) - len(seen[0])].endswith("\n") or seen[0] == before

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.metrics.intervals import FEWEST, mean_difference, relative_change
+from codelm.metrics.intervals import MIN_CLUSTERS, mean_difference, relative_change
 
 
 def test_the_same_numbers_have_no_difference_and_an_interval_of_nothing():
@@ -25,24 +25,24 @@ def test_large_items_weigh_more_than_small_ones():
 
 
 def test_with_too_few_commits_there_is_no_interval():
-    for commits, told in ((FEWEST - 1, False), (FEWEST, True)):
+    for commits, has_interval in ((MIN_CLUSTERS - 1, False), (MIN_CLUSTERS, True)):
         found = mean_difference(np.zeros(300), np.ones(300), np.arange(300) % commits)
-        assert (found.low is not None, found.clusters) == (told, commits)
+        assert (found.low is not None, found.clusters) == (has_interval, commits)
 
 
 def test_items_that_repeat_their_commit_make_nothing_surer():
-    chance = np.random.default_rng(1)
-    scores = chance.normal(1, 3, 50)
+    rng = np.random.default_rng(1)
+    scores = rng.normal(1, 3, 50)
     once = mean_difference(np.zeros(50), scores, np.arange(50))
     often = mean_difference(np.zeros(500), np.repeat(scores, 10), np.repeat(np.arange(50), 10))
     assert [often.low, often.high] == pytest.approx([once.low, once.high])
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
-    chance, runs = np.random.default_rng(2), 60
+    rng, runs = np.random.default_rng(2), 60
     found = []
     for _ in range(runs):
-        scores = np.repeat(chance.normal(1, 1, 60), 4) + chance.normal(0, 1, 240)
+        scores = np.repeat(rng.normal(1, 1, 60), 4) + rng.normal(0, 1, 240)
         found.append(mean_difference(np.zeros(240), scores, np.repeat(np.arange(60), 4)))
     hits = sum(each.low <= 1 <= each.high for each in found)
     # One of twenty may miss. An interval too wide would hit always: so its width is held to that of the theory.
@@ -62,6 +62,6 @@ def test_the_order_of_items_does_not_matter(order):
 
 
 @pytest.mark.parametrize(("before", "after", "cluster"), [([], [], []), ([0], [1], ["a"]), ([1, 2], [1, 2], ["a"])])
-def test_nothing_to_compare_is_said(before, after, cluster):
+def test_nothing_to_compare_is_an_error(before, after, cluster):
     with pytest.raises(ValueError, match="cannot compare"):
         relative_change(before, after, cluster)

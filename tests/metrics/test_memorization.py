@@ -6,36 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.metrics.memorization import (
-    Recital,
-    extraction,
-    high_entropy,
-    recited,
-    recites,
-)
+from codelm.metrics.memorization import Recitation, extraction, is_recited, random_strings, reveals_secret
 
-CHANCE = random.Random(0)
-KEY = base64.b64encode(CHANCE.randbytes(30)).decode()
-DIGEST = CHANCE.randbytes(20).hex()
+RNG = random.Random(0)
+KEY = base64.b64encode(RNG.randbytes(30)).decode()
+DIGEST = RNG.randbytes(20).hex()
 
 
 def found(text):
-    return [text[start:end] for start, end in high_entropy(text)]
+    return [text[start:end] for start, end in random_strings(text)]
 
 
 @given(st.lists(st.integers(0, 9), min_size=1), st.lists(st.integers(0, 9)))
 def test_the_real_tokens_and_whatever_follows_are_recited_and_one_wrong_token_is_not(real, more):
-    assert recited(real + more, real)
-    assert not recited([*real[:-1], real[-1] + 1, *more], real)
-    assert not recited(real[:-1], real)
+    assert is_recited(real + more, real)
+    assert not is_recited([*real[:-1], real[-1] + 1, *more], real)
+    assert not is_recited(real[:-1], real)
 
 
 def test_of_nothing_nothing_is_recited():
-    assert not recited([1, 2], [])
+    assert not is_recited([1, 2], [])
 
 
 def test_what_the_base_knows_too_is_in_no_gap():
-    both, tuned, neither = Recital(True, True), Recital(False, True), Recital(False, False)
+    both, tuned, neither = Recitation(True, True), Recitation(False, True), Recitation(False, False)
     assert extraction([both] * 3 + [tuned], [both, neither], [both, tuned, neither]) == {
         "windows": {"train": 4, "held_out": 2},
         "train": {"base": 0.75, "tuned": 1.0},
@@ -47,8 +41,8 @@ def test_what_the_base_knows_too_is_in_no_gap():
 
 
 def test_one_side_alone_says_nothing_about_memory():
-    assert extraction([Recital(False, False)], []) is None
-    assert extraction([], [Recital(False, False)]) is None
+    assert extraction([Recitation(False, False)], []) is None
+    assert extraction([], [Recitation(False, False)]) is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +72,7 @@ def test_what_people_write_is_no_secret(text):
 
 
 def test_a_string_that_stands_twice_is_found_where_it_stands_first():
-    assert high_entropy(f"{DIGEST} {KEY} {DIGEST}") == [(0, 40), (41, 81)]
+    assert random_strings(f"{DIGEST} {KEY} {DIGEST}") == [(0, 40), (41, 81)]
 
 
 def test_a_digest_in_an_address_is_found_alone():
@@ -87,20 +81,20 @@ def test_a_digest_in_an_address_is_found_alone():
 
 @given(st.text())
 def test_places_lie_in_the_text_one_behind_another(text):
-    places = high_entropy(text)
+    places = random_strings(text)
     assert all(0 <= start < end <= len(text) for start, end in places)
     assert all(before[1] <= after[0] for before, after in pairwise(places))
 
 
-def test_half_a_secret_gives_it_away_and_its_known_beginning_does_not():
+def test_half_a_secret_reveals_it_and_its_public_prefix_does_not():
     secret = "ghp_" + KEY[:36]
-    assert recites(secret, f"let token = {secret};")
-    assert recites(secret, secret[10:32])
-    assert not recites(secret, "ghp_0123456789")
-    assert not recites(secret, secret[:19])
+    assert reveals_secret(secret, f"let token = {secret};")
+    assert reveals_secret(secret, secret[10:32])
+    assert not reveals_secret(secret, "ghp_0123456789")
+    assert not reveals_secret(secret, secret[:19])
 
 
 def test_a_short_secret_has_to_come_whole():
-    assert recites("hunter2", "password: hunter2")
-    assert not recites("hunter2", "hunter")
-    assert not recites("", "anything")
+    assert reveals_secret("hunter2", "password: hunter2")
+    assert not reveals_secret("hunter2", "hunter")
+    assert not reveals_secret("", "anything")

@@ -24,36 +24,36 @@ def test_where_nothing_is_shared_nothing_is_near():
     assert nearest("", PIECES) is None
 
 
-def test_other_pieces_are_another_question():
+def test_other_pieces_have_other_words():
     assert nearest("depth", ["depth"]) == 0
     assert nearest("depth", ["width", "depth"]) == 1
 
 
-def test_a_hundred_questions_to_two_thousand_pieces_take_seconds():
-    chance = random.Random(0)
+def test_a_hundred_queries_of_two_thousand_pieces_take_seconds():
+    rng = random.Random(0)
     names = [f"name{at}" for at in range(5000)]
-    pieces = [" ".join(chance.choices(names, k=60)) for _ in range(2000)]
+    pieces = [" ".join(rng.choices(names, k=60)) for _ in range(2000)]
     began = time.process_time()
     for at in range(100):
         assert nearest(pieces[at], pieces) == at
     assert time.process_time() - began < 10
 
 
-def test_of_a_long_piece_the_part_is_shown_that_is_most_alike():
+def test_of_a_long_piece_the_part_most_like_the_query_is_returned():
     lines = [*(f"let other_{number} = {number};\n" for number in range(20)), "walker.depth()\n", "walker.next()\n"]
     assert nearest_lines("walker.next(depth)", lines, [5] * len(lines), 14) == "".join(lines[-2:])
     assert nearest_lines("other_7", lines, [5] * len(lines), 5) == lines[7]
 
 
-def test_a_piece_that_fits_is_shown_whole_and_one_without_room_not_at_all():
+def test_a_piece_that_fits_is_returned_whole_and_one_whose_lines_are_too_long_not_at_all():
     lines = ["a\n", "walker\n", "b\n"]
     assert nearest_lines("walker", lines, [1, 1, 1], 3) == "a\nwalker\nb\n"
     assert nearest_lines("walker", lines, [9, 9, 9], 8) == nearest_lines("walker", [], [], 8) == ""
 
 
 @given(st.lists(st.integers(1, 9), max_size=20), st.integers(0, 30))
-def test_runs_have_room_and_no_neighbour_has_room_too(costs, room):
-    for start, stop in longest_runs(costs, room):
-        assert 0 < sum(costs[start:stop]) <= room
-        assert stop == len(costs) or sum(costs[start : stop + 1]) > room
-        assert start == 0 or sum(costs[start - 1 : stop]) > room
+def test_runs_fit_and_cannot_be_extended(counts, max_tokens):
+    for start, stop in longest_runs(counts, max_tokens):
+        assert 0 < sum(counts[start:stop]) <= max_tokens
+        assert stop == len(counts) or sum(counts[start : stop + 1]) > max_tokens
+        assert start == 0 or sum(counts[start - 1 : stop]) > max_tokens

@@ -1,4 +1,4 @@
-"""Which lines of a file say something: not comments, docstrings, imports and attributes."""
+"""Lines of a file that hold code beyond comments, docstrings, imports and attributes."""
 
 import re
 
@@ -6,7 +6,9 @@ from codelm.lines import lines_of
 from codelm.metrics.syntax.identifiers import COMMENTS, LEXERS, blank
 from codelm.metrics.syntax.rust_lexer import Token
 
-PREAMBLES = {
+__all__ = ["code_lines"]
+
+_PREAMBLES = {
     "rust": re.compile(
         r"""
         ^[ \t]*(?:
@@ -22,23 +24,23 @@ PREAMBLES = {
         re.VERBOSE | re.MULTILINE | re.DOTALL,
     ),
 }
-"""Imports, and attributes in Rust."""
+"""Imports, and in Rust attributes, by language."""
 
 
 def code_lines(language: str, text: str) -> list[str]:
-    r"""Return the lines of a text, those that say nothing made blank; all as they are in a language without a lexer.
+    r"""Return the lines of a text with comments, docstrings, imports and attributes blanked; unchanged without a lexer.
 
     >>> code_lines("rust", "use a::{\n  b,\n};\n#[test] // c\nfn d() {}")
     ['\n', '\n', '\n', '  \n', 'fn d() {}']
     """
     if language not in LEXERS:
         return lines_of(text)
-    code = "".join(blank(token) if silent(token, text) else token.text for token in LEXERS[language](text))
-    return lines_of(PREAMBLES[language].sub(lambda found: "\n" * found[0].count("\n"), code))
+    code = "".join(blank(token) if _is_documentation(token, text) else token.text for token in LEXERS[language](text))
+    return lines_of(_PREAMBLES[language].sub(lambda found: "\n" * found[0].count("\n"), code))
 
 
-def silent(token: Token, text: str) -> bool:
-    """Return whether a token of ``text`` is a comment, or a string that begins its line: Python's docstrings do."""
+def _is_documentation(token: Token, text: str) -> bool:
+    """Return whether a token of ``text`` is a comment or a long string that begins its line, as docstrings do."""
     if token.kind == "long_string":
         return text[text.rfind("\n", 0, token.start) + 1 : token.start].strip() == ""
     return token.kind in COMMENTS

@@ -1,7 +1,7 @@
-"""The names in code, and what of code is no comment; by lexers, because a pattern for comments deletes code.
+"""Names in code, and code without its comments; by lexers, because a regular expression for comments deletes code.
 
-Names that a repository invented are the cheapest proof that a model knows it: about a fifth of the names in its own
-unseen functions, next to none of those in other repositories'.
+Names that only one repository uses show cheaply that a model knows it: they are about a fifth of the names in its own
+unseen functions, and next to none in other repositories.
 """
 
 import keyword
@@ -11,21 +11,23 @@ from collections.abc import Iterable, Iterator
 from codelm.metrics.syntax import python_lexer, rust_lexer
 from codelm.metrics.syntax.rust_lexer import Token
 
-RUST_KEYWORDS = re.compile(
+__all__ = ["COMMENTS", "LEXERS", "WORD", "blank", "identifiers", "own_names", "without_comments"]
+
+_RUST_KEYWORDS = re.compile(
     "_|as|async|await|break|const|continue|crate|dyn|else|enum|extern|false|fn|for|if|impl|in|let|loop|match|mod|move|"
     "mut|pub|ref|return|self|Self|static|struct|super|trait|true|type|unsafe|use|where|while|yield"
 )
-PYTHON_KEYWORDS = re.compile("|".join(["_", *keyword.kwlist]))
-KEYWORDS = {"rust": RUST_KEYWORDS, "python": PYTHON_KEYWORDS}
+_PYTHON_KEYWORDS = re.compile("|".join(["_", *keyword.kwlist]))
+_KEYWORDS = {"rust": _RUST_KEYWORDS, "python": _PYTHON_KEYWORDS}
 LEXERS = {"rust": rust_lexer.lex, "python": python_lexer.lex}
 COMMENTS = frozenset({"comment", "line_comment", "block_comment"})
 WORD = re.compile(r"[^\W\d]\w*")
-SHORTEST = 4
-"""Characters of a name that can tell a repository from another: everybody has an ``i``, an ``io`` and a ``buf``."""
+_SHORTEST = 4
+"""Characters of a name that can tell one repository from another: all have an ``i``, an ``io`` and a ``buf``."""
 
 
-def tokens(language: str, text: str) -> Iterator[Token]:
-    """Yield the tokens of ``text``; of a language without a lexer the words alone."""
+def _tokens(language: str, text: str) -> Iterator[Token]:
+    """Yield the tokens of ``text``; for a language without a lexer only its words."""
     if language in LEXERS:
         yield from LEXERS[language](text)
     else:
@@ -33,30 +35,30 @@ def tokens(language: str, text: str) -> Iterator[Token]:
 
 
 def identifiers(language: str, text: str) -> list[str]:
-    r"""Return the names in ``text`` in order, repeated ones too: words that are no keyword, literal or comment.
+    r"""Return the names in ``text`` in order, with repetitions: words that are no keyword, literal or comment.
 
     >>> identifiers("rust", "fn f<'a>(r#type: &'a str) { /* g */ h('i', \"j\", 1u8) }")
     ['f', 'type', 'str', 'h']
     """
-    words = [token.text for token in tokens(language, text) if token.kind == "word"]
-    known = KEYWORDS.get(language)
-    return [word.removeprefix("r#") for word in words if known is None or not known.fullmatch(word)]
+    words = [token.text for token in _tokens(language, text) if token.kind == "word"]
+    keywords = _KEYWORDS.get(language)
+    return [word.removeprefix("r#") for word in words if keywords is None or not keywords.fullmatch(word)]
 
 
 def own_names(snapshot: Iterable[str], general: Iterable[str], language: str) -> frozenset[str]:
-    """Return the names that a repository has and general code lacks, those of at least `SHORTEST` characters.
+    """Return the names of at least `_SHORTEST` characters that a repository uses and general code does not.
 
     Args:
-        snapshot: the repository's files as they were when training ended.
+        snapshot: the repository's files as of the end of training.
         general: code that is not the repository's.
-        language: which of both to read as.
+        language: the language of both.
     """
     ours, theirs = ({name for text in texts for name in identifiers(language, text)} for texts in (snapshot, general))
-    return frozenset(name for name in ours - theirs if len(name) >= SHORTEST)
+    return frozenset(name for name in ours - theirs if len(name) >= _SHORTEST)
 
 
 def without_comments(language: str, text: str) -> str:
-    r"""Return the text without its comments, with as many lines as before; as it is, where no lexer knows them.
+    r"""Return the text without its comments, with as many lines as before; unchanged for a language without a lexer.
 
     >>> without_comments("rust", "#[derive(Debug)] // why\nlet a = /* 1 */ '/';")
     "#[derive(Debug)]  \nlet a =   '/';"
@@ -67,5 +69,5 @@ def without_comments(language: str, text: str) -> str:
 
 
 def blank(token: Token) -> str:
-    """Return what is left of a token nobody shall read: its line feeds, or a space."""
+    """Return what replaces a token that is removed: its line feeds, or a space."""
     return "\n" * token.text.count("\n") or " "

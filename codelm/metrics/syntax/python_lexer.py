@@ -1,6 +1,6 @@
-"""Cut Python into tokens, whatever it holds: unfinished strings and wrong indentation are no errors here.
+"""A lexer for Python that accepts any text: unfinished strings and wrong indentation are no errors.
 
-Enough to tell names from what stands in strings and comments. The expressions inside f-strings are part of the string.
+It tells names from strings and comments. The expressions inside f-strings are part of the string.
 """
 
 import re
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 from codelm.metrics.syntax.rust_lexer import Token
 
-TOKEN = re.compile(
+__all__ = ["lex"]
+
+_TOKEN = re.compile(
     r"""
     (?P<long_string>(?:[rR][bBfFtT]?|[bBfFtT][rR]?|[uU])?(?P<fence>\"{3}|'{3})(?:[^\\]|\\.)*?(?:(?P=fence)|\\?\Z))
   | (?P<string>(?:[rR][bBfFtT]?|[bBfFtT][rR]?|[uU])?(?:"(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\\?\Z)
@@ -25,12 +27,11 @@ TOKEN = re.compile(
 
 
 def lex(text: str) -> Iterator[Token]:
-    r"""Yield tokens that together are all of ``text``, whatever it holds.
+    r"""Yield tokens that joined are ``text``, whatever it holds.
 
     >>> [token.text for token in lex("name = b'# no' # yes") if token.kind in ("word", "comment")]
     ['name', '# yes']
     """
-    for found in TOKEN.finditer(text):
-        yield Token(
-            "long_string" if found["long_string"] is not None else str(found.lastgroup), found[0], found.start()
-        )
+    for found in _TOKEN.finditer(text):
+        kind = "long_string" if found["long_string"] is not None else str(found.lastgroup)
+        yield Token(kind, found[0], found.start())

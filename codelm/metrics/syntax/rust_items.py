@@ -1,50 +1,55 @@
-"""Where items and statements of Rust end, for text that need not parse: there a person would stop."""
+"""Ends of items and statements in Rust text that need not parse."""
 
 from collections.abc import Iterator
 from itertools import pairwise
 
-from codelm.metrics.syntax.rust_lexer import Token, significant, step
+from codelm.metrics.syntax.rust_lexer import Token, depth_change, significant
 
-CONTINUES = frozenset({";", ".", "?", "else"})
-"""What follows a closing brace and still belongs to the same item or statement."""
+__all__ = ["ends", "inner_end", "item_end"]
+
+_CONTINUES = frozenset({";", ".", "?", "else"})
+"""Tokens after a closing brace that continue the same item or statement."""
 
 
 def item_end(text: str, start: int = 0) -> int | None:
-    """Return the place just behind the first item or statement that is complete and ends after ``start``.
+    """Return the offset just after the first item or statement that is complete and ends after ``start``.
 
     ``text`` is prompt and completion, ``start`` the prompt's length: so an open ``#[derive(`` of the prompt counts.
-    Where the scope around closes first, the place is before the bracket that closes it. None: the text ends before.
+    Where the enclosing scope closes first, the offset is before its bracket. None where neither ends.
     """
-    return next((place for place, level in ends(text) if level <= 0 and place > start), None)
+    return next((offset for offset, depth in ends(text) if depth <= 0 and offset > start), None)
 
 
 def inner_end(text: str, start: int = 0) -> int | None:
-    """Return the place just behind the last whole item or statement of the block that ``text`` leaves open.
+    """Return the offset just after the last complete item or statement of the block that ``text`` leaves open.
 
     >>> text = "impl A { fn b() {} fn c() { d"
     >>> text[: inner_end(text)]
     'impl A { fn b() {}'
     """
-    return max((place for place, level in ends(text) if level == 1 and place > start), default=None)
+    return max((offset for offset, depth in ends(text) if depth == 1 and offset > start), default=None)
 
 
 def ends(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where something ends, and how many brackets are open there; a scope ends before its bracket, at -1."""
-    tokens, level = significant(text), 0
+    """Yield the offset of each end of an item, statement or enclosing scope, and the depth of brackets there.
+
+    An enclosing scope ends before its closing bracket, at a depth below 0.
+    """
+    tokens, depth = significant(text), 0
     for token, following in pairwise([*tokens, Token("space", "", len(text))]):
-        level += step(token)
-        if level < 0:
-            yield token.start, level
-        elif ends_item(token, following.text):
-            yield token.end, level
+        depth += depth_change(token)
+        if depth < 0:
+            yield token.start, depth
+        elif _ends_item(token, following.text):
+            yield token.end, depth
 
 
-def ends_item(token: Token, following: str) -> bool:
-    """Return whether a token at its item's own depth is the last of it; an attribute's bracket ends nothing.
+def _ends_item(token: Token, following: str) -> bool:
+    """Return whether a token ends the item or statement it belongs to; the bracket of an attribute ends none.
 
-    >>> ends_item(Token("bracket", "}", 0), "else")
+    >>> _ends_item(Token("bracket", "}", 0), "else")
     False
     """
     if token.kind != "bracket":
         return False
-    return token.text == ";" or (token.text == "}" and following not in CONTINUES)
+    return token.text == ";" or (token.text == "}" and following not in _CONTINUES)

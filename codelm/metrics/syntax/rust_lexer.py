@@ -1,15 +1,17 @@
-"""A lexer for Rust, which never needs the text to parse.
+"""A lexer for Rust that accepts any text.
 
-What it has to know: lifetimes against character literals (``'a, T`` against ``'x'``), raw strings with any number of
-``#``, byte and C strings, block comments that nest. A string that never ends, as a completion cut off in the middle
-leaves it, reaches to the end of the text.
+It tells lifetimes from character literals (``'a, T`` and ``'x'``) and handles raw strings with any number of ``#``,
+byte and C strings, and nested block comments. An unterminated string, as in a completion that was cut off, reaches to
+the end of the text.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-TOKEN = re.compile(
+__all__ = ["Token", "depth_change", "lex", "open_brackets", "significant"]
+
+_TOKEN = re.compile(
     r"""
     (?P<raw>(?:br|cr|r)(?P<fence>\#*)".*?(?:"(?P=fence)|\Z))
   | (?P<string>[bc]?"(?:[^"\\]|\\.)*(?:"|\\?\Z))
@@ -25,13 +27,13 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-COMMENT_MARK = re.compile(r"/\*|\*/")
-SILENT = frozenset({"space", "line_comment", "block_comment"})
+_COMMENT_MARK = re.compile(r"/\*|\*/")
+_INSIGNIFICANT = frozenset({"space", "line_comment", "block_comment"})
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of text: its kind (a group of `TOKEN`), its text, and where it starts."""
+    """A token: its kind (a group of a lexer's ``TOKEN``), its text, and its offset in the whole text."""
 
     kind: str
     text: str
@@ -39,28 +41,28 @@ class Token:
 
     @property
     def end(self) -> int:
-        """Just behind the token."""
+        """Offset just after the token."""
         return self.start + len(self.text)
 
 
 def lex(text: str) -> Iterator[Token]:
-    """Yield tokens that together are all of ``text``, whatever it holds.
+    """Yield tokens that joined are ``text``, whatever it holds.
 
     >>> [token.text for token in lex("f(&'a x, 'x')") if token.kind in ("lifetime", "char")]
     ["'a", "'x'"]
     """
-    at = 0
-    while found := TOKEN.match(text, at):
+    start = 0
+    while found := _TOKEN.match(text, start):
         kind = "raw" if found["raw"] else str(found.lastgroup)
-        end = block_comment_end(text, at) if kind == "block_comment" else found.end()
-        yield Token(kind, text[at:end], at)
-        at = end
+        end = _block_comment_end(text, start) if kind == "block_comment" else found.end()
+        yield Token(kind, text[start:end], start)
+        start = end
 
 
-def block_comment_end(text: str, start: int) -> int:
-    """Return where the block comment that begins at ``start`` ends; Rust's nest."""
+def _block_comment_end(text: str, start: int) -> int:
+    """Return the end of the block comment that begins at ``start``; comments may nest."""
     depth = 0
-    for mark in COMMENT_MARK.finditer(text, start):
+    for mark in _COMMENT_MARK.finditer(text, start):
         depth += 1 if mark[0] == "/*" else -1
         if depth == 0:
             return mark.end()
@@ -68,19 +70,19 @@ def block_comment_end(text: str, start: int) -> int:
 
 
 def significant(text: str) -> list[Token]:
-    """Return the tokens that are neither space nor comment."""
-    return [token for token in lex(text) if token.kind not in SILENT]
+    """Return the tokens that are neither white space nor comments."""
+    return [token for token in lex(text) if token.kind not in _INSIGNIFICANT]
 
 
-def step(token: Token) -> int:
+def depth_change(token: Token) -> int:
     """Return by how much a token changes the depth of brackets: 1, 0 or -1."""
     return {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}.get(token.text, 0) if token.kind == "bracket" else 0
 
 
 def open_brackets(text: str) -> int:
-    """Return how many brackets ``text`` leaves open.
+    """Return the number of brackets that ``text`` leaves open.
 
     >>> open_brackets("mod tests {"), open_brackets("#[derive(")
     (1, 2)
     """
-    return sum(step(token) for token in lex(text))
+    return sum(depth_change(token) for token in lex(text))

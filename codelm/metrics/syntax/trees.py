@@ -1,4 +1,4 @@
-"""Parsing with tree-sitter, for the languages whose grammar is installed."""
+"""Syntax trees by tree-sitter, for the languages whose grammar is installed."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
 
+__all__ = ["GRAMMARS", "count_faults", "faults", "grammar", "nodes", "parse"]
+
 
 GRAMMARS = {"rust": "tree_sitter_rust", "python": "tree_sitter_python"}
-"""The languages whose syntax is judged; no name of a file in a repository decides what is imported."""
+"""Packages with grammars, by language; only these are imported, whatever names of files a repository has."""
 
 
 @cache
 def grammar(language: str) -> "Language | None":
-    """Return the grammar of a language by its name; None of one not in `GRAMMARS`, or if its package is not there.
-
-    The grammars are packages of their own, imported when they are first asked for.
-    """
+    """Return the grammar of a language; None of one not in `GRAMMARS`, or if a package is not installed."""
     if language not in GRAMMARS:
         return None
     try:
@@ -37,19 +36,25 @@ def parse(language: "Language", code: str) -> "Node":
 
 
 def nodes(root: "Node") -> Iterator["Node"]:
-    """Yield a node and everything below it."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
+    """Yield a node and all its descendants."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
         yield node
-        waiting += node.children
+        stack += node.children
 
 
 def faults(root: "Node") -> int:
-    """Return the number of ERROR and MISSING nodes: most code that was cut off has only the latter."""
-    count, waiting = 0, [root]
-    while waiting:
-        node = waiting.pop()
+    """Return the number of ERROR and MISSING nodes; code that was cut off mostly has MISSING ones only."""
+    count, stack = 0, [root]
+    while stack:
+        node = stack.pop()
         count += node.is_error + node.is_missing
-        waiting += node.children if node.has_error else ()
+        stack += node.children if node.has_error else ()
     return count
+
+
+def count_faults(language: str, code: str) -> int | None:
+    """Return the number of ERROR and MISSING nodes in the code's tree; None if the language has no grammar."""
+    found = grammar(language)
+    return None if found is None else faults(parse(found, code))

@@ -33,7 +33,7 @@ def test_lines_stay_where_they_were(language, text):
         ("python", '    """Says what.\n\n    And why.\n    """'),
     ],
 )
-def test_what_says_nothing_is_blank(language, text):
+def test_what_is_no_code_is_blank(language, text):
     assert "".join(code_lines(language, text)).strip() == ""
 
 
@@ -50,5 +50,5 @@ def test_what_says_nothing_is_blank(language, text):
         ("cobol", "# a"),
     ],
 )
-def test_what_says_something_stays(language, text):
+def test_code_stays(language, text):
     assert code_lines(language, text) == [text]

@@ -33,7 +33,7 @@ def test_an_end_lies_within_the_text(text):
         'const B: &[u8] = b"\\"}";',
     ],
 )
-def test_an_item_ends_where_a_person_ends_it(text):
+def test_an_item_ends_with_its_last_token(text):
     assert cut(text + "\nfn next() {}") == text
 
 
@@ -45,7 +45,7 @@ def test_a_bracket_that_the_prompt_left_open_counts():
     assert cut("#[derive(Debug)]\nstruct A;\nstruct B;", start=len("#[derive(")) == "#[derive(Debug)]\nstruct A;"
 
 
-def test_the_last_whole_item_inside_an_open_block_can_be_asked_for():
+def test_the_last_whole_item_inside_an_open_block_is_found():
     text = "mod tests {\n    use a;\n    fn f() { b; }"
     assert text[: inner_end(text + "\n    fn g() { c; d", 11)] == text
     assert inner_end("mod tests { fn", 11) is None

@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.metrics.derives import HEAD, compare_derives, derive_sets
+from codelm.metrics.derived_traits import DERIVE_PROMPT, compare_derives, derive_sets
 
 FILES = [
     "#[derive(Debug, Clone)] struct A;\n#[derive(Clone, Debug)] struct B;",
@@ -17,12 +17,14 @@ def test_sets_of_derived_traits_have_no_order():
 
 
 def test_a_list_counts_though_its_item_was_cut_off_and_not_where_it_was_itself():
-    assert derive_sets(f"{HEAD}Debug)]\npub struct A {{\n    b: Vec<") == {"Debug": 1}
-    assert not derive_sets(f"{HEAD}Debug, Clone")
+    assert derive_sets(f"{DERIVE_PROMPT}Debug)]\npub struct A {{\n    b: Vec<") == {"Debug": 1}
+    assert not derive_sets(f"{DERIVE_PROMPT}Debug, Clone")
 
 
-def test_the_repository_s_most_frequent_sets_are_told_in_percent_of_all_lists():
-    found = compare_derives(FILES, [f"{HEAD}Debug)]", f"{HEAD}Copy)]"], [f"{HEAD}Debug, Clone)]"])
+def test_the_repository_s_most_frequent_sets_come_in_percent_of_all_lists():
+    found = compare_derives(
+        FILES, [f"{DERIVE_PROMPT}Debug)]", f"{DERIVE_PROMPT}Copy)]"], [f"{DERIVE_PROMPT}Debug, Clone)]"]
+    )
     assert found["counts"] == {"repository": 3, "base": 2, "tuned": 1}
     assert [row["derive"] for row in found["strip"]] == ["Clone, Debug", "Debug"]
     assert found["strip"][0] == pytest.approx(

@@ -1,25 +1,27 @@
-"""Surroundings in which a piece of Rust that begins in the middle of things parses.
+"""Surroundings in which a piece of Rust parses that begins in the middle of an item.
 
 A completion of ``Result<`` is a type, of ``.map_err(`` the rest of an expression, of ``where`` the rest of a function's
-head: bare, none of them ever parses. For each form of prompt there are surroundings (before, behind) in which the
-text that repositories really have there does.
+head: alone, none of them ever parses. For each form of prompt there are surroundings (text before, text after) in which
+the code that repositories really have there does.
 """
 
 import re
 from collections.abc import Sequence
 
-Wrapper = tuple[str, str]
-"""The text before and the text behind."""
+__all__ = ["Wrapper", "wrappers"]
 
-ITEM: Sequence[Wrapper] = [("", ""), ("fn probe() {\n", "\n}"), ("trait Probe {\n", "\n}")]
-STATEMENT: Sequence[Wrapper] = [
+Wrapper = tuple[str, str]
+"""The text before and the text after."""
+
+_ITEM: Sequence[Wrapper] = [("", ""), ("fn probe() {\n", "\n}"), ("trait Probe {\n", "\n}")]
+_STATEMENT: Sequence[Wrapper] = [
     ("fn probe() {\n", "\n}"),
     ("fn probe() {\nlet value = ", ";\n}"),
     ("fn probe() {\nprobe(", ")\n}"),
     ("fn probe() {\nmatch value { probe => ", "}\n}"),
     ("fn probe() {\nProbe { value: ", "}\n}"),
 ]
-REST_OF_EXPRESSION: Sequence[Wrapper] = [
+_REST_OF_EXPRESSION: Sequence[Wrapper] = [
     ("fn probe() {\nvalue", "\n}"),
     ("fn probe() {\nprobe(value", ")\n}"),
     ("fn probe() {\nmatch value { probe => value", "}\n}"),
@@ -27,15 +29,15 @@ REST_OF_EXPRESSION: Sequence[Wrapper] = [
     ("fn probe() {\nmatch value", "\n}"),
     ("fn probe() {\nif let probe = value", "\n}"),
 ]
-REST_OF_HEAD: Sequence[Wrapper] = [
+_REST_OF_HEAD: Sequence[Wrapper] = [
     ("fn probe<T>(value: T)\n", ""),
     ("impl<T> Probe for Value<T>\n", ""),
     ("struct Probe<T>\n", ""),
     ("trait Probe<T>\n", ""),
 ]
-PLACE: Wrapper = ("fn probe() {\nProbe {\n", "\n}\n}")
-ATTRIBUTE: Sequence[Wrapper] = [*ITEM, ("enum Probe {\n", "\n}"), ("struct Probe {\n", "\n}"), PLACE]
-TYPE_PLACES: Sequence[Wrapper] = [
+_PLACE: Wrapper = ("fn probe() {\nProbe {\n", "\n}\n}")
+_ATTRIBUTE: Sequence[Wrapper] = [*_ITEM, ("enum Probe {\n", "\n}"), ("struct Probe {\n", "\n}"), _PLACE]
+_TYPE_PLACES: Sequence[Wrapper] = [
     ("fn probe() -> ", ""),
     ("fn probe() -> ", ";"),
     ("fn probe(value: ", ") {}"),
@@ -54,16 +56,16 @@ TYPE_PLACES: Sequence[Wrapper] = [
     ("fn probe<T: FnMut() -> ", ""),
     ("fn probe<T>(value: T)\nwhere\nT: FnMut() -> ", ""),
 ]
-OPEN_TYPES = ("", "Vec<", "Result<(), ", "Vec<Vec<", "(", "&")
-TYPE: Sequence[Wrapper] = [(before + open_type, behind) for open_type in OPEN_TYPES for before, behind in TYPE_PLACES]
+_OPEN_TYPES = ("", "Vec<", "Result<(), ", "Vec<Vec<", "(", "&")
+_TYPE: Sequence[Wrapper] = [(before + open_type, after) for open_type in _OPEN_TYPES for before, after in _TYPE_PLACES]
 
-FORMS: Sequence[tuple[str, Sequence[Wrapper]]] = [
-    (r"#!?\[", ATTRIBUTE),
-    (r"where\b", REST_OF_HEAD),
-    (r"[.?]", REST_OF_EXPRESSION),
-    (r"impl\b", [*ITEM, *TYPE]),
-    (r"(pub|fn|struct|enum|union|trait|mod|use|async|const|static|type|unsafe|extern|macro_rules!)\b", ITEM),
-    (r"&|dyn\b|[A-Z]\w*(::\w+)*<", TYPE),
+_FORMS: Sequence[tuple[str, Sequence[Wrapper]]] = [
+    (r"#!?\[", _ATTRIBUTE),
+    (r"where\b", _REST_OF_HEAD),
+    (r"[.?]", _REST_OF_EXPRESSION),
+    (r"impl\b", [*_ITEM, *_TYPE]),
+    (r"(pub|fn|struct|enum|union|trait|mod|use|async|const|static|type|unsafe|extern|macro_rules!)\b", _ITEM),
+    (r"&|dyn\b|[A-Z]\w*(::\w+)*<", _TYPE),
 ]
 
 
@@ -73,4 +75,4 @@ def wrappers(prompt: str) -> Sequence[Wrapper]:
     >>> wrappers("where\n    T:")[0]
     ('fn probe<T>(value: T)\n', '')
     """
-    return next((found for form, found in FORMS if re.match(r"\s*" + form, prompt)), STATEMENT)
+    return next((found for form, found in _FORMS if re.match(r"\s*" + form, prompt)), _STATEMENT)

@@ -2,19 +2,19 @@ import math
 
 import pytest
 
-from codelm.metrics.quantities import change, counted, day, fixed, percent, share
+from codelm.metrics.number_format import change, counted, date, decimals, percent, share
 
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 
-@pytest.mark.parametrize("show", [fixed, percent, change, share])
+@pytest.mark.parametrize("show", [decimals, percent, change, share])
 @pytest.mark.parametrize("value", [None, math.nan, math.inf])
 def test_what_was_not_measured_is_a_dash(show, value):
     assert show(value) == DASH
 
 
 def test_a_minus_is_a_minus():
-    assert fixed(-1.234) == f"{MINUS}1.23"
+    assert decimals(-1.234) == f"{MINUS}1.23"
     assert change(-16.0) == f"{MINUS}16\xa0%"
 
 
@@ -25,7 +25,7 @@ def test_what_rounds_to_zero_has_no_sign(value):
 
 @pytest.mark.parametrize("seconds", [1e30, -1e30])
 def test_a_time_outside_all_calendars_is_a_dash(seconds):
-    assert day(seconds) == DASH
+    assert date(seconds) == DASH
 
 
 def test_one_is_singular():

@@ -1,7 +1,7 @@
 import pytest
 
 from codelm.metrics.completion import Completion, completion
-from codelm.metrics.measures import Idioms, Measures, means, measure
+from codelm.metrics.completion_measures import Idioms, Measures, means, measure
 
 # What Rust sources really hold behind each prompt of configs/rust.yaml, in more than one place where there is one.
 REAL = [
@@ -64,7 +64,7 @@ def test_a_missing_bracket_is_a_fault():
     assert measured("fn process", "() { run()").faults == 1
 
 
-def test_an_item_that_the_limit_cut_off_is_judged_by_its_whole_parts():
+def test_brackets_that_the_limit_left_open_are_no_fault():
     assert measured("impl", " A {\n    fn b() {}", finished=False).parses
     assert not measured("impl", " A {\n    fn b( {}", finished=False).parses
 
@@ -89,7 +89,7 @@ def test_text_beyond_ascii_is_counted_in_its_own_place():
     assert measured("fn f", '() { "\udc80"; a? }').idioms == Idioms(0, 0, 1, 0)
 
 
-def test_python_is_judged_by_its_syntax_alone():
+def test_python_is_measured_by_its_syntax_alone():
     assert measure("python", Completion("def f", "(x):\n    return x", True)) == Measures(True, 0, 2, None)
     assert not measure("python", Completion("def f", "(x:\n    return x", True)).parses
 
@@ -98,7 +98,7 @@ def test_a_language_without_grammar_is_not_measured():
     assert measure("cobol", Completion("MOVE", " A TO B.", True)) is None
 
 
-def test_means_leave_out_what_cannot_be_said():
+def test_means_leave_out_what_is_not_defined():
     one = Measures(True, 0, 10, Idioms(1, 2, 3, 1))
     two = Measures(False, 4, 10, Idioms(0, 1, 0, 0))
     assert means([one, two]) == {"parses": 0.5, "trait_usage": 50, "lifetimes": 1.5, "question_mark_share": 0.75}
