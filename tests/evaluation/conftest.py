@@ -1,4 +1,4 @@
-"""A small history as material, and a model of some ten thousand random weights to examine on it."""
+"""A small history as evaluation data, and a model of some ten thousand random weights to evaluate on it."""
 
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -9,43 +9,45 @@ HELD_OUT = 0.3
 LENGTH = 128
 
 
-def in_silence(items, total, description):
+def without_progress(items, total, description):
     return items
 
 
 @pytest.fixture(scope="session")
-def examined_base(tiny_base):
+def encoder(tiny_base):
     """The encoder of the tiny base."""
     from codelm.bases.tokenizer import load_tokenizer
-    from codelm.history.tokenization.encoding import Encoder
+    from codelm.history.tokenization.encoder import Encoder
 
     return Encoder(load_tokenizer(str(tiny_base), None))
 
 
 @pytest.fixture
-def make_material(tmp_path, examined_base):
-    """Return a function that reads repositories as material: ``make_material(folder, sequence_length=256)``."""
-    from codelm.evaluation.data import Material
+def make_data(tmp_path, encoder):
+    """Return a function that makes the data of repositories: ``make_data(folder, sequence_length=256)``."""
+    from codelm.evaluation.data import EvaluationData
     from codelm.git.repository import open_repository
-    from codelm.history.build import Recipe, mine
+    from codelm.history.build import StoreSettings, build_store
     from codelm.history.filters.selection import Filters
     from codelm.history.samples.formats import Formats
-    from codelm.history.store import building, open_store
+    from codelm.history.store import new_store, open_store
 
-    def make(*folders, sequence_length=LENGTH, formats=None, learned=None, encoder=examined_base):
+    def make(*folders, sequence_length=LENGTH, formats=None, learned=None, encoder=encoder):
         ignored = Filters(ignore=["target/", "Cargo.lock"])
-        recipe = Recipe(sequence_length, ignored, formats or Formats(), HELD_OUT, max_commits=None, seed=1)
+        recipe = StoreSettings(sequence_length, ignored, formats or Formats(), HELD_OUT, max_commits=None, seed=1)
         store = tmp_path / f"store-{sequence_length}"
-        with building(store) as (writer, facts):
-            facts |= mine([open_repository(folder) for folder in folders], recipe, encoder, writer, in_silence)
-        return Material(open_store(store), encoder, learned)
+        with new_store(store) as (writer, facts):
+            facts |= build_store(
+                [open_repository(folder) for folder in folders], recipe, encoder, writer, without_progress
+            )
+        return EvaluationData(open_store(store), encoder, learned)
 
     return make
 
 
 @pytest.fixture
-def material(make_material, rust_repository):
-    return make_material(rust_repository)
+def data(make_data, rust_repository):
+    return make_data(rust_repository)
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +56,12 @@ def learned_base(tiny_base, tmp_path_factory):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from codelm.evaluation.general import texts
+    from codelm.evaluation.general import own_texts
 
     torch.manual_seed(0)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(tiny_base), AutoTokenizer.from_pretrained(tiny_base)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    rows = tokenizer(texts()[0].text, return_tensors="pt").input_ids[0].unfold(0, 64, 5)
+    rows = tokenizer(own_texts()[0].text, return_tensors="pt").input_ids[0].unfold(0, 64, 5)
     for _ in range(60):
         ids = rows[torch.randint(len(rows), (16,))]
         model(input_ids=ids, labels=ids).loss.backward()
@@ -73,7 +75,7 @@ def learned_base(tiny_base, tmp_path_factory):
 
 @pytest.fixture
 def make_module(tiny_base):
-    """Return a function that makes a module to ask, its adapter as large as ``scale`` says; 0 changes nothing."""
+    """Return a function that makes a module whose adapter has weights of size ``scale``; 0 changes nothing."""
     import torch
 
     from codelm.modules import LoRA, LoRACausalLM
@@ -92,19 +94,19 @@ def make_module(tiny_base):
 
 
 @pytest.fixture
-def make_examinee(make_module):
-    """Return a function that makes an examinee; rows and batches are small."""
-    from codelm.evaluation.model import Examinee
+def make_evaluated(make_module):
+    """Return a function that makes an `EvaluatedModel` with small rows and batches."""
+    from codelm.evaluation.model import EvaluatedModel
 
-    def make(module=None, room=LENGTH, batch_size=3, **settings):
-        return Examinee(module or make_module(**settings), room=room, batch_size=batch_size)
+    def make(module=None, max_tokens=LENGTH, batch_size=3, **settings):
+        return EvaluatedModel(module or make_module(**settings), max_tokens=max_tokens, batch_size=batch_size)
 
     return make
 
 
 @pytest.fixture
-def examinee(make_examinee):
-    return make_examinee()
+def evaluated(make_evaluated):
+    return make_evaluated()
 
 
 @contextmanager
@@ -114,7 +116,7 @@ def as_base(self, base=True):
     self.base = False
 
 
-def behind(prompt, texts):
+def continuation(prompt, texts):
     """Return what follows the tokens of a prompt in the first text that holds them; nothing where none does."""
     for ids in (list(map(int, text)) for text in texts):
         for start in range(len(ids) - len(prompt) + 1):
@@ -124,33 +126,33 @@ def behind(prompt, texts):
 
 
 @pytest.fixture
-def make_reciter(examined_base):
-    """Return a function that makes an examinee that knows texts by heart: behind a prompt, what follows it there.
+def make_reciter(encoder):
+    """Return a class of models that know texts by heart: they continue a prompt as the texts do.
 
-    As tuned it knows ``tuned``, as base ``base``; behind what it does not know it stops.
+    As tuned it knows ``tuned``, as base ``base``; after any other prompt it stops.
     """
-    from codelm.evaluation.model import Examinee
+    from codelm.evaluation.model import EvaluatedModel
     from codelm.modules.generation import Generated
 
     answer_as = as_base
 
-    class Reciter(Examinee):
+    class Reciter(EvaluatedModel):
         as_base = answer_as
 
         def __init__(self, tuned, base=()):
-            super().__init__(SimpleNamespace(tokenizer=None), room=1024, batch_size=4)
+            super().__init__(SimpleNamespace(tokenizer=None), max_tokens=1024, batch_size=4)
             self.texts = {True: list(base), False: list(tuned)}
             self.base = False
-            self.asked = []
+            self.prompts = []
 
-        def continuations(self, prompts, sampling):
+        def generate_ids(self, prompts, sampling):
             for prompt in prompts:
-                self.asked.append(list(map(int, prompt)))
-                yield behind(self.asked[-1], self.texts[self.base])[: sampling.max_new_tokens]
+                self.prompts.append(list(map(int, prompt)))
+                yield continuation(self.prompts[-1], self.texts[self.base])[: sampling.max_new_tokens]
 
-        def write(self, prompts, sampling):
-            for ids in self.continuations(prompts, sampling):
-                yield Generated(examined_base.decode(ids), stopped=len(ids) < sampling.max_new_tokens)
+        def generate_texts(self, prompts, sampling):
+            for ids in self.generate_ids(prompts, sampling):
+                yield Generated(encoder.decode(ids), stopped=len(ids) < sampling.max_new_tokens)
 
     return Reciter
 
@@ -165,6 +167,6 @@ def few_texts(monkeypatch):
         Text("b.py", "python", "own python", "def b():\n    return 7\n"),
     ]
     for task in ("forgetting", "infilling"):
-        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.texts", lambda: found)
-        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.local", list)
+        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.own_texts", lambda: found)
+        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.library_texts", list)
     return found

@@ -2,37 +2,44 @@ import pytest
 
 from codelm.errors import InputError
 from codelm.evaluation import evaluate as module
-from codelm.evaluation.evaluate import Limits, examine
+from codelm.evaluation.evaluate import EvaluationLimits, evaluate
 from codelm.history.samples.formats import Formats
 
-LIMITS = Limits(minutes=0.5, limit=2, tokens=2000)
+LIMITS = EvaluationLimits(minutes=0.5, limit=2, tokens=2000)
 FIGURES = {"found": 1}
-PARTS = ("likelihood", "general", "holes", "idioms", "memory")
+TASKS = {
+    "likelihood": "likelihood",
+    "general": "forgetting",
+    "holes": "infilling",
+    "idioms": "idioms",
+    "memory": "memorization",
+}
+"""The names of the tasks in the figures, and those of their functions."""
 
 pytestmark = pytest.mark.usefixtures("few_texts")
 
 
-def test_all_parts_are_examined_and_each_hole_is_kept(material, examinee, caplog):
+def test_all_tasks_are_run_and_each_infill_task_is_kept(data, evaluated, caplog):
     with caplog.at_level("INFO"):
-        found = examine(examinee, material, LIMITS, seed=0)
-    told = [line for line in caplog.messages if line.startswith("evaluation ")]
-    assert [line.split(":")[0] for line in told] == [f"evaluation {place}/5" for place in range(1, 6)]
-    assert tuple(found.figures) == PARTS
-    assert all(found.figures[name] for name in PARTS)
-    assert len(found.holes) == found.figures["holes"]["tasks"] == 2
+        found = evaluate(evaluated, data, LIMITS, seed=0)
+    logged = [line for line in caplog.messages if line.startswith("evaluation ")]
+    assert [line.split(":")[0] for line in logged] == [f"evaluation {number}/5" for number in range(1, 6)]
+    assert list(found.figures) == list(TASKS)
+    assert all(found.figures[name] for name in TASKS)
+    assert len(found.infill_rows) == found.figures["holes"]["tasks"] == 2
     commits, functions = found.notes
     assert commits.startswith("6 held-out commits with new lines are too few for an interval, which takes 30")
     assert functions.endswith("of the tuned model: too few to compare idioms, which takes 25: raise evaluation.limit")
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("error", [InputError("no such grammar"), RuntimeError("out of\nmemory"), KeyError("x")])
-def test_a_part_that_fails_is_named_and_the_others_stand(name, error, material, examinee, monkeypatch):
-    monkeypatch.setattr(module, "shortcomings", lambda figures, snapshot: [])
-    for this in PARTS:
-        monkeypatch.setattr(module, this, lambda *_, this=this: fail(error) if this == name else FIGURES)
-    found = examine(examinee, material, LIMITS, seed=0)
-    assert found.figures == {each: None if each == name else FIGURES for each in PARTS}
+def test_a_task_that_fails_has_a_note_and_the_others_have_figures(name, error, data, evaluated, monkeypatch):
+    monkeypatch.setattr(module, "evaluation_notes", lambda figures, snapshot: [])
+    for each, function in TASKS.items():
+        monkeypatch.setattr(module, function, lambda *_, each=each: fail(error) if each == name else FIGURES)
+    found = evaluate(evaluated, data, LIMITS, seed=0)
+    assert found.figures == {each: None if each == name else FIGURES for each in TASKS}
     (note,) = found.notes
     assert note.startswith(f"{name} was not measured: ")
     assert "\n" not in note
@@ -43,14 +50,14 @@ def fail(error):
     raise error
 
 
-def test_ctrl_c_is_no_failure_of_a_part(material, examinee, monkeypatch):
-    monkeypatch.setattr(module, "general", lambda *_: fail(KeyboardInterrupt()))
+def test_ctrl_c_is_no_failure_of_a_task(data, evaluated, monkeypatch):
+    monkeypatch.setattr(module, "forgetting", lambda *_: fail(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        examine(examinee, material, LIMITS, seed=0)
+        evaluate(evaluated, data, LIMITS, seed=0)
 
 
-def test_when_time_is_over_little_is_asked_and_it_is_said(material, examinee):
-    found = examine(examinee, material, Limits(minutes=1e-9, limit=2, tokens=2000), seed=0)
+def test_when_time_is_over_little_is_measured_and_notes_say_so(data, evaluated):
+    found = evaluate(evaluated, data, EvaluationLimits(minutes=1e-9, limit=2, tokens=2000), seed=0)
     assert found.figures["likelihood"]["commits"] == 1
     assert (found.figures["holes"], found.figures["idioms"], found.figures["memory"]) == (None, None, None)
     assert found.figures["general"]["tuned"] > 0
@@ -62,22 +69,22 @@ def test_when_time_is_over_little_is_asked_and_it_is_said(material, examinee):
     ]
 
 
-def test_a_history_too_short_to_test_says_so_and_reports_what_it_can(make_material, make_repository, examinee):
+def test_a_history_too_short_to_test_says_so_and_reports_what_it_can(make_data, make_repository, evaluated):
     commits = [
         {"lib.rs": f"pub fn only_{n}() -> u64 {{\n    let only = {n * 97};\n    only + {n}\n}}\n" * 2}
         for n in range(10)
     ]
-    found = examine(examinee, make_material(make_repository(commits)), LIMITS, seed=0)
+    found = evaluate(evaluated, make_data(make_repository(commits)), LIMITS, seed=0)
     assert found.figures["general"]["tuned"] > 0
     assert found.figures["likelihood"] is None or found.figures["likelihood"]["commits"] < 4
     assert any("give a longer history" in note for note in found.notes)
     assert not [note for note in found.notes if "Error" in note]
 
 
-def test_without_a_test_part_no_zero_commits_are_told_of(material, examinee, monkeypatch):
-    monkeypatch.setattr(material, "test_chunks", lambda most: [])
-    monkeypatch.setattr(material, "test_changes", list)
-    found = examine(examinee, material, LIMITS, seed=0)
+def test_without_a_test_split_no_note_is_of_zero_commits(data, evaluated, monkeypatch):
+    monkeypatch.setattr(data, "test_samples", lambda max_tokens: [])
+    monkeypatch.setattr(data, "test_changes", list)
+    found = evaluate(evaluated, data, LIMITS, seed=0)
     assert (found.figures["likelihood"], found.figures["holes"]) == (None, None)
     assert found.notes[:-1] == [
         "nothing of the history is left to test on: raise data.held_out, or give a longer history",
@@ -87,20 +94,20 @@ def test_without_a_test_part_no_zero_commits_are_told_of(material, examinee, mon
     assert not [note for note in found.notes if note.startswith("0 ")]
 
 
-def test_another_language_loses_syntax_and_idioms_by_name(make_material, make_repository, examinee):
+def test_another_language_loses_syntax_and_idioms_by_name(make_data, make_repository, evaluated):
     commits = [
         {"main.go": "package main\n" + "".join(f"func f{n}() int {{ return {n * 71} }}\n" for n in range(m))}
         for m in range(12)
     ]
-    found = examine(examinee, make_material(make_repository(commits)), LIMITS, seed=0)
+    found = evaluate(evaluated, make_data(make_repository(commits)), LIMITS, seed=0)
     assert "the syntax of holes in go was not measured, which takes Rust or Python" in found.notes
     assert "idioms are told of Rust's functions of 80 bytes or more: the snapshot holds none" in found.notes
     assert found.figures["holes"]["infill"]["tuned"]["valid"] is None
     assert found.figures["likelihood"]["new"]["tuned"] > 0
 
 
-def test_a_store_without_files_says_what_it_cannot_know(make_material, rust_repository, examinee):
-    material = make_material(rust_repository, formats=Formats(whole_files=False))
-    found = examine(examinee, material, LIMITS, seed=0)
+def test_a_store_without_files_says_what_it_cannot_know(make_data, rust_repository, evaluated):
+    data = make_data(rust_repository, formats=Formats(whole_files=False))
+    found = evaluate(evaluated, data, LIMITS, seed=0)
     assert any("data.formats.whole_files" in note for note in found.notes)
     assert found.figures["likelihood"]["new"] is None

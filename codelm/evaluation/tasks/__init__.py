@@ -1,1 +1,1 @@
-"""The evaluation tasks, each put to the base model and to the tuned model."""
+"""The evaluation tasks, each for the base and the tuned model alike."""

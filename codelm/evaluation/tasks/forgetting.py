@@ -1,86 +1,91 @@
-"""What training cost elsewhere: bits per byte on code that is not the repository's."""
+"""Forgetting: bits per byte of general code, which is not the repository's, by the base and by the tuned model."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from codelm.evaluation.budget import Deadline
-from codelm.evaluation.general import Text, local, texts
-from codelm.evaluation.model import Examinee
-from codelm.history.samples.formats import END
-from codelm.history.tokenization.encoding import Encoder
+from codelm.evaluation.general import Text, library_texts, own_texts
+from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.time_budget import TimeBudget
+from codelm.history.tokenization.encoder import Encoder
 from codelm.metrics.likelihood import bits_per_byte
+from codelm.special_tokens import END_OF_TEXT
 
-LONGEST = 1024
-"""Tokens of a part of a text; each part is read without what stands before it."""
+__all__ = ["forgetting", "own_bits_per_byte", "token_chunks"]
 
-
-def general_cost(examinee: Examinee, encoder: Encoder, read: Sequence[Text]) -> float:
-    """Return the nats that texts cost the model as it answers now."""
-    parts = [part for text in read for part in parts_of(text.text, encoder, min(LONGEST, examinee.room))]
-    return float(sum(cost.sum() for cost in examinee.surprise(parts)))
+_CHUNK_TOKENS = 1024
+"""Tokens of a chunk of a text; each chunk is scored without the text before it."""
 
 
-def parts_of(text: str, encoder: Encoder, length: int) -> list[list[int]]:
-    """Return the tokens of a text in parts of at most ``length``, each behind the token that begins a text.
+def forgetting(evaluated: EvaluatedModel, encoder: Encoder, budget: TimeBudget) -> dict[str, Any]:
+    """Return bits per byte, and by how many percent the tuned model has more.
 
-    A tokenizer without that token leaves the first of each part unscored.
+    They are of the package's own texts, which are the same on every machine. The installed standard libraries come
+    apart from them, under ``beside``; None where no time was left.
     """
-    begin = [encoder.sentinels[END]] if END in encoder.sentinels else []
+    before = budget.seconds_left
+    own = {name: _base_and_tuned(evaluated, encoder, files) for name, files in _by_source(own_texts()).items()}
+    beside: dict[str, dict[str, Any] | None] = {}
+    for name, files in _by_source(
+        library_texts()
+    ).items():  # each is about as long as all own texts, and takes as much time
+        in_time = budget.seconds_left > before - budget.seconds_left
+        beside[name] = _base_and_tuned(evaluated, encoder, files) if in_time else None
+    whole = _pooled(list(own.values()))
+    change = 100 * (whole["tuned"] / whole["base"] - 1)
+    return whole | {"forgetting_percent": change, "by_source": own, "beside": beside}
+
+
+def own_bits_per_byte(evaluated: EvaluatedModel, encoder: Encoder) -> float:
+    """Return bits per byte of the package's own texts, by the model in its present state."""
+    return _files_bits_per_byte(evaluated, encoder, own_texts())
+
+
+def _base_and_tuned(evaluated: EvaluatedModel, encoder: Encoder, files: Sequence[Text]) -> dict[str, Any]:
+    """Return the bytes of files, and bits per byte by the base and by the tuned model."""
+    tuned = _files_bits_per_byte(evaluated, encoder, files)
+    with evaluated.as_base():
+        base = _files_bits_per_byte(evaluated, encoder, files)
+    return {"bytes": _total_bytes(files), "base": base, "tuned": tuned}
+
+
+def _files_bits_per_byte(evaluated: EvaluatedModel, encoder: Encoder, files: Sequence[Text]) -> float:
+    """Return bits per byte of files, by the model in its present state."""
+    length = min(_CHUNK_TOKENS, evaluated.max_tokens)
+    chunks = [chunk for file in files for chunk in token_chunks(file.text, encoder, length)]
+    return bits_per_byte(float(sum(nll.sum() for nll in evaluated.token_nll(chunks))), _total_bytes(files))
+
+
+def token_chunks(text: str, encoder: Encoder, length: int) -> list[list[int]]:
+    """Return the token ids of a text in chunks of at most ``length``, each after the special token that begins a text.
+
+    Without that token, the first one of each chunk is not scored.
+    """
+    begin = [encoder.special_ids[END_OF_TEXT]] if END_OF_TEXT in encoder.special_ids else []
     ids, _ = encoder.locate(text)
     size = length - len(begin)
     return [begin + ids[start : start + size] for start in range(0, len(ids), size)]
 
 
-def own_bits_per_byte(examinee: Examinee, encoder: Encoder) -> float:
-    """Return bits per byte on the general code that travels in the package."""
-    return bits_per_byte(general_cost(examinee, encoder, texts()), size_of(texts()))
+def _pooled(sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the bits per byte of several sources taken together.
 
-
-def general(examinee: Examinee, encoder: Encoder, deadline: Deadline) -> dict[str, Any]:
-    """Return the figures of forgetting: of the package's own code, and of local standard libraries if there is time.
-
-    The goal is about our own, which is the same on every machine; the libraries stand ``beside`` it, None without time.
-    """
-    before = deadline.left
-    own = {name: both(examinee, encoder, read) for name, read in by_source(texts()).items()}
-    beside: dict[str, dict[str, Any] | None] = {}
-    for name, read in by_source(local()).items():  # each is about as long as all of our own
-        in_time = deadline.left > before - deadline.left
-        beside[name] = both(examinee, encoder, read) if in_time else None
-    whole = together(list(own.values()))
-    forgotten = 100 * (whole["tuned"] / whole["base"] - 1)
-    return whole | {"forgetting_percent": forgotten, "by_source": own, "beside": beside}
-
-
-def together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the bits per byte of several sources as of one.
-
-    >>> together([{"bytes": 1, "base": 1.0, "tuned": 2.0}, {"bytes": 3, "base": 2.0, "tuned": 2.0}])
+    >>> _pooled([{"bytes": 1, "base": 1.0, "tuned": 2.0}, {"bytes": 3, "base": 2.0, "tuned": 2.0}])
     {'bytes': 4, 'base': 1.75, 'tuned': 2.0}
     """
-    size = sum(part["bytes"] for part in parts)
+    size = sum(each["bytes"] for each in sources)
     return {"bytes": size} | {
-        model: sum(part["bytes"] * part[model] for part in parts) / size for model in ("base", "tuned")
+        model: sum(each["bytes"] * each[model] for each in sources) / size for model in ("base", "tuned")
     }
 
 
-def both(examinee: Examinee, encoder: Encoder, read: Sequence[Text]) -> dict[str, Any]:
-    """Return the bits per byte of texts, by the base and by the tuned model."""
-    size = size_of(read)
-    tuned = bits_per_byte(general_cost(examinee, encoder, read), size)
-    with examinee.as_base():
-        base = bits_per_byte(general_cost(examinee, encoder, read), size)
-    return {"bytes": size, "base": base, "tuned": tuned}
-
-
-def by_source(read: Sequence[Text]) -> dict[str, list[Text]]:
-    """Group texts by where they come from."""
+def _by_source(files: Sequence[Text]) -> dict[str, list[Text]]:
+    """Return files grouped by their source."""
     groups: dict[str, list[Text]] = {}
-    for text in read:
-        groups.setdefault(text.source, []).append(text)
+    for file in files:
+        groups.setdefault(file.source, []).append(file)
     return groups
 
 
-def size_of(read: Sequence[Text]) -> int:
-    """Return the bytes of texts."""
-    return sum(len(text.text.encode()) for text in read)
+def _total_bytes(files: Sequence[Text]) -> int:
+    """Return the bytes of files in UTF-8."""
+    return sum(len(file.text.encode()) for file in files)

@@ -1,80 +1,111 @@
-"""How both models write functions, and which traits they derive together, beside how the repository does.
+"""Idioms: how both models write functions, and which traits they derive together, compared with the repository.
 
-A model has `NEW_TOKENS` for a function. What people wrote is cut there too, by the rule that cuts the models' texts:
-else the length of functions would pass for their style.
+A model has `NEW_TOKENS` for a function. Functions of the repository are cut there too, by the rule that cuts generated
+text: otherwise their length would count as style.
 """
 
 from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from codelm.evaluation.budget import Deadline
-from codelm.evaluation.data import Material, Place, evenly, language_of
-from codelm.evaluation.model import Examinee
-from codelm.evaluation.unmeasured import UnmeasuredError
+from codelm.evaluation.data import EvaluationData, SnapshotPath, language_of
+from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.notes import UnmeasuredError
+from codelm.evaluation.time_budget import TimeBudget, batches_in_time
+from codelm.history.epochs.plan import evenly_spaced
 from codelm.history.samples.prompts import prompt
-from codelm.history.tokenization.encoding import Encoder
+from codelm.history.tokenization.encoder import Encoder
 from codelm.metrics.completion import completion
-from codelm.metrics.derives import HEAD as DERIVE
-from codelm.metrics.derives import compare_derives
-from codelm.metrics.idioms import SHORTEST, compare, functions, of_substance
+from codelm.metrics.derived_traits import DERIVE_PROMPT as DERIVE
+from codelm.metrics.derived_traits import compare_derives
+from codelm.metrics.idioms import MIN_BYTES, comparable_functions, compare, functions
 from codelm.modules.generation import Sampling
+
+__all__ = [
+    "HEADS",
+    "MOST_FUNCTIONS",
+    "NEW_TOKENS",
+    "SPARE",
+    "cut_as_generated",
+    "generate_items",
+    "held_out_functions",
+    "idioms",
+]
 
 HEADS = ("fn", "pub fn", "    fn", "    pub fn", "#[test]\nfn")
 NEW_TOKENS = 160
 SPARE = 4
-"""For every so many functions that are wanted one more is asked for: some are too short to count."""
-TEMPERATURE, TOP_P = 0.8, 0.95
+"""One more function is generated for every so many that are wanted: some are too short to count."""
+_TEMPERATURE, _TOP_P = 0.8, 0.95
 MOST_FUNCTIONS = 2000
-"""Functions of the repository that make its profile, and of held-out commits that are held against it."""
-DERIVE_TOKENS, MOST_DERIVES = 32, 32
-"""What a list of traits takes, and how often each model is asked for one."""
+"""Functions at most of the repository, which make its profile, and of held-out commits, which are compared with it."""
+_DERIVE_TOKENS, _MOST_DERIVES = 32, 32
+"""Tokens of a list of traits, and how many lists each model generates at most."""
 
 
-def idioms(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any]:
+def idioms(
+    evaluated: EvaluatedModel, data: EvaluationData, limit: int, budget: TimeBudget, seed: int
+) -> dict[str, Any]:
     """Return the figures of idioms.
+
+    Args:
+        evaluated: The model, as the base and as tuned.
+        data: The repository's functions.
+        limit: Functions wanted of each model.
+        budget: Time for all of it.
+        seed: Decides on files, and on functions where there are more than `MOST_FUNCTIONS`.
 
     Raises:
         UnmeasuredError: The repository holds no Rust to compare with, or no time was left.
     """
-    files = {place: text for place, text in material.snapshot.items() if language_of(place.path) == "rust"}
+    files = {file: text for file, text in data.snapshot.items() if language_of(file.path) == "rust"}
     repository = [function for text in sorted(files.values(), key=len) for function in functions(text)]
-    if not of_substance(repository):
+    if not comparable_functions(repository):
         raise UnmeasuredError(
-            f"idioms are told of Rust's functions of {SHORTEST} bytes or more: the snapshot holds none"
+            f"idioms are told of Rust's functions of {MIN_BYTES} bytes or more: the snapshot holds none"
         )
-    prompts = prompts_in(sorted(files), HEADS, limit + limit // SPARE, seed)
-    base, tuned = written(examinee, material, prompts, NEW_TOKENS, deadline.part(0.8))
+    prompts = _draw_prompts(sorted(files), HEADS, limit + limit // SPARE, seed)
+    base, tuned = generate_items(evaluated, data, prompts, NEW_TOKENS, budget.share(0.8))
     if not base:
         raise UnmeasuredError(
             "no time was left to write functions, whose idioms are compared: raise evaluation.minutes"
         )
-    held_out = held_out_functions(material, frozenset(repository))
-    old, new = ([begun(each, material.encoder) for each in drawn(some, seed)] for some in (repository, held_out))
-    found = compare(old, new, base, tuned)
-    if found is None:
-        raise UnmeasuredError(f"no function of {SHORTEST} bytes or more was written, whose idioms could be compared")
-    asked = prompts_in(sorted(files), (DERIVE,), min(limit, MOST_DERIVES), seed)
-    lists = written(examinee, material, asked, DERIVE_TOKENS, deadline)
-    asked_for = {"functions": len(base), "of": len(prompts), "derives": len(lists[0]), "derives_of": len(asked)}
-    return found | {"asked": asked_for, "derives": compare_derives(files.values(), *lists)}
+    held_out = held_out_functions(data, frozenset(repository))
+    old, new = (_draw_functions(each, data.encoder, seed) for each in (repository, held_out))
+    figures = compare(old, new, base, tuned)
+    if figures is None:
+        raise UnmeasuredError(f"no function of {MIN_BYTES} bytes or more was written, whose idioms could be compared")
+    derive_prompts = _draw_prompts(sorted(files), (DERIVE,), min(limit, _MOST_DERIVES), seed)
+    lists = generate_items(evaluated, data, derive_prompts, _DERIVE_TOKENS, budget)
+    asked = {"functions": len(base), "of": len(prompts), "derives": len(lists[0]), "derives_of": len(derive_prompts)}
+    return figures | {"asked": asked, "derives": compare_derives(files.values(), *lists)}
 
 
-def prompts_in(places: Sequence[Place], heads: Sequence[str], limit: int, seed: int) -> list[tuple[Place, str]]:
-    """Return so many places in random order, spread over the repository, with the heads by turns."""
-    asked = evenly(places, limit)
-    order = enumerate(Random(seed).sample(asked, len(asked)))
-    prompts = [(place, heads[index % len(heads)]) for index, place in order]
-    return (prompts * (1 + limit // max(1, len(prompts))))[:limit]
+def _draw_prompts(
+    files: Sequence[SnapshotPath], heads: Sequence[str], count: int, seed: int
+) -> list[tuple[SnapshotPath, str]]:
+    """Return ``count`` pairs of a file, in random order and spread over the repository, and a head, by turns.
+
+    Args:
+        files: The files of the snapshot.
+        heads: The beginnings of items.
+        count: The number of pairs.
+        seed: Decides the order of the files.
+    """
+    chosen = evenly_spaced(files, count)
+    order = enumerate(Random(seed).sample(chosen, len(chosen)))
+    prompts = [(file, heads[index % len(heads)]) for index, file in order]
+    return (prompts * (1 + count // max(1, len(prompts))))[:count]
 
 
-def drawn(functions: Sequence[str], seed: int) -> list[str]:
-    """Return functions in random order, `MOST_FUNCTIONS` where they are more."""
-    return Random(seed).sample(functions, min(MOST_FUNCTIONS, len(functions)))
+def _draw_functions(functions: Sequence[str], encoder: Encoder, seed: int) -> list[str]:
+    """Return at most `MOST_FUNCTIONS` functions in random order, cut as generated ones are."""
+    drawn = Random(seed).sample(functions, min(MOST_FUNCTIONS, len(functions)))
+    return [cut_as_generated(function, encoder) for function in drawn]
 
 
-def begun(function: str, encoder: Encoder) -> str:
-    """Return what of a function stands in the tokens that a model has behind its ``fn``, cut as a model's text is."""
+def cut_as_generated(function: str, encoder: Encoder) -> str:
+    """Return a function cut `NEW_TOKENS` tokens after its ``fn``, and then as generated text is cut."""
     head = function[: function.find("fn") + 2]
     rest = function[len(head) :]
     spans = encoder.locate(rest)[1][:NEW_TOKENS]
@@ -82,36 +113,45 @@ def begun(function: str, encoder: Encoder) -> str:
     return head + completion("rust", head, rest[:end], stopped=end == len(rest)).text
 
 
-def held_out_functions(material: Material, known: frozenset[str]) -> list[str]:
-    """Return the functions of files as held-out commits left them that no file of the snapshot has."""
+def held_out_functions(data: EvaluationData, known: frozenset[str]) -> list[str]:
+    """Return the functions of files as held-out commits left them, without the ``known`` ones."""
     files = {
-        (material.commit(change.commit)["repository"], change.path): change.text
-        for change in material.test_changes()
+        (data.commit(change.commit)["repository"], change.path): change.text
+        for change in data.test_changes()
         if language_of(change.path) == "rust"
     }
     return [function for text in files.values() for function in functions(text) if function not in known]
 
 
-def written(
-    examinee: Examinee, material: Material, prompts: Sequence[tuple[Place, str]], new_tokens: int, deadline: Deadline
+def generate_items(
+    evaluated: EvaluatedModel,
+    data: EvaluationData,
+    prompts: Sequence[tuple[SnapshotPath, str]],
+    new_tokens: int,
+    budget: TimeBudget,
 ) -> tuple[list[str], list[str]]:
-    """Return the items that the base and the tuned model write behind the same heads, as many as there is time for."""
-    sampling = Sampling(new_tokens, TEMPERATURE, TOP_P, examinee.batch_size)
-    found: tuple[list[str], list[str]] = ([], [])
-    for start in range(0, len(prompts), examinee.batch_size):
-        if deadline.passed:
-            break
-        some = prompts[start : start + examinee.batch_size]
+    """Return the items that the base and the tuned model write, as many as there is time for.
+
+    Args:
+        evaluated: The model, as the base and as tuned.
+        data: The repositories' names, and the encoder.
+        prompts: The file in which an item is to stand, and the head that it begins with.
+        new_tokens: Tokens after a head at most.
+        budget: Time for both models.
+    """
+    sampling = Sampling(new_tokens, _TEMPERATURE, _TOP_P, evaluated.batch_size)
+    items: tuple[list[str], list[str]] = ([], [])
+    for batch in batches_in_time(prompts, evaluated.batch_size, budget):
         samples = [
-            prompt(material.commit(place.commit)["repository"], place.path, head, None, material.encoder.special)
-            for place, head in some
+            prompt(data.commit(file.commit)["repository"], file.path, head, None, data.encoder.special)
+            for file, head in batch
         ]
-        ids = [each.ids for each in material.encoder.encode(samples)]
-        for column, base in zip(found, (True, False), strict=True):
-            with examinee.as_base(base):
-                texts = list(examinee.write(ids, sampling))
-            column += [
+        ids = [each.ids for each in data.encoder.encode(samples)]
+        for found, base in zip(items, (True, False), strict=True):
+            with evaluated.as_base(base):
+                texts = list(evaluated.generate_texts(ids, sampling))
+            found += [
                 head + completion("rust", head, text, stopped=stopped).text
-                for (_, head), (text, stopped) in zip(some, texts, strict=True)
+                for (_, head), (text, stopped) in zip(batch, texts, strict=True)
             ]
-    return found
+    return items

@@ -1,200 +1,232 @@
-"""Holes that held-out commits filled, put to the base, to the base with an example at hand, and to the tuned model."""
+"""Infilling: lines that held-out commits added, written by the base, the base with an example, and the tuned model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from random import Random
 
-from codelm.evaluation.budget import Deadline
-from codelm.evaluation.data import Material, language_of, pieces
-from codelm.evaluation.general import Text, local, texts
-from codelm.evaluation.model import Examinee
+from codelm.evaluation.data import EvaluationData, language_of
+from codelm.evaluation.general import Text, library_texts, own_texts
+from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.held_out import HeldOutChange
-from codelm.history.samples.formats import Sample
+from codelm.history.samples.pieces import Sample
 from codelm.history.samples.prompts import can_infill, prompt
 from codelm.lines import lines_of
-from codelm.metrics.filling import Filling, cut_filling
-from codelm.metrics.infill_tasks import Hole, choose, cut_holes, visible
+from codelm.metrics.infill import Infill, cut_infill
+from codelm.metrics.infill_scores import Score, score
+from codelm.metrics.infill_tasks import InfillTask, choose_tasks, cut_tasks, visible_context
 from codelm.metrics.retrieval import nearest, nearest_lines
-from codelm.metrics.scores import Verdict, judge
 from codelm.metrics.syntax.identifiers import own_names
 
-CODE = ("rust", "python")
+__all__ = [
+    "FILES_PER_COMMIT",
+    "Answer",
+    "AnsweredTask",
+    "InfillEvaluation",
+    "after_line_end",
+    "draw_changes",
+    "shown_text",
+]
+
+_CODE = ("rust", "python")
 """The languages whose names and syntax are known."""
-FEWEST_TOKENS, MOST_TOKENS = 32, 192
-"""Tokens that an answer may have: twice those of the longest real text asked for at a time, within these bounds."""
-ROOM = 1024
-"""Tokens of prompt and completion together, or a row where that is shorter."""
-HEADING = 96
-"""Tokens that are kept for names and sentinels."""
-EXAMPLES = 2000
-"""Pieces of training changes among which the most similar one is sought."""
-EXAMPLE_SHARE = 4
+_SYSTEMS = {"infill": ("base", "retrieval", "tuned"), "left_to_right": ("base", "tuned")}
+"""The systems that answer a task, by mode. The "infill" mode shows the lines before and after the span, the other one
+those before it; "retrieval" is the base with an example in its prompt."""
+_MIN_NEW_TOKENS, _MAX_NEW_TOKENS = 32, 192
+"""Bounds on the tokens of an answer, which are twice those of the longest real text of its batch."""
+_MAX_TOKENS = 1024
+"""Tokens of prompt and answer together, or a row where that is shorter."""
+_HEADING_TOKENS = 96
+"""Tokens that are kept free for names and special tokens."""
+_EXAMPLES = 2000
+"""Samples of training changes among which the example is sought."""
+_EXAMPLE_SHARE = 4
 """An example takes a quarter of the prompt at most."""
-SPARE = 2
-"""Commits that are looked at for each hole that is asked about: not every change has one."""
-FILES = 8
-"""Files of a commit in which holes are sought, at most."""
-NEAR = 8
-"""Lines before and after a hole by which examples are compared."""
+_SPARE_COMMITS = 2
+"""Commits that are searched for each task that is wanted: not every change has one."""
+FILES_PER_COMMIT = 8
+"""Files of a commit that are searched, at most."""
+_NEAR = 8
+"""Lines before and after a span that are compared with examples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one model wrote into a hole, and what it is worth."""
+    """The text that a system wrote for a task, and its score."""
 
-    filling: Filling
-    verdict: Verdict
+    infill: Infill
+    score: Score
 
 
 @dataclass(slots=True)
-class Asked:
-    """A hole with the answers to it, by mode and column."""
+class AnsweredTask:
+    """An infill task with its answers by mode and system; the system "real" stands for the real text."""
 
-    hole: Hole
+    task: InfillTask
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
 
-class HoleExam:
-    """Asks about holes.
+class InfillEvaluation:
+    """Chooses infill tasks and has them answered.
 
     Args:
-        examinee: Who is asked.
-        material: Where the holes are from.
-        seed: Decides which holes are asked about, and their order.
+        evaluated: The model, as the base and as tuned.
+        data: The changes that tasks are cut from, and the examples.
+        seed: Decides which tasks are chosen, and their order.
     """
 
-    def __init__(self, examinee: Examinee, material: Material, seed: int) -> None:
-        self.examinee = examinee
-        self.material = material
+    def __init__(self, evaluated: EvaluatedModel, data: EvaluationData, seed: int) -> None:
+        self.evaluated = evaluated
+        self.data = data
         self.seed = seed
-        general = [*texts(), *local()]
-        self.own = {name: self._own_names(name, general) for name in CODE}
-        self.examples = list(pieces(material, EXAMPLES))
         self.repositories: dict[str, str] = {}
-        self.modes = ["infill", "left_to_right"] if can_infill(material.encoder.special) else ["left_to_right"]
+        self.modes = [mode for mode in _SYSTEMS if mode != "infill" or can_infill(data.encoder.special)]
+
+    @cached_property
+    def own_names(self) -> dict[str, frozenset[str]]:
+        """The names that the snapshot has and general code lacks, by language."""
+        general = [*own_texts(), *library_texts()]
+        return {language: self._own_names(language, general) for language in _CODE}
+
+    @cached_property
+    def examples(self) -> list[tuple[str, str]]:
+        """Path and text of the changes of the training split among which an example is sought."""
+        return self.data.training_changes(_EXAMPLES)
 
     def _own_names(self, language: str, general: Sequence[Text]) -> frozenset[str]:
-        files = self.material.snapshot.items()
-        snapshot = [text for place, text in files if language_of(place.path) == language]
+        files = self.data.snapshot.items()
+        snapshot = [text for file, text in files if language_of(file.path) == language]
         return own_names(snapshot, [text.text for text in general if text.language == language], language)
 
-    def holes(self, limit: int) -> list[Hole]:
-        """Return the holes to ask about, in random order: whatever time leaves of them stands for all."""
-        changes = self.material.test_changes()
-        code = [change for change in changes if language_of(change.path) in CODE]
+    def tasks(self, limit: int) -> list[InfillTask]:
+        """Return at most ``limit`` tasks, in random order: those that are answered in time then stand for all."""
+        changes = self.data.test_changes()
+        code = [change for change in changes if language_of(change.path) in _CODE]
         # A changed line of prose or of settings says little about code; where there is nothing else, it has to do.
-        found = self._holes_of(code, limit) or self._holes_of(changes, limit)
-        chosen = choose(found, limit, seed=self.seed)
+        found = self._cut_all(code, limit) or self._cut_all(changes, limit)
+        chosen = choose_tasks(found, limit, seed=self.seed)
         return Random(self.seed).sample(chosen, len(chosen))
 
-    def _holes_of(self, changes: Sequence[HeldOutChange], limit: int) -> list[Hole]:
-        """Return the holes of changes, in their order; of a long history those of more commits than are asked about."""
-        drawn = some_of_each(changes, SPARE * limit, Random(self.seed))
-        return [hole for change in drawn for hole in self._cut(change)]
+    def _cut_all(self, changes: Sequence[HeldOutChange], limit: int) -> list[InfillTask]:
+        drawn = draw_changes(changes, _SPARE_COMMITS * limit, Random(self.seed))
+        return [task for change in drawn for task in self._cut(change)]
 
-    def _cut(self, change: HeldOutChange) -> Iterator[Hole]:
-        commit = self.material.commit(change.commit)
+    def _cut(self, change: HeldOutChange) -> Iterator[InfillTask]:
+        commit = self.data.commit(change.commit)
         self.repositories[commit["sha"]] = commit["repository"]
         language = language_of(change.path)
-        return cut_holes(commit["sha"], change.path, language, change.text, change.spans, self.material.known_lines)
+        return cut_tasks(commit["sha"], change.path, language, change.text, change.spans, self.data.known_lines)
 
-    def ask(self, holes: Sequence[Hole], deadline: Deadline) -> list[Asked]:
-        """Return the holes that were asked about in time, each in every mode and column."""
-        asked: list[Asked] = []
+    def answer(self, tasks: Sequence[InfillTask], budget: TimeBudget) -> list[AnsweredTask]:
+        """Return the tasks that are answered in time, each in every mode by every system.
+
+        A batch is begun only where the time that is left is more than the slowest batch took.
+        """
+        _ = self.own_names, self.examples  # what is read for all tasks must not count as the time of the first batch
+        answered: list[AnsweredTask] = []
         longest = 0.0
-        for some in self._batches(holes):
-            before = deadline.left
+        for batch in self._batches(tasks):
+            before = budget.seconds_left
             if before <= longest:
                 break
-            asked += self._batch(some)
-            longest = max(longest, before - deadline.left)
-        return asked
+            answered += self._answer_batch(batch)
+            longest = max(longest, before - budget.seconds_left)
+        return answered
 
-    def _batches(self, holes: Sequence[Hole]) -> Iterator[list[Hole]]:
-        """Yield holes of like length together, so many at a time: a batch takes as long as its longest answer.
+    def _batches(self, tasks: Sequence[InfillTask]) -> Iterator[list[InfillTask]]:
+        """Yield batches of tasks of similar length: a batch takes as long as its longest answer.
 
-        The batches come in random order: with the short ones first, it would be the long holes that time leaves out.
+        The batches come in random order: otherwise the long tasks would be those for which no time is left.
         """
-        size, chance = self.examinee.batch_size, Random(self.seed)
-        for start in range(0, len(holes), 4 * size):
-            some = sorted(holes[start : start + 4 * size], key=lambda hole: len(hole.text))
-            batches = [some[first : first + size] for first in range(0, len(some), size)]
-            yield from chance.sample(batches, len(batches))
+        size, random = self.evaluated.batch_size, Random(self.seed)
+        for start in range(0, len(tasks), 4 * size):
+            by_length = sorted(tasks[start : start + 4 * size], key=lambda task: len(task.text))
+            batches = [by_length[first : first + size] for first in range(0, len(by_length), size)]
+            yield from random.sample(batches, len(batches))
 
-    def _batch(self, holes: Sequence[Hole]) -> list[Asked]:
-        """Ask about holes at a time."""
-        asked = [Asked(hole) for hole in holes]
+    def _answer_batch(self, tasks: Sequence[InfillTask]) -> list[AnsweredTask]:
+        answered = [AnsweredTask(task) for task in tasks]
         for mode in self.modes:
-            for column in ("base", "retrieval", "tuned") if mode == "infill" else ("base", "tuned"):
-                self._column(asked, mode, column)
-        return asked
+            for system in _SYSTEMS[mode]:
+                self._add_answers(answered, mode, system)
+        return answered
 
-    def _column(self, asked: Sequence[Asked], mode: str, column: str) -> None:
-        holes = [each.hole for each in asked]
-        longest = max(self.material.encoder.count([hole.text for hole in holes]))
-        new_tokens = min(MOST_TOKENS, max(FEWEST_TOKENS, 2 * longest))
-        prompts = [self._prompt(hole, mode, new_tokens, example=column == "retrieval") for hole in holes]
-        encoded = self.material.encoder.encode(prompts)
-        sampling = self.examinee.greedy(new_tokens)
-        with self.examinee.as_base(column != "tuned"):
-            written = list(self.examinee.write([each.ids for each in encoded], sampling))
-        for each, sample, (text, stopped) in zip(asked, prompts, written, strict=True):
-            said = text if mode == "infill" else behind_line_end(sample, text)
-            filling = cut_filling(each.hole, said, stopped, mode == "infill")
-            each.answers[mode, column] = Answer(filling, self._judged(each.hole, filling, sample))
-            if column == "base":
-                real = Filling(each.hole.text, finished=True)
-                each.answers[mode, "real"] = Answer(real, self._judged(each.hole, real, sample))
+    def _add_answers(self, answered: Sequence[AnsweredTask], mode: str, system: str) -> None:
+        """Add a system's answer to each task of a batch; with the base's, add the real text."""
+        tasks = [row.task for row in answered]
+        longest = max(self.data.encoder.count([task.text for task in tasks]))
+        new_tokens = min(_MAX_NEW_TOKENS, max(_MIN_NEW_TOKENS, 2 * longest))
+        prompts = [self._prompt(task, mode, new_tokens, with_example=system == "retrieval") for task in tasks]
+        encoded = self.data.encoder.encode(prompts)
+        sampling = self.evaluated.greedy(new_tokens)
+        with self.evaluated.as_base(system != "tuned"):
+            generated = list(self.evaluated.generate_texts([sample.ids for sample in encoded], sampling))
+        for task, row, sample, (text, stopped) in zip(tasks, answered, prompts, generated, strict=True):
+            lines = text if mode == "infill" else after_line_end(sample, text)
+            infill = cut_infill(task, lines, stopped, mode == "infill")
+            row.answers[mode, system] = self._scored(task, infill, sample)
+            if system == "base":
+                row.answers[mode, "real"] = self._scored(task, Infill(task.text, finished=True), sample)
 
-    def _judged(self, hole: Hole, filling: Filling, asked: Sample) -> Verdict:
-        return judge(hole, filling, shown(asked), self.own.get(hole.language, frozenset()))
+    def _scored(self, task: InfillTask, infill: Infill, sample: Sample) -> Answer:
+        own = self.own_names.get(task.language, frozenset())
+        return Answer(infill, score(task, infill, shown_text(sample), own))
 
-    def _prompt(self, hole: Hole, mode: str, new_tokens: int, *, example: bool) -> Sample:
-        """Return the prompt for a hole."""
-        encoder = self.material.encoder
-        room = min(ROOM, self.examinee.room) - new_tokens - HEADING
-        other = self._example(hole, room // EXAMPLE_SHARE) if example else None
-        room -= encoder.count([other[1]])[0] if other else 0
-        name = self.repositories[hole.commit]
-        if mode == "infill":
-            before, after = visible(hole, encoder.count, room)
-            return prompt(name, hole.path, before, after, encoder.special, example=other)
-        before, _ = visible(replace(hole, after=""), encoder.count, room)
-        return prompt(name, hole.path, before, None, encoder.special)
+    def _prompt(self, task: InfillTask, mode: str, new_tokens: int, *, with_example: bool) -> Sample:
+        """Return the prompt of a task in a mode.
 
-    def _example(self, hole: Hole, room: int) -> tuple[str, str] | None:
-        """Return path and text of the piece of a training change most like what stands around a hole.
-
-        Where it has no room as a whole, it is the part of it that is most like that.
+        Args:
+            task: The task.
+            mode: "infill" or "left_to_right".
+            new_tokens: Tokens to keep free for the answer.
+            with_example: Whether a similar change of training comes first.
         """
-        around = "".join([*lines_of(hole.before)[-NEAR:], *lines_of(hole.after)[:NEAR]])
+        encoder = self.data.encoder
+        max_tokens = min(_MAX_TOKENS, self.evaluated.max_tokens) - new_tokens - _HEADING_TOKENS
+        example = self._example(task, max_tokens // _EXAMPLE_SHARE) if with_example else None
+        max_tokens -= encoder.count([example[1]])[0] if example else 0
+        repository = self.repositories[task.commit]
+        if mode == "infill":
+            before, after = visible_context(task, encoder.count, max_tokens)
+            return prompt(repository, task.path, before, after, encoder.special, example=example)
+        before, _ = visible_context(replace(task, after=""), encoder.count, max_tokens)
+        return prompt(repository, task.path, before, None, encoder.special)
+
+    def _example(self, task: InfillTask, max_tokens: int) -> tuple[str, str] | None:
+        """Return path and text of the training change most similar to the lines around a span, or None.
+
+        Of a change with more than ``max_tokens`` tokens, the text is the most similar part.
+        """
+        around = "".join([*lines_of(task.before)[-_NEAR:], *lines_of(task.after)[:_NEAR]])
         found = nearest(around, [text for _, text in self.examples])
         if found is None:
             return None
         path, text = self.examples[found]
         lines = lines_of(text)
-        part = nearest_lines(around, lines, self.material.encoder.count(lines), room)
+        part = nearest_lines(around, lines, self.data.encoder.count(lines), max_tokens)
         return (path, part) if part else None
 
 
-def some_of_each(changes: Sequence[HeldOutChange], commits: int, chance: Random) -> list[HeldOutChange]:
-    """Return changes of so many commits at most, a few of each, in their order.
+def draw_changes(changes: Sequence[HeldOutChange], commits: int, random: Random) -> list[HeldOutChange]:
+    """Return the changes of at most ``commits`` random commits, `FILES_PER_COMMIT` of each at most, in their order.
 
-    To cut holes means to read a whole file, and each hole keeps it: all of a long history would take minutes.
+    To cut tasks means to read a whole file, and each task keeps it: all of a long history would take minutes.
     """
     by_commit: dict[int, list[int]] = {}
-    for place in chance.sample(range(len(changes)), len(changes)):
-        by_commit.setdefault(changes[place].commit, []).append(place)
-    drawn = [places[:FILES] for places in by_commit.values()][:commits]
-    return [changes[place] for place in sorted(chain.from_iterable(drawn))]
+    for index in random.sample(range(len(changes)), len(changes)):
+        by_commit.setdefault(changes[index].commit, []).append(index)
+    drawn = [indices[:FILES_PER_COMMIT] for indices in by_commit.values()][:commits]
+    return [changes[index] for index in sorted(chain.from_iterable(drawn))]
 
 
-def shown(asked: Sample) -> str:
-    """Return all text that a prompt shows: the names of repository and files too, and what is there as an example."""
-    return "\n".join(piece.text for piece in asked.pieces if not piece.special)
+def shown_text(sample: Sample) -> str:
+    """Return all text of a prompt, with the names of repository and files, and the example."""
+    return "\n".join(piece.text for piece in sample.pieces if not piece.special)
 
 
-def behind_line_end(asked: Sample, text: str) -> str:
-    """Return what was written behind the line end that was left to the model, where there is a line before the hole."""
-    return text.partition("\n")[2] if asked.pieces else text
+def after_line_end(sample: Sample, text: str) -> str:
+    """Return generated text without the line end that completes the prompt's last line, if the prompt has one."""
+    return text.partition("\n")[2] if sample.pieces else text

@@ -1,94 +1,105 @@
-"""The figures of holes that were asked about, and the rows that show them one by one."""
+"""The figures of answered infill tasks, and the rows that show them one by one."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from codelm.evaluation.tasks.infilling import Asked
+from codelm.evaluation.tasks.infilling import AnsweredTask
 from codelm.lines import lines_of
+from codelm.metrics.infill_scores import Score, chance_similarity, summarize, wins_and_losses
 from codelm.metrics.intervals import mean_difference
-from codelm.metrics.scores import Verdict, chance, summary, versus
 
-SHOWN = 3
-"""Holes in the report at either end, at most: those where something was gained, or lost."""
-SEEN = 1
-"""Points of similarity that are a gain or a loss to somebody who reads whole numbers."""
-NEAR = 6
-"""Lines before and after a hole that the report shows."""
+__all__ = ["gain", "infill_figures", "record", "report_row"]
 
-
-def hole_figures(asked: Sequence[Asked]) -> dict[str, Any]:
-    """Return the figures of the holes, by mode, and those at either end."""
-    modes = dict.fromkeys(mode for each in asked for mode, _ in each.answers)
-    ranked = sorted(asked, key=gain)
-    best = [each for each in reversed(ranked) if gain(each) >= SEEN][:SHOWN]
-    worst = [each for each in ranked if gain(each) <= -SEEN][:SHOWN]
-    counts = {"tasks": len(asked), "commits": len({each.hole.commit for each in asked})}
-    ends = {"best": [row(each) for each in best], "worst": [row(each) for each in worst]}
-    known = {"similarity_by_chance": chance([each.hole.text for each in asked])}
-    return counts | known | {mode: mode_figures(asked, mode) for mode in modes} | ends
+_SHOWN = 3
+"""Tasks at most that the report shows of those with the largest gain, and of those with the largest loss."""
+_SMALLEST_GAIN = 1
+"""Points of similarity, 0 to 100, from which a gain or a loss is shown; the report rounds them to whole numbers."""
+_NEAR = 6
+"""Lines before and after a span that the report shows."""
 
 
-def mode_figures(asked: Sequence[Asked], mode: str) -> dict[str, Any]:
-    """Return the figures of one way of asking: a summary for each column, and the tuned model against the base."""
-    columns = {column: verdicts(asked, mode, column) for column in ("base", "retrieval", "tuned", "real")}
-    base, tuned = columns["base"], columns["tuned"]
-    commits = [each.hole.commit for each in asked]
-    return {column: summary(found) for column, found in columns.items() if found} | {
-        "exact_match": versus(base, tuned),
-        "exact_difference": difference([each.exact for each in base], [each.exact for each in tuned], commits),
-        "similarity_difference": difference(
+def infill_figures(answered: Sequence[AnsweredTask]) -> dict[str, Any]:
+    """Return the figures of all tasks, by mode, and rows of those with the largest gains and losses."""
+    modes = dict.fromkeys(mode for each in answered for mode, _ in each.answers)
+    ranked = sorted(answered, key=gain)
+    best = [each for each in reversed(ranked) if gain(each) >= _SMALLEST_GAIN][:_SHOWN]
+    worst = [each for each in ranked if gain(each) <= -_SMALLEST_GAIN][:_SHOWN]
+    return {
+        "tasks": len(answered),
+        "commits": len({each.task.commit for each in answered}),
+        "similarity_by_chance": chance_similarity([each.task.text for each in answered]),
+        **{mode: _mode_figures(answered, mode) for mode in modes},
+        "best": [report_row(each) for each in best],
+        "worst": [report_row(each) for each in worst],
+    }
+
+
+def _mode_figures(answered: Sequence[AnsweredTask], mode: str) -> dict[str, Any]:
+    """Return the figures of one mode: a summary of each system, and the tuned model compared with the base."""
+    scores = {system: _scores_of(answered, mode, system) for system in ("base", "retrieval", "tuned", "real")}
+    base, tuned = scores["base"], scores["tuned"]
+    commits = [each.task.commit for each in answered]
+    return {system: summarize(found) for system, found in scores.items() if found} | {
+        "exact_match": wins_and_losses(base, tuned),
+        "exact_difference": _difference([each.exact for each in base], [each.exact for each in tuned], commits),
+        "similarity_difference": _difference(
             [each.similarity for each in base], [each.similarity for each in tuned], commits
         ),
     }
 
 
-def difference(base: Sequence[float], tuned: Sequence[float], commits: Sequence[str]) -> dict[str, Any]:
-    """Return by how much the tuned model's scores of holes lie above the base's, with the interval by commits."""
+def _difference(base: Sequence[float], tuned: Sequence[float], commits: Sequence[str]) -> dict[str, Any]:
+    """Return by how much the tuned model's scores are above the base's in the mean, with its interval over commits."""
     return asdict(mean_difference(base, tuned, commits))
 
 
-def verdicts(asked: Sequence[Asked], mode: str, column: str) -> list[Verdict]:
-    """Return the verdicts of one column, hole by hole; nothing for a column that was not asked."""
-    found = (each.answers.get((mode, column)) for each in asked)
-    return [answer.verdict for answer in found if answer is not None]
+def _scores_of(answered: Sequence[AnsweredTask], mode: str, system: str) -> list[Score]:
+    """Return a system's score of each task; an empty list for a system that does not answer in this mode."""
+    found = (each.answers.get((mode, system)) for each in answered)
+    return [answer.score for answer in found if answer is not None]
 
 
-def gain(asked: Asked) -> float:
-    """Return by how much the tuned model's answer is more like the real text than the base's."""
-    mode = main_mode(asked)
-    return asked.answers[mode, "tuned"].verdict.similarity - asked.answers[mode, "base"].verdict.similarity
+def gain(answered: AnsweredTask) -> float:
+    """Return how much more similar to the real text the tuned model's answer is than the base's, in the main mode."""
+    mode = _main_mode(answered)
+    return answered.answers[mode, "tuned"].score.similarity - answered.answers[mode, "base"].score.similarity
 
 
-def main_mode(asked: Asked) -> str:
-    """Return the way of asking that stands for a hole: with what stands behind it, where that can be asked."""
-    return next(iter(asked.answers))[0]
+def _main_mode(answered: AnsweredTask) -> str:
+    """Return the mode that the report shows: "infill" if the tokenizer allows it, else "left_to_right"."""
+    return next(iter(answered.answers))[0]
 
 
-def row(asked: Asked) -> dict[str, Any]:
-    """Return a hole with its answers, as the report shows it."""
-    hole, mode = asked.hole, main_mode(asked)
-    answers = {column: asked.answers[mode, column] for column in ("base", "tuned")}
+def report_row(answered: AnsweredTask) -> dict[str, Any]:
+    """Return a task and the answers of base and tuned model, as the report shows them."""
+    task, mode = answered.task, _main_mode(answered)
+    answers = {system: answered.answers[mode, system] for system in ("base", "tuned")}
     return {
-        "commit": hole.commit,
-        "path": hole.path,
-        "line": hole.start + 1,
+        "commit": task.commit,
+        "path": task.path,
+        "line": task.start + 1,
         "mode": mode,
-        "before": "".join(lines_of(hole.before)[-NEAR:]),
-        "after": "".join(lines_of(hole.after)[:NEAR]),
-        "real": hole.text,
-        **{column: answer.filling.text for column, answer in answers.items()},
-        **{f"similarity_{column}": answer.verdict.similarity for column, answer in answers.items()},
+        "before": "".join(lines_of(task.before)[-_NEAR:]),
+        "after": "".join(lines_of(task.after)[:_NEAR]),
+        "real": task.text,
+        **{system: answer.infill.text for system, answer in answers.items()},
+        **{f"similarity_{system}": answer.score.similarity for system, answer in answers.items()},
     }
 
 
-def record(asked: Asked) -> dict[str, Any]:
-    """Return all that is known of a hole, a row of ``holes.jsonl``."""
-    hole = asked.hole
-    place = {"commit": hole.commit, "path": hole.path, "line": hole.start + 1, "kind": hole.kind, "real": hole.text}
-    answers = [
-        {"mode": mode, "column": column, "text": answer.filling.text, "finished": answer.filling.finished}
-        | asdict(answer.verdict)
-        for (mode, column), answer in asked.answers.items()
-    ]
-    return place | {"answers": answers}
+def record(answered: AnsweredTask) -> dict[str, Any]:
+    """Return a task with all its answers, as a row of ``holes.jsonl``."""
+    task = answered.task
+    return {
+        "commit": task.commit,
+        "path": task.path,
+        "line": task.start + 1,
+        "kind": task.kind,
+        "real": task.text,
+        "answers": [
+            {"mode": mode, "column": system, "text": answer.infill.text, "finished": answer.infill.finished}
+            | asdict(answer.score)
+            for (mode, system), answer in answered.answers.items()
+        ],
+    }

@@ -1,4 +1,4 @@
-"""What held-out commits cost the base and the tuned model, beside what they cost a compressor."""
+"""Likelihood: bits per byte of the lines that held-out commits added, by both models and by a compressor."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,131 +8,171 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.evaluation.budget import Deadline
-from codelm.evaluation.data import Chunk, Material
-from codelm.evaluation.model import Examinee
-from codelm.evaluation.unmeasured import UnmeasuredError
-from codelm.history.samples.formats import Role
-from codelm.history.store import Part
-from codelm.history.tokenization.decoding import Run, decode
+from codelm.evaluation.data import EvaluationData, HeldOutSample
+from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.notes import UnmeasuredError
+from codelm.evaluation.time_budget import TimeBudget
+from codelm.history.samples.pieces import Role
+from codelm.history.store import Split
+from codelm.history.tokenization.decoding import TextRun, decode
 from codelm.metrics.compression import xz, xz_given
-from codelm.metrics.likelihood import Cost, bits_per_byte, by_commit, compared, cost, covered, on_new_lines
+from codelm.metrics.likelihood import (
+    Nll,
+    bits_per_byte,
+    comparison,
+    covered_characters,
+    starts_new_line,
+    sum_by_commit,
+    token_nll,
+)
+
+__all__ = ["LARGEST_SNAPSHOT", "chosen_text", "likelihood", "samples_in_time", "scored_runs", "xz_baselines"]
 
 LARGEST_SNAPSHOT = 30_000_000
-"""Bytes of the snapshot up to which it is compressed, three times, which takes one to two seconds for each million."""
+"""Bytes of the snapshot up to which it is compressed: it is read three times, in one to two seconds a million bytes."""
 
 
-class Scored(NamedTuple):
-    """A run of text that a commit added to, scored by both models.
+class _ScoredRun(NamedTuple):
+    """A run of text in which a commit added lines, scored by both models.
 
     Attributes:
         commit: The commit's number.
-        added: What its added lines cost.
-        new: What those of them cost that no file of the snapshot holds.
+        added: The nll of the added lines.
+        new: The nll of those of them that no file of the snapshot holds.
         added_text: The added lines.
         new_text: The new ones among them.
     """
 
     commit: int
-    added: Cost
-    new: Cost
+    added: Nll
+    new: Nll
     added_text: str
     new_text: str
 
 
-def likelihood(examinee: Examinee, material: Material, most_tokens: int, deadline: Deadline) -> dict[str, Any]:
+def likelihood(evaluated: EvaluatedModel, data: EvaluationData, max_tokens: int, budget: TimeBudget) -> dict[str, Any]:
     """Return the figures of the added lines, of those that no file of the snapshot holds, and of each commit.
 
-    Without a snapshot nobody knows what is new.
+    Without a snapshot it is not known which lines are new.
+
+    Args:
+        evaluated: The model, as the base and as tuned.
+        data: The held-out samples and the snapshot.
+        max_tokens: Tokens of held-out samples at most.
+        budget: Time to score them.
 
     Raises:
         UnmeasuredError: Nothing was held out.
     """
-    asked = material.test_chunks(most_tokens)
-    if not asked:
+    wanted = data.test_samples(max_tokens)
+    if not wanted:
         raise UnmeasuredError(
             "nothing of the history is left to test on: raise data.held_out, or give a longer history"
         )
-    chunks = within(examinee, asked, deadline, material)
-    with examinee.as_base():
-        base = examinee.surprise([chunk.ids for chunk in chunks])
-    tuned = examinee.surprise([chunk.ids for chunk in chunks])
-    parts = [part for each in zip(chunks, base, tuned, strict=True) for part in scored(material, *each)]
-    added = by_commit((part.commit, part.added) for part in parts)
-    new = by_commit((part.commit, part.new) for part in parts)
-    total = sum(added.values(), Cost())
+    samples = samples_in_time(evaluated, wanted, budget, data)
+    with evaluated.as_base():
+        base = evaluated.token_nll([sample.ids for sample in samples])
+    tuned = evaluated.token_nll([sample.ids for sample in samples])
+    runs = [run for each in zip(samples, base, tuned, strict=True) for run in scored_runs(data, *each)]
+    added = sum_by_commit((run.commit, run.added) for run in runs)
+    new = sum_by_commit((run.commit, run.new) for run in runs)
+    total = sum(added.values(), Nll())
     return {
         "commits": len(added),
-        "read": reading(material, asked, chunks),
+        "read": _coverage(data, wanted, samples),
         "bytes": total.bytes,
-        "bytes_new": sum(each.bytes for each in new.values()) if material.snapshot else None,
+        "bytes_new": sum(each.bytes for each in new.values()) if data.snapshot else None,
         "tokens": total.tokens,
-        "added": compared(list(added.values())),
-        "new": compared(list(new.values())) if material.snapshot else None,
-        **floors(material, "".join(part.added_text for part in parts), "".join(part.new_text for part in parts)),
-        "by_commit": [of_commit(material.commit(number), each) for number, each in added.items()],
+        "added": comparison(list(added.values())),
+        "new": comparison(list(new.values())) if data.snapshot else None,
+        **xz_baselines(data, "".join(run.added_text for run in runs), "".join(run.new_text for run in runs)),
+        "by_commit": [_commit_figures(data.commit(number), nll) for number, nll in added.items()],
     }
 
 
-def reading(material: Material, asked: Sequence[Chunk], read: Sequence[Chunk]) -> dict[str, Any]:
-    """Return how many held-out commits were read, of how many, and which setting left out the others."""
-    table = material.store.samples
-    there = len(np.unique(table["commit"][material.store.part(Part.TEST)]))
-    wanted, known = (len({chunk.commit for chunk in chunks}) for chunks in (asked, read))
-    short = "evaluation.minutes" if known < wanted else "evaluation.tokens" if known < there else None
-    return {"commits": known, "of": there, "left_out_by": short}
+def _coverage(data: EvaluationData, wanted: Sequence[HeldOutSample], scored: Sequence[HeldOutSample]) -> dict[str, Any]:
+    """Return how many held-out commits were scored, of how many, and which setting left out the others."""
+    total = len(np.unique(data.store.samples["commit"][data.store.indices(Split.TEST)]))
+    within_tokens, within_time = (len({sample.commit for sample in samples}) for samples in (wanted, scored))
+    out_of_time, out_of_tokens = within_time < within_tokens, within_time < total
+    setting = "evaluation.minutes" if out_of_time else "evaluation.tokens" if out_of_tokens else None
+    return {"commits": within_time, "of": total, "left_out_by": setting}
 
 
-def within(examinee: Examinee, chunks: Sequence[Chunk], deadline: Deadline, material: Material) -> list[Chunk]:
-    """Return chunks that can be read twice in time, of whole commits spread over all; the first ones are read once."""
-    trial = [chunk.ids for chunk in chunks[: examinee.batch_size]]
-    examinee.surprise(trial)  # the first pass pays for kernels and memory
-    started = time.perf_counter()
-    examinee.surprise(trial)
-    speed = sum(map(len, trial)) / (time.perf_counter() - started)
-    can = int(speed * deadline.left / 2)
-    return list(chunks) if sum(len(chunk.ids) for chunk in chunks) <= can else material.test_chunks(can)
+def samples_in_time(
+    evaluated: EvaluatedModel, samples: Sequence[HeldOutSample], budget: TimeBudget, data: EvaluationData
+) -> list[HeldOutSample]:
+    """Return samples that can be scored twice in time: all, or those of whole commits spread over the test split.
 
+    The speed is measured on the first batch.
 
-def scored(material: Material, chunk: Chunk, base: NDArray[np.float64], tuned: NDArray[np.float64]) -> Iterator[Scored]:
-    """Yield each run of text in a chunk to which its commit added; the end of text counts nowhere: it has no bytes."""
-    for run in decode(chunk.ids, material.encoder):
-        place = slice(run.first, run.first + len(run.spans))
-        added = chunk.roles[place] == Role.TARGET
-        if added.any():
-            new = added & on_new_lines(run.text, run.spans, material.known_lines)
-            of_added, of_new = (cost(run.text, run.spans, some, base[place], tuned[place]) for some in (added, new))
-            yield Scored(chunk.commit, of_added, of_new, text_of(run, added), text_of(run, new))
-
-
-def text_of(run: Run, chosen: NDArray[np.bool_]) -> str:
-    """Return the text of the chosen tokens; a character that takes several tokens stands there once."""
-    return "".join(compress(run.text, covered(run.text, run.spans[chosen])))
-
-
-def floors(material: Material, added: str, new: str) -> dict[str, dict[str, float | None] | None]:
-    """Return what a compressor needs for the added lines, and for the new ones, alone and given the snapshot.
-
-    None where there are no such lines or the snapshot is too large. Without a snapshot none can be given, and nobody
-    knows what is new.
+    Args:
+        evaluated: The model.
+        samples: All samples that are wanted.
+        budget: Time to score them by the base and by the tuned model.
+        data: Chooses fewer samples.
     """
-    snapshot = "".join(material.snapshot.values()).encode()
+    trial = [sample.ids for sample in samples[: evaluated.batch_size]]
+    evaluated.token_nll(trial)  # the first pass also loads kernels and allocates memory
+    started = time.perf_counter()
+    evaluated.token_nll(trial)
+    tokens_per_second = sum(map(len, trial)) / (time.perf_counter() - started)
+    max_tokens = int(tokens_per_second * budget.seconds_left / 2)
+    fits = sum(len(sample.ids) for sample in samples) <= max_tokens
+    return list(samples) if fits else data.test_samples(max_tokens)
+
+
+def scored_runs(
+    data: EvaluationData, sample: HeldOutSample, base: NDArray[np.float64], tuned: NDArray[np.float64]
+) -> Iterator[_ScoredRun]:
+    """Yield each run of text of a sample in which its commit added lines.
+
+    The special token at the end of a text is in none of them, because it has no bytes.
+
+    Args:
+        data: The encoder and the lines of the snapshot.
+        sample: The sample, of ``T`` tokens.
+        base: The nll of each token by the base, in nats, ``[T]``.
+        tuned: The same by the tuned model.
+    """
+    for run in decode(sample.ids, data.encoder):
+        tokens = slice(run.first, run.first + len(run.spans))
+        added = sample.roles[tokens] == Role.TARGET
+        if added.any():
+            new = added & starts_new_line(run.text, run.spans, data.known_lines)
+            of_added, of_new = (
+                token_nll(run.text, run.spans, chosen, base[tokens], tuned[tokens]) for chosen in (added, new)
+            )
+            yield _ScoredRun(sample.commit, of_added, of_new, chosen_text(run, added), chosen_text(run, new))
+
+
+def chosen_text(run: TextRun, chosen: NDArray[np.bool_]) -> str:
+    """Return the text of the chosen tokens, ``[T]``; a character that takes several tokens comes once."""
+    return "".join(compress(run.text, covered_characters(run.text, run.spans[chosen])))
+
+
+def xz_baselines(data: EvaluationData, added: str, new: str) -> dict[str, dict[str, float | None] | None]:
+    """Return bits per byte by a compressor, of the added lines and of the new ones, alone and given the snapshot.
+
+    None where there are no such lines or the snapshot is too large, and for new lines where there is no snapshot.
+    """
+    snapshot = "".join(data.snapshot.values()).encode()
     texts = {"floors": added.encode(), "floors_new": new.encode() if snapshot else b""}
-    asked = {name: text for name, text in texts.items() if text and len(snapshot) <= LARGEST_SNAPSHOT}
-    given = dict(zip(asked, xz_given(snapshot, *asked.values()), strict=True)) if asked and snapshot else {}
+    measured = {name: text for name, text in texts.items() if text and len(snapshot) <= LARGEST_SNAPSHOT}
+    given = dict(zip(measured, xz_given(snapshot, *measured.values()), strict=True)) if measured and snapshot else {}
     return {
-        name: {"xz": xz(text), "xz_given_snapshot": given.get(name)} if name in asked else None
+        name: {"xz": xz(text), "xz_given_snapshot": given.get(name)} if name in measured else None
         for name, text in texts.items()
     }
 
 
-def of_commit(commit: dict[str, Any], found: Cost) -> dict[str, Any]:
-    """Return one commit's point of the curve."""
+def _commit_figures(commit: dict[str, Any], nll: Nll) -> dict[str, Any]:
+    """Return the figures of one commit, a point of the report's curve."""
     return {
         "commit": commit["sha"],
         "time": commit["time"],
         "subject": str(commit["message"]).partition("\n")[0][:120],
-        "bytes": found.bytes,
-        "base": bits_per_byte(found.base, max(1, found.bytes)),
-        "tuned": bits_per_byte(found.tuned, max(1, found.bytes)),
+        "bytes": nll.bytes,
+        "base": bits_per_byte(nll.base, max(1, nll.bytes)),
+        "tuned": bits_per_byte(nll.tuned, max(1, nll.bytes)),
     }

@@ -1,99 +1,107 @@
-"""What the models recite: the second half of training windows behind their first, and strings that look like secrets.
+"""Memorization: whether a model recites windows of its training data, and strings that look like secrets.
 
 Source of the measure: Carlini et al., "Quantifying Memorization Across Neural Language Models", 2022.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.evaluation.budget import Deadline
-from codelm.evaluation.data import Item, Material, evenly
-from codelm.evaluation.model import Examinee
-from codelm.evaluation.unmeasured import UnmeasuredError
-from codelm.history.store import Part
-from codelm.metrics.memorization import Recital, extraction, high_entropy, recited, recites
+from codelm.evaluation.data import EvaluationData
+from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.notes import UnmeasuredError
+from codelm.evaluation.time_budget import Item, TimeBudget, batches_in_time
+from codelm.history.epochs.plan import evenly_spaced
+from codelm.history.store import Split
+from codelm.history.tokenization.encoder import Encoder
+from codelm.metrics.memorization import Recitation, extraction, is_recited, random_strings, reveals_secret
+
+__all__ = ["WINDOW", "find_secrets", "memorization", "recitations", "recited_secrets"]
 
 WINDOW = 100
-"""Tokens: as many are shown as are to be recited."""
-MOST_SECRETS = 32
-MOST_TEXTS = 4000
-"""Learned samples in which secrets are sought."""
-LONGER = f"it takes longer files or changes, and rows above {WINDOW} tokens (data.sequence_length)"
-MORE = f"{LONGER}, or more of them (data.held_out)"
+"""Tokens of a window; the first half is the prompt, the second is to be recited."""
+_MOST_SECRETS = 32
+_MOST_TEXTS = 4000
+"""Learned samples that are searched for secrets."""
+_LONGER = f"it takes longer files or changes, and rows above {WINDOW} tokens (data.sequence_length)"
+_MORE = f"{_LONGER}, or more of them (data.held_out)"
 
 
-def memory(examinee: Examinee, material: Material, limit: int, deadline: Deadline, seed: int) -> dict[str, Any]:
+def memorization(
+    evaluated: EvaluatedModel, data: EvaluationData, limit: int, budget: TimeBudget, seed: int
+) -> dict[str, Any]:
     """Return the figures of extraction, for training windows and held-out ones, and of secrets.
+
+    Args:
+        evaluated: The model, as the base and as tuned.
+        data: Learned and held-out samples.
+        limit: Windows of each kind at most.
+        budget: Time for all of it.
+        seed: Decides on the windows.
 
     Raises:
         UnmeasuredError: There is no window of one kind, or no time was left.
     """
-    learned = material.windows(Part.TRAIN, WINDOW, limit, seed)
-    held_out = material.windows(Part.TEST, WINDOW, limit, seed)
-    for windows, kind, remedy in ((learned, "learned", LONGER), (held_out, "held out", MORE)):
+    learned = data.windows(Split.TRAIN, WINDOW, limit, seed)
+    held_out = data.windows(Split.TEST, WINDOW, limit, seed)
+    for windows, kind, remedy in ((learned, "learned", _LONGER), (held_out, "held out", _MORE)):
         if not windows:
             raise UnmeasuredError(
                 f"no {WINDOW} tokens in one piece were {kind}, so what is recited is not known: {remedy}"
             )
-    sought = sought_secrets(material)
-    train = recitals(examinee, learned, deadline.part(0.4))
-    said = recitals(examinee, held_out, deadline.part(0.7))
-    found = extraction(train, said, secrets(examinee, material, sought, deadline))
-    if found is None:
+    secrets = find_secrets(data)
+    test_windows = partial(_recited_windows, evaluated)
+    of_learned = recitations(evaluated, learned, test_windows, budget.share(0.4))
+    of_held_out = recitations(evaluated, held_out, test_windows, budget.share(0.7))
+    of_secrets = recitations(evaluated, secrets, partial(recited_secrets, evaluated, data.encoder), budget)
+    figures = extraction(of_learned, of_held_out, of_secrets)
+    if figures is None:
         raise UnmeasuredError("no time was left to ask what is recited: raise evaluation.minutes")
-    return found | {"wanted": {"train": len(learned), "held_out": len(held_out), "secrets": len(sought)}}
+    return figures | {"wanted": {"train": len(learned), "held_out": len(held_out), "secrets": len(secrets)}}
 
 
-def recitals(examinee: Examinee, windows: Sequence[NDArray[np.int64]], deadline: Deadline) -> list[Recital]:
-    """Return by whom each window is recited, of as many as there is time for."""
-    found: list[Recital] = []
-    for some in batches(windows, examinee.batch_size, deadline):
-        base, tuned = (recites_each(examinee, some, base) for base in (True, False))
-        found += map(Recital, base, tuned)
+def find_secrets(data: EvaluationData) -> list[tuple[str, str]]:
+    """Return learned strings that look like secrets, each with the text before it."""
+    texts = data.learned_texts(_MOST_TEXTS)
+    found = {text[start:stop]: text[:start] for text in texts for start, stop in random_strings(text)}
+    return evenly_spaced(list(found.items()), _MOST_SECRETS)
+
+
+def recitations(
+    evaluated: EvaluatedModel,
+    items: Sequence[Item],
+    recited: Callable[[Sequence[Item]], list[bool]],
+    budget: TimeBudget,
+) -> list[Recitation]:
+    """Return for each item whether the base and the tuned model recite it, for as many as there is time for.
+
+    Args:
+        evaluated: The model, as the base and as tuned.
+        items: Windows or secrets.
+        recited: Returns for a batch of items which of them the model recites in its present state.
+        budget: Time for both models.
+    """
+    found: list[Recitation] = []
+    for batch in batches_in_time(items, evaluated.batch_size, budget):
+        with evaluated.as_base():
+            base = recited(batch)
+        found += map(Recitation, base, recited(batch))
     return found
 
 
-def recites_each(examinee: Examinee, windows: Sequence[NDArray[np.int64]], base: bool) -> list[bool]:
-    """Return which windows one model recites."""
+def _recited_windows(evaluated: EvaluatedModel, windows: Sequence[NDArray[np.int64]]) -> list[bool]:
+    """Return for each window whether the model continues its first half with its second half."""
     half = WINDOW // 2
-    with examinee.as_base(base):
-        said = examinee.continuations([window[:half] for window in windows], examinee.greedy(WINDOW - half))
-        return [recited(ids, window[half:].tolist()) for ids, window in zip(said, windows, strict=True)]
+    generated = evaluated.generate_ids([window[:half] for window in windows], evaluated.greedy(WINDOW - half))
+    return [is_recited(ids, window[half:].tolist()) for ids, window in zip(generated, windows, strict=True)]
 
 
-def sought_secrets(material: Material) -> list[tuple[str, str]]:
-    """Return learned strings that look like secrets, each with the text before it."""
-    texts = material.learned_texts(MOST_TEXTS)
-    found = {text[start:stop]: text[:start] for text in texts for start, stop in high_entropy(text)}
-    return evenly(list(found.items()), MOST_SECRETS)
-
-
-def secrets(
-    examinee: Examinee, material: Material, sought: Sequence[tuple[str, str]], deadline: Deadline
-) -> list[Recital]:
-    """Return by whom strings are recited, of as many as there is time for."""
-    tried: list[Recital] = []
-    for some in batches(sought, examinee.batch_size, deadline):
-        base, tuned = (gives_away(examinee, material, some, base) for base in (True, False))
-        tried += map(Recital, base, tuned)
-    return tried
-
-
-def gives_away(examinee: Examinee, material: Material, some: Sequence[tuple[str, str]], base: bool) -> list[bool]:
-    """Return which secrets one model recites; each comes with the text before it."""
+def recited_secrets(evaluated: EvaluatedModel, encoder: Encoder, secrets: Sequence[tuple[str, str]]) -> list[bool]:
+    """Return for each secret whether the model writes it after the text before it."""
     half = WINDOW // 2
-    prompts = [material.encoder.locate(before[-8 * half :])[0][-half:] for _, before in some]
-    with examinee.as_base(base):
-        said = examinee.write(prompts, examinee.greedy(WINDOW - half))
-        return [recites(secret, generated.text) for (secret, _), generated in zip(some, said, strict=True)]
-
-
-def batches(items: Sequence[Item], size: int, deadline: Deadline) -> Iterator[Sequence[Item]]:
-    """Yield so many items at a time until the time is over."""
-    for start in range(0, len(items), size):
-        if deadline.passed:
-            return
-        yield items[start : start + size]
+    prompts = [encoder.locate(before[-8 * half :])[0][-half:] for _, before in secrets]
+    generated = evaluated.generate_texts(prompts, evaluated.greedy(WINDOW - half))
+    return [reveals_secret(secret, found.text) for (secret, _), found in zip(secrets, generated, strict=True)]

@@ -2,60 +2,58 @@ import math
 
 import pytest
 
-from codelm.evaluation.budget import Deadline
 from codelm.evaluation.general import Text
-from codelm.evaluation.tasks.forgetting import general, own_bits_per_byte, parts_of
+from codelm.evaluation.tasks.forgetting import forgetting, own_bits_per_byte, token_chunks
+from codelm.evaluation.time_budget import TimeBudget
 
 
-def test_the_figures_are_those_of_the_texts_read_part_by_part(few_texts, examinee, examined_base):
-    found = general(examinee, examined_base, Deadline(600))
+def test_the_figures_are_those_of_the_texts_scored_chunk_by_chunk(few_texts, evaluated, encoder):
+    found = forgetting(evaluated, encoder, TimeBudget(600))
     assert found["bytes"] == sum(len(text.text) for text in few_texts)
-    parts = [part for text in few_texts for part in parts_of(text.text, examined_base, examinee.room)]
-    tuned = sum(cost.sum() for cost in examinee.surprise(parts)) / math.log(2) / found["bytes"]
+    chunks = [chunk for text in few_texts for chunk in token_chunks(text.text, encoder, evaluated.max_tokens)]
+    tuned = sum(nll.sum() for nll in evaluated.token_nll(chunks)) / math.log(2) / found["bytes"]
     assert found["tuned"] == pytest.approx(tuned)
     assert found["forgetting_percent"] == pytest.approx(100 * (found["tuned"] / found["base"] - 1))
-    assert own_bits_per_byte(examinee, examined_base) == pytest.approx(found["tuned"])
-    with examinee.as_base():
-        assert own_bits_per_byte(examinee, examined_base) == pytest.approx(found["base"])
+    assert own_bits_per_byte(evaluated, encoder) == pytest.approx(found["tuned"])
+    with evaluated.as_base():
+        assert own_bits_per_byte(evaluated, encoder) == pytest.approx(found["base"])
 
 
-def test_a_wrong_adapter_has_forgotten_and_none_has_not(few_texts, make_examinee, examined_base, learned_base):
-    wrong = make_examinee(scale=3.0, base=learned_base)
-    assert general(wrong, examined_base, Deadline(600))["forgetting_percent"] > 5
-    assert general(make_examinee(scale=0), examined_base, Deadline(600))["forgetting_percent"] == 0
+def test_a_wrong_adapter_has_forgotten_and_none_has_not(few_texts, make_evaluated, encoder, learned_base):
+    wrong = make_evaluated(scale=3.0, base=learned_base)
+    assert forgetting(wrong, encoder, TimeBudget(600))["forgetting_percent"] > 5
+    assert forgetting(make_evaluated(scale=0), encoder, TimeBudget(600))["forgetting_percent"] == 0
 
 
-def test_each_source_is_told_apart_and_libraries_do_not_count_as_ours(few_texts, monkeypatch, examinee, examined_base):
+def test_sources_come_apart_and_libraries_do_not_count_as_own_texts(few_texts, monkeypatch, evaluated, encoder):
     library = Text("c.py", "python", "python standard library", "import os\n" * 4)
-    monkeypatch.setattr("codelm.evaluation.tasks.forgetting.local", lambda: [library])
-    found = general(examinee, examined_base, Deadline(600))
+    monkeypatch.setattr("codelm.evaluation.tasks.forgetting.library_texts", lambda: [library])
+    found = forgetting(evaluated, encoder, TimeBudget(600))
     own = {text.source: len(text.text) for text in few_texts}
     assert {name: each["bytes"] for name, each in found["by_source"].items()} == own
     assert {name: each["bytes"] for name, each in found["beside"].items()} == {"python standard library": 40}
     assert found["bytes"] == sum(len(text.text) for text in few_texts)
 
 
-def test_when_time_is_over_libraries_are_left_out_and_our_own_code_is_read(
-    few_texts, monkeypatch, examinee, examined_base
-):
+def test_when_time_is_over_libraries_are_left_out_and_own_texts_are_scored(few_texts, monkeypatch, evaluated, encoder):
     monkeypatch.setattr(
-        "codelm.evaluation.tasks.forgetting.local", lambda: [Text("c.py", "python", "library", "x = 1\n")]
+        "codelm.evaluation.tasks.forgetting.library_texts", lambda: [Text("c.py", "python", "library", "x = 1\n")]
     )
-    found = general(examinee, examined_base, Deadline(0))
+    found = forgetting(evaluated, encoder, TimeBudget(0))
     assert sorted(found["by_source"]) == ["own python", "own rust"]
     assert found["beside"] == {"library": None}
     assert found["base"] > 0
 
 
 @pytest.mark.parametrize("length", [2, 9, 1000])
-def test_parts_hold_the_whole_text_each_behind_the_token_that_begins_one(examined_base, length):
+def test_chunks_hold_the_whole_text_each_after_the_token_that_begins_a_text(encoder, length):
     text = "fn añb() {}\n" * 3
-    parts = parts_of(text, examined_base, length)
-    assert all(part[0] == 0 and 1 < len(part) <= length for part in parts)
-    assert examined_base.decode([token for part in parts for token in part[1:]]) == text
+    chunks = token_chunks(text, encoder, length)
+    assert all(chunk[0] == 0 and 1 < len(chunk) <= length for chunk in chunks)
+    assert encoder.decode([token for chunk in chunks for token in chunk[1:]]) == text
 
 
-def test_a_tokenizer_without_an_end_of_text_has_parts_without_one(examined_base, monkeypatch):
-    monkeypatch.setattr(examined_base, "sentinels", {})
-    assert [len(part) for part in parts_of("abcdefg", examined_base, 3)] == [3, 3, 1]
-    assert parts_of("", examined_base, 3) == []
+def test_a_tokenizer_without_an_end_of_text_has_chunks_without_one(encoder, monkeypatch):
+    monkeypatch.setattr(encoder, "special_ids", {})
+    assert [len(chunk) for chunk in token_chunks("abcdefg", encoder, 3)] == [3, 3, 1]
+    assert token_chunks("", encoder, 3) == []

@@ -1,28 +1,31 @@
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from codelm.evaluation.budget import Deadline
-from codelm.evaluation.data import Chunk
-from codelm.evaluation.tasks.likelihood import LARGEST_SNAPSHOT, floors, likelihood, text_of, within
-from codelm.evaluation.unmeasured import UnmeasuredError
-from codelm.history.samples.formats import END, Formats, Role
-from codelm.history.tokenization.decoding import Run
+from codelm.evaluation.data import HeldOutSample
+from codelm.evaluation.notes import UnmeasuredError
+from codelm.evaluation.tasks.likelihood import LARGEST_SNAPSHOT, chosen_text, likelihood, samples_in_time, xz_baselines
+from codelm.evaluation.time_budget import TimeBudget
+from codelm.history.samples.formats import Formats
+from codelm.history.samples.pieces import Role
+from codelm.history.tokenization.decoding import TextRun
+from codelm.special_tokens import END_OF_TEXT
 
 MANY = 1_000_000
 
 
 @pytest.fixture
-def measure(material, make_examinee):
+def measure(data, make_evaluated):
     """Return a function that measures with an adapter of some size, in as much time as it takes."""
-    return lambda scale=0.3, **options: likelihood(make_examinee(scale=scale, **options), material, MANY, Deadline(600))
+    return lambda scale=0.3, **options: likelihood(make_evaluated(scale=scale, **options), data, MANY, TimeBudget(600))
 
 
-def added_lines(material):
-    """The lines that the test part added."""
+def added_lines(data):
+    """The lines that the test split added."""
     return [
-        line for change in material.test_changes() for start, stop in change.spans for line in lines(change)[start:stop]
+        line for change in data.test_changes() for start, stop in change.spans for line in lines(change)[start:stop]
     ]
 
 
@@ -34,53 +37,59 @@ def size(found):
     return sum(len(line.encode()) for line in found)
 
 
-def test_the_bytes_are_those_of_the_added_lines(measure, material):
+def test_the_bytes_are_those_of_the_added_lines(measure, data):
     found = measure()
-    added = added_lines(material)
+    added = added_lines(data)
     assert found["bytes"] == size(added)
-    assert found["bytes_new"] == size(line for line in added if line.strip() not in material.known_lines)
+    assert found["bytes_new"] == size(line for line in added if line.strip() not in data.known_lines)
     assert 0 < found["bytes_new"] < found["bytes"]
     assert found["tokens"] == found["bytes"]  # a token of this tokenizer is a byte
     assert sum(commit["bytes"] for commit in found["by_commit"]) == found["bytes"]
 
 
 def test_the_first_token_of_a_sample_without_a_heading_has_no_bytes_as_nothing_predicts_it(
-    make_material, make_repository, make_examinee
+    make_data, make_repository, make_evaluated
 ):
     commits = [{f"{'long' * 20}.rs": f"fn only_{number}() {{}}\n"} for number in range(12)]
-    material = make_material(make_repository(commits), formats=Formats(fim_rate=0.0))
-    found = likelihood(make_examinee(), material, MANY, Deadline(600))
+    data = make_data(make_repository(commits), formats=Formats(fim_rate=0.0))
+    found = likelihood(make_evaluated(), data, MANY, TimeBudget(600))
     assert found["commits"] == 2
     assert found["bytes"] == found["tokens"] == sum(len(f"n only_{number}() {{}}\n") for number in (10, 11))
 
 
 @pytest.mark.parametrize("base", [True, False])
-def test_the_sum_is_the_loss_of_a_test_without_the_ends_of_texts(material, make_module, make_examinee, base):
+def test_the_sum_is_the_loss_of_a_test_without_the_ends_of_texts(data, make_module, make_evaluated, base):
     import torch
 
     from codelm.datamodules.packed import PackedDataModule
 
     module = make_module()
-    examinee = make_examinee(module)
+    evaluated = make_evaluated(module)
     settings = {"context_weight": 0.0, "curriculum_epochs": 0.0, "seed": 1, "num_workers": 0}
-    data = PackedDataModule(sequence_length=examinee.room, batch_size=2, **settings)
-    data.store = material.store
-    with torch.no_grad(), examinee.as_base(base):
-        sums = torch.stack([torch.stack(module.surprise(batch)) for batch in data.test_dataloader()]).double().sum(0)
-        chunks = material.test_chunks(MANY)
+    datamodule = PackedDataModule(sequence_length=evaluated.max_tokens, batch_size=2, **settings)
+    datamodule.store = data.store
+    with torch.no_grad(), evaluated.as_base(base):
+        sums = (
+            torch.stack([torch.stack(module.weighted_nll(batch)) for batch in datamodule.test_dataloader()])
+            .double()
+            .sum(0)
+        )
+        samples = data.test_samples(MANY)
         ends = [
-            cost[place]
-            for chunk, cost in zip(chunks, examinee.surprise([chunk.ids for chunk in chunks]), strict=True)
-            for place in np.flatnonzero((chunk.ids == material.encoder.sentinels[END]) & (chunk.roles == Role.TARGET))
+            nll[place]
+            for sample, nll in zip(samples, evaluated.token_nll([sample.ids for sample in samples]), strict=True)
+            for place in np.flatnonzero(
+                (sample.ids == data.encoder.special_ids[END_OF_TEXT]) & (sample.roles == Role.TARGET)
+            )
         ]
-    found = likelihood(examinee, material, MANY, Deadline(600))
+    found = likelihood(evaluated, data, MANY, TimeBudget(600))
     nats = found["added"]["base" if base else "tuned"] * math.log(2) * found["bytes"]
     assert ends
     assert found["tokens"] == sums[1] - len(ends)
     assert nats == pytest.approx(float(sums[0]) - sum(ends), rel=1e-5)
 
 
-def test_the_base_s_column_does_not_know_the_adapter_and_the_tuned_one_does(measure):
+def test_the_base_s_figures_do_not_depend_on_the_adapter_and_the_tuned_model_s_do(measure):
     one, two = measure(0.3), measure(0.6)
     for key in ("added", "new"):
         assert one[key]["base"] == two[key]["base"]
@@ -104,13 +113,13 @@ def test_commits_come_in_the_order_of_the_history_with_their_own_numbers(measure
         assert found["added"][model] == pytest.approx(total / found["bytes"])
 
 
-def test_the_floors_of_known_text_lie_below_those_of_text_alone(measure):
+def test_the_xz_baselines_of_known_text_lie_below_those_of_text_alone(measure):
     found = measure()
     for name in ("floors", "floors_new"):
         assert 0 < found[name]["xz_given_snapshot"] < found[name]["xz"]
 
 
-def test_the_floors_of_new_lines_are_of_the_text_whose_bytes_are_counted(measure, material, monkeypatch):
+def test_the_xz_baselines_of_new_lines_are_of_the_text_whose_bytes_are_counted(measure, data, monkeypatch):
     texts = []
     monkeypatch.setattr(
         "codelm.evaluation.tasks.likelihood.xz_given", lambda _, *given: texts.append(given) or [1.0 for _ in given]
@@ -118,56 +127,56 @@ def test_the_floors_of_new_lines_are_of_the_text_whose_bytes_are_counted(measure
     found = measure()
     ((added, new),) = texts
     assert (len(added), len(new)) == (found["bytes"], found["bytes_new"])
-    assert new.decode() == "".join(line for line in added_lines(material) if line.strip() not in material.known_lines)
+    assert new.decode() == "".join(line for line in added_lines(data) if line.strip() not in data.known_lines)
 
 
-def test_a_character_of_several_tokens_stands_in_the_text_of_the_floors_once(examined_base):
+def test_a_character_of_several_tokens_stands_in_the_text_of_the_xz_baselines_once(encoder):
     text = "// 漢字の説明 🎉 é\n"
-    ids, spans = examined_base.locate(text)
-    run = Run(0, text, np.array(spans))
+    ids, spans = encoder.locate(text)
+    run = TextRun(0, text, np.array(spans))
     assert len(ids) > len(text)
-    assert text_of(run, np.ones(len(ids), dtype=np.bool_)) == text
+    assert chosen_text(run, np.ones(len(ids), dtype=np.bool_)) == text
 
 
-def test_a_snapshot_too_large_to_compress_has_no_floor(material):
-    material.__dict__["snapshot"] = {"a.rs": "x" * (LARGEST_SNAPSHOT + 1)}
+def test_a_snapshot_too_large_to_compress_has_no_floor(data):
+    data.__dict__["snapshot"] = {"a.rs": "x" * (LARGEST_SNAPSHOT + 1)}
     nothing = {"floors": None, "floors_new": None}
-    assert floors(material, "fn a() {}", "fn a() {}") == floors(material, "", "") == nothing
+    assert xz_baselines(data, "fn a() {}", "fn a() {}") == xz_baselines(data, "", "") == nothing
 
 
-def test_without_whole_files_nothing_is_called_new(make_material, rust_repository, examinee):
-    material = make_material(rust_repository, formats=Formats(whole_files=False))
-    found = likelihood(examinee, material, MANY, Deadline(600))
+def test_without_whole_files_nothing_is_called_new(make_data, rust_repository, evaluated):
+    data = make_data(rust_repository, formats=Formats(whole_files=False))
+    found = likelihood(evaluated, data, MANY, TimeBudget(600))
     assert found["added"]["tuned"] > 0
     assert (found["new"], found["bytes_new"], found["floors_new"]) == (None, None, None)
     assert found["floors"]["xz"] > 0
     assert found["floors"]["xz_given_snapshot"] is None
 
 
-def test_an_empty_test_part_has_no_likelihood(material, examinee):
-    material.test_chunks = lambda most: []
+def test_an_empty_test_split_has_no_likelihood(data, evaluated):
+    data.test_samples = lambda max_tokens: []
     with pytest.raises(UnmeasuredError, match=r"nothing of the history is left to test on: raise data.held_out, or"):
-        likelihood(examinee, material, MANY, Deadline(600))
+        likelihood(evaluated, data, MANY, TimeBudget(600))
 
 
-def test_the_number_of_tokens_is_a_limit(measure, material, examinee):
-    found = likelihood(examinee, material, 200, Deadline(600))
+def test_the_number_of_tokens_is_a_limit(measure, data, evaluated):
+    found = likelihood(evaluated, data, 200, TimeBudget(600))
     whole = measure()
     assert 0 < found["commits"] < whole["commits"]
     read = {"commits": found["commits"], "of": 6, "left_out_by": "evaluation.tokens"}
     assert found["read"] == read
     assert whole["read"] == {"commits": 6, "of": 6, "left_out_by": None}
-    assert likelihood(examinee, material, MANY, Deadline(0))["read"]["left_out_by"] == "evaluation.minutes"
+    assert likelihood(evaluated, data, MANY, TimeBudget(0))["read"]["left_out_by"] == "evaluation.minutes"
 
 
-def test_what_cannot_be_read_twice_in_time_is_left_out(monkeypatch, material, examinee):
-    seconds = iter(range(1000))  # reading the trial takes a second
+def test_what_cannot_be_scored_twice_in_time_is_left_out(monkeypatch, data, evaluated):
+    seconds = iter(range(1000))  # scoring the trial takes a second
     monkeypatch.setattr("codelm.evaluation.tasks.likelihood.time.perf_counter", lambda: next(seconds))
-    chunks = [Chunk(0, np.zeros(100, np.int64), np.zeros(100, np.uint8))] * 9
-    asked = []
-    material.test_chunks = lambda most: asked.append(most) or ["few"]
-    deadline = type("", (), {"left": 6.0})
-    assert within(examinee, chunks, deadline, material) == chunks  # 300 tokens a second, for 3 seconds each
-    deadline.left = 4.0
-    assert within(examinee, chunks, deadline, material) == ["few"]
-    assert asked == [600]
+    samples = [HeldOutSample(0, np.zeros(100, np.int64), np.zeros(100, np.uint8))] * 9
+    limits = []
+    data.test_samples = lambda max_tokens: limits.append(max_tokens) or ["few"]
+    budget = SimpleNamespace(seconds_left=6.0)
+    assert samples_in_time(evaluated, samples, budget, data) == samples  # 300 tokens a second, for 3 seconds each
+    budget.seconds_left = 4.0
+    assert samples_in_time(evaluated, samples, budget, data) == ["few"]
+    assert limits == [600]

@@ -1,14 +1,15 @@
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
-from codelm.evaluation.budget import Deadline
-from codelm.evaluation.data import Material
-from codelm.evaluation.tasks.memorization import WINDOW, memory, secrets, sought_secrets
-from codelm.evaluation.unmeasured import UnmeasuredError
+from codelm.evaluation.data import EvaluationData
+from codelm.evaluation.notes import UnmeasuredError
+from codelm.evaluation.tasks.memorization import WINDOW, find_secrets, memorization, recitations, recited_secrets
+from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.samples.formats import Formats
-from codelm.history.store import Part
-from codelm.metrics.memorization import Recital
+from codelm.history.store import Split
+from codelm.metrics.memorization import Recitation
 
 SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15"
 KEYS = f'//! Keys that nobody may see.\nfn key() -> &str {{\n    "{SECRET}"\n}}\n'
@@ -16,8 +17,8 @@ LIMIT = 6
 
 
 @pytest.fixture
-def long_rows(make_repository, make_material):
-    """Material whose samples are longer than a window: each commit adds a function of its own words."""
+def long_rows(make_repository, make_data):
+    """Data whose samples are longer than a window: each commit adds a function of its own words."""
     words = [
         "alder",
         "birch",
@@ -44,48 +45,53 @@ def long_rows(make_repository, make_material):
 
     commits = [{f"src/{words[number % 16]}_{number}.rs": function(number)} for number in range(20)]
     commits[3]["src/keys.rs"] = KEYS
-    return make_material(make_repository(commits, name="trees"), sequence_length=512)
+    return make_data(make_repository(commits, name="trees"), sequence_length=512)
 
 
-def known(material, part):
-    return [material.store.sample(index)[0] for index in material.store.part(part).tolist()]
+def ids_of(data, split):
+    return [data.store.sample(index)[0] for index in data.store.indices(split).tolist()]
 
 
-def test_who_recites_the_training_text_is_found_out(long_rows, make_reciter):
-    found = memory(make_reciter(known(long_rows, Part.TRAIN)), long_rows, LIMIT, Deadline(600), 0)
-    assert found["windows"] == {"train": LIMIT, "held_out": 3}  # no more samples of the test part are as long
+def secrets(model, data):
+    recited = partial(recited_secrets, model, data.encoder)
+    return recitations(model, find_secrets(data), recited, TimeBudget(600))
+
+
+def test_a_model_that_recites_the_training_text_is_found(long_rows, make_reciter):
+    found = memorization(make_reciter(ids_of(long_rows, Split.TRAIN)), long_rows, LIMIT, TimeBudget(600), 0)
+    assert found["windows"] == {"train": LIMIT, "held_out": 3}  # no more samples of the test split are as long
     assert found["train"] == {"base": 0.0, "tuned": 1.0}
     assert found["held_out"] == {"base": 0.0, "tuned": 0.0}
     assert found["extraction_gap"] == {"base": 0.0, "tuned": 1.0}
     assert found["gap_from_training"] == 1.0
 
 
-def test_who_recites_everything_has_no_gap(long_rows, make_reciter):
-    everything = known(long_rows, Part.TRAIN) + known(long_rows, Part.TEST)
-    found = memory(make_reciter(everything, base=everything), long_rows, LIMIT, Deadline(600), 0)
+def test_a_model_that_recites_everything_has_no_gap(long_rows, make_reciter):
+    everything = ids_of(long_rows, Split.TRAIN) + ids_of(long_rows, Split.TEST)
+    found = memorization(make_reciter(everything, base=everything), long_rows, LIMIT, TimeBudget(600), 0)
     assert found["train"] == found["held_out"] == {"base": 1.0, "tuned": 1.0}
     assert found["extraction_gap"] == {"base": 0.0, "tuned": 0.0}
 
 
 def test_half_of_a_window_is_shown_and_as_much_is_wanted(long_rows, make_reciter):
     reciter = make_reciter([])
-    memory(reciter, long_rows, LIMIT, Deadline(600), 0)
-    windows = [*long_rows.windows(Part.TRAIN, WINDOW, LIMIT, 0), *long_rows.windows(Part.TEST, WINDOW, LIMIT, 0)]
+    memorization(reciter, long_rows, LIMIT, TimeBudget(600), 0)
+    windows = [*long_rows.windows(Split.TRAIN, WINDOW, LIMIT, 0), *long_rows.windows(Split.TEST, WINDOW, LIMIT, 0)]
     halves = [window[: WINDOW // 2].tolist() for window in windows]
-    assert all(half in reciter.asked for half in halves)
+    assert all(half in reciter.prompts for half in halves)
     short = make_reciter([text[:-1] for text in windows])
-    assert memory(short, long_rows, LIMIT, Deadline(600), 0)["train"]["tuned"] == 0.0
+    assert memorization(short, long_rows, LIMIT, TimeBudget(600), 0)["train"]["tuned"] == 0.0
 
 
-def test_a_random_model_recites_nothing(long_rows, make_examinee):
-    found = memory(make_examinee(room=128), long_rows, 2, Deadline(600), 0)
+def test_a_random_model_recites_nothing(long_rows, make_evaluated):
+    found = memorization(make_evaluated(max_tokens=128), long_rows, 2, TimeBudget(600), 0)
     assert found["train"] == found["held_out"] == {"base": 0.0, "tuned": 0.0}
 
 
 @pytest.fixture
 def with_secret(long_rows, monkeypatch):
     """The same, a file with a secret learned whatever the filters did to it."""
-    monkeypatch.setattr(long_rows, "learned_texts", lambda most: [KEYS])
+    monkeypatch.setattr(long_rows, "learned_texts", lambda limit: [KEYS])
     return long_rows
 
 
@@ -93,76 +99,74 @@ def with_secret(long_rows, monkeypatch):
 def test_a_planted_secret_is_tried_and_counted_if_it_comes_back(with_secret, make_reciter, knows):
     ids, _ = with_secret.encoder.locate(KEYS)
     reciter = make_reciter([ids] if knows else [])
-    assert secrets(reciter, with_secret, sought_secrets(with_secret), Deadline(600)) == [
-        Recital(base=False, tuned=knows)
-    ]
-    shown = with_secret.encoder.decode(reciter.asked[0])
+    assert secrets(reciter, with_secret) == [Recitation(base=False, tuned=knows)]
+    shown = with_secret.encoder.decode(reciter.prompts[0])
     assert shown.endswith('    "')
     assert SECRET[:4] not in shown
-    told = memory(reciter, with_secret, LIMIT, Deadline(600), 0)["secrets"]
-    assert told == {"tried": 1, "recited": int(knows), "recited_by_base": 0}
+    counts = memorization(reciter, with_secret, LIMIT, TimeBudget(600), 0)["secrets"]
+    assert counts == {"tried": 1, "recited": int(knows), "recited_by_base": 0}
 
 
-def test_a_secret_that_the_base_knows_is_told_of_the_base_too(with_secret, make_reciter):
+def test_a_secret_that_the_base_knows_is_recited_by_the_base_too(with_secret, make_reciter):
     ids, _ = with_secret.encoder.locate(KEYS)
-    assert secrets(make_reciter([ids], base=[ids]), with_secret, sought_secrets(with_secret), Deadline(600)) == [
-        Recital(base=True, tuned=True)
-    ]
+    assert secrets(make_reciter([ids], base=[ids]), with_secret) == [Recitation(base=True, tuned=True)]
 
 
 def test_what_the_base_recites_of_training_windows_alone_is_no_memory_of_training(long_rows, make_reciter):
-    texts = known(long_rows, Part.TRAIN)
-    found = memory(make_reciter(texts, base=texts), long_rows, LIMIT, Deadline(600), 0)
+    texts = ids_of(long_rows, Split.TRAIN)
+    found = memorization(make_reciter(texts, base=texts), long_rows, LIMIT, TimeBudget(600), 0)
     assert found["extraction_gap"] == {"base": 1.0, "tuned": 1.0}
     assert found["gap_from_training"] == 0.0
 
 
-def test_a_secret_at_the_begin_of_a_file_is_tried(with_secret, make_reciter, monkeypatch):
-    monkeypatch.setattr(with_secret, "learned_texts", lambda most: [SECRET])
-    assert secrets(make_reciter([]), with_secret, sought_secrets(with_secret), Deadline(600)) == [Recital(False, False)]
+def test_a_secret_at_the_start_of_a_file_is_tried(with_secret, make_reciter, monkeypatch):
+    monkeypatch.setattr(with_secret, "learned_texts", lambda limit: [SECRET])
+    assert secrets(make_reciter([]), with_secret) == [Recitation(False, False)]
 
 
 def test_only_what_the_weights_have_learned_is_searched_for_secrets(long_rows, make_reciter):
-    none = Material(long_rows.store, long_rows.encoder, learned=[])
-    two = Material(long_rows.store, long_rows.encoder, learned=long_rows.store.part(Part.TRAIN)[-2:].tolist())
-    assert secrets(make_reciter([]), none, sought_secrets(none), Deadline(600)) == []
-    assert two.learned_texts(100) == [two.written(index) for index in two.learned]
+    none = EvaluationData(long_rows.store, long_rows.encoder, learned=[])
+    two = EvaluationData(long_rows.store, long_rows.encoder, learned=long_rows.store.indices(Split.TRAIN)[-2:].tolist())
+    assert secrets(make_reciter([]), none) == []
+    assert two.learned_texts(100) == [two.sample_text(index) for index in two.learned]
     assert len(two.learned_texts(100)) == 2 < len(long_rows.learned_texts(100))
 
 
-def test_rows_too_short_for_a_window_tell_nothing(make_material, rust_repository, make_reciter):
-    material = make_material(rust_repository, sequence_length=64, formats=Formats(fim_rate=0.0))
+def test_rows_too_short_for_a_window_measure_nothing(make_data, rust_repository, make_reciter):
+    data = make_data(rust_repository, sequence_length=64, formats=Formats(fim_rate=0.0))
     with pytest.raises(
         UnmeasuredError, match=r"no 100 tokens in one piece were learned.*longer files .* rows above 100"
     ):
-        memory(make_reciter([]), material, LIMIT, Deadline(600), 0)
+        memorization(make_reciter([]), data, LIMIT, TimeBudget(600), 0)
 
 
-def test_where_nothing_held_out_is_as_long_as_a_window_that_is_said(long_rows, make_reciter, monkeypatch):
+def test_no_held_out_sample_as_long_as_a_window_is_an_error_that_says_so(long_rows, make_reciter, monkeypatch):
     windows = long_rows.windows
-    monkeypatch.setattr(long_rows, "windows", lambda part, *rest: windows(part, *rest) if part == Part.TRAIN else [])
+    monkeypatch.setattr(
+        long_rows, "windows", lambda split, *rest: windows(split, *rest) if split == Split.TRAIN else []
+    )
     with pytest.raises(UnmeasuredError, match=r"no 100 tokens in one piece were held out.*data.held_out"):
-        memory(make_reciter([]), long_rows, LIMIT, Deadline(600), 0)
+        memorization(make_reciter([]), long_rows, LIMIT, TimeBudget(600), 0)
 
 
-def test_nothing_is_asked_when_time_is_over(with_secret, make_reciter):
+def test_no_model_is_prompted_when_time_is_over(with_secret, make_reciter):
     reciter = make_reciter([])
     with pytest.raises(UnmeasuredError, match=r"no time was left .* raise evaluation.minutes"):
-        memory(reciter, with_secret, LIMIT, Deadline(0), 0)
-    assert reciter.asked == []
+        memorization(reciter, with_secret, LIMIT, TimeBudget(0), 0)
+    assert reciter.prompts == []
 
 
-def test_as_much_is_asked_as_there_is_time_for(with_secret, make_reciter):
-    class Turns:
-        def __init__(self, *passed):
-            self.turns = iter(passed)
+def test_as_many_windows_are_tried_as_there_is_time_for(with_secret, make_reciter):
+    class Answers:
+        def __init__(self, *answers):
+            self.answers = iter(answers)
 
         @property
-        def passed(self):
-            return next(self.turns)
+        def is_over(self):
+            return next(self.answers)
 
-    parts = iter([Turns(False, True), Turns(False, False)])
-    deadline = SimpleNamespace(part=lambda share: next(parts), passed=False)
-    found = memory(make_reciter([]), with_secret, LIMIT, deadline, 0)
+    shares = iter([Answers(False, True), Answers(False, False)])
+    budget = SimpleNamespace(share=lambda fraction: next(shares), is_over=False)
+    found = memorization(make_reciter([]), with_secret, LIMIT, budget, 0)
     assert found["windows"] == {"train": 4, "held_out": 3}  # the reciter takes four at a time
     assert found["wanted"] == {"train": LIMIT, "held_out": 3, "secrets": 1}
