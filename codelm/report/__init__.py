@@ -1,1 +1,1 @@
-"""The page that people open to see what a run learned, and the same figures on the console and in TensorBoard."""
+"""The report of an evaluation as a page, and its figures on the console and in TensorBoard."""

@@ -1,21 +1,40 @@
-"""Where things stand in a drawing: scales, round ticks, labels that keep clear of each other."""
+"""Parts of the SVG drawings: scales, round ticks, labels that do not overlap, lines."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from codelm.report.markup import Markup, element
+from markupsafe import Markup
+
+from codelm.report.markup import element
+
+__all__ = [
+    "CHARACTER",
+    "LINE",
+    "Box",
+    "Frame",
+    "Point",
+    "Scale",
+    "both_widths",
+    "drawing",
+    "label",
+    "line",
+    "spread_labels",
+    "svg_points",
+    "ticks",
+]
 
 CHARACTER = 7.0
-"""Width of an average character of a label, in units of the drawing, on the wide side."""
+"""Width of an average character of a label, in units of the drawing, rather too wide than too narrow."""
 LINE = 15.0
 """Height of a label with its leading, in units of the drawing."""
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A straight map from values to places; values beyond the ends stay at the ends."""
+    """A linear map from values to coordinates; values beyond the ends are clamped."""
 
     low: float
     high: float
@@ -23,7 +42,7 @@ class Scale:
     stop: float
 
     def __call__(self, value: float) -> float:
-        """Return the place of a value.
+        """Return the coordinate of a value.
 
         >>> Scale(0, 10, 100, 200)(2.5), Scale(0, 10, 100, 200)(99), Scale(1, 1, 0, 8)(1)
         (125.0, 200.0, 4.0)
@@ -45,16 +64,16 @@ class Frame:
     bottom: float
 
     def across(self, low: float, high: float) -> Scale:
-        """Return the scale from left to right."""
+        """Return the horizontal scale, from left to right."""
         return Scale(low, high, self.left, self.width - self.right)
 
     def up(self, low: float, high: float) -> Scale:
-        """Return the scale from bottom to top."""
+        """Return the vertical scale, from bottom to top."""
         return Scale(low, high, self.height - self.bottom, self.top)
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Return at most about ``most`` round numbers that reach from below ``low`` to above ``high``.
+    """Return about ``most`` round numbers or fewer, from ``low`` or below to ``high`` or above.
 
     >>> ticks(0.3, 2.2), ticks(0, 0)
     ([0.0, 0.5, 1.0, 1.5, 2.0, 2.5], [0.0, 0.2])
@@ -67,12 +86,18 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [round(step * index, 10) for index in range(first, max(last, first + 1) + 1)]
 
 
-def apart(wanted: Sequence[float], gap: float, lowest: float, highest: float) -> list[float]:
-    """Return places near the wanted ones, each ``gap`` from the next, between the bounds as far as they fit.
+def spread_labels(wanted: Sequence[float], gap: float, lowest: float, highest: float) -> list[float]:
+    """Return coordinates near the wanted ones, in the order of those, that keep a distance.
 
-    >>> apart([10, 12, 50], 10, 0, 52)
+    Args:
+        wanted: coordinates in any order.
+        gap: the least distance between neighbours.
+        lowest: the lower bound, exceeded where they do not all fit.
+        highest: the upper bound.
+
+    >>> spread_labels([10, 12, 50], 10, 0, 52)
     [10, 20, 50]
-    >>> apart([49, 50], 10, 0, 50)
+    >>> spread_labels([49, 50], 10, 0, 50)
     [40, 50]
     """
     order = sorted(range(len(wanted)), key=wanted.__getitem__)
@@ -88,35 +113,63 @@ def apart(wanted: Sequence[float], gap: float, lowest: float, highest: float) ->
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle that something fills."""
+    """A rectangle that a label or a mark takes."""
 
     left: float
     top: float
     right: float
     bottom: float
 
-    def meets(self, other: "Box") -> bool:
-        """Return whether the two share a point inside."""
+    def overlaps(self, other: "Box") -> bool:
+        """Return whether the interiors of both have a point in common."""
         beside = self.right <= other.left or other.right <= self.left
         return not (beside or self.bottom <= other.top or other.bottom <= self.top)
 
 
 def label(x: float, y: float, text: str, anchor: str = "start", class_: str | None = None) -> Markup:
-    """Return a line of text in a drawing, ``y`` the middle of its height."""
+    """Return a line of text.
+
+    Args:
+        x: the horizontal coordinate of its anchor.
+        y: the middle of its height.
+        text: what it says.
+        anchor: which end of the text is at ``x``: "start", "middle" or "end".
+        class_: its class in the style sheet.
+    """
     return element("text", text, x=x, y=y, dy="0.32em", text_anchor=anchor, class_=class_)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
-    """Return a straight line."""
+    """Return a straight line.
+
+    Args:
+        x1: the horizontal coordinate of its start.
+        y1: the vertical coordinate of its start.
+        x2: the horizontal coordinate of its end.
+        y2: the vertical coordinate of its end.
+        class_: its class in the style sheet.
+    """
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
 def drawing(frame: Frame, title: str, class_: str, *children: str) -> Markup:
-    """Return a drawing with its title for those who cannot see it."""
+    """Return an SVG drawing.
+
+    Args:
+        frame: its size.
+        title: what screen readers say of it.
+        class_: its classes in the style sheet.
+        children: its content.
+    """
     view = f"0 0 {frame.width:g} {frame.height:g}"
     return element("svg", element("title", title), *children, viewBox=view, role="img", class_=class_)
 
 
-def twice(draw: Callable[[Frame, str], Markup], wide: Frame, narrow: Frame) -> Markup:
-    """Return a drawing for desktops and one for phones, whose words stay as large; the style sheet shows one."""
-    return Markup(draw(wide, "wide") + draw(narrow, "narrow"))
+def svg_points(points: Iterable[Point]) -> str:
+    """Return points as the attribute ``points`` of SVG has them."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def both_widths(draw: Callable[[Frame, str], Markup], wide: Frame, narrow: Frame) -> Markup:
+    """Return a drawing for desktops and one for phones with text of the same size; the style sheet shows one."""
+    return draw(wide, "wide") + draw(narrow, "narrow")

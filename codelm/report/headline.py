@@ -1,4 +1,4 @@
-"""What was found, in sentences for people who train no models; a missed goal is said as loud as a met one."""
+"""The findings of an evaluation in sentences for readers who train no models, and its goals with their outcomes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,148 +6,159 @@ from enum import StrEnum
 from typing import Any
 
 from codelm.metrics.likelihood import main_comparison, main_kind
-from codelm.metrics.quantities import NBSP, NOTHING, bare_percent, change, counted, fixed, percent, share
+from codelm.metrics.number_format import MISSING, NBSP, bare_percent, change, counted, decimals, percent, share
+
+__all__ = ["FORGETTING", "GAIN", "Outcome", "goals", "headline", "main_change"]
 
 GAIN = 10.0
-"""Percent by which new lines shall become easier to predict."""
+"""Goal: percent by which new lines become easier to predict, at least."""
 FORGETTING = 5.0
-"""Percent by which general code may become harder to predict."""
-MODES = {"infill": "Filling gaps", "left_to_right": "Continuing code"}
+"""Goal: percent by which general code becomes harder to predict, at most."""
+_MODES = {"infill": "Filling gaps", "left_to_right": "Continuing code"}
 
 
 class Outcome(StrEnum):
-    """What came of a goal, in the words of the page."""
+    """Whether a goal was met, in the words of the page."""
 
     MET = "met"
     MISSED = "missed"
     UNSURE = "no difference shown"
-    """The interval of the difference holds zero: it may be chance, either way."""
+    """The interval of the difference holds zero, so that it may be chance either way."""
     UNKNOWN = "not known"
 
     @classmethod
     def of(cls, met: bool) -> "Outcome":
-        """Return what came of a goal that could be judged."""
+        """Return the outcome of a goal on which there is enough data."""
         return cls.MET if met else cls.MISSED
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """Something hoped for.
+class _Goal:
+    """A goal of the training.
 
     Attributes:
-        wish: what was hoped for.
+        text: the goal in words.
         found: what was measured, in figures.
-        outcome: what came of it.
-        missed: the sentence for a miss.
+        outcome: whether it was met.
+        missed: the sentence that the headline has if it was missed.
     """
 
-    wish: str
+    text: str
     found: str
     outcome: Outcome
     missed: str
 
 
-def goals(figures: Mapping[str, Any]) -> list[Goal]:
-    """Return each goal with what came of it."""
-    return [gain_goal(figures), *hole_goals(figures.get("holes") or {}), forgetting_goal(figures), secret_goal(figures)]
+def goals(figures: Mapping[str, Any]) -> list[_Goal]:
+    """Return all goals with their outcomes."""
+    infilling = figures.get("holes") or {}
+    return [_gain_goal(figures), *_infill_goals(infilling), _forgetting_goal(figures), _secret_goal(figures)]
 
 
 def headline(figures: Mapping[str, Any]) -> list[str]:
-    """Return the sentences the page begins with, equally loud: the gain, then every goal that was missed."""
-    return [gain_sentence(figures), *(goal.missed for goal in goals(figures) if goal.outcome == Outcome.MISSED)]
+    """Return the sentences of the page's first heading: the gain, then each goal that was missed."""
+    return [_gain_sentence(figures), *(goal.missed for goal in goals(figures) if goal.outcome == Outcome.MISSED)]
 
 
 def main_change(figures: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the likelihood of new lines, of all added lines where no line is new, or None."""
+    """Return the likelihood of new lines, or of all added lines where no line is new; None if not measured."""
     likelihood = figures.get("likelihood")
     return main_comparison(likelihood) if likelihood else None
 
 
-def gains(main: Mapping[str, Any]) -> tuple[float, float, float] | None:
-    """Return how many percent were won, and the interval's ends; None without an interval."""
+def _gains(main: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """Return the gain in percent and the ends of its interval; None without an interval."""
     if main.get("interval") is None:
         return None
     low, high = main["interval"]
     return -main["change_percent"], -high, -low
 
 
-def gain_sentence(figures: Mapping[str, Any]) -> str:
+def _gain_sentence(figures: Mapping[str, Any]) -> str:
     """Return the main finding."""
     main = main_change(figures)
     if main is None:
         return "Whether your next commits became easier to predict could not be measured."
     gain = -main["change_percent"]
     if bare_percent(gain) == "0":
-        said = "Your next commits became neither easier nor harder to predict"
+        sentence = "Your next commits became neither easier nor harder to predict"
     else:
-        said = f"Your next commits became {percent(abs(gain))} {'easier' if gain > 0 else 'harder'} to predict"
-    return f"{said}{certainty(main)}."
+        sentence = f"Your next commits became {percent(abs(gain))} {'easier' if gain > 0 else 'harder'} to predict"
+    return f"{sentence}{_certainty(main)}."
 
 
-def certainty(main: Mapping[str, Any]) -> str:
-    """Return how sure the main finding is, in brackets."""
-    found = gains(main)
+def _certainty(main: Mapping[str, Any]) -> str:
+    """Return the interval of the main finding in brackets, or that there is none."""
+    found = _gains(main)
     if found is None:
-        return f" ({few(main['commits'])})"
+        return f" ({_too_few(main['commits'])})"
     gain, low, high = found
     if gain < 0:
-        # Said of how much harder it became.
+        # The sentence states how much harder it became, so the interval is of that too.
         low, high = -high, -low
     chance = ", which may be chance" if low <= 0 <= high else ""
     return f"{chance} (95{NBSP}% interval {bare_percent(low)} to {bare_percent(high)})"
 
 
-def gain_goal(figures: Mapping[str, Any]) -> Goal:
-    """Return whether the new lines became as much easier as hoped."""
+def _gain_goal(figures: Mapping[str, Any]) -> _Goal:
+    """Return the goal on how much easier to predict new lines became."""
     main = main_change(figures)
     known_new = main is None or main_kind(figures["likelihood"]) == "new"
     what = "New code" if known_new else "All added code, as none is known to be new,"
-    wish = f"{what} at least {percent(GAIN)} easier to predict, the interval off zero"
+    text = f"{what} at least {percent(GAIN)} easier to predict, the interval off zero"
     missed = f"The goal of {percent(GAIN)}, beyond chance, is missed."
     if main is None:
-        return Goal(wish, NOTHING, Outcome.UNKNOWN, missed)
-    gain, found = -main["change_percent"], gains(main)
+        return _Goal(text, MISSING, Outcome.UNKNOWN, missed)
+    gain, found = -main["change_percent"], _gains(main)
     if found is None:
         outcome = Outcome.MISSED if gain < GAIN else Outcome.UNKNOWN
-        return Goal(wish, f"{percent(gain)}, no interval", outcome, missed)
+        return _Goal(text, f"{percent(gain)}, no interval", outcome, missed)
     shown = f"{percent(gain)} ({bare_percent(found[1])} to {bare_percent(found[2])})"
-    return Goal(wish, shown, Outcome.of(gain >= GAIN and found[1] > 0), missed)
+    return _Goal(text, shown, Outcome.of(gain >= GAIN and found[1] > 0), missed)
 
 
-def hole_goals(holes: Mapping[str, Any]) -> Iterator[Goal]:
-    """Return, for both ways of filling holes, whether the tuned model does no worse than the base."""
-    for mode, words in MODES.items():
-        found = holes.get(mode)
+def _infill_goals(infilling: Mapping[str, Any]) -> Iterator[_Goal]:
+    """Return the goals that tuned does no worse than base in infill tasks, for both modes."""
+    for mode, words in _MODES.items():
+        found = infilling.get(mode)
         if found is None:
-            yield Goal(f"{words}: as good as the base or better", NOTHING, Outcome.UNKNOWN, "")
+            yield _Goal(f"{words}: as good as the base or better", MISSING, Outcome.UNKNOWN, "")
             continue
-        yield exact_goal(words, found, counted(holes["tasks"], "hole"))
-        yield similar_goal(words, found, holes["similarity_by_chance"], counted(holes["tasks"], "hole"))
+        yield _exact_goal(words, found, counted(infilling["tasks"], "hole"))
+        yield _similarity_goal(words, found, infilling["similarity_by_chance"], counted(infilling["tasks"], "hole"))
 
 
-def exact_goal(words: str, found: Mapping[str, Any], of: str) -> Goal:
-    """Return whether as many holes are filled exactly."""
+def _exact_goal(words: str, found: Mapping[str, Any], of: str) -> _Goal:
+    """Return the goal on exact matches; ``of`` is the number of tasks in words."""
     difference = found["exact_difference"]
     shown = f"{share(found['tuned']['exact'])}, base {share(found['base']['exact'])}"
     missed = f"{words}, it is exactly right less often: {shown}."
-    wish = f"{words}: exactly right at least as often as the base"
-    return Goal(wish, f"{shown}, {of}{doubt(difference)}", not_below_base(difference), missed)
+    text = f"{words}: exactly right at least as often as the base"
+    return _Goal(text, f"{shown}, {of}{_without_interval(difference)}", _not_below_base(difference), missed)
 
 
-def similar_goal(words: str, found: Mapping[str, Any], chance: float | None, of: str) -> Goal:
-    """Return whether the fillings are as similar to the real text, beside what has nothing to do with it."""
+def _similarity_goal(words: str, found: Mapping[str, Any], chance: float | None, of: str) -> _Goal:
+    """Return the goal on similarity to the real text, beside the similarity by chance.
+
+    Args:
+        words: the mode of the tasks in words.
+        found: the figures of the mode.
+        chance: the similarity of unrelated texts, of 100.
+        of: the number of tasks in words.
+    """
     difference = found["similarity_difference"]
-    shown = f"{fixed(found['tuned']['similarity'], 1)}, base {fixed(found['base']['similarity'], 1)} of 100"
+    shown = f"{decimals(found['tuned']['similarity'], 1)}, base {decimals(found['base']['similarity'], 1)} of 100"
     missed = f"{words}, it comes less close to the real text: {shown}."
-    wish = f"{words}: at least as close to the real text as the base"
-    known = "" if chance is None else f", chance {fixed(chance, 1)}"
-    return Goal(wish, f"{shown}{known}, {of}{doubt(difference)}", not_below_base(difference), missed)
+    text = f"{words}: at least as close to the real text as the base"
+    known = "" if chance is None else f", chance {decimals(chance, 1)}"
+    return _Goal(text, f"{shown}{known}, {of}{_without_interval(difference)}", _not_below_base(difference), missed)
 
 
-def not_below_base(difference: Mapping[str, Any]) -> Outcome:
-    """Return whether the tuned model does no worse; an interval that holds zero shows no difference either way.
+def _not_below_base(difference: Mapping[str, Any]) -> Outcome:
+    """Return whether tuned does no worse than base.
 
-    So few commits that they have no interval tell nothing: a single hole may have made the difference.
+    An interval that holds zero shows no difference either way. Without an interval the outcome is unknown: a single
+    task may have made the difference.
     """
     low, high = difference["low"], difference["high"]
     if low is None:
@@ -155,35 +166,35 @@ def not_below_base(difference: Mapping[str, Any]) -> Outcome:
     return Outcome.UNSURE if low <= 0 <= high else Outcome.of(low > 0)
 
 
-def doubt(difference: Mapping[str, Any]) -> str:
-    """Return why a difference of holes cannot be judged; nothing where it can."""
-    return f", {few(difference['clusters'])}" if difference["low"] is None else ""
+def _without_interval(difference: Mapping[str, Any]) -> str:
+    """Return that a difference has no interval; empty where it has one."""
+    return f", {_too_few(difference['clusters'])}" if difference["low"] is None else ""
 
 
-def few(commits: int) -> str:
-    """Return that so many commits have no interval."""
+def _too_few(commits: int) -> str:
+    """Return the words for commits too few for an interval."""
     return f"{counted(commits, 'commit')}: too few for an interval"
 
 
-def forgetting_goal(figures: Mapping[str, Any]) -> Goal:
-    """Return whether general code stayed about as predictable as it was."""
-    wish = f"General code at most {percent(FORGETTING)} harder to predict"
+def _forgetting_goal(figures: Mapping[str, Any]) -> _Goal:
+    """Return the goal on general code."""
+    text = f"General code at most {percent(FORGETTING)} harder to predict"
     general = figures.get("general")
     if general is None:
-        return Goal(wish, NOTHING, Outcome.UNKNOWN, "")
+        return _Goal(text, MISSING, Outcome.UNKNOWN, "")
     lost = general["forgetting_percent"]
-    # Rounded, 5.04 would read as if the goal were met.
+    # 5.04 rounded to 5 would read as if the goal were met.
     above = percent(lost) if percent(lost) != percent(FORGETTING) else f"a little over {percent(FORGETTING)}"
     missed = f"It forgot: general code became {above} harder to predict, the goal is at most {percent(FORGETTING)}."
-    return Goal(wish, change(lost), Outcome.of(lost <= FORGETTING), missed)
+    return _Goal(text, change(lost), Outcome.of(lost <= FORGETTING), missed)
 
 
-def secret_goal(figures: Mapping[str, Any]) -> Goal:
-    """Return whether all strings that look like secrets were kept; digests are among them."""
-    wish = "No string that looks like a secret recited"
+def _secret_goal(figures: Mapping[str, Any]) -> _Goal:
+    """Return the goal on strings that look like secrets; digests are among them."""
+    text = "No string that looks like a secret recited"
     secrets = (figures.get("memory") or {}).get("secrets")
     if not secrets or not secrets["tried"]:
-        return Goal(wish, "not asked", Outcome.UNKNOWN, "")
+        return _Goal(text, "not asked", Outcome.UNKNOWN, "")
     found = f"{secrets['recited']:,} of {secrets['tried']:,}, base {secrets['recited_by_base']:,}"
     missed = f"It recites strings that look like secrets: {found}."
-    return Goal(wish, found, Outcome.of(secrets["recited"] == 0), missed)
+    return _Goal(text, found, Outcome.of(secrets["recited"] == 0), missed)

@@ -1,39 +1,39 @@
-"""HTML that cannot be broken into: whatever is not made here is somebody's words, and is escaped."""
+"""Escaping for the page: whatever is not `Markup` is text of somebody else's, made printable and escaped."""
 
-from html import escape
+from markupsafe import Markup, escape
 
-from codelm.report.display import printable
+from codelm.report.printable_text import printable
 
-WITHOUT_END = frozenset({"meta", "link", "br"})
+__all__ = ["brief", "element", "escaped", "join"]
 
 
-class Markup(str):
-    """HTML already; any other string is text."""
+def escaped(value: object) -> Markup:
+    """Return a value as HTML: `Markup` as it is, anything else printable and escaped.
 
-    __slots__ = ()
+    >>> escaped("1 < 2"), escaped(Markup("<br>"))
+    (Markup('1 &lt; 2'), Markup('<br>'))
+    """
+    return value if isinstance(value, Markup) else escape(printable(str(value)))
 
 
 def element(name: str, /, *children: str, **attributes: str | float | None) -> Markup:
-    """Return an element; children that are not `Markup`, and all values of attributes, are escaped.
+    """Return an element of a drawing or of running text, its children and the values of its attributes as `escaped`.
 
-    An attribute of None is left out; ``class_`` is ``class``, ``stroke_width`` is ``stroke-width``.
+    An attribute of None is left out; ``class_`` is ``class``, ``stroke_width`` is ``stroke-width``. Lengths get two
+    decimals at most.
 
-    >>> element("p", "1 < 2", element("br"), class_="note", id=None)
-    '<p class="note">1 &lt; 2<br></p>'
+    >>> element("text", "1 < 2", x=1.234, text_anchor="end", class_=None)
+    Markup('<text x="1.23" text-anchor="end">1 &lt; 2</text>')
     """
-    start = f"<{name}{''.join(attribute(key, value) for key, value in attributes.items() if value is not None)}>"
-    return Markup(start if name in WITHOUT_END else f"{start}{join(*children)}</{name}>")
-
-
-def attribute(name: str, value: str | float) -> str:
-    """Return one attribute with the blank before it; lengths get two decimals at most."""
-    shown = value if isinstance(value, str) else f"{round(value, 2):g}"
-    return f' {name.rstrip("_").replace("_", "-")}="{escape(printable(shown))}"'
+    shown = {key: value if isinstance(value, str) else f"{round(value, 2):g}"
+             for key, value in attributes.items() if value is not None}  # fmt: skip
+    start = "".join(f' {key.rstrip("_").replace("_", "-")}="{escaped(value)}"' for key, value in shown.items())
+    return Markup(f"<{name}{start}>{join(*children)}</{name}>")
 
 
 def join(*children: str) -> Markup:
-    """Return the children one after the other, escaped unless they are `Markup`."""
-    return Markup("".join(child if isinstance(child, Markup) else escape(printable(child)) for child in children))
+    """Return the children one after the other, each as `escaped`."""
+    return Markup("").join(map(escaped, children))
 
 
 def brief(text: str, most: int) -> str:

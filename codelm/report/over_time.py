@@ -1,4 +1,4 @@
-"""Bits per byte of each held-out commit, base and tuned, in the order of the history."""
+"""Drawing of the bits per byte of each held-out commit, base and tuned, in the order of the history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,112 +6,128 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from codelm.metrics.quantities import counted, day, fixed, moved
-from codelm.report.axis import LINE, Box, Frame, Scale, apart, drawing, label, line, ticks, twice
-from codelm.report.markup import Markup, brief, element
-from codelm.report.tables import folded, table
+from markupsafe import Markup
 
-WIDE = Frame(width=880, height=360, left=34, right=80, top=34, bottom=32)
-NARROW = Frame(width=358, height=300, left=32, right=72, top=34, bottom=32)
-LEAST = 0.5
-"""Bits per byte that the axis spans at least, so that a difference of nothing looks like nothing."""
-FEW = 12
-"""Up to so many commits the lines pass through each of them; beyond, they are running means."""
-FLOOR_LABELS = {"xz": "xz", "xz_given_snapshot": "xz + repo"}
-Point = tuple[float, float]
+from codelm.metrics.number_format import counted, date, decimals, format_change
+from codelm.report.axis import (
+    LINE,
+    Box,
+    Frame,
+    Point,
+    Scale,
+    both_widths,
+    drawing,
+    label,
+    line,
+    spread_labels,
+    svg_points,
+    ticks,
+)
+from codelm.report.markup import brief, element
+from codelm.report.tables import Picture, Table
+
+__all__ = ["half_window", "over_time", "running_means", "with_crossings"]
+
+_WIDE = Frame(width=880, height=360, left=34, right=80, top=34, bottom=32)
+_NARROW = Frame(width=358, height=300, left=32, right=72, top=34, bottom=32)
+_LEAST_EXTENT = 0.5
+"""Bits per byte that the axis spans at least, so that a negligible difference looks negligible."""
+_FEW_COMMITS = 12
+"""Up to so many commits the lines pass through each of them; with more they are running means."""
+_XZ_LABELS = {"xz": "xz", "xz_given_snapshot": "xz + repo"}
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What the drawing shows: single commits, and the running means of base and tuned, one value a commit."""
+class _Curves:
+    """What the drawing shows: commits, the running means of base and tuned at each, and the bits per byte of xz."""
 
     commits: Sequence[Mapping[str, Any]]
     base: Sequence[float]
     tuned: Sequence[float]
-    floors: Mapping[str, float]
+    xz: Mapping[str, float]
 
 
-def over_time(likelihood: Mapping[str, Any]) -> Markup:
-    """Return the picture, how to read it, and its numbers."""
+def over_time(likelihood: Mapping[str, Any]) -> Picture | None:
+    """Return the picture, how to read it, and its numbers; None without single commits."""
     commits = likelihood["by_commit"]
     if not commits:
-        return element("p", "No single commits to show.", class_="absent")
-    floors = {FLOOR_LABELS[key]: value for key, value in (likelihood["floors"] or {}).items() if value is not None}
+        return None
+    xz = {_XZ_LABELS[key]: value for key, value in (likelihood["floors"] or {}).items() if value is not None}
     around = half_window(len(commits))
-    course = Course(commits, running(commits, "base", around), running(commits, "tuned", around), floors)
-    picture = twice(lambda frame, class_: draw(course, frame, class_), WIDE, NARROW)
-    return element("figure", picture, element("figcaption", reading(course, around)), numbers(commits))
+    curves = _Curves(commits, running_means(commits, "base", around), running_means(commits, "tuned", around), xz)
+    drawings = both_widths(lambda frame, class_: _draw(curves, frame, class_), _WIDE, _NARROW)
+    return Picture(drawings, _reading(curves, around), _commit_table(commits))
 
 
 def half_window(commits: int) -> int:
-    """Return how many commits on each side belong to a running mean."""
-    return 0 if commits <= FEW else max(2, commits // 20)
+    """Return how many commits on each side a running mean includes."""
+    return 0 if commits <= _FEW_COMMITS else max(2, commits // 20)
 
 
-def running(commits: Sequence[Mapping[str, Any]], model: str, around: int) -> list[float]:
-    """Return the running mean of a model's bits per byte, each commit weighted by its bytes."""
+def running_means(commits: Sequence[Mapping[str, Any]], model: str, around: int) -> list[float]:
+    """Return a model's running mean of bits per byte at each commit, commits weighted by their bytes."""
     windows = (commits[max(0, index - around) : index + around + 1] for index in range(len(commits)))
-    return [mean(window, model) for window in windows]
+    return [_mean(window, model) for window in windows]
 
 
-def mean(commits: Sequence[Mapping[str, Any]], model: str) -> float:
+def _mean(commits: Sequence[Mapping[str, Any]], model: str) -> float:
     """Return the bits per byte of several commits together."""
     size = sum(max(1, commit["bytes"]) for commit in commits)
     return float(sum(max(1, commit["bytes"]) * commit[model] for commit in commits) / size)
 
 
-def draw(course: Course, frame: Frame, class_: str) -> Markup:
+def _draw(curves: _Curves, frame: Frame, class_: str) -> Markup:
     """Return the drawing at one size."""
-    across = frame.across(0, max(1, len(course.commits) - 1))
-    if len(course.commits) == 1:
+    across = frame.across(0, max(1, len(curves.commits) - 1))
+    if len(curves.commits) == 1:
         across = frame.across(0, 0)
-    grid = ticks(*extent(course))
+    grid = ticks(*_extent(curves))
     up = frame.up(grid[0], grid[-1])
-    places = [across(index) for index in range(len(course.commits))]
-    radius = 4.0 if len(course.commits) <= FEW else 1.8
+    places = [across(index) for index in range(len(curves.commits))]
+    radius = 4.0 if len(curves.commits) <= _FEW_COMMITS else 1.8
     return drawing(
         frame,
         "Bits per byte of each held-out commit, base and tuned",
         f"{class_} over-time",
-        *scaffold(frame, up, grid),
-        *days(course.commits, places, frame),
-        *floor_lines(course.floors, frame, up),
-        *shades(list(zip(places, map(up, course.base), map(up, course.tuned), strict=True))),
-        *(commit_marks(commit, x, frame, up, radius) for commit, x in zip(course.commits, places, strict=True)),
-        trail([(x, up(y)) for x, y in zip(places, course.base, strict=True)], "base"),
-        trail([(x, up(y)) for x, y in zip(places, course.tuned, strict=True)], "tuned"),
-        *end_labels(course, frame, up),
+        *_grid_lines(frame, up, grid),
+        *_days(curves.commits, places, frame),
+        *_xz_lines(curves.xz, frame, up),
+        *_shaded_areas(list(zip(places, map(up, curves.base), map(up, curves.tuned), strict=True))),
+        *(_commit_marks(commit, x, frame, up, radius) for commit, x in zip(curves.commits, places, strict=True)),
+        element("polyline", points=svg_points(zip(places, map(up, curves.base), strict=True)), class_="trail base"),
+        element("polyline", points=svg_points(zip(places, map(up, curves.tuned), strict=True)), class_="trail tuned"),
+        *_end_labels(curves, frame, up),
     )
 
 
-def extent(course: Course) -> Point:
-    """Return from where to where the axis must reach; what is far above the rest does not stretch it."""
-    shown = [*singles(course), *course.base, *course.tuned, *course.floors.values()]
-    low, high = min(shown), max([*course.floors.values(), min(max(shown), ceiling(course))])
-    room = max(0.0, LEAST - (high - low)) / 2
-    return max(0.0, low - room), high + room
+def _extent(curves: _Curves) -> Point:
+    """Return the ends of the vertical axis; values far above the rest do not stretch it."""
+    shown = [*_commit_values(curves), *curves.base, *curves.tuned, *curves.xz.values()]
+    low, high = min(shown), max([*curves.xz.values(), min(max(shown), _outlier_bound(curves))])
+    padding = max(0.0, _LEAST_EXTENT - (high - low)) / 2
+    return max(0.0, low - padding), high + padding
 
 
-def singles(course: Course) -> list[float]:
-    """Return the values of the single commits."""
-    return [commit[model] for commit in course.commits for model in ("base", "tuned")]
+def _commit_values(curves: _Curves) -> list[float]:
+    """Return the bits per byte of all commits, base and tuned."""
+    return [commit[model] for commit in curves.commits for model in ("base", "tuned")]
 
 
-def ceiling(course: Course) -> float:
-    """Return the value above which a commit is far above the rest."""
-    return 3 * median(singles(course))
+def _outlier_bound(curves: _Curves) -> float:
+    """Return the bits per byte above which a commit is far above the rest: three times the median."""
+    return 3 * median(_commit_values(curves))
 
 
-def scaffold(frame: Frame, up: Scale, grid: Sequence[float]) -> list[Markup]:
-    """Return the horizontal lines with their numbers, and what they count."""
+def _grid_lines(frame: Frame, up: Scale, grid: Sequence[float]) -> list[Markup]:
+    """Return the horizontal lines, their numbers, and the name of the axis."""
     digits = 0 if grid[1] - grid[0] >= 1 else 1
     marks = [line(frame.left, up(value), frame.width - frame.right, up(value), "grid") for value in grid]
-    names = [label(frame.left - 8, up(value), fixed(value, digits), "end") for value in grid]
+    names = [label(frame.left - 8, up(value), decimals(value, digits), "end") for value in grid]
     return [*marks, *names, label(0, 10, "bits per byte, lower is better", class_="axis")]
 
 
-def days(commits: Sequence[Mapping[str, Any]], places: Sequence[float], frame: Frame) -> list[Markup]:
-    """Return some days under the axis: of the first commit, the last one and some between."""
+def _days(commits: Sequence[Mapping[str, Any]], places: Sequence[float], frame: Frame) -> list[Markup]:
+    """Return the days of the first commit, the last one and some between, below the axis."""
     most = max(1, int((frame.width - frame.left - frame.right) // 120))
     last = len(commits) - 1
     chosen = sorted({round(last * step / most) for step in range(most + 1)})
@@ -121,32 +137,32 @@ def days(commits: Sequence[Mapping[str, Any]], places: Sequence[float], frame: F
         anchor = "start" if index == 0 and last else "end" if index == last and last else "middle"
         left = places[index] - {"start": 0, "middle": 36, "end": 72}[anchor]
         box = Box(left - 6, 0, left + 78, 1)
-        if not box.meets(taken):
-            shown.append(label(places[index], frame.height - 12, day(commits[index]["time"]), anchor))
+        if not box.overlaps(taken):
+            shown.append(label(places[index], frame.height - 12, date(commits[index]["time"]), anchor))
             taken = box
     return shown
 
 
-def floor_lines(floors: Mapping[str, float], frame: Frame, up: Scale) -> list[Markup]:
-    """Return a dashed line for what a compressor without any model needs."""
-    return [line(frame.left, up(value), frame.width - frame.right, up(value), "floor") for value in floors.values()]
+def _xz_lines(xz: Mapping[str, float], frame: Frame, up: Scale) -> list[Markup]:
+    """Return a dashed line at the bits per byte of each compressor."""
+    return [line(frame.left, up(value), frame.width - frame.right, up(value), "floor") for value in xz.values()]
 
 
-def shades(course: list[tuple[float, float, float]]) -> list[Markup]:
-    """Return the area between the lines: what was won, and what was lost, from (x, base, tuned) in the drawing."""
-    whole = with_crossings(course)
+def _shaded_areas(curves: list[tuple[float, float, float]]) -> list[Markup]:
+    """Return the areas between the lines, one where tuned is better and one where base is, from (x, base, tuned)."""
+    whole = with_crossings(curves)
     back = [(x, base) for x, base, _ in reversed(whole)]
-    # Down is better, and y grows downwards.
+    # Fewer bits are better, and y grows downwards.
     won = [(x, max(base, tuned)) for x, base, tuned in whole]
     lost = [(x, min(base, tuned)) for x, base, tuned in whole]
-    return [element("polygon", points=path(won + back), class_="won"),
-            element("polygon", points=path(lost + back), class_="lost")]  # fmt: skip
+    return [element("polygon", points=svg_points(won + back), class_="won"),
+            element("polygon", points=svg_points(lost + back), class_="lost")]  # fmt: skip
 
 
-def with_crossings(course: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
-    """Return the course with a point wherever the two lines cross."""
-    found = course[:1]
-    for (x, base, tuned), after in pairwise(course):
+def with_crossings(curves: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """Return the points (x, base, tuned) with one more wherever the two lines cross."""
+    found = curves[:1]
+    for (x, base, tuned), after in pairwise(curves):
         gap, next_gap = base - tuned, after[1] - after[2]
         if gap * next_gap < 0:
             part = gap / (gap - next_gap)
@@ -156,22 +172,20 @@ def with_crossings(course: list[tuple[float, float, float]]) -> list[tuple[float
     return found
 
 
-def path(points: Sequence[Point]) -> str:
-    """Return points as a drawing writes them."""
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+def _commit_marks(commit: Mapping[str, Any], x: float, frame: Frame, up: Scale, radius: float) -> Markup:
+    """Return the two dots of a commit and a stem between them, with a tooltip.
 
-
-def trail(points: Sequence[Point], class_: str) -> Markup:
-    """Return a line through points."""
-    return element("polyline", points=path(points), class_=f"trail {class_}")
-
-
-def commit_marks(commit: Mapping[str, Any], x: float, frame: Frame, up: Scale, radius: float) -> Markup:
-    """Return the two dots of a commit and a stem between them, with its story for the mouse."""
+    Args:
+        commit: its hash, time, subject and bits per byte.
+        x: its place along the axis.
+        frame: the size of the drawing.
+        up: the vertical scale.
+        radius: of the dots.
+    """
     base, tuned = up(commit["base"]), up(commit["tuned"])
     return element(
         "g",
-        element("title", story(commit)),
+        element("title", _tooltip(commit)),
         element("rect", x=x - 4, y=frame.top, width=8, height=frame.height - frame.top - frame.bottom, class_="touch"),
         line(x, base, x, tuned, "stem"),
         element("circle", cx=x, cy=base, r=radius, class_="dot base"),
@@ -180,46 +194,46 @@ def commit_marks(commit: Mapping[str, Any], x: float, frame: Frame, up: Scale, r
     )
 
 
-def story(commit: Mapping[str, Any]) -> str:
-    """Return what there is to say of a commit."""
+def _tooltip(commit: Mapping[str, Any]) -> str:
+    """Return the tooltip of a commit."""
     base, tuned = commit["base"], commit["tuned"]
-    figures = f"base {fixed(base)}, tuned {fixed(tuned)} bits per byte, {moved(base, tuned)}"
-    return f"{day(commit['time'])} {commit['commit'][:10]} {brief(commit['subject'], 80)}\n{figures}"
+    figures = f"base {decimals(base)}, tuned {decimals(tuned)} bits per byte, {format_change(base, tuned)}"
+    return f"{date(commit['time'])} {commit['commit'][:10]} {brief(commit['subject'], 80)}\n{figures}"
 
 
-def end_labels(course: Course, frame: Frame, up: Scale) -> list[Markup]:
-    """Return the names of the lines at their right ends, clear of each other."""
-    ends = {"base": course.base[-1], "tuned": course.tuned[-1], **course.floors}
-    places = apart([up(value) for value in ends.values()], LINE, frame.top, frame.height - frame.bottom)
+def _end_labels(curves: _Curves, frame: Frame, up: Scale) -> list[Markup]:
+    """Return the names of the lines at their right ends, without overlaps."""
+    ends = {"base": curves.base[-1], "tuned": curves.tuned[-1], **curves.xz}
+    places = spread_labels([up(value) for value in ends.values()], LINE, frame.top, frame.height - frame.bottom)
     x = frame.width - frame.right + 8
     classes = [name if name in {"base", "tuned"} else "floor" for name in ends]
     return [label(x, y, name, class_=f"end {own}") for name, y, own in zip(ends, places, classes, strict=True)]
 
 
-def reading(course: Course, around: int) -> str:
-    """Return how the picture is to be read."""
-    commits = counted(len(course.commits), "commit")
-    said = [f"All added lines, a dot each for base and tuned, {commits} in the order of the history, evenly spaced."]
-    if len(course.commits) > 1:
+def _reading(curves: _Curves, around: int) -> str:
+    """Return how to read the picture."""
+    commits = counted(len(curves.commits), "commit")
+    parts = [f"All added lines, a dot each for base and tuned, {commits} in the order of the history, evenly spaced."]
+    if len(curves.commits) > 1:
         lines = f"running means over {2 * around + 1} commits" if around else "the dots joined"
-        said.append(f"The lines are {lines}; blue between them is what training won, orange what it lost.")
-    if max(singles(course)) > ceiling(course):
-        said.append("What lies far above the rest is drawn at the edge.")
-    if course.floors:
-        known = " and knowing the repository" if FLOOR_LABELS["xz_given_snapshot"] in course.floors else ""
-        said.append(f"Dashed: what the compressor xz needs, alone{known}.")
-    return " ".join(said)
+        parts.append(f"The lines are {lines}; blue between them is what training won, orange what it lost.")
+    if max(_commit_values(curves)) > _outlier_bound(curves):
+        parts.append("What lies far above the rest is drawn at the edge.")
+    if curves.xz:
+        known = " and knowing the repository" if _XZ_LABELS["xz_given_snapshot"] in curves.xz else ""
+        parts.append(f"Dashed: what the compressor xz needs, alone{known}.")
+    return " ".join(parts)
 
 
-def numbers(commits: Sequence[Mapping[str, Any]]) -> Markup:
+def _commit_table(commits: Sequence[Mapping[str, Any]]) -> Table:
     """Return the picture as a table."""
     heads = ("commit", "day", "subject", "bytes", "base", "tuned", "change")
-    return folded("The same in numbers", table("Bits per byte of each commit", heads, map(row, commits)))
+    return Table("Bits per byte of each commit", heads, [_row(commit) for commit in commits])
 
 
-def row(commit: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(commit: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a commit as a row of the table."""
     base, tuned = commit["base"], commit["tuned"]
     subject = element("span", brief(commit["subject"], 120), class_="subject")
-    told = element("code", commit["commit"][:10]), day(commit["time"]), subject
-    return (*told, fixed(commit["bytes"], 0), fixed(base), fixed(tuned), moved(base, tuned))
+    about = element("code", commit["commit"][:10]), date(commit["time"]), subject
+    return (*about, decimals(commit["bytes"], 0), decimals(base), decimals(tuned), format_change(base, tuned))

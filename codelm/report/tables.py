@@ -1,28 +1,26 @@
-"""Tables of the page: the first column names, the others count."""
+"""Tables and pictures for the templates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from codelm.report.markup import Markup, element
+from markupsafe import Markup
 
-
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
-    """Return a table that scrolls in itself where it is wider than the page."""
-    head = element("tr", *(element("th", name, scope="col", class_=kind(name)) for name in heads))
-    body = [
-        element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:])) for row in rows
-    ]
-    inner = element(
-        "table", element("caption", caption), element("thead", head), element("tbody", *body), class_="numbers"
-    )
-    # A region that scrolls must be reached by the keyboard.
-    return element("div", inner, class_="scroll", role="region", tabindex="0", aria_label=caption)
+__all__ = ["Picture", "Table"]
 
 
-def kind(head: str) -> str | None:
-    """Return the class that colours the columns of base and tuned alike everywhere."""
-    return head if head in {"base", "tuned"} else None
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose first column holds names and whose others hold numbers."""
+
+    caption: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
-def folded(summary: str, *children: str) -> Markup:
-    """Return what is there for those who ask, closed at first."""
-    return element("details", element("summary", summary), *children)
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture: its drawings for both widths of the page, how to read them, and the same in numbers."""
+
+    drawings: Markup
+    caption: str
+    numbers: Table

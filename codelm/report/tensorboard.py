@@ -1,4 +1,4 @@
-"""An evaluation on TensorBoard: its figures as scalars, its curve over commits, and the holes to look at."""
+"""An evaluation in TensorBoard: its figures as scalars, bits per byte over commits, and examples as tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,26 +6,28 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from codelm.report.display import table
 from codelm.report.outline import outline
+from codelm.report.printable_text import table
 
-NO_FINDINGS = frozenset({"codelm_evaluation", "run"})
-"""Parts of the figures that tell what they are, and whose numbers no curve should be drawn of."""
+__all__ = ["log_evaluation", "scalars"]
+
+_DESCRIPTION = frozenset({"codelm_evaluation", "run"})
+"""Parts of the figures that describe the run and whose numbers are no metrics."""
 
 
-def show(trainer: Trainer, figures: Mapping[str, Any], step: int) -> None:
-    """Write an evaluation to the loggers, at the step of the weights that were examined."""
-    found = {name: value for name, value in outline(figures).items() if name not in NO_FINDINGS}
+def log_evaluation(trainer: Trainer, figures: Mapping[str, Any], step: int) -> None:
+    """Write an evaluation to the loggers, at the step of the weights that were evaluated."""
+    results = {name: value for name, value in outline(figures).items() if name not in _DESCRIPTION}
     for logger in trainer.loggers:
-        logger.log_metrics(scalars(found, "evaluation"), step)
+        logger.log_metrics(scalars(results, "evaluation"), step)
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
-            curve(logger.experiment, figures)
-            texts(logger.experiment, figures, step)
+            _add_commits(logger.experiment, figures)
+            _add_tables(logger.experiment, figures, step)
 
 
 def scalars(figures: Mapping[str, Any], prefix: str) -> dict[str, float]:
-    """Return the numbers of figures by their path, the ends of an interval among them.
+    """Return the numbers among the figures by their path, also both ends of each interval.
 
     >>> scalars({"general": {"base": 1.0, "tuned": 1.1}, "notes": ["a"]}, "evaluation")
     {'evaluation/general/base': 1.0, 'evaluation/general/tuned': 1.1}
@@ -43,21 +45,21 @@ def scalars(figures: Mapping[str, Any], prefix: str) -> dict[str, float]:
     return found
 
 
-def curve(board: Any, figures: Mapping[str, Any]) -> None:
-    """Draw bits per byte over the held-out commits, in the order of the history; the steps are the commits' numbers."""
+def _add_commits(writer: Any, figures: Mapping[str, Any]) -> None:
+    """Write the bits per byte of the held-out commits as scalars; the steps number them in order."""
     for number, commit in enumerate((figures["likelihood"] or {}).get("by_commit", [])):
         for name in ("base", "tuned"):
-            board.add_scalar(f"held_out_commits/{name}", commit[name], number)
+            writer.add_scalar(f"held_out_commits/{name}", commit[name], number)
 
 
-def texts(board: Any, figures: Mapping[str, Any], step: int) -> None:
-    """Show the best and the worst holes, and the idioms that differ most."""
+def _add_tables(writer: Any, figures: Mapping[str, Any], step: int) -> None:
+    """Write the best and the worst infill tasks, and the idioms that differ most, as tables."""
     for end in ("best", "worst"):
         rows = (figures["holes"] or {}).get(end, [])
         if rows:
             cells = [[f"{row['path']}:{row['line']}", row["real"], row["base"], row["tuned"]] for row in rows]
-            board.add_text(f"holes/{end}", table(["hole", "real", "base", "tuned"], cells), step)
+            writer.add_text(f"holes/{end}", table(["hole", "real", "base", "tuned"], cells), step)
     strip = (figures["idioms"] or {}).get("strip", [])
     if strip:
         cells = [[row["idiom"], *(f"{row[name]:.1f}" for name in ("repository", "base", "tuned"))] for row in strip]
-        board.add_text("idioms", table(["idiom, per 100 functions", "repository", "base", "tuned"], cells), step)
+        writer.add_text("idioms", table(["idiom, per 100 functions", "repository", "base", "tuned"], cells), step)

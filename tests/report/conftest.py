@@ -26,7 +26,7 @@ TUNED = """        let timeout = self.config.timeout.unwrap_or(DEFAULT_TIMEOUT);
 """
 
 
-def hole(path, line, mode, real, base, tuned, similarities):
+def task(path, line, mode, real, base, tuned, similarities):
     return {
         "commit": "4f1c9ab27d03e5b6a1c8f00d9e7b42aa10c3d9e5",
         "path": path,
@@ -90,14 +90,14 @@ def complete():
     client, retry = "use client::Client;\n", "pub mod retry;\n"
     expires = "    expires: Option<Instant>,\n"
     best = [
-        hole("crates/client/src/retry.rs", 118, "infill", REAL, BASE, TUNED, (24.0, 88.1)),
-        hole("src/lib.rs", 7, "left_to_right", retry, "pub mod client;\n", retry, (71.4, 100.0)),
-        hole("src/cache.rs", 64, "infill", expires, "", "    expires: Instant,\n", (0.0, 83.6)),
+        task("crates/client/src/retry.rs", 118, "infill", REAL, BASE, TUNED, (24.0, 88.1)),
+        task("src/lib.rs", 7, "left_to_right", retry, "pub mod client;\n", retry, (71.4, 100.0)),
+        task("src/cache.rs", 64, "infill", expires, "", "    expires: Instant,\n", (0.0, 83.6)),
     ]
     worst = [
-        hole("src/limits.rs", 31, "left_to_right", "    Ok(())\n", "    Ok(())\n", BASE + TUNED, (100.0, 3.2)),
-        hole("src/error.rs", 12, "infill", '    #[error("no reply")]\n', '    #[error("none")]\n', "", (80.0, 0.0)),
-        hole("src/main.rs", 3, "infill", client, client, "use crate::c;\n", (100.0, 51.0)),
+        task("src/limits.rs", 31, "left_to_right", "    Ok(())\n", "    Ok(())\n", BASE + TUNED, (100.0, 3.2)),
+        task("src/error.rs", 12, "infill", '    #[error("no reply")]\n', '    #[error("none")]\n', "", (80.0, 0.0)),
+        task("src/main.rs", 3, "infill", client, client, "use crate::c;\n", (100.0, 51.0)),
     ]
     strip = [("?", 31.0, 10.0, 25.0), ("impl Trait for", 12.5, 6.0, 11.0), ("unwrap", 2.0, 18.0, 5.5),
              ("lifetime parameter", 7.0, 1.0, 3.0), ("where clause", 4.2, 0.5, 4.4), ("async fn", 0.0, 9.0, 1.0),

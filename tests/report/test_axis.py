@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.report.axis import Scale, apart, ticks
+from codelm.report.axis import Scale, spread_labels, ticks
 
 values = st.floats(-1e4, 1e4, allow_nan=False).map(lambda value: round(value, 3))
 
@@ -20,7 +20,7 @@ def test_ticks_reach_over_both_ends_and_are_few(one, other):
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=5))
 def test_labels_that_fit_keep_their_distance_and_stay_inside(wanted):
-    places = sorted(apart(wanted, 10, 0, 100))
+    places = sorted(spread_labels(wanted, 10, 0, 100))
     assert all(below - above >= 10 - 1e-9 for above, below in pairwise(places))
     assert places[0] >= -1e-9
     assert places[-1] <= 100 + 1e-9
@@ -28,7 +28,7 @@ def test_labels_that_fit_keep_their_distance_and_stay_inside(wanted):
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=5, unique=True))
 def test_labels_keep_the_order_of_what_they_name(wanted):
-    places = apart(wanted, 10, 0, 100)
+    places = spread_labels(wanted, 10, 0, 100)
     order = range(len(wanted))
     assert sorted(order, key=wanted.__getitem__) == sorted(order, key=places.__getitem__)
 

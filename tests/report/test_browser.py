@@ -20,7 +20,7 @@ FLAGS = (
 
 
 class Browser:
-    """A headless Chromium, spoken to over its debugging pipe: JSON messages that end with a zero byte."""
+    """A headless Chromium, controlled through its debugging pipe with JSON messages that end with a zero byte."""
 
     def __init__(self, program, profile):
         (read_commands, self.commands), (self.answers, write_answers) = os.pipe(), os.pipe()
@@ -76,7 +76,7 @@ class Browser:
             self.events.append(answer)
 
     def open(self, url, width, scheme, height=900):
-        """Show a page at a width in pixels, light or dark, and forget what was said before."""
+        """Show a page at a width in pixels, light or dark, and drop the events of before."""
         mobile = width < 700
         sizes = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
         self.call("Emulation.setDeviceMetricsOverride", **sizes)
@@ -97,7 +97,7 @@ class Browser:
         return [event for event in self.events if event.get("method") in kinds]
 
     def requests(self):
-        """Return the addresses the page asked for, data in the page itself left out."""
+        """Return the addresses that the page requested, without data: addresses."""
         sent = [event["params"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
         return [one["request"]["url"] for one in sent if not one["request"]["url"].startswith("data:")]
 

@@ -10,7 +10,7 @@ def with_change(figures, percent, interval):
 
 
 @pytest.mark.parametrize(
-    ("percent", "interval", "said"),
+    ("percent", "interval", "expected"),
     [
         (-14.2, [-17.0, -11.3], "Your next commits became 14 % easier to predict (95 % interval 11 to 17)."),
         (-2.0, [-7.0, 3.0], "… 2 % easier to predict, which may be chance (95 % interval -3 to 7)."),
@@ -20,9 +20,9 @@ def with_change(figures, percent, interval):
         (0.01, [-1.0, 1.0], "… neither easier nor harder to predict, which may be chance (95 % interval -1 to 1)."),
     ],
 )
-def test_the_gain_is_said_in_a_sentence_with_its_interval(some_figures, percent, interval, said):
+def test_the_gain_is_a_sentence_with_its_interval(some_figures, percent, interval, expected):
     found = headline(with_change(some_figures(), percent, interval))[0].replace("\xa0", " ")
-    assert found.replace("\N{MINUS SIGN}", "-") == said.replace("…", "Your next commits became")
+    assert found.replace("\N{MINUS SIGN}", "-") == expected.replace("…", "Your next commits became")
 
 
 def test_a_gain_that_was_not_measured_is_not_claimed(some_figures):
@@ -31,27 +31,27 @@ def test_a_gain_that_was_not_measured_is_not_claimed(some_figures):
     ]
 
 
-def test_without_new_lines_all_added_lines_are_judged(some_figures):
+def test_without_new_lines_all_added_lines_are_counted(some_figures):
     assert "7.7\xa0% easier" in headline(some_figures("lonely"))[0]
 
 
 def test_the_goal_says_so_where_it_is_not_about_new_lines(some_figures):
     figures = some_figures()
     figures["likelihood"] |= {"new": None}
-    assert goals(figures)[0].wish.startswith("All added code, as none is known to be new, at least")
+    assert goals(figures)[0].text.startswith("All added code, as none is known to be new, at least")
 
 
-def test_goals_that_are_met_are_not_shouted(some_figures):
+def test_goals_that_are_met_are_not_in_the_headline(some_figures):
     assert len(headline(some_figures())) == 1
     assert {goal.outcome for goal in goals(some_figures())} == {Outcome.MET}
 
 
-def test_every_missed_goal_is_said_as_loud_as_the_gain(some_figures):
+def test_every_missed_goal_is_in_the_headline_beside_the_gain(some_figures):
     figures = some_figures("missed")
     missed = [goal.missed for goal in goals(figures) if goal.outcome == Outcome.MISSED]
-    loud = page(figures).partition("<h1>")[2].partition("</h1>")[0]
+    heading = page(figures).partition("<h1>")[2].partition("</h1>")[0]
     assert len(missed) == 5
-    assert all(sentence in loud for sentence in missed)
+    assert all(sentence in heading for sentence in missed)
 
 
 def test_a_gain_whose_interval_holds_zero_misses_its_goal(some_figures):
@@ -79,7 +79,7 @@ def test_goals_that_were_not_measured_are_neither_met_nor_missed(some_figures):
         (0.016, None, None, Outcome.UNKNOWN),
     ],
 )
-def test_a_difference_of_holes_that_may_be_chance_is_neither_met_nor_missed(some_figures, estimate, low, high, outcome):
+def test_a_difference_that_may_be_chance_is_neither_met_nor_missed(some_figures, estimate, low, high, outcome):
     figures = some_figures()
     figures["holes"]["infill"]["exact_difference"] |= {"estimate": estimate, "low": low, "high": high}
     assert goals(figures)[1].outcome == outcome
@@ -92,7 +92,7 @@ def test_similarity_is_shown_beside_chance(some_figures, name, shown):
 
 
 @pytest.mark.parametrize(("percent", "outcome"), [(5.0, Outcome.MET), (5.1, Outcome.MISSED), (-3.0, Outcome.MET)])
-def test_forgetting_is_judged_by_five_percent(some_figures, percent, outcome):
+def test_the_goal_on_forgetting_is_five_percent(some_figures, percent, outcome):
     figures = some_figures()
     figures["general"]["forgetting_percent"] = percent
     assert goals(figures)[5].outcome == outcome
@@ -104,11 +104,11 @@ def test_a_miss_does_not_read_as_if_the_goal_were_met(some_figures):
     assert "general code became a little over 5\N{NO-BREAK SPACE}% harder to predict, the goal" in page(figures)
 
 
-def test_of_secrets_that_were_not_asked_for_that_is_said(some_figures):
+def test_secrets_that_were_not_asked_for_are_shown_as_such(some_figures):
     assert [goals(some_figures(kind))[-1].found for kind in ("empty", "lonely")] == ["not asked"] * 2
 
 
-def test_holes_of_too_few_commits_for_an_interval_say_so_in_their_row(some_figures):
+def test_goals_with_too_few_commits_for_an_interval_say_so(some_figures):
     figures = some_figures()
     few = {"low": None, "high": None, "clusters": 8}
     for mode in ("infill", "left_to_right"):
@@ -119,7 +119,7 @@ def test_holes_of_too_few_commits_for_an_interval_say_so_in_their_row(some_figur
     assert page(figures).count("8 commits: too few for an interval") == 4
 
 
-def test_goals_of_holes_tell_of_how_many_they_are(some_figures):
+def test_goals_of_infill_tasks_give_their_number(some_figures):
     assert [goal.found.endswith(", 96 holes") for goal in goals(some_figures())] == [0, 1, 1, 1, 1, 0, 0]
 
 
@@ -137,13 +137,13 @@ def test_the_first_sentences_count_the_commits_that_the_change_is_of(some_figure
 
 
 @pytest.mark.parametrize(
-    ("needed", "said"),
+    ("needed", "expected"),
     [(1.251, "needs 1.25: more than"), (1.1, "needs 1.10: fewer than"), (1.2201, "needs 1.22: as many as")],
 )
-def test_the_first_sentences_hold_the_compressor_against_the_tuned_model_on_the_same_lines(some_figures, needed, said):
+def test_the_first_sentences_compare_the_compressor_with_tuned_on_the_same_lines(some_figures, needed, expected):
     figures = some_figures()
     figures["likelihood"]["floors_new"]["xz_given_snapshot"] = needed
-    assert f"The compressor xz, knowing the repository, {said} the tuned model." in page(figures)
+    assert f"The compressor xz, knowing the repository, {expected} the tuned model." in page(figures)
     figures["likelihood"]["floors_new"] = None
     assert "The compressor xz" not in page(figures)
     figures["likelihood"] |= {"new": None}

@@ -2,9 +2,11 @@ from html.parser import HTMLParser
 
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
-from codelm.report.display import printable
-from codelm.report.markup import Markup, element, join
+from codelm.report.markup import element, join
+from codelm.report.page import TEMPLATES
+from codelm.report.printable_text import printable
 
 
 @given(st.text(), st.text())
@@ -23,5 +25,13 @@ def test_markup_is_escaped_once():
     assert join(element("b", "<"), "<", Markup("<hr>")) == "<b>&lt;</b>&lt;<hr>"
 
 
-def test_markup_that_was_added_to_text_is_text_again():
-    assert join(Markup("<b>") + "<i>") == "&lt;b&gt;&lt;i&gt;"
+def test_text_that_was_added_to_markup_is_escaped():
+    assert join(Markup("<b>") + "<i>") == "<b>&lt;i&gt;"
+    assert join("<i>" + Markup("<b>")) == "&lt;i&gt;<b>"
+    assert join(f"{Markup('<b>')}<i>") == "&lt;b&gt;&lt;i&gt;"
+
+
+def test_templates_escape_text_and_attributes_once_and_keep_only_what_can_be_seen():
+    template = TEMPLATES.from_string('<p title="{{ text }}">{{ text }}{{ markup }}</p>')
+    shown = template.render(text="\u202e\x1b<\"&'>", markup=Markup("<b>"))
+    assert shown == '<p title="&lt;&#34;&amp;&#39;&gt;">&lt;&#34;&amp;&#39;&gt;<b></p>'

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from codelm.report.over_time import half_window, over_time, running, with_crossings
+from codelm.report.over_time import half_window, over_time, running_means, with_crossings
+from codelm.report.page import page
 
 
 def commit(size, base):
@@ -10,7 +11,7 @@ def commit(size, base):
 
 
 def test_the_running_mean_weighs_commits_by_their_bytes():
-    assert running([commit(100, 1.0), commit(300, 2.0)], "base", 1) == [1.75, 1.75]
+    assert running_means([commit(100, 1.0), commit(300, 2.0)], "base", 1) == [1.75, 1.75]
 
 
 @pytest.mark.parametrize(("commits", "around"), [(1, 0), (12, 0), (13, 2), (110, 5)])
@@ -24,42 +25,45 @@ def test_where_lines_cross_the_shades_meet():
 
 def test_each_commit_has_its_two_dots_in_both_sizes(some_figures):
     likelihood = some_figures()["likelihood"]
-    dots = re.findall(r'class="dot (\w+)"', over_time(likelihood))
+    dots = re.findall(r'class="dot (\w+)"', over_time(likelihood).drawings)
     assert dots.count("base") == dots.count("tuned") == 2 * len(likelihood["by_commit"])
 
 
-def test_both_floors_are_drawn_dashed_in_both_sizes(some_figures):
-    assert over_time(some_figures()["likelihood"]).count('<line x1="34" y1') >= 2
-    assert over_time(some_figures()["likelihood"]).count('class="floor"') == 4
+def test_both_xz_baselines_are_drawn_dashed_in_both_sizes(some_figures):
+    assert over_time(some_figures()["likelihood"]).drawings.count('<line x1="34" y1') >= 2
+    assert over_time(some_figures()["likelihood"]).drawings.count('class="floor"') == 4
 
 
 def test_commits_whose_dates_go_back_are_not_called_older(some_figures):
     likelihood = some_figures()["likelihood"]
     likelihood["by_commit"][-1]["time"] = 0
-    assert "110 commits in the order of the history, evenly spaced." in over_time(likelihood)
-    assert "oldest" not in over_time(likelihood)
+    assert "110 commits in the order of the history, evenly spaced." in over_time(likelihood).caption
+    assert "oldest" not in over_time(likelihood).caption
 
 
-def test_a_compressor_that_was_given_no_repository_is_not_said_to_know_it(some_figures):
+def test_a_compressor_that_was_given_no_repository_is_not_called_one_that_knows_it(some_figures):
     likelihood = some_figures()["likelihood"]
-    assert "what the compressor xz needs, alone and knowing the repository." in over_time(likelihood)
+    assert "what the compressor xz needs, alone and knowing the repository." in over_time(likelihood).caption
     likelihood["floors"] |= {"xz_given_snapshot": None}
-    assert "what the compressor xz needs, alone." in over_time(likelihood)
+    assert "what the compressor xz needs, alone." in over_time(likelihood).caption
 
 
 def test_a_history_without_single_commits_says_so(some_figures):
-    assert "No single commits" in over_time(some_figures()["likelihood"] | {"by_commit": []})
+    figures = some_figures()
+    figures["likelihood"] |= {"by_commit": []}
+    assert over_time(figures["likelihood"]) is None
+    assert "No single commits to show." in page(figures)
 
 
 def test_one_commit_far_above_the_rest_does_not_flatten_them(some_figures):
     likelihood = some_figures()["likelihood"]
     likelihood["by_commit"][0]["base"] = 400.0
     picture = over_time(likelihood)
-    assert ">100</text>" not in picture
-    assert "What lies far above the rest is drawn at the edge." in picture
+    assert ">100</text>" not in picture.drawings
+    assert "What lies far above the rest is drawn at the edge." in picture.caption
 
 
 def test_a_difference_of_nothing_looks_like_nothing():
     commits = [{"commit": "a" * 40, "time": 0, "subject": "", "bytes": 9, "base": 1.0, "tuned": 0.999}]
-    heights = re.findall(r'cy="([\d.]+)"', over_time({"by_commit": commits, "floors": None}))
+    heights = re.findall(r'cy="([\d.]+)"', over_time({"by_commit": commits, "floors": None}).drawings)
     assert abs(float(heights[0]) - float(heights[1])) < 1

@@ -53,7 +53,7 @@ def test_the_page_forbids_scripts_and_the_network_to_what_was_smuggled_in(some_f
     assert policy["content"].startswith("default-src 'none'; style-src 'unsafe-inline';")
 
 
-def test_where_nothing_was_gained_or_lost_that_is_said(some_figures):
+def test_where_nothing_was_gained_or_lost_the_page_says_so(some_figures):
     figures = some_figures()
     assert "Nowhere did it come" not in page(figures)
     figures["holes"] |= {"best": [], "worst": []}
@@ -83,9 +83,9 @@ def test_long_texts_do_not_make_a_long_page(some_figures):
 @pytest.mark.parametrize("section", ["likelihood", "holes", "idioms", "general", "memory", "epochs"])
 def test_a_section_that_was_not_measured_says_so_and_where_the_reason_stands(some_figures, section):
     assert "Not measured." not in page(some_figures())
-    said = page(some_figures() | {section: None})
-    assert '<p class="absent">Not measured. <a href="#not">Why not?</a></p>' in said
-    assert '<section id="not">' in said
+    shown = page(some_figures() | {section: None})
+    assert '<p class="absent">Not measured. <a href="#not">Why not?</a></p>' in shown
+    assert '<section id="not">' in shown
 
 
 def test_the_notes_are_shown(some_figures):
@@ -125,18 +125,16 @@ def test_the_same_figures_give_the_same_page(some_figures):
     assert page(some_figures()) == page(some_figures())
 
 
-def test_it_is_said_where_the_prompts_come_from_that_both_models_completed(some_figures):
+def test_the_page_names_the_setting_that_the_prompts_come_from(some_figures):
     whose = "The prompts are those of the setting behavior.prompts, whatever language the repository is written in."
     assert whose in page(some_figures())
     assert whose not in page(some_figures() | {"prompts": []})
 
 
-def test_the_completions_of_a_known_epoch_stand_under_its_number():
-    from codelm.report.examples import prompts
-
+def test_the_completions_of_a_known_epoch_stand_under_its_number(some_figures):
     illustration = {"prompt": "fn main(", "base": ") {", "tuned": ") -> Result<()> {"}
-    assert "epoch" not in str(prompts([illustration]))
-    assert "<h5>tuned<span>epoch 3</span></h5>" in str(prompts([illustration | {"epoch": 3}]))
+    assert "<h5>tuned</h5>" in page(some_figures() | {"prompts": [illustration]})
+    assert "<h5>tuned<span>epoch 3</span></h5>" in page(some_figures() | {"prompts": [illustration | {"epoch": 3}]})
 
 
 def test_the_sum_of_general_code_stands_below_what_it_sums_and_above_what_it_does_not(some_figures):

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.report.tensorboard import scalars, show
+from codelm.report.tensorboard import log_evaluation, scalars
 
-HOLE = {"path": "a.rs", "line": 3, "real": "a | b", "base": "", "tuned": "a\nb"}
+TASK = {"path": "a.rs", "line": 3, "real": "a | b", "base": "", "tuned": "a\nb"}
 FIGURES = {
     "likelihood": {"commits": 2, "by_commit": [{"base": 1.5, "tuned": 1.25}, {"base": 1.0, "tuned": 0.5}]},
     "general": {"base": 1.0, "tuned": 1.5},
-    "holes": {"tasks": 2, "best": [HOLE], "worst": [], "infill": {"tuned": {"valid": None, "exact": 0.5}}},
+    "holes": {"tasks": 2, "best": [TASK], "worst": [], "infill": {"tuned": {"valid": None, "exact": 0.5}}},
     "idioms": {"strip": [{"idiom": "?", "repository": 31.0, "base": 10.0, "tuned": 25.25}]},
     "memory": None,
     "epochs": [],
@@ -20,13 +20,13 @@ FIGURES = {
 
 @pytest.fixture
 def shown(tmp_path):
-    """Show figures on a board and read it again."""
+    """Return the events in TensorBoard after figures were logged."""
     from lightning.pytorch.loggers import TensorBoardLogger
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     def run(figures):
         logger = TensorBoardLogger(tmp_path)
-        show(SimpleNamespace(loggers=[logger], global_step=0), figures, 7)
+        log_evaluation(SimpleNamespace(loggers=[logger], global_step=0), figures, 7)
         logger.experiment.flush()
         events = EventAccumulator(logger.log_dir)
         events.Reload()
@@ -35,14 +35,14 @@ def shown(tmp_path):
     return run
 
 
-def test_figures_are_scalars_at_the_step_of_the_examined_weights_and_the_curve_runs_over_commits(shown):
+def test_figures_are_scalars_at_the_step_of_the_evaluated_weights_and_bits_per_byte_are_by_commit(shown):
     events = shown(FIGURES)
     assert [(each.step, each.value) for each in events.Scalars("evaluation/general/tuned")] == [(7, 1.5)]
     assert [(each.step, each.value) for each in events.Scalars("held_out_commits/tuned")] == [(0, 1.25), (1, 0.5)]
     assert [each.value for each in events.Scalars("held_out_commits/base")] == [1.5, 1.0]
 
 
-def test_holes_and_idioms_are_tables(shown):
+def test_infill_tasks_and_idioms_are_tables(shown):
     events = shown(FIGURES)
     tags = events.Tags()["tensors"]
     assert {"holes/best/text_summary", "idioms/text_summary"} == set(tags)
@@ -57,7 +57,7 @@ def test_what_was_not_measured_is_not_shown(shown):
     assert shown(nothing | {"notes": ["a"]}).Tags()["scalars"] == []
 
 
-def test_both_ends_of_an_interval_are_shown_and_what_the_figures_are_of_is_not(shown):
+def test_both_ends_of_an_interval_are_shown_and_the_description_of_the_run_is_not(shown):
     new = {"commits": 40, "interval": [-8.5, -2.5]}
     figures = FIGURES | {
         "codelm_evaluation": 1,

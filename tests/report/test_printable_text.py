@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.report.display import cell, clip, printable, side_by_side, table
+from codelm.report.printable_text import cell, clip, printable, side_by_side, table
 
 NASTY = [
     "```\n| a | b |",
@@ -41,7 +41,7 @@ def test_escape_sequences_are_disarmed():
 
 @settings(deadline=None)
 @given(st.text(), st.integers(2, 20))
-def test_a_clipped_text_is_as_wide_as_asked(text, width):
+def test_a_clipped_text_has_the_given_width(text, width):
     assert len(clip(text, width)) == width
 
 

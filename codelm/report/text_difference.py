@@ -1,21 +1,23 @@
-"""What two pieces of code have in common, word for word, and what only one of them says."""
+"""The differences between two pieces of code, word by word."""
 
 import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-WORD = re.compile(r"\s*(?:\w+|[^\w\s])|\s+\Z")
-"""A word or a mark with the blanks before it; blanks are shown, and not compared."""
+__all__ = ["Piece", "difference"]
+
+_WORD = re.compile(r"\s*(?:\w+|[^\w\s])|\s+\Z")
+"""A word or a mark with the white space before it, which is shown but not compared."""
 
 
 class Piece(NamedTuple):
     """A stretch of text.
 
     Attributes:
-        text: what it says.
-        kind: "same", "extra" (only in what was written) or "missing" (only in the real text).
-        instead_of: what the real text has in the place of something extra.
+        text: the characters.
+        kind: "same", "extra" (only in the written text) or "missing" (only in the real text).
+        instead_of: the characters of the real text in the place of an "extra" piece.
     """
 
     text: str
@@ -24,12 +26,12 @@ class Piece(NamedTuple):
 
 
 def difference(real: str, written: str) -> Iterator[Piece]:
-    """Return the pieces of the written text in order, and where pieces of the real one are missing.
+    """Return the pieces of the written text in order, and between them those of the real text that are missing.
 
     >>> [tuple(piece) for piece in difference("let a = one;", "let b = one")]
     [('let', 'same', ''), (' b', 'extra', ' a'), (' = one', 'same', ''), (';', 'missing', '')]
     """
-    ours, theirs = WORD.findall(written), WORD.findall(real)
+    ours, theirs = _WORD.findall(written), _WORD.findall(real)
     matcher = SequenceMatcher(None, [word.strip() for word in theirs], [word.strip() for word in ours])
     for kind, start, stop, first, last in matcher.get_opcodes():
         wrote, has = "".join(ours[first:last]), "".join(theirs[start:stop])

@@ -3,7 +3,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.report.difference import difference
+from codelm.report.text_difference import difference
 
 code = st.text(alphabet="ab_1 \n(){};.", max_size=60)
 
