@@ -9,8 +9,10 @@ CodelmError
 import errno
 from pathlib import Path
 
+__all__ = ["FULL", "CodelmError", "DamagedDataError", "InputError", "ResourceError", "cannot_write", "one_line"]
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the system says when a disk, or a user's share of it, has no room left."""
+"""Error numbers of a full disk or an exhausted quota."""
 
 
 class CodelmError(Exception):
@@ -38,9 +40,16 @@ class ResourceError(CodelmError, OSError):
 
 
 def cannot_write(what: str, folder: Path, error: OSError, setting: str) -> ResourceError:
-    """Return what is said when a folder, known to users as ``what``, takes no more; ``setting`` chooses another."""
-    room = "make room there, or " if error.errno in FULL else ""
-    return ResourceError(f"{what} {folder}: {error.strerror or error}; {room}choose another with {setting}")
+    """Return the error for a folder that cannot be written to.
+
+    Args:
+        what: What users know the folder as.
+        folder: The folder.
+        error: The error of the system.
+        setting: The option that chooses another folder.
+    """
+    remedy = "make room there, or " if error.errno in FULL else ""
+    return ResourceError(f"{what} {folder}: {error.strerror or error}; {remedy}choose another with {setting}")
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:

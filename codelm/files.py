@@ -1,10 +1,12 @@
-"""Files and folders that are old or new, never half of either: a kill or a full disk costs nothing that was there."""
+"""Atomic writing of files and folders: after a crash or on a full disk the old content remains."""
 
 import contextlib
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+__all__ = ["new_file", "new_folder", "sync_files", "sync_folder", "write_text"]
 
 
 def write_text(target: Path, text: str) -> None:
@@ -25,7 +27,7 @@ def new_file(target: Path) -> Iterator[Path]:
         OSError: It cannot be written; what was there before still is.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = beside(target)
+    temporary = _beside(target)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -44,25 +46,25 @@ def new_folder(target: Path) -> Iterator[Path]:
         OSError: It cannot be written; what was there before still is.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = beside(target)
+    temporary = _beside(target)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
         yield temporary
         sync_files(temporary)
-        replace_folder(temporary, target)
+        _replace_folder(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def beside(target: Path, ending: str = "tmp") -> Path:
+def _beside(target: Path, ending: str = "tmp") -> Path:
     """Return a hidden name in the same folder, and so on the same file system: only there is a rename one step."""
     return target.parent / f".{target.name}.{os.getpid()}.{ending}"
 
 
-def replace_folder(source: Path, target: Path) -> None:
+def _replace_folder(source: Path, target: Path) -> None:
     """Rename a folder over another; a rename refuses a folder that holds something, so that one steps aside first."""
-    aside = beside(target, "old")
+    aside = _beside(target, "old")
     shutil.rmtree(aside, ignore_errors=True)
     if target.exists():
         target.replace(aside)

@@ -1,4 +1,4 @@
-"""What the libraries say when a base cannot be had, in one line."""
+"""Errors of transformers about a base that cannot be loaded, in one line."""
 
 import logging
 from collections.abc import Iterator
@@ -6,10 +6,16 @@ from contextlib import contextmanager
 
 from codelm.errors import InputError
 
+__all__ = ["one_line_errors"]
+
 
 @contextmanager
-def plain_errors(name: str) -> Iterator[None]:
-    """Turn what transformers raises about base ``name`` into an `InputError`, and spare the user its retries."""
+def one_line_errors(name: str) -> Iterator[None]:
+    """Turn what transformers raises about base ``name`` into an `InputError`; hide the hub's warnings of retries.
+
+    Raises:
+        InputError: The base cannot be loaded.
+    """
     try:
         with _quiet("huggingface_hub"):
             yield
@@ -24,7 +30,7 @@ def plain_errors(name: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Hold back a library's warnings for a while."""
+    """Within this context, hide the warnings of logger ``name``."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

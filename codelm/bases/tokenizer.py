@@ -1,32 +1,34 @@
-"""The tokenizer of a base: one loader for the data that is encoded and the model that reads it."""
+"""The tokenizer of a base, loaded alike for the data and for the model."""
 
 from typing import Any
 
 from codelm.bases import locate
-from codelm.bases.hub import plain_errors
+from codelm.bases.hub import one_line_errors
 from codelm.errors import InputError
 
-PROBES = ("fn", "if")
-"""Two texts that no tokenizer may take for the same."""
+__all__ = ["load_tokenizer"]
+
+_PROBES = ("fn", "if")
+"""Two texts that a working tokenizer encodes differently."""
 
 
 def load_tokenizer(name: str, revision: str | None = None) -> Any:
     """Return the tokenizer of base ``name``: a bundled name, a folder, or a model hub's name.
 
     Raises:
-        InputError: there is no such base, no network to fetch it, or it holds no tokenizer that can read.
+        InputError: There is no such base, it cannot be downloaded, or it has no working tokenizer.
     """
     from transformers import AutoTokenizer  # takes seconds
 
-    with plain_errors(name):
+    with one_line_errors(name):
         tokenizer = AutoTokenizer.from_pretrained(locate(name), revision=revision, trust_remote_code=False)
-    _refuse_illiterate(name, tokenizer)
+    _refuse_empty(name, tokenizer)
     return tokenizer
 
 
-def _refuse_illiterate(name: str, tokenizer: Any) -> None:
-    """Refuse the empty tokenizer that transformers makes where a folder holds no tokenizer's files."""
-    first, second = (tokenizer(probe, add_special_tokens=False)["input_ids"] for probe in PROBES)
+def _refuse_empty(name: str, tokenizer: Any) -> None:
+    """Refuse the empty tokenizer that transformers returns for a folder without a tokenizer's files."""
+    first, second = (tokenizer(probe, add_special_tokens=False)["input_ids"] for probe in _PROBES)
     if not first or first == second:
         raise InputError(
             f"base model {name} has no tokenizer that reads text: give one with its tokenizer.json beside config.json"

@@ -1,4 +1,4 @@
-"""Histories as batches; needs torch, lightning and a tokenizer, but neither peft nor bitsandbytes."""
+"""Lightning datamodules that serve git histories as batches; they import neither peft nor bitsandbytes."""
 
 from codelm.datamodules.git_commits import GitCommitDataModule
 from codelm.datamodules.packed import PackedDataModule

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,28 +12,31 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.datamodules.limits import open_all, refuse_no_repository, refuse_odd_shares, refuse_too_small
+from codelm.datamodules.checks import open_repositories, refuse_invalid_shares, refuse_no_repository, refuse_too_small
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
+from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import InputError
 from codelm.git.repository import Repository
-from codelm.history.build import Recipe, mine, store_key
-from codelm.history.epochs.importance import Importance, commit_cap, sample_weight
+from codelm.history.build import StoreSettings, build_store, store_key
+from codelm.history.epochs.importance import Importance
 from codelm.history.facts import shallow_notices
 from codelm.history.filters.selection import Filters
-from codelm.history.provenance import origin, told
-from codelm.history.samples.formats import Formats, Kind, shortcomings
-from codelm.history.store import Part, Store, building, open_store
-from codelm.history.tokenization.encoding import Encoder
+from codelm.history.provenance import describe, provenance
+from codelm.history.samples.formats import Formats, missing_capabilities
+from codelm.history.store import Split, new_store, open_store
+from codelm.history.tokenization.encoder import Encoder
+
+__all__ = ["GitCommitDataModule"]
 
 log = logging.getLogger(__name__)
 
 
 class GitCommitDataModule(PackedDataModule):
-    """Learns from the past of a repository and is judged on what came after.
+    """A repository's git history as training, validation and test data: the newest commits are held out.
 
-    The first run reads the history, tokenises it and keeps the result in a cache; a second run on an unchanged
-    history starts at once. Needs neither peft nor bitsandbytes:
+    The first run reads the history, tokenises it and stores the result in a cache; a second run on an unchanged
+    history starts at once. Neither peft nor bitsandbytes is needed:
 
         data = GitCommitDataModule("bigcode/starcoder2-3b", repo="~/src/ripgrep")
         data.prepare_data()
@@ -48,26 +50,27 @@ class GitCommitDataModule(PackedDataModule):
 
     Args:
         tokenizer: Name or folder of the base model whose tokenizer is used.
-        repo: The repository's folder, or several.
-        revision: Learn from the commits that this branch, tag, id or range (A..B) reaches.
+        repo: Folder of the repository, or a list of several.
+        revision: Branch, tag, commit or range (A..B) whose commits are used.
         sequence_length: Tokens in a row; no sample is longer.
         batch_size: Rows in a batch.
-        filters: What is left out.
-        formats: How samples are written.
+        filters: Which commits and files are left out.
+        formats: How changes and files are written as samples.
         importance: How often a sample is drawn, relative to the others.
-        curriculum: Begin with short samples of small commits and grow to all of them ("competence"), or draw from all
-            from the start ("none").
-        curriculum_epochs: How many epochs the curriculum takes.
-        held_out: Share of the newest commits that training does not see; the older half validates, the newer tests.
-        max_commits: Learn from the newest so many commits before the held-out ones; null for all, 0 for files
+        curriculum: "competence" starts with short samples of small commits and adds the others by and by; "none" draws
+            from all samples from the start.
+        curriculum_epochs: Epochs until the curriculum draws from all samples.
+        held_out: Share of the commits, the newest, that is not trained on: the older half of it is the validation data,
+            the newer half the test data.
+        max_commits: Number of commits to train on, the newest before the held-out ones; null for all, 0 for whole files
             alone.
-        context_weight: Loss weight of unchanged lines around a change, beside 1 for added ones: 1 learned no worse
-            than 0.1 where both were measured (docs/results.md).
-        cache: Folder that keeps tokenised histories; null for codelm's own in the user's cache folder.
-        seed: Decides the draw and the order of samples.
+        context_weight: Loss weight of unchanged lines around a change; added lines have 1. A weight of 1 learned no
+            worse than 0.1 where both were measured (docs/results.md).
+        cache: Folder for tokenised histories; null for ``codelm`` in the user's cache folder.
+        seed: Seed of the draw and the order of samples.
         num_workers: Processes that prepare batches; 0 prepares them in the main process.
-        tokenizer_revision: The model hub's branch, tag or commit of the tokenizer; the command takes the base's.
-        prompts: What `predict` completes; the command takes the prompts of behavioural evaluation.
+        tokenizer_revision: Branch, tag or commit of the tokenizer on the model hub; the command takes the base's.
+        prompts: Texts that `predict` completes; the command takes the prompts of behavioural evaluation.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class GitCommitDataModule(PackedDataModule):
     ) -> None:
         refuse_too_small(sequence_length=sequence_length, batch_size=batch_size, max_commits=max_commits)
         refuse_too_small(curriculum_epochs=curriculum_epochs, seed=seed, num_workers=num_workers)
-        refuse_odd_shares(context_weight=context_weight, held_out=held_out)
+        refuse_invalid_shares(context_weight=context_weight, held_out=held_out)
         super().__init__(
             sequence_length=sequence_length,
             batch_size=batch_size,
@@ -109,14 +112,14 @@ class GitCommitDataModule(PackedDataModule):
         refuse_no_repository(self.repo)
         self.revision = revision
         self.importance = importance
-        self.cache = Path(cache).expanduser() if cache else default_cache()
+        self.cache = Path(cache).expanduser() if cache else _default_cache()
         self.prompts = prompts or []
-        self.recipe = Recipe(sequence_length, filters, formats, held_out, max_commits, seed)
+        self.store_settings = StoreSettings(sequence_length, filters, formats, held_out, max_commits, seed)
 
     @cached_property
     def repositories(self) -> list[Repository]:
         """The opened repositories."""
-        return open_all(self.repo, self.revision)
+        return open_repositories(self.repo, self.revision)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -125,124 +128,88 @@ class GitCommitDataModule(PackedDataModule):
 
     @property
     def store_folder(self) -> Path:
-        """Where the tokenised history lies, or will lie."""
-        return self.cache / store_key(self.repositories, self.recipe, self.encoder.fingerprint)
+        """The folder of the tokenised history, which `prepare_data` makes."""
+        return self.cache / store_key(self.repositories, self.store_settings, self.encoder.fingerprint)
 
     def prepare_data(self) -> None:
-        """Read, filter, split and tokenise the histories, unless the cache holds the result or `predict` asks."""
+        """Read, filter, split and tokenise the histories, unless the cache holds the result or `predict` runs."""
         if self.trainer is not None and self.trainer.state.fn == TrainerFn.PREDICTING:
             return
         folder = self.store_folder
         if folder.exists():
             log.info("history: using the tokenised one in %s", folder)
             return
-        for notice in [*shortcomings(self.encoder.special), *shallow_notices(self.repositories)]:
+        for notice in [*missing_capabilities(self.encoder.special), *shallow_notices(self.repositories)]:
             log.warning(notice)
         log.info("history: reading %s", ", ".join(repository.path for repository in self.repositories))
-        with building(folder) as (writer, facts):
-            facts |= mine(self.repositories, self.recipe, self.encoder, writer, show_progress)
-            tell(facts, "train", "validation")
+        with new_store(folder) as (writer, facts):
+            facts |= build_store(self.repositories, self.store_settings, self.encoder, writer, show_progress)
+            _log_report(facts)
 
     def setup(self, stage: str | None = None) -> None:
         """Open the tokenised history; `predict` takes prompts instead.
 
         Raises:
-            InputError: There is no prompt, or nothing to test.
+            InputError: There is no prompt to complete, or no sample to test on.
         """
         if stage == "predict":
-            require_prompts(self.prompts)
+            if not self.prompts:
+                raise InputError("no prompts to complete: list some in behavior.prompts")
             return
         super().setup(stage)
         self.store = open_store(self.store_folder)
-        if stage == "test":
-            require_test(self.store)
+        if stage == "test" and not len(self.store.indices(Split.TEST)):  # Lightning would skip the test in silence
+            raise InputError(
+                "nothing is left of the test part of the history: raise data.held_out, loosen data.filters, "
+                "or give a longer history"
+            )
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep with a checkpoint what it has learned from."""
-        return {"learned_from": origin(self.store.facts["scrape"])}
+        """Return the provenance of the history, which checkpoints carry."""
+        return {"learned_from": provenance(self.store.facts["scrape"])}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Refuse to go on with another history: the base's losses, and what is best so far, are of the old one.
+        """Refuse to resume on another history: the base's losses and the best loss so far were measured on the old one.
 
         Raises:
-            InputError: The checkpoint has learned from another one, or from the same one up to another commit.
+            InputError: The checkpoint has learned from another history, or from the same one up to another commit.
         """
         if self.trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
             return
-        given, learned = origin(self.store.facts["scrape"]), state_dict["learned_from"]
+        given, learned = provenance(self.store.facts["scrape"]), state_dict["learned_from"]
         if given != learned:
             raise InputError(
-                f"the checkpoint has learned from {told(learned)}, this is {told(given)}: go on with the config.yaml "
-                "of its run, which names the commit, or begin a new run without --ckpt_path"
+                f"the checkpoint has learned from {describe(learned)}, this is {describe(given)}: go on with the "
+                "config.yaml of its run, which names the commit, or begin a new run without --ckpt_path"
             )
 
     def predict_dataloader(self) -> DataLoader[list[str]]:
-        """Return the prompts, in lists of as many as there are rows in a batch."""
-        prompts: Any = self.prompts  # a list does as a dataset
+        """Return the loader of the prompts, in lists of ``batch_size``."""
+        prompts: Any = self.prompts  # a list serves as a dataset
         return DataLoader(prompts, batch_size=self.batch_size, collate_fn=list)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What was read, dropped and tokenised, for the manifest."""
+        """Counts of what was read, dropped and tokenised, for the manifest."""
         facts = {name: self.store.facts[name] for name in ("analysis", "scrape", "tokenize")}
         facts["tokenize"] = facts["tokenize"] | {"packing_efficiency": self.packing_efficiency()}
         return facts
 
     @cached_property
     def importances(self) -> NDArray[np.float64]:
-        """How often each training sample is drawn, by the rules of `Importance`."""
-        return weights_of(self.store, self.importance)
+        """How often each training sample is drawn, by the rules of `Importance`, ``[samples]``."""
+        return sample_weights(self.store, self.importance)
 
 
-def weights_of(store: Store, importance: Importance) -> NDArray[np.float64]:
-    """Return the weight of each training sample, ``[samples]``: the product of its rules and the cap on its commit."""
-    samples = store.samples[store.part(Part.TRAIN)]
-    commits, paths = store.facts["commits"], store.facts["paths"]
-    changes, inverse = np.unique(samples[["commit", "path"]], return_inverse=True)
-    now = newest_time([commits[index] for index in np.unique(samples["commit"])])
-    weights = []
-    for change in changes:
-        commit = commits[change["commit"]]
-        when = now if commit["time"] is None else commit["time"]
-        weights.append(sample_weight(paths[change["path"]], commit["message"], commit["author"], when, now, importance))
-    tokens = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)
-    caps = commit_cap(tokens, importance.max_commit_tokens)[samples["commit"]]
-    return np.array(weights)[inverse] * np.where(samples["kind"] == Kind.FILE, importance.whole_files, caps)
-
-
-def newest_time(commits: Sequence[dict[str, Any]]) -> int:
-    """Return when the newest commits of the repositories were written; ``commits`` come newest first in each.
-
-    Newest by ancestry: one commit with a date in the future would make all others look old.
-    """
-    newest: dict[str, int] = {}
-    for commit in commits:
-        if commit["time"] is not None:
-            newest.setdefault(commit["repository"], commit["time"])
-    return max(newest.values(), default=0)
-
-
-def report(facts: dict[str, Any]) -> str:
-    """Return what a person wants to know of a history that has just been read: what was kept, and what was not."""
-    return "\n".join([*map(sentence, facts["scrape"]["repositories"]), facts["scrape"]["table"]])
-
-
-def sentence(history: dict[str, Any]) -> str:
-    """Return one history's counts in one line."""
-    kept, split = history["kept"], history["split"]
-    parts = ", ".join(f"{kept[part]:,} of {split[part]:,} to {part}" for part in ("train", "validation", "test"))
-    commits = f"{history['non_merges']:,} commits, {history['merges']:,} merges"
-    return f"{history['name']} at {history['tip'][:12]}: {commits}; kept {parts}, and {kept['files']:,} files"
-
-
-def tell(facts: dict[str, Any], *needed: str) -> None:
-    """Log what was kept of a history and what was not; refuse one of which nothing is left in a part that is needed.
+def _log_report(facts: dict[str, Any]) -> None:
+    """Log what was kept of the histories just read, and what was dropped and why.
 
     Raises:
-        InputError: A part has no sample.
+        InputError: No sample is left to train on, or none to validate on.
     """
-    empty = [part for part in needed if not facts["tokenize"][part]["samples"]]
-    log.log(logging.WARNING if empty else logging.INFO, report(facts))  # --quiet must not hide what the error points to
+    report = "\n".join([*map(_counts_of, facts["scrape"]["repositories"]), facts["scrape"]["table"]])
+    empty = [split for split in ("train", "validation") if not facts["tokenize"][split]["samples"]]
+    log.log(logging.WARNING if empty else logging.INFO, report)  # --quiet must not hide what the error points to
     if empty:
         raise InputError(
             f"nothing is left of the {empty[0]} part of the history; the table above says what was dropped and why: "
@@ -250,21 +217,14 @@ def tell(facts: dict[str, Any], *needed: str) -> None:
         )
 
 
-def require_prompts(prompts: Sequence[str]) -> None:
-    """Raise `InputError` where there is nothing to complete."""
-    if not prompts:
-        raise InputError("no prompts to complete: list some in behavior.prompts")
+def _counts_of(history: dict[str, Any]) -> str:
+    """Return one history's counts in one line."""
+    kept, split = history["kept"], history["split"]
+    parts = ", ".join(f"{kept[name]:,} of {split[name]:,} to {name}" for name in ("train", "validation", "test"))
+    commits = f"{history['non_merges']:,} commits, {history['merges']:,} merges"
+    return f"{history['name']} at {history['tip'][:12]}: {commits}; kept {parts}, and {kept['files']:,} files"
 
 
-def require_test(store: Store) -> None:
-    """Raise `InputError` where no sample is left to test: Lightning would skip the test without a number."""
-    if not len(store.part(Part.TEST)):
-        raise InputError(
-            "nothing is left of the test part of the history: raise data.held_out, loosen data.filters, "
-            "or give a longer history"
-        )
-
-
-def default_cache() -> Path:
-    """Return the folder for tokenised histories: the platform's cache folder, as the XDG base directories name it."""
+def _default_cache() -> Path:
+    """Return the folder for tokenised histories, in the user's cache folder by the XDG Base Directory Specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "codelm"

@@ -1,4 +1,4 @@
-"""How far a long loop has come: a bar on a terminal, a line now and then in a log, nothing when quiet."""
+"""Progress of a long loop: a bar on a terminal, a line now and then in a log, nothing when quiet."""
 
 import logging
 import sys
@@ -8,37 +8,34 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from codelm.clock import clock
+__all__ = ["show_progress", "with_lines"]
 
 log = logging.getLogger(__name__)
-SECONDS_BETWEEN_LINES = 5.0
-"""Who waits for a line sees one within ten: a block of changes that is being tokenised cannot be interrupted."""
 
-Item = TypeVar("Item")
+_SECONDS_BETWEEN_LINES = 5.0
+"""A line appears within ten seconds or so: it comes after an item, and a block of changes takes seconds to tokenise."""
+
+_Item = TypeVar("_Item")
 
 
-def show_progress(items: Iterable[Item], total: int, description: str) -> Iterable[Item]:
-    """Pass ``items`` on, showing rate and remaining time; whoever raises the log level above INFO sees nothing."""
+def show_progress(items: Iterable[_Item], total: int, description: str) -> Iterable[_Item]:
+    """Pass ``items`` on, showing rate and remaining time; show nothing where the log level is above INFO."""
     if not log.isEnabledFor(logging.INFO):
         return items
     if sys.stderr.isatty():
-        bar: Iterable[Item] = tqdm(items, description, total, unit_scale=True, dynamic_ncols=True, leave=False)
+        bar: Iterable[_Item] = tqdm(items, description, total, unit_scale=True, dynamic_ncols=True, leave=False)
         return bar
     return with_lines(items, total, description)
 
 
-def with_lines(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
-    """Pass ``items`` on and log a line at the start and every `SECONDS_BETWEEN_LINES`.
-
-    A bar drawn into a file is a wall of returns.
-    """
-    started = said = time.monotonic()
+def with_lines(items: Iterable[_Item], total: int, description: str) -> Iterator[_Item]:
+    """Pass ``items`` on and log a line at the start and every `_SECONDS_BETWEEN_LINES`."""
+    started = logged = time.monotonic()
     log.info("%s: 0 of %d", description, total)
     for done, item in enumerate(items, 1):
         now = time.monotonic()
-        if now - said >= SECONDS_BETWEEN_LINES:
-            said, rate = now, done / (now - started)
-            log.info(
-                "%s: %d of %d, %.0f a second, %s left", description, done, total, rate, clock((total - done) / rate)
-            )
+        if now - logged >= _SECONDS_BETWEEN_LINES:
+            logged, rate = now, done / (now - started)
+            left = tqdm.format_interval((total - done) / rate)
+            log.info("%s: %d of %d, %.0f a second, %s left", description, done, total, rate, left)
         yield item

@@ -1,23 +1,42 @@
-"""What a PyTorch ``DataLoader`` needs to serve a plan: a data set of batches and the order they come in."""
+"""Data set and sampler that serve a planned epoch."""
 
 from collections.abc import Iterator, Sequence
 
-from torch.utils.data import DataLoader, Dataset, Sampler
+import torch
+from torch.utils.data import Dataset, Sampler
 
-from codelm.batch import Batch
-from codelm.datamodules.collate import collate
+from codelm.batch import Batch, WeightedTokens, collate
 from codelm.history.epochs.plan import MicroBatch
+from codelm.history.samples.pieces import Role
 from codelm.history.store import Store
+
+__all__ = ["InPlannedOrder", "PackedRows", "role_weights"]
+
+_ROUND_TO = 64
+"""Rows are padded to a multiple of this: nearly full rows then all have one shape, and kernels keep one plan for it."""
+
+
+def role_weights(context_weight: float) -> tuple[float, ...]:
+    """Return the loss weight of a token of each `Role`, in their order."""
+    weights = {Role.IGNORED: 0.0, Role.CONTEXT: context_weight, Role.TARGET: 1.0}
+    return tuple(weights[role] for role in Role)
 
 
 class PackedRows(Dataset[Batch]):
     """Makes the batch that a `MicroBatch` describes; the index of an item is its description."""
 
     def __init__(self, store: Store, context_weight: float) -> None:
-        self.store, self.context_weight = store, context_weight
+        self.store = store
+        self.role_weights = torch.tensor(role_weights(context_weight))
 
     def __getitem__(self, planned: MicroBatch) -> Batch:
-        return collate(self.store, planned, self.context_weight)
+        rows = [[self.sample(index) for index in row] for row in planned.rows]
+        return collate(rows, step_weight=planned.step_weight, multiple_of=_ROUND_TO)
+
+    def sample(self, index: int) -> WeightedTokens:
+        """Return a sample of the store, its tokens weighted by their roles."""
+        ids, roles = self.store.sample(index)
+        return WeightedTokens(torch.from_numpy(ids), self.role_weights[torch.from_numpy(roles).long()])
 
 
 class InPlannedOrder(Sampler[MicroBatch]):
@@ -31,16 +50,3 @@ class InPlannedOrder(Sampler[MicroBatch]):
 
     def __len__(self) -> int:
         return len(self.planned)
-
-
-def loader(
-    store: Store, planned: Sequence[MicroBatch], *, context_weight: float, num_workers: int, start: int = 0
-) -> DataLoader[Batch]:
-    """Return a loader of whole batches: ``batch_size`` is None because the plan has grouped the rows already."""
-    return DataLoader(
-        PackedRows(store, context_weight),
-        sampler=InPlannedOrder(planned, start),
-        batch_size=None,
-        num_workers=num_workers,
-        persistent_workers=False,
-    )

@@ -1,4 +1,4 @@
-"""What learns: language models that train on packed rows."""
+"""Language models, as Lightning modules that train on packed rows."""
 
 from codelm.modules.adapters import LoRA
 from codelm.modules.causal_lm import CausalLM

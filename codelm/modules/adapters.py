@@ -1,6 +1,6 @@
-"""Low-rank adapters and quantised optimizers: the one room that talks to peft and bitsandbytes.
+"""LoRA adapters and the 8-bit optimizer: the only module that imports peft and bitsandbytes.
 
-Both are imported where they are used: it takes them seconds.
+Each is imported in the functions that use it, because the import takes seconds.
 """
 
 import logging
@@ -18,21 +18,31 @@ from transformers import PreTrainedModel
 
 from codelm.errors import InputError
 
-# bitsandbytes regrets, each time it is imported on a CPU, the lack of an inference kernel that training has no use for.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+__all__ = [
+    "Coverage",
+    "LoRA",
+    "adapter_disabled",
+    "add_adapter",
+    "coverage",
+    "kernel_warning_hidden",
+    "lora_config",
+    "paged_adamw_8bit",
+    "refuse_unknown_targets",
+    "save_adapter",
+]
 
 
 @dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
 class LoRA:
-    """Low-rank adapters: two thin matrices beside each chosen linear layer, whose product is added to its output.
+    """Low-rank adapters (LoRA): two narrow matrices per target layer, whose product is added to its weight.
 
     Attributes:
-        r: rank, the thin side of the two matrices.
-        alpha: scale; the product is multiplied by alpha / r.
-        dropout: share of the adapter's inputs that is dropped in training.
-        targets: names of the linear layers that carry adapters; the default is all six of StarCoder2.
-        rslora: divide by the root of r instead of r, for large ranks.
-        dora: learn the length of each weight column apart from its direction; slower, better at small ranks.
+        r: Rank, the narrow dimension of the two matrices.
+        alpha: Scale; the product of the matrices is multiplied by alpha / r.
+        dropout: Share of an adapter's inputs that is set to 0 in training.
+        targets: Names of the linear layers that get adapters; the default is all six of StarCoder2.
+        rslora: Rank-stabilised LoRA: multiply by alpha / sqrt(r) instead, for large ranks.
+        dora: DoRA: learn the length of each weight vector apart from its direction; slower, better at small ranks.
     """
 
     r: PositiveInt = 8
@@ -47,13 +57,13 @@ class LoRA:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What of a model learns.
+    """Counts of the adapted layers and trainable parameters of a model.
 
     Attributes:
-        adapted_layers: linear layers with an adapter, for each target name.
-        linear_layers: linear layers that could carry one.
-        trainable_parameters: parameters that learn.
-        parameters: all parameters, the adapters' included.
+        adapted_layers: Number of linear layers with an adapter, for each target name.
+        linear_layers: Number of linear layers that can have one.
+        trainable_parameters: Number of parameters that are trained.
+        parameters: Number of all parameters, the adapters' included.
     """
 
     adapted_layers: dict[str, int]
@@ -62,8 +72,24 @@ class Coverage:
     parameters: int
 
 
+@contextmanager
+def kernel_warning_hidden() -> Iterator[None]:
+    """Hide the warning that bitsandbytes logs when it is imported without an inference kernel for the CPU.
+
+    Training does not use that kernel. Transformers imports bitsandbytes for 4-bit weights, peft whenever it is there.
+    """
+    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@kernel_warning_hidden()
 def lora_config(lora: LoRA) -> Any:
-    """Return the adapters' settings in PEFT's words."""
+    """Return the settings as PEFT's `LoraConfig`."""
     import peft
 
     return peft.LoraConfig(
@@ -77,19 +103,24 @@ def lora_config(lora: LoRA) -> Any:
     )
 
 
+@kernel_warning_hidden()
 def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = None) -> Any:
-    """Freeze ``base`` and return it with fresh adapters, trained in float32; at first they change nothing.
+    """Freeze ``base`` and return it as a PEFT model with new adapters, in float32, which do not change its output yet.
 
-    Embeddings, norms and head stay in the type of computation: peft's own preparation would lift them to float32,
-    0.6 GB for StarCoder2's embedding alone.
+    Embeddings, norms and head keep their type: peft's own preparation would convert them to float32, 0.6 GB for
+    StarCoder2's embedding alone.
+
+    Args:
+        base: The base model, changed in place.
+        lora: The adapters' settings.
+        revision: The base's revision on the model hub, for the adapter's configuration file.
     """
     import peft
 
-    settings = lora_config(lora)
     with warnings.catch_warnings():
-        # peft asks transformers for a name that 6.0 drops
+        # peft uses a name of transformers that 6.0 drops
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
-        model = peft.get_peft_model(base, settings, revision=revision)
+        model = peft.get_peft_model(base, lora_config(lora), revision=revision)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
@@ -97,13 +128,19 @@ def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = Non
 
 
 def coverage(model: Any, targets: Sequence[str], linear_layers: Sequence[str]) -> Coverage:
-    """Count what an adapted ``model`` learns."""
+    """Return how much of an adapted model is trained.
+
+    Args:
+        model: A PEFT model.
+        targets: Names of target layers, as in `LoRA`.
+        linear_layers: Names of the layers that can have an adapter.
+    """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     adapted = [name for name, layer in model.named_modules() if isinstance(layer, BaseTunerLayer)]
     trainable, parameters = model.get_nb_trainable_parameters()
     return Coverage(
-        adapted_layers={target: sum(matches(layer, target) for layer in adapted) for target in targets},
+        adapted_layers={target: sum(_matches(layer, target) for layer in adapted) for target in targets},
         linear_layers=len(linear_layers),
         trainable_parameters=trainable,
         parameters=parameters,
@@ -112,38 +149,43 @@ def coverage(model: Any, targets: Sequence[str], linear_layers: Sequence[str]) -
 
 @contextmanager
 def adapter_disabled(model: Any) -> Iterator[None]:
-    """Compute as the base alone, for a while."""
+    """Within this context, compute without the adapter, as the base."""
     with model.disable_adapter():
         yield
 
 
 def save_adapter(model: Any, folder: Path) -> None:
-    """Write the adapter as PEFT reads it: ``adapter_config.json`` and ``adapter_model.safetensors``.
+    """Write the adapter in PEFT's format: ``adapter_config.json`` and ``adapter_model.safetensors``.
 
-    Leaves out PEFT's model card, a form that nobody has filled in, and lets all files be read by whom the umask lets.
+    PEFT's model card, an empty form, is left out. All files get the permissions that the umask gives.
     """
     model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
-    usual = (folder / "adapter_config.json").stat().st_mode
-    (folder / "adapter_model.safetensors").chmod(usual)  # safetensors lets only the owner read
+    mode = (folder / "adapter_config.json").stat().st_mode
+    (folder / "adapter_model.safetensors").chmod(mode)  # safetensors makes files that only the owner may read
 
 
-def matches(layer: str, target: str) -> bool:
-    """Tell whether ``target`` means ``layer``, as peft does: its whole dotted name or the end of it.
+def _matches(layer: str, target: str) -> bool:
+    """Return whether ``target`` names ``layer`` as peft understands it: its whole dotted name or the end of it.
 
-    >>> matches("model.layers.0.mlp.c_fc", "mlp.c_fc"), matches("model.layers.0.mlp.c_fc", "fc")
+    >>> _matches("model.layers.0.mlp.c_fc", "mlp.c_fc"), _matches("model.layers.0.mlp.c_fc", "fc")
     (True, False)
     """
     return f".{layer}".endswith(f".{target}")
 
 
 def refuse_unknown_targets(targets: Sequence[str], layers: Sequence[str], *, base: str) -> None:
-    """Refuse target names that match no linear layer; peft is content with one that does.
+    """Raise if a target name matches no linear layer; peft accepts a list in which one name matches.
+
+    Args:
+        targets: Names of target layers, as in `LoRA`.
+        layers: Names of all linear layers of the base.
+        base: The base's name, for the message.
 
     Raises:
-        InputError: names the real linear layers.
+        InputError: A target matches no layer, or there is no target; the message names the linear layers.
     """
-    unknown = [target for target in targets if not any(matches(layer, target) for layer in layers)]
+    unknown = [target for target in targets if not any(_matches(layer, target) for layer in layers)]
     if targets and not unknown:
         return
     given = ", ".join(unknown) or "(none given)"
@@ -151,8 +193,9 @@ def refuse_unknown_targets(targets: Sequence[str], layers: Sequence[str], *, bas
     raise InputError(f"model.lora.targets {given}: no such linear layer in base model {base}; it has {names}")
 
 
+@kernel_warning_hidden()
 def paged_adamw_8bit(groups: list[dict[str, Any]], *, learning_rate: float) -> Optimizer:
-    """Return AdamW with 8-bit moments in memory that the GPU may page out to the host."""
+    """Return AdamW over parameter groups, with 8-bit moments in memory that the GPU may page out to the host."""
     from bitsandbytes.optim.adamw import PagedAdamW8bit
 
     optimizer: Optimizer = PagedAdamW8bit(groups, lr=learning_rate)

@@ -15,26 +15,28 @@ from torch.optim import Optimizer
 from torchmetrics import SumMetric
 from transformers import PreTrainedModel
 
-from codelm.batch import IGNORE, Batch
+from codelm.batch import Batch, learned_labels, learned_weights
 from codelm.errors import CodelmError, InputError
 from codelm.modules.losses import token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, gradient_norm, warmup_cosine_schedule
 
-FAILURES = 3
-"""So many steps in a row that are not finite end the run."""
+__all__ = ["CausalLM"]
 
-TINY = torch.finfo(torch.float32).tiny
-"""Divides no tokens at all into 0 instead of NaN."""
+_MAX_FAILURES = 3
+"""This many steps in a row whose loss or gradient is not finite end the run."""
+
+_TINY = torch.finfo(torch.float32).tiny
+"""The least divisor of a loss: no tokens at all then give 0 instead of NaN."""
 
 
 class CausalLM(LightningModule):
-    """Learns whatever `build` returns; the parameters that want a gradient are trained, and only they are saved.
+    """Trains the model that a subclass's `build` returns; only the parameters that require a gradient are saved.
 
     Args:
-        learning_rate: the highest learning rate, reached after warm-up.
-        weight_decay: how strongly matrices decay; vectors do not.
-        warmup: the share of all steps over which the learning rate rises; then it falls as a half cosine.
-        optimizer: AdamW, or bitsandbytes' paged 8-bit AdamW, which saves memory on CUDA.
+        learning_rate: The highest learning rate, reached at the end of the warm-up.
+        weight_decay: AdamW's weight decay of matrices; vectors do not decay.
+        warmup: Share of all steps over which the learning rate rises; afterwards it falls as a half cosine.
+        optimizer: The optimizer: adamw, or paged_adamw_8bit of bitsandbytes, which saves memory on CUDA.
     """
 
     def __init__(
@@ -48,18 +50,18 @@ class CausalLM(LightningModule):
         super().__init__()
         if not math.isfinite(learning_rate):
             raise InputError(f"learning_rate is {learning_rate}: give a number above 0, such as 1e-4")
-        # The parser's own kinds of numbers would go into the optimizer's state, which then no safe loader takes.
+        # jsonargparse's number types would get into the optimizer's state, which torch then refuses to load safely.
         self.learning_rate = float(learning_rate)
         self.weight_decay = float(weight_decay)
         self.warmup = warmup
         self.optimizer = optimizer
-        # Checkpoints hold only what is trained: `on_load_checkpoint` does the strict check on that set instead.
+        # Checkpoints hold only trained parameters: `on_load_checkpoint` does the strict check on those.
         self.strict_loading = False
         self.step_loss = torch.zeros(())
         self.failures = 0
         self.skipped_steps = 0
-        # Two sums: torchmetrics' weighted mean forgets its weights when it is told to let NaN through.
-        self.held_out_surprise = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
+        # Two sums: torchmetrics' MeanMetric ignores its weights if nan_strategy is "disable".
+        self.held_out_nll = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
         self.held_out_weight = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
 
     def build(self) -> PreTrainedModel:
@@ -67,15 +69,15 @@ class CausalLM(LightningModule):
         raise NotImplementedError
 
     def setup(self, stage: str) -> None:
-        """Sum held-out losses in what the device has: before the module goes there, which MPS refuses in float64."""
+        """Sum held-out losses in float32 on MPS, which has no float64; the module moves there after this hook."""
         if self.trainer.strategy.root_device.type == "mps":
-            self.held_out_surprise.set_dtype(torch.float32)
+            self.held_out_nll.set_dtype(torch.float32)
             self.held_out_weight.set_dtype(torch.float32)
 
     def configure_model(self) -> None:
         """Build the model, once."""
         if not hasattr(self, "model"):
-            self.model = self.build().train()  # from_pretrained returns eval mode, and Lightning keeps it
+            self.model = self.build().train()  # from_pretrained returns eval mode, and Lightning leaves it so
 
     @property
     def language_model(self) -> Any:
@@ -83,7 +85,7 @@ class CausalLM(LightningModule):
         return self.model
 
     def trained(self) -> Iterator[tuple[str, Parameter]]:
-        """Name the parameters that learn."""
+        """Return the trained parameters with their names."""
         return ((name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -94,59 +96,60 @@ class CausalLM(LightningModule):
         states: Tensor = output.last_hidden_state
         return states
 
-    def surprise(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the weighted sum of surprise over the learned positions, in nats, and the sum of their weights."""
-        head = self.language_model.get_output_embeddings()
-        # What stands before a sample's first token belongs to another sample: nothing predicts that token.
-        labels = batch["labels"].masked_fill(batch["position_ids"] == 0, IGNORE)
-        total = weighted_nll_sum(self(batch), head.weight, labels, batch["weights"], head_bias=head.bias)
-        return total, (batch["weights"] * (labels != IGNORE)).sum()
+    def weighted_nll(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the weighted sum of nll over the learned labels, in nats, and the sum of their weights; scalars."""
+        head, weights = self.language_model.get_output_embeddings(), learned_weights(batch)
+        total = weighted_nll_sum(self(batch), head.weight, batch["labels"], weights, head_bias=head.bias)
+        return total, weights.sum()
 
-    def token_surprise(self, batch: Batch) -> Tensor:
-        """Return the surprise of each label, in nats, ``[B, T]``: for measuring, without a gradient."""
+    def token_nll(self, batch: Batch) -> Tensor:
+        """Return the nll of each learned label, in nats, ``[B, T]``, 0 elsewhere; without a gradient."""
         head = self.language_model.get_output_embeddings()
-        labels = batch["labels"].masked_fill(batch["position_ids"] == 0, IGNORE)
-        return token_nll(self(batch), head.weight, labels, head_bias=head.bias)
+        return token_nll(self(batch), head.weight, learned_labels(batch), head_bias=head.bias)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return this micro-batch's share of the step's loss, times what Lightning will divide by."""
-        total, _ = self.surprise(batch)
-        share = total / batch["step_weight"].clamp(min=TINY)
+        """Return the batch's share of the step's mean loss times the number Lightning divides by; a scalar, in nats."""
+        total, _ = self.weighted_nll(batch)
+        share = total / batch["step_weight"].clamp(min=_TINY)
         self.step_loss = self.step_loss.to(share.device) + share.detach()
         return share * self.trainer.accumulate_grad_batches
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the step, before its gradient is clipped; drop it if its loss or gradient is not finite."""
+        """Log the step, before its gradient is clipped; skip it if its loss or gradient is not finite."""
         loss, self.step_loss = self.step_loss, torch.zeros_like(self.step_loss)
         norm = gradient_norm(parameter for _, parameter in self.trained())
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
-        self.sound = math.isfinite(loss) and math.isfinite(norm)
-        if not self.sound:
+        self.step_is_finite = math.isfinite(loss) and math.isfinite(norm)
+        if not self.step_is_finite:
             optimizer.zero_grad()  # AdamW leaves parameters without a gradient as they are
             self._count_failure(float(loss), float(norm))
-        self.failures *= not self.sound
+        self.failures *= not self.step_is_finite
 
     def _count_failure(self, loss: float, norm: float) -> None:
-        """Remember a step that came out not finite; give up after `FAILURES` in a row."""
+        """Count a step that is not finite.
+
+        Raises:
+            CodelmError: It is the last of `_MAX_FAILURES` in a row.
+        """
         self.skipped_steps += 1
-        # A float16 scaler finds its scale by overflowing: such steps are no failures while the scale can still fall.
+        # A float16 scaler finds its scale by overflows: they are no failures as long as the scale can fall.
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         self.failures += not (scaler and math.isfinite(loss) and scaler.get_scale() >= 1)
-        if self.failures >= FAILURES:
+        if self.failures >= _MAX_FAILURES:
             raise CodelmError(
-                f"gave up at step {self.global_step}: loss {loss}, gradient norm {norm}, {FAILURES} steps in a row"
+                f"gave up at step {self.global_step}: loss {loss}, gradient norm {norm}, {_MAX_FAILURES} steps in a row"
                 " not finite; go on from the last checkpoint with a lower learning rate, or with precision 32-true"
             )
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
-        """Move the learning rate on, if the step was taken."""
-        if self.sound:
+        """Advance the learning rate, unless the step was skipped."""
+        if self.step_is_finite:
             scheduler.step()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measure held-out rows."""
+        """Add a batch of validation rows to the held-out loss."""
         self._measure(batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -154,7 +157,7 @@ class CausalLM(LightningModule):
         self._report("val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measure test rows."""
+        """Add a batch of test rows to the held-out loss."""
         self._measure(batch)
 
     def on_test_epoch_end(self) -> None:
@@ -162,22 +165,27 @@ class CausalLM(LightningModule):
         self._report("test")
 
     def _measure(self, batch: Batch) -> None:
-        """Add a batch to the mean over tokens, not over batches."""
-        total, weight = self.surprise(batch)
-        self.held_out_surprise.update(total)
+        """Add a batch to the held-out sums, whose quotient is the mean over label weights and not over batches."""
+        total, weight = self.weighted_nll(batch)
+        self.held_out_nll.update(total)
         self.held_out_weight.update(weight)
 
     def _report(self, stage: str) -> None:
-        """Log mean surprise and its exponential."""
-        surprise, weight = self.held_out_surprise.compute(), self.held_out_weight.compute()
-        self.held_out_surprise.reset()
+        """Log the mean nll of the held-out rows and its exponential, the perplexity.
+
+        Raises:
+            InputError: The rows have no label.
+            CodelmError: The loss is not finite.
+        """
+        nll, weight = self.held_out_nll.compute(), self.held_out_weight.compute()
+        self.held_out_nll.reset()
         self.held_out_weight.reset()
         if not weight:
             raise InputError(
                 f"{stage}/loss cannot be measured: none of the held-out rows has a label; take more of them"
                 " (data.held_out, or trainer.limit_val_batches and limit_test_batches), or loosen data.filters"
             )
-        loss = surprise / weight
+        loss = nll / weight
         if not math.isfinite(loss):
             raise CodelmError(
                 f"{stage}/loss is {float(loss)} at step {self.global_step}: "
@@ -186,11 +194,11 @@ class CausalLM(LightningModule):
         self.log(f"{stage}/loss", loss, prog_bar=True)
         self.log(f"{stage}/perplexity", loss.exp())
         if self.trainer.state.fn == TrainerFn.FITTING:
-            # Lightning takes it for the place on the loggers' axis; its own is one step behind all that callbacks log.
+            # Lightning uses it as the step on the loggers' axis; its own is one less than what callbacks log.
             self.log("step", float(self.global_step))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return the optimizer with its learning rate's course over all steps of the run."""
+        """Return the optimizer and the schedule of its learning rate over all steps of the run."""
         optimizer = build_optimizer(
             self.optimizer,
             [parameter for _, parameter in self.trained()],
@@ -201,7 +209,11 @@ class CausalLM(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def total_steps(self) -> int:
-        """Return how many optimizer steps the run has: the datamodule knows, else Lightning estimates."""
+        """Return the number of optimizer steps of the run: the datamodule's, or else Lightning's estimate.
+
+        Raises:
+            InputError: The run has no end.
+        """
         # Lightning's estimate makes the loader before its position is restored: a resumed run would start over.
         planned = getattr(getattr(self.trainer, "datamodule", None), "total_steps", None)
         total = self.trainer.estimated_stepping_batches if planned is None else planned
@@ -212,13 +224,17 @@ class CausalLM(LightningModule):
         return int(total)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what is trained, and the count of dropped steps: the rest is the base, loaded from its own place."""
+        """Keep the trained parameters and the number of skipped steps; the base is loaded from its own files."""
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: state[name] for name, _ in self.trained()}
         checkpoint["skipped_steps"] = self.skipped_steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting; refuse a checkpoint that is not this model's, name by name and shape by shape."""
+        """Restore the number of skipped steps; compare the parameters' names and shapes with this model's.
+
+        Raises:
+            InputError: They differ.
+        """
         self.skipped_steps = checkpoint.get("skipped_steps", 0)
         given = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
         wanted = {name: tuple(parameter.shape) for name, parameter in self.trained()}

@@ -1,4 +1,4 @@
-"""Many prompts completed at a time by a Hugging Face model."""
+"""Batched text generation with a causal language model of Hugging Face."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-STOPS = ("<|endoftext|>", "<file_sep>", "<repo_name>")
-"""The names of the tokens after which nothing belongs to the text any more, where a tokenizer has them."""
+from codelm.special_tokens import END_OF_TEXT, FILE_SEPARATOR, REPOSITORY_NAME
+
+__all__ = ["Generated", "Sampling", "before_end_token", "complete", "decode_generated", "end_token_ids", "generate"]
+
+_END_TOKENS = (END_OF_TEXT, FILE_SEPARATOR, REPOSITORY_NAME)
+"""Special tokens that end a generated text, where a tokenizer has them: another text begins after each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +22,10 @@ class Sampling:
     """How the next token is chosen.
 
     Attributes:
-        max_new_tokens: tokens of a completion at most.
-        temperature: 0 takes the likeliest token; 1 samples what the model says.
-        top_p: sample from the likeliest tokens that together have this probability.
-        batch_size: prompts that are completed at a time.
+        max_new_tokens: Largest number of tokens in a completion.
+        temperature: 0 takes the likeliest token; 1 samples from the model's own probabilities.
+        top_p: Sample from the likeliest tokens that together have this probability.
+        batch_size: Prompts that are completed at a time.
     """
 
     max_new_tokens: int
@@ -31,7 +35,7 @@ class Sampling:
 
 
 class Generated(NamedTuple):
-    """A text, and whether the model stopped by itself or had no tokens left."""
+    """A generated text, and whether it ended with an end token rather than at the largest number of tokens."""
 
     text: str
     stopped: bool
@@ -40,40 +44,53 @@ class Generated(NamedTuple):
 def complete(
     model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], sampling: Sampling
 ) -> Iterator[Generated]:
-    """Yield what a causal language model writes behind each prompt; neither model nor tokenizer is changed."""
-    # Where nothing is given, a new text begins, as it does behind the end of another.
-    nothing = stop_ids(tokenizer)[:1]
-    encoded = [tokenizer.encode(prompt, add_special_tokens=False) or nothing for prompt in prompts]
+    """Yield the text that a model generates after each prompt; neither model nor tokenizer is changed.
+
+    Args:
+        model: A causal language model of Hugging Face.
+        tokenizer: Its tokenizer.
+        prompts: The texts to complete; an empty one stands for the start of a text.
+        sampling: How tokens are chosen.
+    """
+    start_of_text = end_token_ids(tokenizer)[:1]  # an end token, which a new text follows
+    encoded = [tokenizer.encode(prompt, add_special_tokens=False) or start_of_text for prompt in prompts]
     for ids in generate(model, tokenizer, encoded, sampling):
-        yield read(tokenizer, ids, stop_ids(tokenizer))
+        yield decode_generated(tokenizer, ids, end_token_ids(tokenizer))
 
 
 def generate(
     model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], sampling: Sampling
 ) -> Iterator[list[int]]:
-    """Yield the tokens that a model writes behind the tokens of each prompt, with what pads them behind a stop."""
-    stops = stop_ids(tokenizer)
+    """Yield the token ids that a model generates after those of each prompt, the first end token and padding included.
+
+    Args:
+        model: A causal language model of Hugging Face.
+        tokenizer: Its tokenizer.
+        prompts: Token ids, at least one in each prompt.
+        sampling: How tokens are chosen.
+    """
+    end_ids = end_token_ids(tokenizer)
     for start in range(0, len(prompts), sampling.batch_size):
-        ids, mask = pad_left(prompts[start : start + sampling.batch_size], stops[0])
-        room = model.config.max_position_embeddings - ids.shape[1]
-        settings = generation_config(sampling, stops, room)
+        ids, mask = _pad_left(prompts[start : start + sampling.batch_size], end_ids[0])
+        max_tokens = model.config.max_position_embeddings - ids.shape[1]
+        settings = _generation_config(sampling, end_ids, max_tokens)
         device = model.get_input_embeddings().weight.device
         output = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings)
         yield from output[:, ids.shape[1] :].tolist()
 
 
-def stop_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return the ids that end a text: those of `STOPS` that the tokenizer has, and its own."""
+def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the ids that end a text: the tokenizer's own end of sequence, and those of `_END_TOKENS` that it has."""
     vocabulary = tokenizer.get_vocab()
     own = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    found = [*own, *(vocabulary[name] for name in STOPS if name in vocabulary)]
+    found = [*own, *(vocabulary[name] for name in _END_TOKENS if name in vocabulary)]
     return list(dict.fromkeys(found)) or [0]
 
 
-def pad_left(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
-    """Return ids and attention mask, ``[B, T]``: a completion must follow its prompt, so what is missing is in front.
+def _pad_left(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
+    """Return ids and attention mask, ``[B, T]``, padded on the left: a completion must directly follow its prompt.
 
-    >>> [tensor.tolist() for tensor in pad_left([[1, 2], [3]], filler=0)]
+    >>> [tensor.tolist() for tensor in _pad_left([[1, 2], [3]], filler=0)]
     [[[1, 2], [0, 3]], [[1, 1], [0, 1]]]
     """
     width = max(len(row) for row in rows)
@@ -82,32 +99,32 @@ def pad_left(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor
     return ids, mask
 
 
-def generation_config(sampling: Sampling, stops: list[int], room: int) -> GenerationConfig:
-    """Return the settings in Hugging Face's words; ``room`` is what the model's positions leave."""
-    chance = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampling.temperature else {}
-    config: type[Any] = GenerationConfig  # untyped in transformers
-    found: GenerationConfig = config(
-        max_new_tokens=max(1, min(sampling.max_new_tokens, room)),
-        do_sample=bool(chance),
-        eos_token_id=stops,
-        pad_token_id=stops[0],
+def _generation_config(sampling: Sampling, end_ids: list[int], max_tokens: int) -> GenerationConfig:
+    """Return ``sampling`` as a `GenerationConfig`; ``max_tokens`` is how many positions the prompts leave."""
+    draw = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampling.temperature else {}
+    make: type[Any] = GenerationConfig  # untyped in transformers
+    config: GenerationConfig = make(
+        max_new_tokens=max(1, min(sampling.max_new_tokens, max_tokens)),
+        do_sample=bool(draw),
+        eos_token_id=end_ids,
+        pad_token_id=end_ids[0],
         use_cache=True,
-        **chance,
+        **draw,
     )
-    return found
+    return config
 
 
-def until_stop(ids: Sequence[int], stops: Sequence[int]) -> list[int]:
-    """Return what stands before the first stop.
+def before_end_token(ids: Sequence[int], end_ids: Sequence[int]) -> list[int]:
+    """Return the ids before the first end token.
 
-    >>> until_stop([5, 6, 0, 7], stops=[0])
+    >>> before_end_token([5, 6, 0, 7], end_ids=[0])
     [5, 6]
     """
-    return list(takewhile(lambda token: token not in stops, ids))
+    return list(takewhile(lambda token: token not in end_ids, ids))
 
 
-def read(tokenizer: PreTrainedTokenizerBase, row: list[int], stops: list[int]) -> Generated:
-    """Return the text of generated ids up to the first stop."""
-    kept = until_stop(row, stops)
+def decode_generated(tokenizer: PreTrainedTokenizerBase, ids: list[int], end_ids: list[int]) -> Generated:
+    """Return the text of generated ids up to the first end token."""
+    kept = before_end_token(ids, end_ids)
     text = tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return Generated(str(text), stopped=len(kept) < len(row))
+    return Generated(str(text), stopped=len(kept) < len(ids))

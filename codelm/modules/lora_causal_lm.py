@@ -1,4 +1,4 @@
-"""A 4-bit base model with LoRA adapters, as a Lightning module."""
+"""A causal language model with LoRA adapters, its base in 4 bits by default, as a Lightning module."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,8 @@ from codelm.modules.adapters import (
     refuse_unknown_targets,
     save_adapter,
 )
-from codelm.modules.base import (
+from codelm.modules.base_identity import Identity, identify
+from codelm.modules.base_model import (
     Attention,
     Loading,
     Quantization,
@@ -30,27 +31,28 @@ from codelm.modules.base import (
 )
 from codelm.modules.causal_lm import CausalLM
 from codelm.modules.generation import Generated, Sampling, complete
-from codelm.modules.identity import Identity, identify
 from codelm.modules.optimizers import OptimizerName
 from codelm.modules.precision import compute_dtype
 
+__all__ = ["LoRACausalLM"]
+
 
 class LoRACausalLM(CausalLM):
-    """Any causal language model of Hugging Face, frozen, with LoRA adapters that learn.
+    """A causal language model of Hugging Face, frozen, with LoRA adapters that are trained.
 
     Args:
-        base: the base model: a name on the model hub, a folder, or ``tiny``, which travels in the package.
-        revision: the hub's branch, tag or commit of the base.
-        quantization: nf4 holds linear weights in 4 bits; none holds them in the type of computation.
-        double_quantization: quantise the scales of the 4-bit weights as well.
-        attention: which of transformers' implementations attends.
-        lora: the adapters.
-        gradient_checkpointing: keep only each block's input for the backward pass; slower, far less memory.
-        learning_rate: the highest learning rate, reached after warm-up.
-        weight_decay: how strongly matrices decay; vectors do not.
-        warmup: the share of all steps over which the learning rate rises; then it falls as a half cosine.
-        optimizer: AdamW, or bitsandbytes' paged 8-bit AdamW, which saves memory on CUDA.
-        max_new_tokens: tokens that `predict` writes behind a prompt at most.
+        base: The base model: a name on the model hub, a folder, or ``tiny``, which is part of the package.
+        revision: Branch, tag or commit of the base on the model hub.
+        quantization: Type of the base's linear weights: nf4 (4 bits), or none (the precision of the computation).
+        double_quantization: Quantise the scales of the 4-bit weights as well.
+        attention: Implementation of attention in transformers.
+        lora: Settings of the adapters.
+        gradient_checkpointing: Keep only each block's input for the backward pass; slower, with far less memory.
+        learning_rate: The highest learning rate, reached at the end of the warm-up.
+        weight_decay: AdamW's weight decay of matrices; vectors do not decay.
+        warmup: Share of all steps over which the learning rate rises; afterwards it falls as a half cosine.
+        optimizer: The optimizer: adamw, or paged_adamw_8bit of bitsandbytes, which saves memory on CUDA.
+        max_new_tokens: Largest number of tokens that `predict` generates after a prompt.
     """
 
     def __init__(
@@ -81,22 +83,23 @@ class LoRACausalLM(CausalLM):
         self.base_identity: Identity | None = None
 
     def check(self) -> None:
-        """Refuse settings that cannot work, from the base's configuration alone: no weight is loaded.
+        """Refuse settings that cannot work; only the base's configuration is loaded, no weights.
 
         Raises:
-            InputError: no such base, a LoRA target that matches no layer, or a precision that trains narrow weights.
+            InputError: There is no such base, a LoRA target matches no layer, or the precision would train weights in
+                a narrow type.
         """
         compute_dtype(self.precision)
         refuse_unknown_targets(self.lora.targets, self.linear_layers, base=self.base)
 
     @property
     def max_positions(self) -> int | None:
-        """How long a sequence may be, from the base's configuration; None where it does not say."""
+        """The longest sequence in tokens, by the base's configuration; None if it names none."""
         return getattr(load_config(self.base, self.revision), "max_position_embeddings", None)
 
     @cached_property
     def linear_layers(self) -> list[str]:
-        """The base's linear layers that may carry adapters, from its configuration."""
+        """The names of the base's layers that can have adapters, by its configuration."""
         return declared_linear_layers(load_config(self.base, self.revision))
 
     @property
@@ -105,18 +108,18 @@ class LoRACausalLM(CausalLM):
         return str(self._trainer.precision) if self._trainer else "32-true"
 
     def build(self) -> Any:
-        """Load the base and add fresh adapters."""
+        """Return the base with new adapters."""
         self.check()
         base = load_base(self.base, self._loading(), revision=self.revision)
         self.base_identity = identify(self.base, self.revision)
         refuse_unusual_head(self.base, base)
         model = add_adapter(base, self.lora, revision=self.revision)
         if self.gradient_checkpointing:
-            checkpoint_activations(base)  # only now: peft would make the embedding's output want a gradient
+            checkpoint_activations(base)  # after peft, which would else make the embeddings require a gradient
         return model
 
     def _loading(self) -> Loading:
-        """Say how to hold the base's weights under the trainer given."""
+        """Return how to load the base, given the trainer's precision and device."""
         return Loading(
             dtype=compute_dtype(self.precision),
             quantization=self.quantization,
@@ -127,12 +130,12 @@ class LoRACausalLM(CausalLM):
 
     @property
     def language_model(self) -> Any:
-        """The Hugging Face model with decoder and head, adapters inside."""
+        """The Hugging Face model with decoder, head and adapters."""
         return self.model.get_base_model()
 
     @property
     def coverage(self) -> Coverage:
-        """Which layers carry adapters, and how many parameters learn."""
+        """The numbers of adapted layers and of trained parameters."""
         return coverage(self.model, self.lora.targets, self.linear_layers)
 
     @cached_property
@@ -141,17 +144,17 @@ class LoRACausalLM(CausalLM):
         return load_tokenizer(self.base, self.revision)
 
     def predict_step(self, batch: list[str], batch_idx: int) -> list[Generated]:
-        """Return what the model writes behind each prompt of a batch, always the likeliest token next."""
+        """Return the completion of each prompt of a batch, by greedy decoding."""
         greedy = Sampling(self.max_new_tokens, temperature=0.0, top_p=1.0, batch_size=len(batch))
         return list(complete(self.model, self.tokenizer, batch, greedy))
 
     @contextmanager
     def base_disabled(self) -> Iterator[None]:
-        """Compute as the untouched base, for a while."""
+        """Within this context, compute without the adapter, as the base."""
         with adapter_disabled(self.model):
             yield
 
     def save_adapter(self, folder: str | Path) -> None:
-        """Write adapter and tokenizer into ``folder``, in PEFT's format."""
+        """Write the adapter, in PEFT's format, and the tokenizer into ``folder``."""
         save_adapter(self.model, Path(folder))
         self.tokenizer.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""The optimizer and the learning rate's course over a run."""
+"""Optimizers, the learning rate schedule, and the norm of the gradient."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from codelm.errors import InputError
 from codelm.modules.adapters import paged_adamw_8bit
 
+__all__ = ["OptimizerName", "build_optimizer", "gradient_norm", "warmup_cosine", "warmup_cosine_schedule"]
+
 OptimizerName = Literal["adamw", "paged_adamw_8bit"]
 """``paged_adamw_8bit`` keeps the moments in 8 bits, in memory the GPU may page out; CUDA only."""
 
@@ -20,8 +22,8 @@ OptimizerName = Literal["adamw", "paged_adamw_8bit"]
 def warmup_cosine(step: int, *, total: int, warmup: float) -> float:
     """Return the factor on the learning rate at ``step`` of ``total``.
 
-    It rises over the share ``warmup`` of the steps, then falls as half a cosine. Already the first step learns, and
-    the last is the smallest above 0.
+    It rises linearly over the share ``warmup`` of the steps, then falls as half a cosine. It is above 0 at every step,
+    the first and the last included.
 
     >>> [round(warmup_cosine(step, total=8, warmup=0.25), 2) for step in range(9)]
     [0.5, 1.0, 1.0, 0.93, 0.75, 0.5, 0.25, 0.07, 0.0]
@@ -34,16 +36,16 @@ def warmup_cosine(step: int, *, total: int, warmup: float) -> float:
 
 
 def warmup_cosine_schedule(optimizer: Optimizer, *, total: int, warmup: float) -> LambdaLR:
-    """Return the scheduler that applies `warmup_cosine`."""
+    """Return a scheduler that applies `warmup_cosine`; ``total`` is the number of steps, ``warmup`` a share of it."""
     return LambdaLR(optimizer, lambda step: warmup_cosine(step, total=total, warmup=warmup))
 
 
-def decay_groups(parameters: Iterable[Parameter], weight_decay: float) -> list[dict[str, object]]:
-    """Sort parameters by whether weights decay: matrices do, LoRA's too; vectors (norms, biases, magnitudes) do not."""
-    kept = list(parameters)
+def _decay_groups(parameters: Iterable[Parameter], weight_decay: float) -> list[dict[str, object]]:
+    """Return parameter groups: matrices, LoRA's too, with weight decay; vectors (norms, biases, magnitudes) without."""
+    trained = list(parameters)
     groups = [
-        {"params": [parameter for parameter in kept if parameter.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in kept if parameter.ndim < 2], "weight_decay": 0.0},
+        {"params": [parameter for parameter in trained if parameter.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
 
@@ -53,12 +55,18 @@ def build_optimizer(
 ) -> Optimizer:
     """Return the optimizer called ``name`` over ``parameters``.
 
+    Args:
+        name: The optimizer's name.
+        parameters: The trained parameters.
+        learning_rate: The highest learning rate.
+        weight_decay: AdamW's decay of matrices; vectors do not decay.
+
     Raises:
-        InputError: the optimizer needs a GPU and the parameters are elsewhere.
+        InputError: The optimizer needs a CUDA GPU and a parameter is not on one.
     """
-    groups = decay_groups(parameters, weight_decay)
+    groups = _decay_groups(parameters, weight_decay)
     if name == "adamw":
-        # Not the fused form: Lightning refuses to clip gradients that an optimizer may unscale itself.
+        # Not fused: Lightning refuses to clip gradients that an optimizer may unscale itself.
         return torch.optim.AdamW(groups, lr=learning_rate)
     if any(parameter.device.type != "cuda" for parameter in parameters):
         raise InputError(f"optimizer {name} needs a CUDA GPU, and the model is not on one: take adamw")
@@ -66,5 +74,5 @@ def build_optimizer(
 
 
 def gradient_norm(parameters: Iterable[Parameter]) -> Tensor:
-    """Return the Euclidean norm of all gradients together; 0 where there are none."""
+    """Return the Euclidean norm of all gradients together, a scalar; 0 if there are none."""
     return torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])

@@ -1,4 +1,4 @@
-"""In which numbers to compute: what the device multiplies natively, and nothing narrower."""
+"""Choice of the precision: the narrowest type whose products the device computes natively."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,19 +7,21 @@ import torch
 
 from codelm.errors import InputError
 
-Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
+__all__ = ["auto_precision", "compute_dtype"]
+
+_Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
 """Lightning's names of the precisions that keep trained weights in float32."""
 
-COMPUTE_DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
+_COMPUTE_DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
 
 
-def auto_precision(accelerator: str = "auto") -> Precision:
-    """Return the fastest precision this machine trains well in.
+def auto_precision(accelerator: str = "auto") -> _Precision:
+    """Return the fastest precision that this machine trains well in.
 
-    GPUs before Ampere only emulate bfloat16, slowly: they take float16 with a gradient scaler.
+    GPUs before Ampere only emulate bfloat16, slowly: they use float16 with a gradient scaler.
 
     Args:
-        accelerator: Lightning's name; ``cpu`` leaves a GPU aside.
+        accelerator: Lightning's name of the device; with ``cpu``, a GPU is ignored.
     """
     if accelerator != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
@@ -27,23 +29,23 @@ def auto_precision(accelerator: str = "auto") -> Precision:
 
 
 def compute_dtype(precision: str) -> torch.dtype:
-    """Return the type in which the base's frozen weights are kept and products are made.
+    """Return the type of the base's frozen weights and of products under Lightning's ``precision``.
 
     Raises:
-        InputError: a precision that would train in narrow weights.
+        InputError: The precision would keep trained weights in a narrow type.
     """
-    if precision not in COMPUTE_DTYPES:
-        offered = ", ".join(COMPUTE_DTYPES)
+    if precision not in _COMPUTE_DTYPES:
+        offered = ", ".join(_COMPUTE_DTYPES)
         raise InputError(
             f"trainer.precision {precision} does not keep trained weights in float32: take one of {offered}"
         )
-    return COMPUTE_DTYPES[precision]
+    return _COMPUTE_DTYPES[precision]
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    """Tell whether the processor has instructions for bfloat16 products; older torch cannot say.
+    """Return whether the processor has instructions for bfloat16 products; False where torch does not report it.
 
-    With them a step of a model of 7 million parameters took 0.7 to 0.8 of its time in float32 on two cores.
+    With them, a step of a model of 7 million parameters took 0.7 to 0.8 of its time in float32, on two cores.
     """
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))

@@ -20,11 +20,11 @@ def test_a_folder_without_a_tokenizer_is_refused_in_one_sentence(tmp_path, kind)
     assert "\n" not in str(refused.value)
 
 
-def test_a_base_without_its_tokenizer_is_told_before_the_history_is_read(tmp_path, monkeypatch, rust_repository):
+def test_a_base_without_its_tokenizer_is_refused_before_the_history_is_read(tmp_path, monkeypatch, rust_repository):
     from codelm.datamodules import GitCommitDataModule
 
     shutil.copy(BUNDLED["tiny"] / "config.json", tmp_path)
-    monkeypatch.setattr("codelm.datamodules.git_commits.mine", lambda *_: pytest.fail("the history was read"))
+    monkeypatch.setattr("codelm.datamodules.git_commits.build_store", lambda *_: pytest.fail("the history was read"))
     data = GitCommitDataModule(str(tmp_path), str(rust_repository), cache=str(tmp_path / "cache"))
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         data.prepare_data()

@@ -11,8 +11,8 @@ import pytest
 from codelm.errors import InputError
 from codelm.history.epochs.importance import Importance
 from codelm.history.filters.selection import Filters
-from codelm.history.samples.formats import Kind
-from codelm.history.store import SAMPLE, Part
+from codelm.history.samples.pieces import Kind
+from codelm.history.store import SAMPLE, Split
 
 IGNORE = ["target/", "Cargo.lock"]
 
@@ -88,7 +88,9 @@ def test_making_one_touches_nothing(tmp_path):
 
 def test_a_second_run_reads_no_history(make_data, monkeypatch):
     ready(make_data())
-    monkeypatch.setattr("codelm.datamodules.git_commits.mine", lambda *_: pytest.fail("the history was read again"))
+    monkeypatch.setattr(
+        "codelm.datamodules.git_commits.build_store", lambda *_: pytest.fail("the history was read again")
+    )
     assert len(ready(make_data()).train_dataloader()) > 0
 
 
@@ -103,27 +105,27 @@ def test_a_new_commit_makes_a_new_store(make_data, git, rust_repository):
 
 def test_file_rules_decide_how_often_a_sample_is_drawn(make_data):
     data = ready(make_data(importance=Importance(file_rules={"alpha.rs": 3.0})))
-    samples = data.store.samples[data.store.part(Part.TRAIN)]
+    samples = data.store.samples[data.store.indices(Split.TRAIN)]
     alpha = data.store.facts["paths"].index("src/alpha.rs")
     assert set(data.importances[samples["path"] == alpha]) == {3.0}
     assert set(data.importances[samples["path"] != alpha]) == {1.0}
 
 
 def test_a_commit_of_forty_files_gives_each_its_own_weight():
-    from codelm.datamodules.git_commits import weights_of
+    from codelm.datamodules.sample_weights import sample_weights
 
     samples = np.zeros(40, SAMPLE)
     samples["path"], samples["kind"] = range(40), Kind.CHANGE
     commit = {"repository": "a", "time": 0, "author": "Jo <jo@example.org>", "message": "A trait"}
     facts = {"commits": [commit], "paths": [f"src/{number}.rs" for number in range(40)]}
-    store = SimpleNamespace(samples=samples, part=lambda part: np.arange(40), facts=facts)
+    store = SimpleNamespace(samples=samples, indices=lambda split: np.arange(40), facts=facts)
     rules = Importance(file_rules={"src/": 1.3}, message_rules={"trait": 1.5})
-    np.testing.assert_allclose(weights_of(store, rules), 1.3 * 1.5)
+    np.testing.assert_allclose(sample_weights(store, rules), 1.3 * 1.5)
 
 
 def test_old_commits_count_less_and_files_as_they_stand_do_not_age(make_data):
     data = ready(make_data(importance=Importance(half_life_days=1 / 86_400)))
-    samples = data.store.samples[data.store.part(Part.TRAIN)]
+    samples = data.store.samples[data.store.indices(Split.TRAIN)]
     assert set(data.importances[samples["kind"] == Kind.FILE]) == {1.0}
     changes = data.importances[samples["kind"] != Kind.FILE]
     assert changes.max() == 1.0
@@ -131,50 +133,48 @@ def test_old_commits_count_less_and_files_as_they_stand_do_not_age(make_data):
 
 
 def test_the_mix_of_files_and_changes_is_a_setting(make_data):
-    from codelm.history.samples.formats import Kind
-
     data = ready(make_data(importance=Importance(whole_files=0.0), curriculum="none"))
     drawn = data.store.samples["kind"][[index for row in data.rows(0) for index in row]]
     assert Kind.FILE in data.store.samples["kind"]
     assert Kind.FILE not in drawn
-    assert len(drawn) == len(data.store.part(Part.TRAIN))
+    assert len(drawn) == len(data.store.indices(Split.TRAIN))
 
 
 def test_weights_of_one_draw_every_sample_once(make_data):
     data = ready(make_data(curriculum="none"))
     drawn = sorted(index for row in data.rows(0) for index in row)
-    assert drawn == data.store.part(Part.TRAIN).tolist()
+    assert drawn == data.store.indices(Split.TRAIN).tolist()
 
 
 def test_a_large_commit_is_held_to_its_cap(make_data):
     plain = ready(make_data())
     capped = ready(make_data(importance=Importance(max_commit_tokens=50)))
-    samples = plain.store.samples[plain.store.part(Part.TRAIN)]
+    samples = plain.store.samples[plain.store.indices(Split.TRAIN)]
     assert capped.importances.min() < 1.0
     assert (plain.importances == 1.0).all()
     assert len(samples) == len(capped.importances)
 
 
-def test_what_was_read_is_told_once(make_data, caplog):
+def test_what_was_read_is_logged_once(make_data, caplog):
     with caplog.at_level(logging.INFO, "codelm"):
         ready(make_data())
     assert "40 commits, 0 merges; kept 36 of 36 to train" in caplog.text
     assert "ignored by pattern Cargo.lock" in caplog.text
 
 
-def test_a_shallow_clone_is_told_in_a_line_that_completes_it(make_data, rust_repository, git, tmp_path, caplog):
+def test_a_shallow_clone_is_logged_with_what_completes_it(make_data, rust_repository, git, tmp_path, caplog):
     git(tmp_path, "clone", "-q", "--depth=30", f"file://{rust_repository}", "cut")
     data = make_data()
     data.repo = [str(rust_repository), str(tmp_path / "cut")]
     data.prepare_data()
-    (told,) = (record.getMessage() for record in caplog.records if "shallow clone" in record.getMessage())
-    assert told.startswith(f"{tmp_path / 'cut'} is a shallow clone")
-    git(tmp_path, *told.partition("; git ")[2].removesuffix(" completes it").split())
+    (notice,) = (message for message in caplog.messages if "shallow clone" in message)
+    assert notice.startswith(f"{tmp_path / 'cut'} is a shallow clone")
+    git(tmp_path, *notice.partition("; git ")[2].removesuffix(" completes it").split())
     assert data.repositories[1].shallow
     assert not make_data().repositories[0].shallow
 
 
-def test_every_phase_is_told_where_it_begins(make_data, caplog, monkeypatch, rust_repository):
+def test_every_phase_is_logged_where_it_begins(make_data, caplog, monkeypatch, rust_repository):
     monkeypatch.setattr("sys.stderr.isatty", lambda: False)
     with caplog.at_level(logging.INFO, "codelm"):
         make_data().prepare_data()
@@ -219,7 +219,7 @@ def test_when_everything_is_filtered_away_nothing_stays_behind(make_data, tmp_pa
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_when_everything_is_filtered_away_the_reasons_are_told_also_where_it_is_quiet(make_data, caplog):
+def test_when_everything_is_filtered_away_the_reasons_are_logged_also_where_it_is_quiet(make_data, caplog):
     with caplog.at_level(logging.WARNING, "codelm"), pytest.raises(InputError, match="the table above"):
         make_data(filters=Filters(ignore=["*"])).prepare_data()
     assert "ignored by pattern *" in caplog.text

@@ -96,7 +96,7 @@ def test_under_a_curriculum_an_epoch_begins_with_short_samples(make_store):
     assert longest[-1] > 30
 
 
-def test_the_rows_that_the_trainer_takes_come_from_all_lessons(make_store):
+def test_the_rows_that_the_trainer_takes_come_from_all_stages(make_store):
     from codelm.datamodules.packed import PackedDataModule
 
     settings = {"sequence_length": 64, "batch_size": 1, "context_weight": 0.5, "seed": 1, "num_workers": 0}

@@ -47,11 +47,11 @@ def make_batch():
     import torch
 
     from codelm.batch import IGNORE
-    from codelm.history.samples.formats import SENTINELS
+    from codelm.special_tokens import SPECIAL_TOKENS
 
     def make(*rows, seed=0, length=32, step_weight=None):
         generator = torch.Generator().manual_seed(seed)
-        ids = torch.randint(len(SENTINELS), 262, (len(rows), length), generator=generator)
+        ids = torch.randint(len(SPECIAL_TOKENS), 262, (len(rows), length), generator=generator)
         positions = torch.zeros_like(ids)
         labels = torch.full_like(ids, IGNORE)
         for row, lengths in enumerate(rows):

@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 
 LAYERS = ["model.layers.0.self_attn.q_proj", "model.layers.0.mlp.c_fc"]
@@ -56,3 +58,13 @@ def test_every_default_target_is_on_every_layer(adapted):
     coverage = adapted().coverage
     assert set(coverage.adapted_layers.values()) == {2}
     assert sum(coverage.adapted_layers.values()) == coverage.linear_layers
+
+
+def test_the_warning_of_bitsandbytes_is_hidden_for_a_while_alone(caplog):
+    from codelm.modules.adapters import kernel_warning_hidden
+
+    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    with kernel_warning_hidden():
+        logger.warning("hidden")
+    logger.warning("shown")
+    assert caplog.messages == ["shown"]

@@ -66,7 +66,7 @@ def test_the_logged_loss_of_a_step_is_the_mean_over_its_label_weights(make_model
     fit(model, one_by_one(batch), accumulate_grad_batches=8, callbacks=[recorder], max_epochs=1)
     untrained = make_model()
     untrained.configure_model()
-    total, weight = (part.detach() for part in untrained.surprise(batch))
+    total, weight = (part.detach() for part in untrained.weighted_nll(batch))
     assert recorder.steps[-1]["train/loss"] == pytest.approx(float(total / weight), rel=1e-5)
 
 
@@ -77,20 +77,20 @@ def test_held_out_loss_is_the_mean_over_tokens_not_over_batches(make_model, fit,
     model = make_model()
     trainer = fit(model, [make_batch([8])], held_out)
     with torch.no_grad():
-        total, weight = map(sum, zip(*map(model.eval().surprise, held_out), strict=True))
+        total, weight = map(sum, zip(*map(model.eval().weighted_nll, held_out), strict=True))
     assert trainer.callback_metrics["val/loss"] == pytest.approx(float(total / weight), rel=1e-6)
     assert trainer.callback_metrics["val/perplexity"] == pytest.approx(math.exp(total / weight), rel=1e-5)
 
 
-def test_the_first_token_of_a_sample_is_nobodys_target(make_model, make_batch):
+def test_the_first_token_of_a_sample_is_not_learned(make_model, make_batch):
     import torch
 
     model = make_model()
     model.configure_model()
     batch = make_batch([10, 20])
-    expected = model.surprise(batch)
+    expected = model.weighted_nll(batch)
     batch["labels"] = torch.where(batch["position_ids"] == 0, batch["input_ids"], batch["labels"])
-    torch.testing.assert_close(model.surprise(batch), expected)
+    torch.testing.assert_close(model.weighted_nll(batch), expected)
 
 
 def test_the_gradient_norm_is_logged_before_clipping(make_model, fit, make_batch, recorder):
@@ -138,7 +138,7 @@ def test_a_step_that_is_not_finite_changes_nothing(make_model, fit, make_batch, 
     assert model.optimizers().state_dict()["state"][0]["step"] == 2
 
 
-def test_a_run_that_goes_on_goes_on_counting_dropped_steps(make_model, fit, make_batch, tmp_path):
+def test_a_resumed_run_goes_on_counting_skipped_steps(make_model, fit, make_batch, tmp_path):
     good, bad = make_batch([20]), broken(make_batch([20]))
     fit(make_model(), [good, bad, good]).save_checkpoint(tmp_path / "last.ckpt")
     model = make_model()
@@ -189,7 +189,7 @@ def test_held_out_losses_are_summed_in_the_widest_type_of_the_device(make_model,
     model = make_model()
     model._trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)))
     model.setup("fit")
-    for metric in (model.held_out_surprise, model.held_out_weight):
+    for metric in (model.held_out_nll, model.held_out_weight):
         metric.update(torch.tensor(1.5))
         assert metric.compute().dtype is getattr(torch, dtype)
         metric.reset()

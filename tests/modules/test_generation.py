@@ -42,12 +42,12 @@ def test_the_same_seed_writes_the_same_and_another_something_else(model_and_toke
 
 
 def test_a_text_ends_at_the_next_file(model_and_tokenizer):
-    from codelm.modules.generation import read, stop_ids
+    from codelm.modules.generation import decode_generated, end_token_ids
 
     _, tokenizer = model_and_tokenizer
     row = [*tokenizer.encode("a  b ;"), tokenizer.convert_tokens_to_ids("<file_sep>"), *tokenizer.encode("c")]
-    assert read(tokenizer, row, stop_ids(tokenizer)) == ("a  b ;", True)
-    assert read(tokenizer, row[:3], stop_ids(tokenizer)) == ("a  ", False)
+    assert decode_generated(tokenizer, row, end_token_ids(tokenizer)) == ("a  b ;", True)
+    assert decode_generated(tokenizer, row[:3], end_token_ids(tokenizer)) == ("a  ", False)
 
 
 def test_a_completion_stays_within_the_models_positions(model_and_tokenizer, sampling):
@@ -66,7 +66,7 @@ def test_the_tokenizer_is_left_as_it_was(model_and_tokenizer, sampling):
     assert (tokenizer.padding_side, tokenizer.pad_token, tokenizer.truncation_side) == before
 
 
-def test_where_nothing_is_given_a_new_text_begins(model_and_tokenizer, sampling):
+def test_after_an_empty_prompt_a_new_text_begins(model_and_tokenizer, sampling):
     from codelm.modules.generation import complete
 
     nothing, end = complete(*model_and_tokenizer, ["", "<|endoftext|>"], sampling())

@@ -36,7 +36,7 @@ def test_packed_samples_do_not_see_each_other(adapted, make_batch, attention):
 
 
 @ATTENTION
-def test_the_sight_of_another_sample_would_show(adapted, make_batch, attention):
+def test_attention_to_another_sample_would_show(adapted, make_batch, attention):
     import torch
 
     model = adapted(attention=attention).eval()
@@ -55,8 +55,8 @@ def test_packing_changes_neither_loss_nor_gradient(adapted, make_batch, attentio
     model = adapted(attention=attention, gradient_checkpointing=gradient_checkpointing, lora=LoRA(dropout=0.0))
     names, parameters = zip(*model.trained(), strict=True)
     batch = make_batch([10, 15])
-    packed, weight = model.surprise(batch)
-    apart, weights = map(sum, zip(*map(model.surprise, slices(batch, 0, 0, 10, 25)), strict=True))
+    packed, weight = model.weighted_nll(batch)
+    apart, weights = map(sum, zip(*map(model.weighted_nll, slices(batch, 0, 0, 10, 25)), strict=True))
     torch.testing.assert_close(packed, apart)
     assert weight == weights
     torch.testing.assert_close(torch.autograd.grad(packed, parameters), torch.autograd.grad(apart, parameters))
@@ -70,8 +70,8 @@ def test_the_loss_is_that_of_the_models_own_logits(adapted, make_batch):
     batch = make_batch([32], [32])
     with torch.no_grad():
         logits = model.model(input_ids=batch["input_ids"], use_cache=False).logits.log_softmax(-1)
-        surprise = -logits[:, :-1].gather(-1, batch["input_ids"][:, 1:, None]).squeeze(-1)
-        torch.testing.assert_close(model.surprise(batch)[0], (surprise * batch["weights"][:, 1:]).sum())
+        nll = -logits[:, :-1].gather(-1, batch["input_ids"][:, 1:, None]).squeeze(-1)
+        torch.testing.assert_close(model.weighted_nll(batch)[0], (nll * batch["weights"][:, 1:]).sum())
 
 
 @QUANTIZATION
@@ -112,7 +112,7 @@ def test_every_weight_of_every_adapter_moves_and_nothing_else_does(adapted, make
 
 def test_only_the_adapters_get_gradients(adapted, make_batch):
     model = adapted()
-    model.surprise(make_batch([20]))[0].backward()
+    model.weighted_nll(make_batch([20]))[0].backward()
     assert all((parameter.grad is not None) == ("lora_" in name) for name, parameter in model.named_parameters())
 
 
@@ -121,7 +121,7 @@ def test_gradient_checkpointing_computes_each_block_twice(adapted, make_batch, g
     model = adapted(gradient_checkpointing=gradient_checkpointing)
     calls = []
     model.language_model.model.layers[0].mlp.c_fc.register_forward_hook(lambda *_: calls.append(1))
-    model.surprise(make_batch([20]))[0].backward()
+    model.weighted_nll(make_batch([20]))[0].backward()
     assert len(calls) == passes
 
 
@@ -134,7 +134,9 @@ def test_training_goes_on_unharmed_after_an_evaluation(adapted, make_batch, quan
 
     def gradients():
         torch.manual_seed(0)
-        return torch.autograd.grad(model.train().surprise(batch)[0], [parameter for _, parameter in model.trained()])
+        return torch.autograd.grad(
+            model.train().weighted_nll(batch)[0], [parameter for _, parameter in model.trained()]
+        )
 
     before = gradients()
     states_of(model.eval(), batch)
@@ -175,9 +177,9 @@ def test_the_base_is_kept_in_the_type_of_computation_and_adapters_in_float32(
 def test_training_learns_the_rows_it_sees(adapted, make_batch, fit, quantization):
     model = adapted(quantization=quantization, learning_rate=0.05)
     batch = make_batch([20, 12])
-    before = float(model.surprise(batch)[0].detach())
+    before = float(model.weighted_nll(batch)[0].detach())
     fit(model, [batch] * 6)
-    assert model.surprise(batch)[0].detach() < 0.8 * before
+    assert model.weighted_nll(batch)[0].detach() < 0.8 * before
 
 
 @pytest.fixture
@@ -263,7 +265,7 @@ def test_wrong_targets_are_refused_before_weights_are_read(tiny_base, monkeypatc
         model.configure_model()
 
 
-def test_the_configuration_tells_how_many_positions_there_are(tiny_base):
+def test_the_configuration_names_the_number_of_positions(tiny_base):
     from codelm.modules import LoRACausalLM
 
     assert LoRACausalLM(str(tiny_base)).max_positions == 128
@@ -289,7 +291,7 @@ def test_prompts_are_completed_with_the_likeliest_tokens_also_by_a_model_that_wa
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from codelm.modules import LoRA
-    from codelm.modules.generation import read, stop_ids
+    from codelm.modules.generation import decode_generated, end_token_ids
 
     prompts = ["fn process", "a", "use std::"]
     model = adapted(gradient_checkpointing=True, lora=LoRA(dropout=0.9), max_new_tokens=12)
@@ -303,7 +305,7 @@ def test_prompts_are_completed_with_the_likeliest_tokens_also_by_a_model_that_wa
             likeliest = base(ids).logits[:, -1:].argmax(-1)
             ids = torch.cat([ids, likeliest], 1)
         written = ids[0, len(tokenizer.encode(prompt)) :].tolist()
-        assert read(tokenizer, written, stop_ids(tokenizer)).text == text
+        assert decode_generated(tokenizer, written, end_token_ids(tokenizer)).text == text
     assert all(texts)
 
 

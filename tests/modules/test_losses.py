@@ -17,8 +17,8 @@ def reference(hidden, head, bias, labels, weights):
     from torch.nn.functional import cross_entropy
 
     logits = (hidden @ head.T + bias)[:, :-1].flatten(0, 1)
-    surprise = cross_entropy(logits, labels[:, 1:].flatten(), reduction="none", ignore_index=-100)
-    return surprise @ weights[:, 1:].flatten().to(surprise.dtype)
+    nll = cross_entropy(logits, labels[:, 1:].flatten(), reduction="none", ignore_index=-100)
+    return nll @ weights[:, 1:].flatten().to(nll.dtype)
 
 
 @pytest.mark.parametrize("chunk_elements", [1, 150, 2**24])
@@ -135,7 +135,7 @@ def shapes_made():
 
 
 @pytest.mark.parametrize("chunk_elements", [1, 150, 2**24])
-def test_the_surprise_of_each_token_is_that_of_the_full_logits(example, chunk_elements):
+def test_the_nll_of_each_token_is_that_of_the_full_logits(example, chunk_elements):
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -152,7 +152,7 @@ def test_the_surprise_of_each_token_is_that_of_the_full_logits(example, chunk_el
     assert not found.requires_grad
 
 
-def test_the_surprises_of_tokens_sum_to_the_loss(example):
+def test_the_nlls_of_tokens_sum_to_the_loss(example):
     import torch
 
     from codelm.modules.losses import token_nll, weighted_nll_sum
@@ -163,7 +163,7 @@ def test_the_surprises_of_tokens_sum_to_the_loss(example):
     torch.testing.assert_close(total, loss.float())
 
 
-def test_without_labels_no_token_surprises(example):
+def test_without_labels_every_nll_is_zero(example):
     import torch
 
     from codelm.modules.losses import token_nll

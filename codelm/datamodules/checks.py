@@ -1,4 +1,4 @@
-"""What the settings of the data may be, whoever gives them: the command or a program."""
+"""Checks of the data settings, whether they come from the command or from a program."""
 
 import math
 import os
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 
-LEAST = {
+__all__ = ["open_repositories", "refuse_invalid_shares", "refuse_no_repository", "refuse_too_small"]
+
+_LEAST = {
     "sequence_length": 2,  # the first token of a row has nothing before it to be learned from
     "batch_size": 1,
     "max_commits": 0,
@@ -15,21 +17,21 @@ LEAST = {
     "seed": 0,
     "num_workers": 0,
 }
-"""The smallest value of each setting that only has a lower end."""
+"""The smallest value of each setting that has no largest one."""
 
 
 def refuse_too_small(**given: float | None) -> None:
-    """Raise `InputError` where one of the settings named in `LEAST` is below its end, or not finite; null is no value.
+    """Raise `InputError` if a setting is below its value in `_LEAST` or not finite; None passes.
 
     >>> refuse_too_small(batch_size=8, max_commits=None)
     """
     for name, value in given.items():
-        if value is not None and not LEAST[name] <= value < math.inf:
-            raise InputError(f"data.{name} is {value}: give {LEAST[name]} or more")
+        if value is not None and not _LEAST[name] <= value < math.inf:
+            raise InputError(f"data.{name} is {value}: give {_LEAST[name]} or more")
 
 
-def refuse_odd_shares(*, context_weight: float, held_out: float) -> None:
-    """Raise `InputError` where a share is none."""
+def refuse_invalid_shares(*, context_weight: float, held_out: float) -> None:
+    """Raise `InputError` if one of the two is out of its range."""
     if not 0 <= context_weight <= 1:
         raise InputError(f"data.context_weight is {context_weight}: give a weight from 0 to 1, such as 0.1")
     if not 0 < held_out < 1:
@@ -37,16 +39,16 @@ def refuse_odd_shares(*, context_weight: float, held_out: float) -> None:
 
 
 def refuse_no_repository(paths: Sequence[str]) -> None:
-    """Raise `InputError` where there is no repository to read."""
+    """Raise `InputError` if no repository is named."""
     if not paths:
         raise InputError("data.repo is an empty list: give the folder of a git repository, or several")
 
 
-def open_all(paths: Sequence[str], revision: str) -> list[Repository]:
-    """Open the repositories.
+def open_repositories(paths: Sequence[str], revision: str) -> list[Repository]:
+    """Open the repositories at ``paths``, each at ``revision``.
 
     Raises:
-        InputError: There is none, one cannot be opened, or two paths lead to the same one.
+        InputError: No path is given, a repository cannot be opened, or two paths lead to the same one.
     """
     refuse_no_repository(paths)
     opened = [open_repository(path, revision) for path in paths]

@@ -2,11 +2,20 @@ import pytest
 
 
 @pytest.fixture
-def batch(make_store):
-    from codelm.datamodules.collate import collate
+def batch_of(make_store):
+    """Return a function that makes the batch of rows of training samples of 5, 9, 3, 12 and 7 tokens."""
+    from codelm.datamodules.rows import PackedRows
     from codelm.history.epochs.plan import MicroBatch
 
-    return collate(make_store(), MicroBatch(((0, 2), (1,)), 3.5), context_weight=0.25)
+    def make(*rows, context_weight=0.25):
+        return PackedRows(make_store(), context_weight)[MicroBatch(rows, step_weight=3.5)]
+
+    return make
+
+
+@pytest.fixture
+def batch(batch_of):
+    return batch_of((0, 2), (1,))
 
 
 def test_positions_restart_at_each_sample_and_at_the_padding(batch):
@@ -30,19 +39,18 @@ def test_context_weighs_what_the_setting_says(batch):
     assert batch["weights"][0].tolist() == [0, 0.25, 1, 1, 1, 0, 1, 1] + [0] * 56
 
 
-def test_context_of_weight_zero_is_not_learned(make_store):
+def test_context_of_weight_zero_is_not_learned(batch_of):
     from codelm.batch import IGNORE
-    from codelm.datamodules.collate import collate
-    from codelm.history.epochs.plan import MicroBatch
 
-    labels = collate(make_store(), MicroBatch(((1,),), 1.0), context_weight=0.0)["labels"]
+    labels = batch_of((1,), context_weight=0.0)["labels"]
     assert (labels != IGNORE).sum() == 5
 
 
-def test_an_empty_row_is_all_padding(make_store):
-    from codelm.datamodules.collate import collate
-    from codelm.history.epochs.plan import MicroBatch
-
-    batch = collate(make_store(), MicroBatch(((),), 1.0), context_weight=0.5)
+def test_an_empty_row_is_all_padding(batch_of):
+    batch = batch_of(())
     assert batch["input_ids"].shape == (1, 64)
     assert batch["weights"].sum() == 0
+
+
+def test_a_batch_carries_the_weight_of_its_step(batch):
+    assert batch["step_weight"] == 3.5

@@ -18,8 +18,8 @@ def hub(tiny_base, tmp_path, monkeypatch):
     return folder
 
 
-def test_a_base_of_the_hub_is_known_by_its_commit_though_nobody_asked_for_one(hub, tiny_base):
-    from codelm.modules.identity import identify
+def test_a_base_of_the_hub_is_known_by_its_commit_though_no_revision_was_given(hub, tiny_base):
+    from codelm.modules.base_identity import identify
 
     identity = identify("nobody/base")
     assert identity.hub_commit == COMMIT
@@ -28,7 +28,7 @@ def test_a_base_of_the_hub_is_known_by_its_commit_though_nobody_asked_for_one(hu
 
 
 def test_a_base_that_was_never_fetched_is_not_known(hub):
-    from codelm.modules.identity import Identity, identify
+    from codelm.modules.base_identity import Identity, identify
 
     assert identify("nobody/else") == identify("nobody/base", "v7") == Identity(None, None)
 
@@ -36,7 +36,7 @@ def test_a_base_that_was_never_fetched_is_not_known(hub):
 def test_two_folders_of_one_base_are_alike_and_another_shape_or_setting_shows(tiny_base, tmp_path):
     from safetensors.torch import load_file, save_file
 
-    from codelm.modules.identity import identify
+    from codelm.modules.base_identity import identify
 
     folders = [shutil.copytree(tiny_base, tmp_path / name) for name in ("same", "shape", "setting")]
     weights = load_file(folders[1] / "model.safetensors")
@@ -50,7 +50,7 @@ def test_two_folders_of_one_base_are_alike_and_another_shape_or_setting_shows(ti
 
 
 def test_weights_are_not_read(tiny_base, tmp_path):
-    from codelm.modules.identity import safetensors_header
+    from codelm.modules.base_identity import safetensors_header
 
     header = safetensors_header(tiny_base / "model.safetensors")
     assert header.lstrip().startswith(b"{")

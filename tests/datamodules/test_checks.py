@@ -3,7 +3,7 @@ import math
 import pytest
 
 from codelm.datamodules import GitCommitDataModule
-from codelm.datamodules.limits import open_all
+from codelm.datamodules.checks import open_repositories
 from codelm.errors import InputError
 
 REFUSED = [
@@ -39,9 +39,9 @@ def test_a_repository_that_two_paths_lead_to_is_refused(make_repository, tmp_pat
     (tmp_path / "link").symlink_to(folder)
     for other in (str(tmp_path / "link"), f"{folder}/.git", f"{folder}/"):
         with pytest.raises(InputError, match="one repository twice"):
-            open_all([str(folder), other], "HEAD")
+            open_repositories([str(folder), other], "HEAD")
 
 
 def test_two_repositories_of_one_content_are_both_read(make_repository):
     folders = [str(make_repository([{"a": "x"}], name=name)) for name in ("one", "two")]
-    assert [repository.path for repository in open_all(folders, "HEAD")] == folders
+    assert [repository.path for repository in open_repositories(folders, "HEAD")] == folders

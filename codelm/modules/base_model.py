@@ -1,4 +1,4 @@
-"""Base models: known by their configuration first, then loaded, and refused where they are not what they seem."""
+"""Base models: their configuration and linear layers, loading, and refusal of incomplete or unsuitable ones."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,22 +17,43 @@ from transformers import (
 )
 
 from codelm.bases import locate
-from codelm.bases.hub import plain_errors
+from codelm.bases.hub import one_line_errors
 from codelm.errors import DamagedDataError, InputError, ResourceError
+from codelm.modules.adapters import kernel_warning_hidden
+
+__all__ = [
+    "Attention",
+    "Loading",
+    "Quantization",
+    "checkpoint_activations",
+    "declared_linear_layers",
+    "linear_layers",
+    "load_base",
+    "load_config",
+    "refuse_unusual_head",
+]
 
 Quantization = Literal["nf4", "none"]
-"""``nf4``: linear weights in 4 bits, with bitsandbytes; ``none``: in the type of computation."""
+"""``nf4``: linear weights in 4 bits, by bitsandbytes; ``none``: weights in the computation's type."""
 
 Attention = Literal["sdpa", "eager"]
-"""The attention of transformers that keeps packed samples apart; flash attention does so for single rows only."""
+"""Attention implementations of transformers that keep packed samples apart; flash attention does so in single rows."""
 
-PROBE = 8
-"""Tokens that try out a model's head."""
+_PROBE_TOKENS = 8
+"""Tokens on which a model's head is checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How a base's weights are held."""
+    """How a base's weights are loaded.
+
+    Attributes:
+        dtype: Type of the weights that are not quantised, and of products.
+        quantization: Type of the linear layers' weights.
+        double_quantization: Quantise the scales of 4-bit weights as well.
+        attention: Implementation of attention in transformers.
+        device: Where the model is loaded to.
+    """
 
     dtype: torch.dtype = torch.float32
     quantization: Quantization = "none"
@@ -45,20 +66,21 @@ def load_config(name: str, revision: str | None = None) -> PretrainedConfig:
     """Return the configuration of base ``name``: a bundled name, a folder, or a model hub's name.
 
     Raises:
-        InputError: there is no such base, or no network to fetch it.
+        InputError: There is no such base, or it cannot be downloaded.
     """
-    with plain_errors(name):
+    with one_line_errors(name):
         config: PretrainedConfig = AutoConfig.from_pretrained(locate(name), revision=revision, trust_remote_code=False)
     return config
 
 
+@kernel_warning_hidden()
 def load_base(name: str, loading: Loading, *, revision: str | None = None) -> PreTrainedModel:
-    """Return base ``name`` with exactly the weights its folder holds, in eval mode.
+    """Return base ``name`` with exactly the weights of its files, in eval mode.
 
     Raises:
-        InputError: there is no such base, or no network to fetch it.
-        DamagedDataError: weights are missing, left over, of another shape, or cannot be read.
-        ResourceError: it does not fit into memory.
+        InputError: There is no such base, or it cannot be downloaded.
+        DamagedDataError: Weights are missing, unexpected, of another shape, or cannot be read.
+        ResourceError: It does not fit into memory.
     """
     loader: Any = AutoModelForCausalLM
     with _plain_errors_of_weights(name):
@@ -71,7 +93,7 @@ def load_base(name: str, loading: Loading, *, revision: str | None = None) -> Pr
             device_map={"": loading.device},
             use_safetensors=True,
             trust_remote_code=False,
-            ignore_mismatched_sizes=True,  # reported with the rest, instead of raised
+            ignore_mismatched_sizes=True,  # they come with the report, and are refused below
             output_loading_info=True,
         )
     _refuse_incomplete(name, report)
@@ -81,53 +103,56 @@ def load_base(name: str, loading: Loading, *, revision: str | None = None) -> Pr
 
 
 def linear_layers(model: nn.Module, head: nn.Module) -> list[str]:
-    """Name the linear layers that may carry adapters: all but the head, whose product the loss makes itself."""
+    """Return the names of the layers that can have adapters: all linear ones but the head, which the loss applies."""
     return [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and layer is not head]
 
 
 def declared_linear_layers(config: PretrainedConfig) -> list[str]:
-    """Name the linear layers of the model that ``config`` describes, without making its weights."""
-    maker: Any = AutoModelForCausalLM
+    """Return the names of the `linear_layers` of the model that ``config`` describes, without allocating weights."""
+    auto_model: Any = AutoModelForCausalLM
     with torch.device("meta"):
-        model = maker.from_config(config, trust_remote_code=False)
+        model = auto_model.from_config(config, trust_remote_code=False)
     return linear_layers(model, model.get_output_embeddings())
 
 
 def checkpoint_activations(model: Any) -> None:
-    """Keep only each block's input for the backward pass; it works in train mode only."""
-    # transformers renamed it; releases we accept know one or the other
+    """Turn on gradient checkpointing: only each block's input is kept for the backward pass; needs train mode."""
+    # The name depends on the release of transformers.
     enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
     enable({"use_reentrant": False})
 
 
 def refuse_unusual_head(name: str, model: Any) -> None:
-    """Refuse a model whose logits are more than its head's product with the decoder's last hidden states.
+    """Refuse a model whose logits are not just its head's product with the decoder's last hidden states.
 
-    The loss makes that product itself; logits that are scaled or capped afterwards would be learned wrongly, silently.
+    The loss computes that product itself; with logits that are scaled or capped it would be wrong in silence.
+
+    Raises:
+        InputError: The head's input is not the last hidden states, or its output is not the logits.
     """
     seen: dict[str, Any] = {}
     head, decoder = model.get_output_embeddings(), model.get_decoder()
     hooks = [
         decoder.register_forward_hook(lambda module, inputs, output: seen.update(hidden=output.last_hidden_state)),
-        head.register_forward_hook(lambda module, inputs, output: seen.update(given=inputs[0], product=output)),
+        head.register_forward_hook(lambda module, inputs, output: seen.update(input=inputs[0], output=output)),
     ]
-    tokens = torch.arange(PROBE, device=head.weight.device)[None] % head.weight.shape[0]
+    tokens = torch.arange(_PROBE_TOKENS, device=head.weight.device)[None] % head.weight.shape[0]
     with torch.no_grad():
         logits = model(input_ids=tokens, use_cache=False).logits
     for hook in hooks:
         hook.remove()
-    if not (_same(seen.get("hidden"), seen.get("given")) and _same(seen.get("product"), logits)):
+    if not (_equal(seen.get("hidden"), seen.get("input")) and _equal(seen.get("output"), logits)):
         raise InputError(
             f"base model {name} scales or caps its logits, which the loss does not know: take another base"
         )
 
 
-def _same(left: torch.Tensor | None, right: torch.Tensor | None) -> bool:
+def _equal(left: torch.Tensor | None, right: torch.Tensor | None) -> bool:
     return left is not None and right is not None and torch.equal(left.float(), right.float())
 
 
 def _quantization(loading: Loading) -> BitsAndBytesConfig | None:
-    """Say it in transformers' words."""
+    """Return the quantisation as transformers' configuration; None for none."""
     if loading.quantization == "none":
         return None
     return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
@@ -139,7 +164,7 @@ def _quantization(loading: Loading) -> BitsAndBytesConfig | None:
 
 
 def _refuse_incomplete(name: str, report: dict[str, Any]) -> None:
-    """Raise if transformers filled gaps with random weights, or left weights out."""
+    """Raise `DamagedDataError` if transformers made up missing weights or left some out, by its loading report."""
     wrong = {kind: sorted(map(str, report[f"{kind}_keys"])) for kind in ("missing", "unexpected", "mismatched")}
     found = [f"{len(keys)} {kind} (first {keys[0]})" for kind, keys in wrong.items() if keys]
     if found:
@@ -149,8 +174,8 @@ def _refuse_incomplete(name: str, report: dict[str, Any]) -> None:
 def _keep_4bit_weights_trainable(base: nn.Module) -> None:
     """Keep bitsandbytes from repacking 4-bit weights for inference.
 
-    On a CPU with bfloat16 instructions it does so at the first pass in eval mode, for good; the packed product then
-    passes no gradient back, so that training after a validation fails or learns in part.
+    On a CPU with bfloat16 instructions it repacks them at the first forward pass in eval mode, for good; the packed
+    product passes no gradient back, so that training after a validation fails or trains only in part.
     """
     for layer in base.modules():
         if hasattr(layer, "support_avx512bf16_for_cpu"):
@@ -159,9 +184,9 @@ def _keep_4bit_weights_trainable(base: nn.Module) -> None:
 
 @contextmanager
 def _plain_errors_of_weights(name: str) -> Iterator[None]:
-    """Turn what the libraries raise about a base and its weights into one line each."""
+    """Turn what the libraries raise about base ``name`` and its weights into one-line errors of ours."""
     try:
-        with plain_errors(name):
+        with one_line_errors(name):
             yield
     except SafetensorError as error:
         raise DamagedDataError(f"base model {name} cannot be read: {error}; fetch it again") from error

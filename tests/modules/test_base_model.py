@@ -18,10 +18,10 @@ def edit_weights(folder, edit):
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
 
 
-def test_a_whole_base_loads_in_the_type_asked_for(tiny_base):
+def test_a_whole_base_loads_in_the_given_type(tiny_base):
     import torch
 
-    from codelm.modules.base import Loading, load_base
+    from codelm.modules.base_model import Loading, load_base
 
     base = load_base(str(tiny_base), Loading(dtype=torch.bfloat16))
     assert {parameter.dtype for parameter in base.parameters()} == {torch.bfloat16}
@@ -30,7 +30,7 @@ def test_a_whole_base_loads_in_the_type_asked_for(tiny_base):
 @pytest.mark.parametrize("name", ["/no/such/folder", "./no/such/folder"])
 def test_a_folder_that_is_not_there_is_named(name):
     from codelm.errors import InputError
-    from codelm.modules.base import load_config
+    from codelm.modules.base_model import load_config
 
     with pytest.raises(InputError, match=rf"base model {name} .* no such folder"):
         load_config(name)
@@ -40,7 +40,7 @@ def test_an_unknown_name_without_network_points_to_a_local_folder(monkeypatch):
     import huggingface_hub
 
     from codelm.errors import InputError
-    from codelm.modules.base import load_config
+    from codelm.modules.base_model import load_config
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match=r"base model nobody/nothing .*give the folder of a model") as failure:
@@ -50,7 +50,7 @@ def test_an_unknown_name_without_network_points_to_a_local_folder(monkeypatch):
 
 def test_a_folder_without_a_configuration_is_refused(tmp_path):
     from codelm.errors import InputError
-    from codelm.modules.base import load_config
+    from codelm.modules.base_model import load_config
 
     with pytest.raises(InputError, match="cannot be had"):
         load_config(str(tmp_path))
@@ -58,7 +58,7 @@ def test_a_folder_without_a_configuration_is_refused(tmp_path):
 
 def test_a_folder_without_weights_is_refused(copy):
     from codelm.errors import InputError
-    from codelm.modules.base import Loading, load_base
+    from codelm.modules.base_model import Loading, load_base
 
     (copy / "model.safetensors").unlink()
     with pytest.raises(InputError, match="cannot be had"):
@@ -79,7 +79,7 @@ NORM = "model.norm.weight"
 )
 def test_weights_that_do_not_fit_the_configuration_are_damage(copy, edit, complaint):
     from codelm.errors import DamagedDataError
-    from codelm.modules.base import Loading, load_base
+    from codelm.modules.base_model import Loading, load_base
 
     edit_weights(copy, edit)
     with pytest.raises(DamagedDataError, match=complaint):
@@ -88,7 +88,7 @@ def test_weights_that_do_not_fit_the_configuration_are_damage(copy, edit, compla
 
 def test_truncated_weights_are_damage(copy):
     from codelm.errors import DamagedDataError
-    from codelm.modules.base import Loading, load_base
+    from codelm.modules.base_model import Loading, load_base
 
     file = copy / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
@@ -98,7 +98,7 @@ def test_truncated_weights_are_damage(copy):
 
 def test_code_that_comes_with_a_model_is_not_run(copy):
     from codelm.errors import InputError
-    from codelm.modules.base import load_config
+    from codelm.modules.base_model import load_config
 
     config = json.loads((copy / "config.json").read_text())
     config |= {"model_type": "stranger", "auto_map": {"AutoConfig": "evil.Config"}}
@@ -108,8 +108,8 @@ def test_code_that_comes_with_a_model_is_not_run(copy):
         load_config(str(copy))
 
 
-def test_the_configuration_alone_tells_the_linear_layers(tiny_base):
-    from codelm.modules.base import Loading, declared_linear_layers, linear_layers, load_base, load_config
+def test_the_configuration_alone_names_the_linear_layers(tiny_base):
+    from codelm.modules.base_model import Loading, declared_linear_layers, linear_layers, load_base, load_config
 
     base = load_base(str(tiny_base), Loading())
     declared = declared_linear_layers(load_config(str(tiny_base)))
@@ -119,7 +119,7 @@ def test_the_configuration_alone_tells_the_linear_layers(tiny_base):
 
 
 def test_a_plain_head_passes(tiny_base):
-    from codelm.modules.base import Loading, load_base, refuse_unusual_head
+    from codelm.modules.base_model import Loading, load_base, refuse_unusual_head
 
     refuse_unusual_head("tiny", load_base(str(tiny_base), Loading()))
 
@@ -131,7 +131,7 @@ def test_logits_that_are_capped_or_scaled_are_refused(kind, dtype):
     from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
     from codelm.errors import InputError
-    from codelm.modules.base import refuse_unusual_head
+    from codelm.modules.base_model import refuse_unusual_head
 
     torch.manual_seed(0)
     shape = {

@@ -1,0 +1,42 @@
+"""How often each training sample of a store is drawn, by the rules of `Importance`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codelm.history.epochs.importance import Importance, commit_cap, sample_weight
+from codelm.history.samples.pieces import Kind
+from codelm.history.store import Split, Store
+
+__all__ = ["sample_weights"]
+
+
+def sample_weights(store: Store, importance: Importance) -> NDArray[np.float64]:
+    """Return the weight of each training sample, ``[samples]``: the product of its rules and the cap on its commit."""
+    samples = store.samples[store.indices(Split.TRAIN)]
+    commits, paths = store.facts["commits"], store.facts["paths"]
+    changes, inverse = np.unique(samples[["commit", "path"]], return_inverse=True)
+    now = _newest_time([commits[index] for index in np.unique(samples["commit"])])
+    weights = []
+    for change in changes:
+        commit = commits[change["commit"]]
+        when = now if commit["time"] is None else commit["time"]
+        weights.append(sample_weight(paths[change["path"]], commit["message"], commit["author"], when, now, importance))
+    tokens = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)
+    caps = commit_cap(tokens, importance.max_commit_tokens)[samples["commit"]]
+    return np.array(weights)[inverse] * np.where(samples["kind"] == Kind.FILE, importance.whole_files, caps)
+
+
+def _newest_time(commits: Sequence[dict[str, Any]]) -> int:
+    """Return when the newest of the repositories' newest commits was written, in Unix seconds; 0 for no commit.
+
+    ``commits`` come newest first in each repository. Newest is so by ancestry: one commit with a date in the future
+    would make all others look old.
+    """
+    newest: dict[str, int] = {}
+    for commit in commits:
+        if commit["time"] is not None:
+            newest.setdefault(commit["repository"], commit["time"])
+    return max(newest.values(), default=0)
