@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.training"]
+
 IDENTITY = "Ann Author <ann@example.org>"
 FIRST_SECOND = 1_700_000_000
 
@@ -144,14 +146,16 @@ def byte_tokenizer():
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    from codelm.history.samples.formats import END, SENTINELS
+    from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
 
-    names = [*SENTINELS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    names = [*SPECIAL_TOKENS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
     backend = Tokenizer(models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens(list(SENTINELS))
-    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token=END, eos_token=END, unk_token=END)
+    backend.add_special_tokens(list(SPECIAL_TOKENS))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT, unk_token=END_OF_TEXT
+    )
 
 
 @pytest.fixture(scope="session")
@@ -188,6 +192,6 @@ def few_texts(monkeypatch):
 
     for task in ("forgetting", "infilling"):
         monkeypatch.setattr(
-            f"codelm.evaluation.tasks.{task}.texts", lambda: [Text("a.rs", "rust", "own rust", "fn a() {}\n")]
+            f"codelm.evaluation.tasks.{task}.own_texts", lambda: [Text("a.rs", "rust", "own rust", "fn a() {}\n")]
         )
-        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.local", list)
+        monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.library_texts", list)

@@ -1,40 +1,39 @@
-"""What happens beside a training: its measures, its record, and what it leaves behind.
+"""Lightning callbacks that measure a training and end it; they share one record of the run.
 
-In a configuration they are listed in this order, because each says what those before it have made:
+With a trainer of one's own:
 
-    trainer:
-      callbacks:
-        - class_path: codelm.callbacks.BaseReference
-        - class_path: codelm.callbacks.BehavioralEvaluation
-          init_args: {prompts: ["fn process"], language: rust}
-        - class_path: codelm.callbacks.SaveWhenStopped
-        - class_path: codelm.callbacks.ExportAdapter
-        - class_path: codelm.callbacks.Manifest
-        - class_path: codelm.callbacks.Evaluation
-        - class_path: codelm.callbacks.Summary
+    from codelm.callbacks import BehavioralEvaluation, SaveWhenStopped, recording_callbacks
+    from codelm.runs.record import RunRecord
+
+    record = RunRecord()
+    behavior = BehavioralEvaluation(["fn process"], language="rust", record=record)
+    trainer = Trainer(callbacks=[behavior, SaveWhenStopped(), *recording_callbacks(record)])
 """
 
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.behavior import BehavioralEvaluation
-from codelm.callbacks.evaluation import Evaluation
-from codelm.callbacks.export import ExportAdapter
+from codelm.callbacks.checkpoint_report import CheckpointReport
+from codelm.callbacks.finish import FinishRun, recording_callbacks
+from codelm.callbacks.forgetting import Forgetting
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
 from codelm.callbacks.predictions import Predictions
 from codelm.callbacks.progress import Progress
 from codelm.callbacks.stopping import SaveWhenStopped
-from codelm.callbacks.summary import Summary
+from codelm.callbacks.training_history import TrainingHistory
 
 __all__ = [
     "BaseReference",
     "BehavioralEvaluation",
-    "Evaluation",
-    "ExportAdapter",
+    "CheckpointReport",
+    "FinishRun",
+    "Forgetting",
     "Manifest",
     "MemoryPeaks",
     "Predictions",
     "Progress",
     "SaveWhenStopped",
-    "Summary",
     "TokensPerSecond",
+    "TrainingHistory",
+    "recording_callbacks",
 ]

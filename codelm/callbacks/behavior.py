@@ -1,34 +1,39 @@
-"""What the model writes, before and after: the same prompts completed by the untouched base and by the tuned model."""
+"""Completions of fixed prompts by the untouched base and by the tuned model, while a training goes on."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveInt
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from codelm.callbacks.recording import RecordingCallback
 from codelm.errors import one_line
 from codelm.metrics.completion import Completion, completion
-from codelm.metrics.measures import Measures, means, measure
+from codelm.metrics.completion_measures import Measures, means, measure
 from codelm.modules.generation import Sampling, complete
-from codelm.report.display import table
-from codelm.runs.trainer import log_scalars, untouched
+from codelm.report.printable_text import table
+from codelm.runs.record import RunRecord
+from codelm.runs.trainer import log_scalars, preserved_state
+
+__all__ = ["BehavioralEvaluation"]
 
 log = logging.getLogger(__name__)
 
-MEASURED = ("rust", "python")
+_MEASURED = ("rust", "python")
 """The languages whose completions have an end and a measure."""
 
 
-class BehavioralEvaluation(Callback):
+class BehavioralEvaluation(RecordingCallback):
     """Completes prompts with the base at step 0 and with the tuned model after every N-th epoch's validation.
 
     Writes them side by side to TensorBoard, with scalars ``behavior/...``, and keeps them in `records` for the
     manifest. An illustration, not a measurement: a few prompts with one completion each say little about a repository.
-    Training goes on exactly as without it: random state and train mode are put back, and a failure only logs a warning.
+    Training continues exactly as without it: random state and train mode are put back, and a failure only logs a
+    warning.
 
     Args:
         prompts: What is completed; nothing is done without any.
@@ -40,6 +45,7 @@ class BehavioralEvaluation(Callback):
         top_p: Sample from the likeliest tokens that together have this probability.
         seed: Makes the choice of tokens repeatable, the same for base and tuned model.
         batch_size: Prompts that are completed at a time; fewer need less memory.
+        record: The record that the callbacks of a run share; None for one of its own.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class BehavioralEvaluation(Callback):
         top_p: ClosedUnitInterval = 0.95,
         seed: int = 42,
         batch_size: PositiveInt = 8,
+        record: RunRecord | None = None,
     ) -> None:
         self.prompts = list(prompts)
         self.language = language
@@ -60,6 +67,14 @@ class BehavioralEvaluation(Callback):
         self.sampling = Sampling(max_new_tokens, temperature, top_p, batch_size)
         self.seed = seed
         self.records: list[dict[str, Any]] = []
+        super().__init__(record)
+
+    def attach(self, record: RunRecord) -> None:
+        """Put settings and records into the record, as the manifest holds them."""
+        super().attach(record)
+        names = ("language", "seed", "every_n_epochs")
+        settings = {name: getattr(self, name) for name in names} | asdict(self.sampling)
+        record.behavior = settings | {"evaluations": self.records}
 
     @property
     def base(self) -> dict[str, Any] | None:
@@ -68,64 +83,59 @@ class BehavioralEvaluation(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Complete the prompts with the untouched base; a resumed run of the same prompts has done so before."""
-        if self.prompts and self.language not in MEASURED and trainer.is_global_zero:
+        if self.prompts and self.language not in _MEASURED and trainer.is_global_zero:
             log.warning("behavior.language %s has no grammar: its completions are kept, not measured", self.language)
         if self.prompts and self.base and [one["prompt"] for one in self.base["completions"]] != self.prompts:
-            self.records = []  # completions of other prompts cannot stand beside those that come
+            self.records.clear()  # completions of other prompts cannot stand beside those that come
         if self.base is None:
-            self.evaluate(trainer, pl_module, epoch=0)
+            self._evaluate(trainer, pl_module, epoch=0)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Complete the prompts with the tuned model, if its turn has come or training stops within the epoch."""
         epoch = trainer.current_epoch + 1
         if trainer.should_stop or epoch % self.every_n_epochs == 0:
-            self.evaluate(trainer, pl_module, epoch=epoch)
+            self._evaluate(trainer, pl_module, epoch=epoch)
 
-    def evaluate(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
+    def _evaluate(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
         """Complete all prompts after an epoch, 0 meaning the base; keep and show what comes out."""
         if not self.prompts or not trainer.is_global_zero:
             return
         try:
-            record = self.observe(trainer, pl_module, epoch) | {"step": trainer.global_step}
+            record = self._complete(trainer, pl_module, epoch) | {"step": trainer.global_step}
             self.records.append(record)
-            self.show(trainer, record)
+            self._log(trainer, record)
         except Exception as error:  # whatever it is, hours of training must not end for an illustration
             log.warning("behavioural evaluation after epoch %d failed, training goes on: %s", epoch, one_line(error))
 
-    def observe(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> dict[str, Any]:
+    def _complete(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> dict[str, Any]:
         """Return the record of one evaluation."""
         model: Any = pl_module
-        with untouched(trainer, pl_module, self.seed), model.base_disabled() if epoch == 0 else nullcontext():
+        with preserved_state(trainer, pl_module, self.seed), model.base_disabled() if epoch == 0 else nullcontext():
             texts = list(complete(model.model, model.tokenizer, self.prompts, self.sampling))
         completions = [
             completion(self.language, prompt, text, stopped=stopped)
             for prompt, (text, stopped) in zip(self.prompts, texts, strict=True)
         ]
-        return record(epoch, completions, [measure(self.language, one) for one in completions])
+        return _record(epoch, completions, [measure(self.language, one) for one in completions])
 
-    def show(self, trainer: Trainer, record: dict[str, Any]) -> None:
+    def _log(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Write an evaluation to the loggers: its means, and its texts beside the base's."""
         log_scalars(trainer, {f"behavior/{name}": value for name, value in record["means"].items()})
         columns = [self.base, record] if self.base and record["epoch"] else [record]
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_text("behavior/completions", side_by_side(columns), trainer.global_step)
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the manifest says of behaviour."""
-        names = ("language", "seed", "every_n_epochs")
-        return {name: getattr(self, name) for name in names} | asdict(self.sampling) | {"evaluations": self.records}
+                logger.experiment.add_text("behavior/completions", _side_by_side(columns), trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
         """Keep the records with a checkpoint."""
         return {"records": self.records}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the records of the run that is continued."""
-        self.records = list(state_dict["records"])
+        """Take the records of the run that is resumed."""
+        self.records[:] = state_dict["records"]
 
 
-def record(epoch: int, completions: Sequence[Completion], measured: Sequence[Measures | None]) -> dict[str, Any]:
+def _record(epoch: int, completions: Sequence[Completion], measured: Sequence[Measures | None]) -> dict[str, Any]:
     """Return one evaluation in plain types, ready for JSON; measures are None where a language has no grammar."""
     known = [one for one in measured if one is not None]
     return {
@@ -138,19 +148,7 @@ def record(epoch: int, completions: Sequence[Completion], measured: Sequence[Mea
     }
 
 
-def base_and_saved(
-    records: Sequence[Mapping[str, Any]], step: int | None
-) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Return the base's record and that of the weights saved at a step; None without the two.
-
-    The checkpoint of an epoch is written before its record is: who reads the first may lack the second.
-    """
-    base = next((record for record in records if record["epoch"] == 0), None)
-    tuned = next((record for record in records if record["epoch"] > 0 and record.get("step") == step), None)
-    return None if base is None or tuned is None or step is None else (base, tuned)
-
-
-def side_by_side(records: Sequence[dict[str, Any]]) -> str:
+def _side_by_side(records: Sequence[dict[str, Any]]) -> str:
     """Return the texts of several evaluations as a Markdown table: the prompt, then a column for each."""
     heads = ["base" if record["epoch"] == 0 else f"after epoch {record['epoch']}" for record in records]
     rows = zip(*(record["completions"] for record in records), strict=True)

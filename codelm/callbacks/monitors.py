@@ -1,15 +1,16 @@
-"""How fast a run learns, and how much memory it takes."""
+"""Speed and memory of a training."""
 
 import time
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from codelm.batch import IGNORE, Batch
+from codelm.batch import Batch, learned_weights
 from codelm.runs.environment import peaks
-from codelm.runs.trainer import log_scalars, sum_over_ranks
+from codelm.runs.trainer import log_scalars
+
+__all__ = ["MemoryPeaks", "TokensPerSecond", "learned_tokens"]
 
 
 class TokensPerSecond(Callback):
@@ -17,13 +18,13 @@ class TokensPerSecond(Callback):
 
     ``train/tokens_per_second`` counts the positions of its rows, padding too, ``train/learned_tokens_per_second`` those
     with a label of weight; both every ``log_every_n_steps`` and of the first process alone.
-    ``train/packing_efficiency`` is what the datamodule says, once.
+    ``train/packing_efficiency`` is the datamodule's, once.
     """
 
     def __init__(self) -> None:
-        self.restart()
+        self._restart()
 
-    def restart(self) -> None:
+    def _restart(self) -> None:
         """Begin to count anew."""
         self.start, self.tokens = time.perf_counter(), 0
         # Summed where the batch lies and read when logged: reading it at each step would wait for the GPU.
@@ -38,11 +39,11 @@ class TokensPerSecond(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave out what lies between epochs."""
-        self.restart()
+        self._restart()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave out the validation."""
-        self.restart()
+        self._restart()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -51,11 +52,11 @@ class TokensPerSecond(Callback):
         self.tokens += batch["input_ids"].numel()
         learned = learned_tokens(batch)
         self.learned = learned if self.learned is None else self.learned + learned
-        if is_time_to_log(trainer, batch_idx):
+        if _is_time_to_log(trainer, batch_idx):
             seconds = time.perf_counter() - self.start
             rates = {"tokens_per_second": self.tokens, "learned_tokens_per_second": int(self.learned)}
             log_scalars(trainer, {f"train/{name}": count / seconds for name, count in rates.items()})
-            self.restart()
+            self._restart()
 
 
 class MemoryPeaks(Callback):
@@ -65,48 +66,18 @@ class MemoryPeaks(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Log after the last batch of every n-th step."""
-        if is_time_to_log(trainer, batch_idx):
+        if _is_time_to_log(trainer, batch_idx):
             log_scalars(trainer, {f"memory/{name}": value for name, value in peaks().items()})
 
 
 def learned_tokens(batch: Batch) -> Tensor:
     """Return the number of labels with weight, a scalar on the batch's device."""
-    return ((batch["labels"] != IGNORE) & (batch["weights"] > 0)).sum()
+    return (learned_weights(batch) > 0).sum()
 
 
-def is_time_to_log(trainer: Trainer, batch_idx: int) -> bool:
+def _is_time_to_log(trainer: Trainer, batch_idx: int) -> bool:
     """Return whether this batch ends a step that the loggers get, or the epoch."""
     ends_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
     every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
     is_last = batch_idx + 1 == trainer.num_training_batches
     return is_last or (ends_step and trainer.global_step % every == 0)
-
-
-class TrainLoss:
-    """The mean training loss since the last `reset`, over label weights and not over batches."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all batches."""
-        self.sums: Tensor | None = None
-
-    def add(self, loss: Tensor, batch: Batch) -> None:
-        """Count a batch: ``loss`` is its share of its step's mean, as Lightning hands it to the end of the batch."""
-        weight = (batch["weights"] * (batch["labels"] != IGNORE))[:, 1:].sum()
-        sums = torch.stack([loss.detach().float() * batch["step_weight"], weight.float()])
-        # A run that goes on has its checkpoint's sums on the CPU.
-        self.sums = sums if self.sums is None else self.sums.to(sums.device) + sums
-
-    def gather(self, trainer: Trainer) -> None:
-        """Take in what the other processes counted; each must ask."""
-        if self.sums is not None:
-            self.sums = sum_over_ranks(trainer, self.sums)
-
-    @property
-    def mean(self) -> float | None:
-        """The mean loss in nats; None before the first batch."""
-        if self.sums is None or not self.sums[1]:
-            return None
-        return float(self.sums[0] / self.sums[1])

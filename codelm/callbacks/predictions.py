@@ -1,4 +1,4 @@
-"""What `predict` is for: the completions, where the user reads them."""
+"""Printing of the completions that ``codelm predict`` makes."""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from codelm.metrics.completion import Completion, completion
 from codelm.modules.generation import Generated
-from codelm.report.display import printable
+from codelm.report.printable_text import printable
+
+__all__ = ["Predictions"]
 
 
 class Predictions(Callback):
@@ -29,17 +31,17 @@ class Predictions(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Print a batch; every process has completed the same prompts, and the first one speaks."""
+        """Print a batch; every process has completed the same prompts, and the first one prints them."""
         if trainer.is_global_zero:
             for prompt, (text, stopped) in zip(batch, outputs, strict=True):
-                sys.stdout.write(shown(completion(self.language, prompt, text, stopped=stopped)))
+                sys.stdout.write(_shown(completion(self.language, prompt, text, stopped=stopped)))
             sys.stdout.flush()
 
 
-def shown(one: Completion) -> str:
+def _shown(one: Completion) -> str:
     r"""Return a completion as it is printed: a line that names the prompt, then the code as it goes on.
 
-    >>> shown(Completion("fn\tid", "(a: u8) -> u8 {\n    a\n}", finished=True))
+    >>> _shown(Completion("fn\tid", "(a: u8) -> u8 {\n    a\n}", finished=True))
     'completion of `fn id`\n\nfn  id(a: u8) -> u8 {\n    a\n}\n\n'
     """
     prompt = " ".join(printable(one.prompt).split())

@@ -1,5 +1,6 @@
-"""Where a training is: a bar on a terminal, a line now and then in a log."""
+"""The progress of a training: a bar on a terminal, a line now and then in a log."""
 
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -8,10 +9,12 @@ from typing import Any
 from jsonargparse.typing import PositiveFloat
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
+from tqdm import tqdm
 
-from codelm.callbacks.monitors import TrainLoss
-from codelm.clock import clock
-from codelm.runs.trainer import measures_training
+from codelm.runs.train_loss import TrainLoss
+from codelm.runs.trainer import validates_training
+
+__all__ = ["Progress"]
 
 
 class Progress(TQDMProgressBar):
@@ -28,7 +31,7 @@ class Progress(TQDMProgressBar):
         super().__init__(refresh_rate=refresh_rate)
         self.every_seconds = every_seconds
         self.writes_lines = False
-        self.said = self.began = 0.0
+        self.last_line = self.began = 0.0
         self.batches = 0
         self.train_loss = TrainLoss()
 
@@ -48,55 +51,55 @@ class Progress(TQDMProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Move the bar, or say where the epoch is if it is time to."""
+        """Move the bar, or write where the epoch is if it is time to."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         self.batches += 1
         self.train_loss.add(outputs["loss"], batch)
         now = time.monotonic()
-        if self.writes_lines and now - self.said >= self.every_seconds:
-            self.said, rate = now, self.batches / max(now - self.began, 1e-9)
+        if self.writes_lines and now - self.last_line >= self.every_seconds:
+            self.last_line, rate = now, self.batches / max(now - self.began, 1e-9)
             total = float(self.total_train_batches)
-            left = clock((total - batch_idx - 1) / rate)
+            left = "?" if math.isinf(total) else tqdm.format_interval((total - batch_idx - 1) / rate)
             place = f"{batch_idx + 1}/{total:.0f}, {rate:.2f} a second, {left} of the epoch left"
-            self.say(f"epoch {trainer.current_epoch + 1}: batch {place}, {self.numbers(trainer, pl_module)}")
+            self._write(f"epoch {trainer.current_epoch + 1}: batch {place}, {self._numbers(trainer, pl_module)}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the validation's bar, or say what it measured."""
+        """Close the validation's bar, or write what it measured."""
         super().on_validation_end(trainer, pl_module)
-        if measures_training(trainer):
+        if validates_training(trainer):
             self.train_loss.gather(trainer)
             if self.writes_lines:
-                measured = describe(self.epoch_numbers(trainer, pl_module))
-                self.say(f"epoch {trainer.current_epoch + 1} measured, {measured}")
+                measured = _describe(self._epoch_numbers(trainer, pl_module))
+                self._write(f"epoch {trainer.current_epoch + 1} measured, {measured}")
             self.train_loss.reset()
 
     def print(self, *parts: Any, sep: str = " ", **options: Any) -> None:
         """Write above the bar, or just write where there is none."""
         if self.writes_lines:
-            self.say(sep.join(map(str, parts)))
+            self._write(sep.join(map(str, parts)))
             return
         super().print(*parts, sep=sep, **options)
 
-    def numbers(self, trainer: Trainer, pl_module: LightningModule) -> str:
+    def _numbers(self, trainer: Trainer, pl_module: LightningModule) -> str:
         """Return what Lightning would show behind the bar."""
-        return describe(self.get_metrics(trainer, pl_module))
+        return _describe(self.get_metrics(trainer, pl_module))
 
-    def epoch_numbers(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+    def _epoch_numbers(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return the same with the mean training loss since the last validation instead of the last step's."""
         found = dict(self.get_metrics(trainer, pl_module))
         mean = self.train_loss.mean
         return found if mean is None else found | {"train/loss": mean}
 
-    def say(self, line: str) -> None:
-        """Write a line at once: who reads a log wants to see it grow."""
+    def _write(self, line: str) -> None:
+        """Write a line and flush it, so that a log grows while it is read."""
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 
-def describe(numbers: Mapping[str, Any]) -> str:
+def _describe(numbers: Mapping[str, Any]) -> str:
     """Return numbers as text, without the version of the run, which its folder says.
 
-    >>> describe({"v_num": 3, "train/loss": 1.23456, "steps": 7})
+    >>> _describe({"v_num": 3, "train/loss": 1.23456, "steps": 7})
     'train/loss 1.235, steps 7'
     """
     shown = {name: value for name, value in numbers.items() if name != "v_num"}

@@ -1,1 +1,1 @@
-"""The folder of a run and what lies in it: checkpoints, manifest, environment."""
+"""A run: its folder, record, checkpoints, manifest and evaluation, and the steps that end it."""

@@ -1,60 +1,101 @@
-"""The checkpoint files of a run: each the old one or the new one, and none read that is not one of ours."""
+"""Checkpoint files of runs: the one that ``--ckpt_path`` means, the best one so far, and what is read from them."""
 
-import io
+import zipfile
+from collections.abc import Mapping
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.plugins import TorchCheckpointIO
+from torch import Tensor
 
-from codelm.errors import cannot_write
-from codelm.files import new_file
-from codelm.runs.folder import unusable
+from codelm.errors import DamagedDataError, InputError, one_line
+from codelm.runs.folder import version_number
+
+__all__ = ["best_checkpoint", "checkpoint_file", "damaged_checkpoint", "read_step", "read_weights"]
 
 
-class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place before it takes the name, and says of one that cannot be read which it is.
+def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
+    """Return the checkpoint that ``--ckpt_path`` means: a file, or ``last`` or ``best`` of the newest run of that name.
 
-    Lightning writes to the system's folder for temporary files and copies from there: on a full disk half a copy takes
-    the place of the checkpoint before.
+    Raises:
+        InputError: There is none.
+        DamagedDataError: The file is not, or no longer, a checkpoint.
     """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
-        """Write a checkpoint in one step.
-
-        Raises:
-            ResourceError: It cannot be written; what was there before still is.
-        """
-        if storage_options is not None or "://" in str(path):  # on no disk of this machine
-            super().save_checkpoint(checkpoint, path, storage_options)
-            return
-        content = io.BytesIO()
-        torch.save(checkpoint, content)  # not to the file: torch would hide what the system says of the disk
-        try:
-            with new_file(Path(path)) as unfinished:
-                unfinished.write_bytes(content.getbuffer())
-        except OSError as error:
-            raise cannot_write("checkpoint folder", Path(path).parent, error, "--output") from error
-
-    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Read a checkpoint.
-
-        Raises:
-            DamagedDataError: It is not one of Lightning's.
-        """
-        try:
-            checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
-        except (OSError, MemoryError):
-            raise
-        except Exception as error:  # torch tells strangers to let the file run code; and its errors are of all kinds
-            raise unusable(path) from error
-        if not isinstance(checkpoint, dict) or not {"pytorch-lightning_version", "state_dict"} <= checkpoint.keys():
-            raise unusable(path)
-        return checkpoint
+    if wanted is None:
+        return None
+    path = _newest_checkpoint(wanted, output / name) if wanted in ("last", "best") else Path(expanduser(wanted))
+    if path is None:
+        other = {"last": "best", "best": "last"}[wanted]
+        there = f"--ckpt_path {other}, which there is, or " if _newest_checkpoint(other, output / name) else ""
+        raise InputError(f"--ckpt_path {wanted}: no run in {output / name} has one; give {there}the file itself")
+    if not path.is_file():
+        raise InputError(f"--ckpt_path {path}: no such file; give a file from a run's checkpoints folder")
+    if not _is_whole(path):
+        raise damaged_checkpoint(path)
+    return str(path)
 
 
-def keep_whole(trainer: Trainer) -> None:
-    """Let a trainer read and write checkpoints as `WholeCheckpoints` does, unless the user chose a way of their own."""
-    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
-        trainer.strategy.checkpoint_io = WholeCheckpoints()
+def _is_whole(path: Path) -> bool:
+    """Return whether a file is an archive, as checkpoints are, whose parts all have the sums they were written with."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # damaged bytes raise BadZipFile, zlib.error, RuntimeError and more
+        return False
+
+
+def damaged_checkpoint(path: str | Path) -> DamagedDataError:
+    """Return the error for a file that is not, or no longer, a checkpoint."""
+    other = "best" if Path(path).stem == "last" else "last"
+    return DamagedDataError(
+        f"checkpoint {path} is damaged, or not one of codelm's; give another of the run, such as --ckpt_path {other}"
+    )
+
+
+def _newest_checkpoint(wanted: str, runs: Path) -> Path | None:
+    """Return ``last`` or ``best`` of the newest run below ``runs`` that has one."""
+    for folder in sorted(runs.glob("version_*"), key=version_number, reverse=True):
+        files = (folder / "checkpoints").glob("*.ckpt")
+        found = [path for path in files if (path.stem == "last") == (wanted == "last")]
+        if found:
+            return max(found, key=lambda path: path.stat().st_mtime)
+    return None
+
+
+def best_checkpoint(trainer: Trainer) -> Path | None:
+    """Return the file of the best checkpoint so far; None if there is none."""
+    # Lightning names the file also where writing it was refused.
+    path = Path(getattr(trainer.checkpoint_callback, "best_model_path", "") or "/nowhere")
+    return path if path.is_file() else None
+
+
+def read_weights(checkpoint: Path) -> Mapping[str, Tensor]:
+    """Return a checkpoint's weights by name.
+
+    Raises:
+        DamagedDataError: It cannot be read.
+    """
+    weights: Mapping[str, Tensor] = _read(checkpoint, "state_dict")
+    return weights
+
+
+def read_step(checkpoint: Path) -> int:
+    """Return the optimizer step at which a checkpoint was written.
+
+    Raises:
+        DamagedDataError: It cannot be read.
+    """
+    return int(_read(checkpoint, "global_step", mmap=True))  # the weights stay on disk
+
+
+def _read(checkpoint: Path, key: str, *, mmap: bool = False) -> Any:
+    """Return one entry of a checkpoint."""
+    try:
+        # Not weights_only: this run wrote the file, with whatever its other callbacks keep in it.
+        return torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=mmap)[key]
+    except Exception as error:  # damaged bytes raise UnpicklingError, IndexError and more
+        raise DamagedDataError(
+            f"checkpoint {checkpoint} cannot be read ({one_line(error)}): use another checkpoint"
+        ) from error

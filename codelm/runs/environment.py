@@ -1,4 +1,4 @@
-"""What a run ran on, how much of it it took, and with which versions."""
+"""Hardware, peak memory and library versions of a run."""
 
 import os
 import platform
@@ -12,8 +12,10 @@ import torch
 
 from codelm import __version__
 
-GIB = 2**30
-LIBRARIES = (
+__all__ = ["hardware", "peaks", "versions"]
+
+_GIB = 2**30
+_LIBRARIES = (
     "torch",
     "lightning",
     "transformers",
@@ -34,15 +36,15 @@ def hardware() -> dict[str, Any]:
     """Return the processor, the memory and the GPUs, memory in GiB."""
     gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     return {
-        "cpu": cpu_model(),
+        "cpu": _cpu_model(),
         "cpu_threads": os.cpu_count(),
-        "ram_gib": round(total_memory() / GIB, 2),
-        "gpus": [{"name": gpu.name, "memory_gib": round(gpu.total_memory / GIB, 2)} for gpu in gpus],
+        "ram_gib": round(_total_memory() / _GIB, 2),
+        "gpus": [{"name": gpu.name, "memory_gib": round(gpu.total_memory / _GIB, 2)} for gpu in gpus],
         "platform": platform.platform(),
     }
 
 
-def cpu_model() -> str:
+def _cpu_model() -> str:
     """Return the processor's name, as Linux tells it or as Python knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -52,7 +54,7 @@ def cpu_model() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def total_memory() -> int:
+def _total_memory() -> int:
     """Return the machine's memory in bytes, 0 where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -62,15 +64,15 @@ def total_memory() -> int:
 
 def peaks() -> dict[str, float]:
     """Return the most memory that this process has held so far, in GiB; the GPU's over all its devices."""
-    found = {"ram_gib": round(peak_memory() / GIB, 3)}
+    found = {"ram_gib": round(_peak_memory() / _GIB, 3)}
     if torch.cuda.is_available():
         devices = range(torch.cuda.device_count())
-        found["gpu_allocated_gib"] = round(sum(map(torch.cuda.max_memory_allocated, devices)) / GIB, 3)
-        found["gpu_reserved_gib"] = round(sum(map(torch.cuda.max_memory_reserved, devices)) / GIB, 3)
+        found["gpu_allocated_gib"] = round(sum(map(torch.cuda.max_memory_allocated, devices)) / _GIB, 3)
+        found["gpu_reserved_gib"] = round(sum(map(torch.cuda.max_memory_reserved, devices)) / _GIB, 3)
     return found
 
 
-def peak_memory() -> int:
+def _peak_memory() -> int:
     """Return the process's largest resident set in bytes; Linux counts it in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
@@ -79,7 +81,7 @@ def peak_memory() -> int:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that are installed."""
     found = {"python": platform.python_version(), "codelm": __version__}
-    for library in LIBRARIES:
+    for library in _LIBRARIES:
         try:
             found[library] = version(library)
         except PackageNotFoundError:

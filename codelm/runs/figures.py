@@ -1,21 +1,28 @@
-"""What an evaluation found, as one dictionary of plain types, and the files it is written to."""
+"""The figures of an evaluation as one dictionary of plain types, and the files that hold them."""
 
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer
-
-from codelm.callbacks.behavior import BehavioralEvaluation, base_and_saved
-from codelm.clock import now
-from codelm.evaluation.evaluate import Examination
+from codelm.evaluation.evaluate import EvaluationResult
 from codelm.files import new_file, new_folder, write_text
 from codelm.report.page import page
-from codelm.runs.manifest import to_json
-from codelm.runs.trainer import companion
+from codelm.runs.manifest_content import to_json
+
+__all__ = [
+    "FOLDER",
+    "REPORT",
+    "base_and_saved",
+    "epoch_figures",
+    "figures",
+    "prompt_pairs",
+    "run_facts",
+    "write_report",
+]
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +30,17 @@ REPORT = "report.html"
 FOLDER = "evaluation"
 
 
-def dot(each: Mapping[str, Any], base: Mapping[str, Any], *, chosen: bool) -> dict[str, Any]:
-    """Return an epoch as the report shows it."""
+def epoch_figures(epochs: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
+    """Return the epochs after which general code was measured, as the report shows them.
+
+    Args:
+        epochs: What was measured: ``epoch``, ``step``, ``bits`` per byte, and the ``loss`` of base and tuned model.
+        step: The step whose weights are evaluated; its epoch is marked as chosen.
+    """
+    return [_epoch(each, epochs[0], chosen=each["step"] == step) for each in epochs]
+
+
+def _epoch(each: Mapping[str, Any], base: Mapping[str, Any], *, chosen: bool) -> dict[str, Any]:
     losses = each["loss"]
     known = losses["base"] and losses["tuned"] is not None
     return {
@@ -36,8 +52,15 @@ def dot(each: Mapping[str, Any], base: Mapping[str, Any], *, chosen: bool) -> di
     }
 
 
-def about_run(folder: Path, pl_module: Any, data: Any, dots: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the figures are of."""
+def run_facts(folder: Path, pl_module: Any, data: Any, epochs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return which run, base, repositories and commits the figures belong to.
+
+    Args:
+        folder: The run's folder.
+        pl_module: The evaluated model.
+        data: The datamodule.
+        epochs: What `epoch_figures` returned.
+    """
     repositories = data.store.facts["scrape"]["repositories"]
     return {
         "name": folder.parent.name,
@@ -47,27 +70,40 @@ def about_run(folder: Path, pl_module: Any, data: Any, dots: list[dict[str, Any]
         "part": "test",
         "cuts": [each["split"]["cut"] for each in repositories],
         "test_cuts": [each["split"]["second_cut"] for each in repositories],
-        "best_epoch": next((each["epoch"] for each in dots if each["chosen"]), None),
-        "written": now(),
+        "best_epoch": next((each["epoch"] for each in epochs if each["chosen"]), None),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def figures(
-    found: Examination, about: dict[str, Any], dots: list[dict[str, Any]], shown: list[dict[str, Any]]
+    result: EvaluationResult, facts: dict[str, Any], epochs: Sequence[dict[str, Any]], prompts: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the one dictionary that the report, the manifest and TensorBoard are made from."""
-    head = {"codelm_evaluation": 1, "run": about, "notes": found.notes}
-    return head | found.figures | {"epochs": dots, "prompts": shown}
+    """Return the one dictionary that report, manifest and TensorBoard are made from.
+
+    Args:
+        result: What was measured.
+        facts: What `run_facts` returned.
+        epochs: What `epoch_figures` returned.
+        prompts: What `prompt_pairs` returned.
+    """
+    head = {"codelm_evaluation": 1, "run": facts, "notes": result.notes}
+    return head | result.figures | {"epochs": list(epochs), "prompts": list(prompts)}
 
 
-def heard(trainer: Trainer) -> list[dict[str, Any]]:
-    """Return the records of behavioural evaluation."""
-    behavior = companion(trainer, BehavioralEvaluation)
-    return behavior.records if behavior else []
+def base_and_saved(
+    records: Sequence[Mapping[str, Any]], step: int | None
+) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """Return the base's record of behavioural evaluation and that of the weights of a step; None without the two.
+
+    The checkpoint of an epoch is written before its record is: a resumed run may have the first without the second.
+    """
+    base = next((record for record in records if record["epoch"] == 0), None)
+    tuned = next((record for record in records if record["epoch"] > 0 and record.get("step") == step), None)
+    return None if base is None or tuned is None or step is None else (base, tuned)
 
 
-def prompts(records: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
-    """Return the prompts of behavioural evaluation with the completions of the base and of a step: illustrations."""
+def prompt_pairs(records: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
+    """Return the prompts of behavioural evaluation, each with the completions of the base and of a step's weights."""
     found = base_and_saved(records, step)
     if found is None:
         return []
@@ -78,19 +114,19 @@ def prompts(records: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, A
     ]
 
 
-def write(folder: Path, figures: dict[str, Any], holes: list[dict[str, Any]]) -> None:
-    """Put report, figures and holes into a run's folder, the first once the last is made; keep those of before."""
+def write_report(folder: Path, figures: dict[str, Any], holes: list[dict[str, Any]]) -> None:
+    """Write report, figures and infill tasks to a run's folder; an earlier report is kept under another name."""
     with new_file(folder / REPORT) as report, new_folder(folder / FOLDER) as unfinished:
         report.write_text(page(figures), encoding="utf-8")
         write_text(unfinished / "figures.json", to_json(figures))
         rows = "".join(json.dumps(row) + "\n" for row in holes)
         write_text(unfinished / "holes.jsonl", rows)
-        kept = set_aside(folder)
+        kept = _set_aside(folder)
     if kept is not None:
         log.info("the report that was there before is kept: %s", kept / REPORT)
 
 
-def set_aside(folder: Path) -> Path | None:
+def _set_aside(folder: Path) -> Path | None:
     """Give the report in a run's folder, and what belongs to it, a folder of the next free number; None if none is."""
     earlier, report = folder / FOLDER, folder / REPORT
     if not (earlier.exists() or report.exists()):

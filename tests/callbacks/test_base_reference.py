@@ -36,7 +36,7 @@ def test_the_loss_is_the_bases_own_whatever_the_adapter_has_learned(fit, make_mo
             parameter += "lora_B" in name
     callback = reference()
     fit(callback, module=module, max_epochs=1)
-    assert callback.loss == pytest.approx(true_loss, rel=1e-5)
+    assert callback.record.base_loss == pytest.approx(true_loss, rel=1e-5)
 
 
 def test_training_with_and_without_it_ends_with_the_same_bits(fit):
@@ -53,7 +53,7 @@ def test_a_resumed_run_remembers_the_loss_and_does_not_measure_again(fit, monkey
     trainer, _ = fit(first, max_epochs=1)
     monkeypatch.setattr("codelm.callbacks.base_reference.base_loss", None)
     fit(second, max_epochs=2, ckpt_path=trainer.checkpoint_callback.best_model_path)
-    assert second.loss == first.loss
+    assert second.record.base_loss == first.record.base_loss
 
 
 def test_tensorboard_draws_the_base_as_a_line(fit):
@@ -65,7 +65,7 @@ def test_tensorboard_draws_the_base_as_a_line(fit):
     events.Reload()
     line = events.Scalars("val/base_loss")
     assert [event.step for event in line] == [0, 6, 12]
-    assert all(math.isclose(event.value, callback.loss, rel_tol=1e-6) for event in line)
+    assert all(math.isclose(event.value, callback.record.base_loss, rel_tol=1e-6) for event in line)
 
 
 def test_base_and_tuned_loss_stand_at_the_same_steps_of_tensorboard(fit):
@@ -83,21 +83,21 @@ def test_only_as_many_batches_count_as_validation_takes(fit):
     limited, whole = reference(), reference()
     fit(limited, limit_val_batches=1, max_epochs=1)
     fit(whole, max_epochs=1)
-    assert limited.loss != whole.loss
+    assert limited.record.base_loss != whole.record.base_loss
 
 
 def test_the_base_is_measured_at_step_0_also_where_validations_are_rare(fit):
     often, rarely = reference(), reference()
     fit(often, max_epochs=1)
     fit(rarely, max_epochs=2, check_val_every_n_epoch=2)
-    assert rarely.loss == often.loss
+    assert rarely.record.base_loss == often.record.base_loss
 
 
 @pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
 def test_without_held_out_rows_there_is_no_loss(fit):
     callback = reference()
     fit(callback, limit_val_batches=0, max_epochs=1)
-    assert callback.loss is None
+    assert callback.record.base_loss is None
 
 
 def test_a_sum_of_float64_never_goes_to_a_device_without_it():

@@ -162,4 +162,4 @@ def test_nothing_is_done_without_prompts_or_in_a_validation_of_its_own(make_trai
     assert not callback.records
     silent = BehavioralEvaluation()
     make_trainer(silent, max_epochs=1).fit(make_module(), datamodule=make_data())
-    assert silent.facts()["evaluations"] == []
+    assert silent.record.behavior["evaluations"] == []

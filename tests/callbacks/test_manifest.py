@@ -8,10 +8,19 @@ import pytest
 
 @pytest.fixture
 def make():
-    """Return a function that makes the callbacks that a manifest tells of, in their order."""
-    from codelm.callbacks import BaseReference, BehavioralEvaluation, ExportAdapter, Manifest
+    """Return a function that makes a record, and the callbacks that write to it, in their order."""
+    from codelm.callbacks import BaseReference, BehavioralEvaluation, FinishRun, Manifest, TrainingHistory
+    from codelm.runs.finish import ExportAdapter, WriteManifest
+    from codelm.runs.record import RunRecord
 
-    return lambda: [BaseReference(), BehavioralEvaluation(["fn"], max_new_tokens=4), ExportAdapter(), Manifest()]
+    def callbacks():
+        record = RunRecord()
+        behavior = BehavioralEvaluation(["fn"], max_new_tokens=4, record=record)
+        steps = [ExportAdapter(), WriteManifest()]
+        ours = [behavior, BaseReference(record), TrainingHistory(record), Manifest(record), FinishRun(steps, record)]
+        return record, ours
+
+    return callbacks
 
 
 def read(trainer):
@@ -27,46 +36,46 @@ def stats(content):
 
 @pytest.fixture
 def run(fit, make, tmp_path):
-    """Train to the end or to an error and return the manifest."""
+    """Train to the end or to an error; return the manifest, the trainer and the record."""
 
     def train(*others, **options):
-        callbacks = make()
+        record, callbacks = make()
         try:
             trainer, _ = fit(*others, *callbacks, **options)
-            return read(trainer), trainer, callbacks
+            return read(trainer), trainer, record
         except (SystemExit, ValueError):
             (path,) = tmp_path.rglob("MANIFEST.json")
-            return json.loads(path.read_text()), None, callbacks
+            return json.loads(path.read_text()), None, record
 
     return train
 
 
 def test_a_completed_run_says_what_it_did(run, tiny_base):
-    content, trainer, (reference, behavior, export, _) = run()
+    content, trainer, record = run()
     numbers = stats(content)
     assert content["status"] == "completed"
     assert content["reason"] is None
     assert numbers["final_val_loss"] == pytest.approx(float(trainer.checkpoint_callback.best_model_score))
     assert numbers["final_perplexity"] == math.exp(numbers["final_val_loss"])
-    assert numbers["base_val_loss"] == reference.loss
+    assert numbers["base_val_loss"] == record.base_loss
     assert numbers["training_time_minutes"] > 0
     assert [moment["epoch"] for moment in content["phase_results"]["phase_4_training"]["history"]] == [1, 2]
     assert content["phase_results"]["phase_1_scrape"] == {"seconds": 1.5, "commits": 11}
-    assert content["behavior"]["evaluations"] == json.loads(json.dumps(behavior.records))
+    assert content["behavior"]["evaluations"] == json.loads(json.dumps(record.completions))
     assert content["model"]["base"] == str(tiny_base)
     assert content["model"]["coverage"]["adapted_layers"] == {"q_proj": 2, "v_proj": 2, "c_fc": 2}
     assert content["model"]["base_identity"]["hub_commit"] is None
     assert len(content["model"]["base_identity"]["config_and_headers_sha256"]) == 64
     assert content["model"]["skipped_steps"] == 0
     assert content["versions"]["torch"]
-    weights = export.folder / "adapter_model.safetensors"
+    weights = record.adapter / "adapter_model.safetensors"
     assert content["adapter"]["sha256"][weights.name] == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
 def test_the_training_loss_is_the_mean_over_the_epochs_labels(fit, make_rows):
     from lightning.pytorch import Callback
 
-    from codelm.callbacks import Manifest
+    from codelm.callbacks import TrainingHistory
 
     class Listen(Callback):
         def __init__(self):
@@ -76,15 +85,15 @@ def test_the_training_loss_is_the_mean_over_the_epochs_labels(fit, make_rows):
             self.sums[0] += float(trainer.callback_metrics["train/loss"] * batch["step_weight"])
             self.sums[1] += float(batch["step_weight"])
 
-    manifest, listen = Manifest(), Listen()
-    fit(manifest, listen, max_epochs=1)
-    assert manifest.history[0].train_loss == pytest.approx(listen.sums[0] / listen.sums[1], rel=1e-5)
+    history, listen = TrainingHistory(), Listen()
+    fit(history, listen, max_epochs=1)
+    assert history.record.history[0].train_loss == pytest.approx(listen.sums[0] / listen.sums[1], rel=1e-5)
 
 
 def test_the_training_loss_does_not_depend_on_accumulation(make_trainer, make_module, make_rows):
     from torch.utils.data import DataLoader
 
-    from codelm.callbacks import Manifest
+    from codelm.callbacks import TrainingHistory
 
     losses = []
     for accumulate in (1, 3):
@@ -93,11 +102,11 @@ def test_the_training_loss_does_not_depend_on_accumulation(make_trainer, make_mo
         for number, row in enumerate(rows):
             first = number - number % accumulate
             row["step_weight"] = sum(weights[first : first + accumulate])
-        manifest = Manifest()
-        trainer = make_trainer(manifest, max_epochs=1, accumulate_grad_batches=accumulate)
+        history = TrainingHistory()
+        trainer = make_trainer(history, max_epochs=1, accumulate_grad_batches=accumulate)
         held_out = DataLoader(make_rows(2, start=9), batch_size=None)
         trainer.fit(make_module(learning_rate=1e-9), DataLoader(rows, batch_size=None), held_out)
-        losses.append(manifest.history[0].train_loss)
+        losses.append(history.record.history[0].train_loss)
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
@@ -131,28 +140,26 @@ def test_after_an_epoch_it_tells_of_that_epochs_checkpoint(run):
 
 
 def test_a_stopped_run_is_interrupted_and_describes_its_adapter(run, stop_at):
-    content, _, (_, _, export, _) = run(stop_at(9, KeyboardInterrupt()))
+    content, _, record = run(stop_at(9, KeyboardInterrupt()))
     assert content["status"] == "interrupted"
     assert stats(content)["final_val_loss"] > 0
     assert content["adapter"]["weights"] == "best"
-    assert set(content["adapter"]["sha256"]) == {path.name for path in export.folder.iterdir()}
+    assert set(content["adapter"]["sha256"]) == {path.name for path in record.adapter.iterdir()}
 
 
-def test_the_final_numbers_are_those_of_the_weights_saved_whatever_made_them_best(make_trainer, make_module, make_data):
-    from codelm.callbacks import ExportAdapter, Manifest
-
-    manifest = Manifest()
-    trainer = make_trainer(ExportAdapter(), manifest)
+def test_the_final_numbers_are_those_of_the_weights_saved_whatever_made_them_best(
+    make, make_trainer, make_module, make_data
+):
+    record, callbacks = make()
+    trainer = make_trainer(*callbacks)
     trainer.checkpoint_callback.monitor = "step"  # the lowest is the best: the first validation's
     trainer.fit(make_module(), datamodule=make_data())
     numbers = stats(read(trainer))
-    assert (numbers["best_step"], numbers["final_val_loss"]) == (6, manifest.history[0].val_loss)
+    assert (numbers["best_step"], numbers["final_val_loss"]) == (6, record.history[0].val_loss)
 
 
-def test_weights_that_no_validation_has_seen_have_no_loss(make_trainer, make_module, make_data, stop_at):
-    from codelm.callbacks import ExportAdapter, Manifest
-
-    trainer = make_trainer(stop_at(9, KeyboardInterrupt()), ExportAdapter(), Manifest())
+def test_weights_that_no_validation_has_seen_have_no_loss(make, make_trainer, make_module, make_data, stop_at):
+    trainer = make_trainer(stop_at(9, KeyboardInterrupt()), *make()[1])
     trainer.callbacks.remove(trainer.checkpoint_callback)
     with pytest.raises(SystemExit):
         trainer.fit(make_module(), datamodule=make_data())
@@ -206,7 +213,8 @@ def test_a_file_where_the_folder_should_be_is_found_out_before_training(fit, tmp
 
 
 def test_a_full_disk_in_the_middle_does_not_end_the_training(fit, monkeypatch, caplog):
-    from codelm.callbacks import Manifest, manifest
+    from codelm.callbacks import Manifest
+    from codelm.runs.finish import write_manifest as module
 
     calls = []
 
@@ -215,18 +223,10 @@ def test_a_full_disk_in_the_middle_does_not_end_the_training(fit, monkeypatch, c
         if len(calls) == 2:
             raise OSError("no space left")
 
-    monkeypatch.setattr(manifest, "write_text", write)
+    monkeypatch.setattr(module, "write_text", write)
     trainer, _ = fit(Manifest(), max_epochs=1)
     assert "no space left" in caplog.text
     assert trainer.global_step == 6
-
-
-def test_an_adapter_saved_after_its_description_is_refused(fit):
-    from codelm.callbacks import ExportAdapter, Manifest
-    from codelm.errors import InputError
-
-    with pytest.raises(InputError, match="list that first"):
-        fit(Manifest(), ExportAdapter())
 
 
 def test_a_rehearsal_and_a_validation_of_its_own_leave_nothing(fit, make_trainer, make_module, make_data, tmp_path):
@@ -240,6 +240,6 @@ def test_a_rehearsal_and_a_validation_of_its_own_leave_nothing(fit, make_trainer
 @pytest.mark.parametrize("batches", [1, 2])
 def test_it_says_on_how_much_the_held_out_loss_rests(run, make_rows, batches):
     content, _, _ = run(max_epochs=1, limit_val_batches=batches)
-    targets = sum(int((row["weights"] > 0).sum()) for row in make_rows(2, start=9)[:batches])
+    targets = sum(int((row["weights"] > 0)[:, 1:].sum()) for row in make_rows(2, start=9)[:batches])
     held_out = content["phase_results"]["phase_4_training"]["held_out"]
     assert held_out == {"batches": batches, "of_batches": 2, "rows": batches, "targets": targets, "of_targets": None}

@@ -15,7 +15,7 @@ def predict(make_module, make_trainer):
 
 def test_every_prompt_is_printed_with_what_the_model_wrote(predict, capsys):
     from codelm.callbacks import Predictions
-    from codelm.report.display import printable
+    from codelm.report.printable_text import printable
 
     prompts = ["fn a", "use b", "impl\nC"]
     batches = predict(Predictions("text"), prompts)

@@ -52,7 +52,7 @@ def test_a_process_whose_bar_is_disabled_writes_nothing(fit, progress, capsys):
 
 
 def test_the_mean_of_all_processes_is_asked_for_by_each_and_forgotten_by_each(fit, progress, monkeypatch):
-    from codelm.callbacks.monitors import TrainLoss
+    from codelm.runs.train_loss import TrainLoss
 
     asked = []
     monkeypatch.setattr(TrainLoss, "gather", lambda self, trainer: asked.append(self.mean is not None))
@@ -72,12 +72,12 @@ def test_what_the_model_prints_is_still_seen(progress, capsys):
 
 
 def test_a_measured_epoch_is_told_with_its_mean_training_loss(fit, progress, capsys):
-    from codelm.callbacks import Manifest
+    from codelm.callbacks import TrainingHistory
 
-    manifest = Manifest()
-    fit(progress(), manifest, max_epochs=2, enable_progress_bar=True)
+    history = TrainingHistory()
+    fit(progress(), history, max_epochs=2, enable_progress_bar=True)
     lines = [line for line in capsys.readouterr().out.splitlines() if " measured, " in line]
-    means = [f"train/loss {moment.train_loss:.4g}" for moment in manifest.history]
+    means = [f"train/loss {each.train_loss:.4g}" for each in history.record.history]
     assert [mean in line for mean, line in zip(means, lines, strict=True)] == [True, True]
 
 

@@ -1,88 +1,57 @@
-import errno
 import zipfile
 from pathlib import Path
 
 import pytest
-import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.plugins import TorchCheckpointIO
 
-from codelm.errors import DamagedDataError, ResourceError
-from codelm.runs.checkpoints import WholeCheckpoints, keep_whole
-
-OURS = {"pytorch-lightning_version": "2.6.0", "state_dict": {"weight": torch.ones(3)}}
+from codelm.errors import DamagedDataError, InputError
+from codelm.runs.checkpoints import checkpoint_file, read_weights
 
 
-class Forbidden:
-    """What a checkpoint may not name: unpickling it would run code."""
+def test_last_is_that_of_the_newest_run(runs):
+    assert Path(checkpoint_file("last", runs, "x")).parts[-3:] == ("version_10", "checkpoints", "last.ckpt")
 
 
-def saved(path, content):
-    torch.save(content, path)
-    return path
+def test_best_is_that_of_the_newest_run_which_has_one(runs):
+    assert Path(checkpoint_file("best", runs, "x")).parts[-3:] == ("version_2", "checkpoints", "epoch=1-step=9.ckpt")
 
 
-def test_a_checkpoint_is_read_as_it_was_written_and_nothing_lies_beside_it(tmp_path):
-    files = WholeCheckpoints()
-    for step in (1, 2):
-        files.save_checkpoint(OURS | {"global_step": step}, tmp_path / "checkpoints/last.ckpt")
-    assert files.load_checkpoint(tmp_path / "checkpoints/last.ckpt")["global_step"] == 2
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+def test_where_the_best_is_gone_the_last_is_named(tmp_path):
+    (tmp_path / "x/version_0/checkpoints").mkdir(parents=True)
+    (tmp_path / "x/version_0/checkpoints/last.ckpt").touch()
+    with pytest.raises(InputError, match="give --ckpt_path last, which there is, or the file itself"):
+        checkpoint_file("best", tmp_path, "x")
 
 
-def test_a_full_disk_leaves_the_checkpoint_before_and_no_half_of_another(tmp_path, monkeypatch):
-    files = WholeCheckpoints()
-    files.save_checkpoint(OURS | {"global_step": 1}, tmp_path / "last.ckpt")
-
-    def half(path, content):
-        with path.open("wb") as file:
-            file.write(content[: len(content) // 2])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(ResourceError) as caught:
-        files.save_checkpoint(OURS | {"global_step": 2}, tmp_path / "last.ckpt")
-    remedy = "make room there, or choose another with --output"
-    assert str(caught.value) == f"checkpoint folder {tmp_path}: No space left on device; {remedy}"
-    assert files.load_checkpoint(tmp_path / "last.ckpt")["global_step"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+def test_no_checkpoint_is_asked_for_by_default(runs):
+    assert checkpoint_file(None, runs, "x") is None
 
 
-def test_a_folder_that_may_not_be_written_to_is_not_said_to_be_full(tmp_path, monkeypatch):
-    def refuse(path, content):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(Path, "write_bytes", refuse)
-    with pytest.raises(ResourceError, match="Permission denied; choose another with --output"):
-        WholeCheckpoints().save_checkpoint(OURS, tmp_path / "last.ckpt")
+@pytest.mark.parametrize("wanted", ["last", "best", "nowhere.ckpt"])
+def test_a_checkpoint_that_is_not_there_is_refused(tmp_path, wanted):
+    with pytest.raises(InputError, match="--ckpt_path"):
+        checkpoint_file(wanted, tmp_path, "x")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [{"model": torch.ones(2)}, {"state_dict": {}}, [1, 2], Forbidden()],
-    ids=["other keys", "only weights", "no dictionary", "code"],
-)
-def test_what_lightning_did_not_write_is_refused_without_a_word_of_letting_it_run(tmp_path, content):
-    path = saved(tmp_path / "foreign.ckpt", content)
-    with pytest.raises(DamagedDataError) as caught:
-        WholeCheckpoints().load_checkpoint(path)
-    assert str(path) in str(caught.value)
-    assert "such as --ckpt_path last" in str(caught.value)
-    assert "weights_only" not in str(caught.value)
+def test_a_torn_checkpoint_is_called_damaged(tmp_path):
+    (tmp_path / "torn.ckpt").write_bytes(b"PK\x03\x04 and no end")
+    with pytest.raises(DamagedDataError, match="damaged"):
+        checkpoint_file(str(tmp_path / "torn.ckpt"), tmp_path, "x")
 
 
-def test_an_archive_that_torch_did_not_write_is_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "last.ckpt", "w") as archive:
-        archive.writestr("readme.txt", "hello")
-    with pytest.raises(DamagedDataError, match="such as --ckpt_path best"):
-        WholeCheckpoints().load_checkpoint(tmp_path / "last.ckpt")
+def test_a_checkpoint_whose_bytes_were_changed_is_called_damaged(tmp_path):
+    path = tmp_path / "best.ckpt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data", bytes(1000))
+    assert checkpoint_file(str(path), tmp_path, "x") == str(path)
+    content = bytearray(path.read_bytes())
+    content[500:600] = b"\xff" * 100
+    path.write_bytes(content)
+    with pytest.raises(DamagedDataError, match=r"best\.ckpt is damaged.*such as --ckpt_path last"):
+        checkpoint_file(str(path), tmp_path, "x")
 
 
-def test_a_trainer_keeps_the_way_of_checkpoints_that_its_user_chose(tmp_path):
-    class Own(TorchCheckpointIO):
-        """The user's."""
-
-    for plugins, kind in (([Own()], Own), ([], WholeCheckpoints)):
-        trainer = Trainer(accelerator="cpu", default_root_dir=tmp_path, logger=False, plugins=plugins)
-        keep_whole(trainer)
-        assert type(trainer.strategy.checkpoint_io) is kind
+@pytest.mark.parametrize("content", [b"", b"nothing", bytes(100), b"]e", b"\x80\x02ctorch\nnothing\n."])
+def test_a_damaged_checkpoint_is_refused(tmp_path, content):
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(DamagedDataError, match=r"a\.ckpt cannot be read \(.+\): use another checkpoint"):
+        read_weights(tmp_path / "a.ckpt")

@@ -1,12 +1,10 @@
 import json
 import logging
-from types import SimpleNamespace
 
 import pytest
 
-from codelm.callbacks.behavior import BehavioralEvaluation
-from codelm.runs.figures import FOLDER, REPORT, dot, heard, prompts, write
-from codelm.runs import figures as findings
+from codelm.runs import figures as module
+from codelm.runs.figures import FOLDER, REPORT, epoch_figures, prompt_pairs, write_report
 
 NOTHING = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
 RUN = {"name": "a", "base": "tiny", "repositories": ["a"], "part": "test", "cuts": ["0" * 40], "seconds": 1.0}
@@ -23,7 +21,7 @@ def test_what_is_written_is_read_again_and_an_earlier_report_is_kept_with_what_b
     each = [[{"path": "a\udcff.rs"}, {"path": "b"}], [{"path": "c"}], [{"path": "d"}]]
     pages = []
     for rows in each:
-        write(tmp_path, FIGURES | {"epochs": [], "notes": [rows[0]["path"][0]]}, rows)
+        write_report(tmp_path, FIGURES | {"epochs": [], "notes": [rows[0]["path"][0]]}, rows)
         pages.append((tmp_path / REPORT).read_text())
     folders = [f"{FOLDER}-1", f"{FOLDER}-2", FOLDER]
     assert {path.name for path in tmp_path.iterdir()} == {REPORT, *folders}
@@ -40,48 +38,44 @@ def test_a_page_that_cannot_be_made_leaves_what_stood_there(tmp_path, monkeypatc
     def fail(figures):
         raise TypeError
 
-    write(tmp_path, FIGURES | {"epochs": []}, [])
+    write_report(tmp_path, FIGURES | {"epochs": []}, [])
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    monkeypatch.setattr(findings, "page", fail)
+    monkeypatch.setattr(module, "page", fail)
     with pytest.raises(TypeError):
-        write(tmp_path, FIGURES | {"epochs": []}, [{"path": "new"}])
+        write_report(tmp_path, FIGURES | {"epochs": []}, [{"path": "new"}])
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_dot_is_the_change_against_the_base():
+def test_an_epoch_is_shown_as_its_change_against_the_base():
     base = {"epoch": 0, "step": 0, "bits": 2.0, "loss": {"base": 4.0, "tuned": 4.0}}
-    found = dot({"epoch": 1, "step": 9, "bits": 2.5, "loss": {"base": 4.0, "tuned": 3.0}}, base, chosen=True)
+    tuned = {"epoch": 1, "step": 9, "bits": 2.5, "loss": {"base": 4.0, "tuned": 3.0}}
+    found = epoch_figures([base, tuned], 9)[1]
     changes = {"repository_change_percent": -25.0, "general_change_percent": 25.0}
     assert found == {"epoch": 1, "step": 9, "chosen": True, **changes}
     for loss in ({"base": None, "tuned": 3.0}, {"base": 4.0, "tuned": None}):
-        assert (
-            dot({"epoch": 1, "step": 9, "bits": 2.0, "loss": loss}, base, chosen=False)["repository_change_percent"]
-            is None
-        )
+        found = epoch_figures([base, tuned | {"loss": loss}], 0)[1]
+        assert (found["repository_change_percent"], found["chosen"]) == (None, False)
 
 
-def behavior(*texts):
-    """Return the callback after it wrote one completion of a prompt in each epoch, the first as the base."""
-    callback = BehavioralEvaluation(["fn main("])
-    callback.records = [
+def records(*texts):
+    """Return the records of behavioural evaluation with one prompt, an epoch for each text, the base's first."""
+    return [
         {"epoch": epoch, "step": 3 * epoch, "completions": [{"prompt": "fn main(", "text": text}]}
         for epoch, text in enumerate(texts)
     ]
-    return heard(SimpleNamespace(callbacks=[callback]))
 
 
 def test_without_two_evaluations_of_behaviour_there_are_no_illustrations():
-    records = heard(SimpleNamespace(callbacks=[])), behavior(), behavior(") {}")
-    assert [prompts(each, 0) for each in records] == [[], [], []]
+    assert [prompt_pairs(each, 0) for each in ([], records(") {}"))] == [[], []]
 
 
 def test_the_base_s_completions_and_those_of_the_saved_weights_illustrate():
-    found = prompts(behavior("base", "early", "late"), 3)
+    found = prompt_pairs(records("base", "early", "late"), 3)
     assert found == [{"prompt": "fn main(", "base": "base", "tuned": "early", "epoch": 1}]
 
 
-def test_where_the_saved_weights_were_not_heard_nothing_else_illustrates():
-    assert prompts(behavior("base", "early", "late"), 4) == []
-    recorded_without_steps = behavior("base", "early")
+def test_where_the_saved_weights_completed_nothing_no_others_illustrate():
+    assert prompt_pairs(records("base", "early", "late"), 4) == []
+    recorded_without_steps = records("base", "early")
     del recorded_without_steps[1]["step"]
-    assert prompts(recorded_without_steps, 3) == []
+    assert prompt_pairs(recorded_without_steps, 3) == []

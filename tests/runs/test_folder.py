@@ -1,22 +1,10 @@
 import errno
-import zipfile
-from pathlib import Path
 
 import pytest
 
 from codelm.errors import DamagedDataError, InputError, ResourceError
-from codelm.runs.folder import checkpoint_file, claimed_folder, next_version, run_name
-
-
-@pytest.fixture
-def runs(tmp_path):
-    """Two runs named ``x``: version_2 with both checkpoints, version_10 with only the last."""
-    for version, names in (("version_2", ["last", "epoch=1-step=9"]), ("version_10", ["last"])):
-        (tmp_path / "x" / version / "checkpoints").mkdir(parents=True)
-        for name in names:
-            with zipfile.ZipFile(tmp_path / "x" / version / "checkpoints" / f"{name}.ckpt", "w") as archive:
-                archive.writestr("data", "weights")
-    return tmp_path
+from codelm.runs.checkpoints import checkpoint_file
+from codelm.runs.folder import claimed_folder, next_version, run_name
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../../x", "a b", "x" * 65, "\n"])
@@ -131,46 +119,3 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
     with pytest.raises(InputError, match="--output"), claimed_folder(tmp_path / "runs", "x"):
         pytest.fail("handed over a folder that cannot be")
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
-
-
-def test_last_is_that_of_the_newest_run(runs):
-    assert Path(checkpoint_file("last", runs, "x")).parts[-3:] == ("version_10", "checkpoints", "last.ckpt")
-
-
-def test_best_is_that_of_the_newest_run_which_has_one(runs):
-    assert Path(checkpoint_file("best", runs, "x")).parts[-3:] == ("version_2", "checkpoints", "epoch=1-step=9.ckpt")
-
-
-def test_where_the_best_is_gone_the_last_is_named(tmp_path):
-    (tmp_path / "x/version_0/checkpoints").mkdir(parents=True)
-    (tmp_path / "x/version_0/checkpoints/last.ckpt").touch()
-    with pytest.raises(InputError, match="give --ckpt_path last, which there is, or the file itself"):
-        checkpoint_file("best", tmp_path, "x")
-
-
-def test_no_checkpoint_is_asked_for_by_default(runs):
-    assert checkpoint_file(None, runs, "x") is None
-
-
-@pytest.mark.parametrize("wanted", ["last", "best", "nowhere.ckpt"])
-def test_a_checkpoint_that_is_not_there_is_refused(tmp_path, wanted):
-    with pytest.raises(InputError, match="--ckpt_path"):
-        checkpoint_file(wanted, tmp_path, "x")
-
-
-def test_a_torn_checkpoint_is_called_damaged(tmp_path):
-    (tmp_path / "torn.ckpt").write_bytes(b"PK\x03\x04 and no end")
-    with pytest.raises(DamagedDataError, match="damaged"):
-        checkpoint_file(str(tmp_path / "torn.ckpt"), tmp_path, "x")
-
-
-def test_a_checkpoint_whose_bytes_were_changed_is_called_damaged(tmp_path):
-    path = tmp_path / "best.ckpt"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("data", bytes(1000))
-    assert checkpoint_file(str(path), tmp_path, "x") == str(path)
-    content = bytearray(path.read_bytes())
-    content[500:600] = b"\xff" * 100
-    path.write_bytes(content)
-    with pytest.raises(DamagedDataError, match=r"best\.ckpt is damaged.*such as --ckpt_path last"):
-        checkpoint_file(str(path), tmp_path, "x")

@@ -1,69 +1,62 @@
-"""What the manifest says, as pure functions from what a run knows to plain types."""
+"""The content of ``MANIFEST.json``, as pure functions from what a run has measured to JSON."""
 
 import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-DATA_PHASES = {"phase_0_analysis": "analysis", "phase_1_scrape": "scrape", "phase_2_tokenize": "tokenize"}
-"""The phases that the datamodule's facts tell of, and their names there."""
+from codelm.runs.record import Validation
 
+__all__ = ["MANIFEST_FILE", "hashes", "perplexity", "phase_results", "plain", "to_json", "training_phase"]
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One validation and the training before it.
+_DATA_PHASES = {"phase_0_analysis": "analysis", "phase_1_scrape": "scrape", "phase_2_tokenize": "tokenize"}
+"""The phases that the datamodule's facts describe, and their names there."""
 
-    Attributes:
-        epoch: passes over the training data, counted from 1.
-        step: optimizer steps taken.
-        train_loss: mean loss of training since the validation before, in nats.
-        val_loss: mean loss on the held-out rows, in nats.
-        seconds: training time so far.
-    """
-
-    epoch: int
-    step: int
-    train_loss: float | None
-    val_loss: float | None
-    seconds: float
+MANIFEST_FILE = "MANIFEST.json"
 
 
 def phase_results(facts: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the five phases, each with its ``seconds``; one that the datamodule tells nothing of is "unknown"."""
-    data = {phase: facts.get(name, {"status": "unknown", "seconds": None}) for phase, name in DATA_PHASES.items()}
+    """Return the five phases, each with its ``seconds``; one that the datamodule knows nothing of is "unknown"."""
+    data = {phase: facts.get(name, {"status": "unknown", "seconds": None}) for phase, name in _DATA_PHASES.items()}
     embeddings = {"status": "skipped", "seconds": 0.0}
     return data | {"phase_3_embeddings": embeddings, "phase_4_training": dict(training)}
 
 
 def training_phase(
-    history: Sequence[Moment],
-    saved: Moment | None,
+    history: Sequence[Validation],
+    saved: Validation | None,
     *,
-    train_loss: float | None = None,
+    train_loss: float | None,
     base_loss: float | None,
     seconds: float,
     stopped_early: bool,
 ) -> dict[str, Any]:
-    """Return what training came to; ``saved`` is the moment of the weights that were saved.
+    """Return the training phase.
 
-    Before the first validation the final training loss is ``train_loss``, the mean over the steps taken.
+    Args:
+        history: All validations.
+        saved: The validation of the weights that were saved.
+        train_loss: Mean loss over the steps since the last validation; before the first one the final training loss.
+        base_loss: Validation loss of the base model.
+        seconds: Training time.
+        stopped_early: Whether early stopping ended the training.
     """
-    stats = training_stats(saved, base_loss=base_loss, minutes=seconds / 60, stopped_early=stopped_early)
+    stats = _training_stats(saved, base_loss=base_loss, minutes=seconds / 60, stopped_early=stopped_early)
     if not history:
         stats["final_train_loss"] = train_loss
-    moments = [asdict(moment) | {"perplexity": perplexity(moment.val_loss)} for moment in history]
-    return {"seconds": seconds, "training_stats": stats, "history": moments}
+    validations = [asdict(each) | {"perplexity": perplexity(each.val_loss)} for each in history]
+    return {"seconds": seconds, "training_stats": stats, "history": validations}
 
 
-def training_stats(
-    saved: Moment | None, *, base_loss: float | None, minutes: float, stopped_early: bool
+def _training_stats(
+    saved: Validation | None, *, base_loss: float | None, minutes: float, stopped_early: bool
 ) -> dict[str, Any]:
     """Return the numbers people look for; ``final_...`` are those of the weights that were saved.
 
-    >>> stats = training_stats(Moment(2, 20, 1.5, 0.0, 60.0), base_loss=None, minutes=1.0, stopped_early=False)
+    >>> stats = _training_stats(Validation(2, 20, 1.5, 0.0, 60.0), base_loss=None, minutes=1.0, stopped_early=False)
     >>> stats["final_train_loss"], stats["final_val_loss"], stats["final_perplexity"], stats["best_epoch"]
     (1.5, 0.0, 1.0, 2)
     """
@@ -92,20 +85,15 @@ def perplexity(loss: float | None) -> float | None:
     return math.exp(loss)
 
 
-def saved_moment(history: Sequence[Moment], step: int | None) -> Moment | None:
-    """Return the moment of the weights saved at ``step``; None where there was no validation at that very step."""
-    return next((moment for moment in reversed(history) if moment.step == step), None)
-
-
 def hashes(folder: Path | None) -> dict[str, str]:
     """Return the SHA-256 of each file in a folder, by its name there; nothing where there is no folder."""
     if folder is None or not folder.is_dir():
         return {}
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
 
 
-def sha256(path: Path) -> str:
+def _sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -131,10 +119,10 @@ def plain(value: Any) -> Any:
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(part) for part in value]
-    return scalar(value)
+    return _scalar(value)
 
 
-def scalar(value: Any) -> str | float | bool | None:
+def _scalar(value: Any) -> str | float | bool | None:
     """Return a single value in JSON's types; numpy's and torch's numbers have an ``item``."""
     number = value.item() if callable(getattr(value, "item", None)) else value
     if isinstance(number, float) and not math.isfinite(number):

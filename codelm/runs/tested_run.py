@@ -1,4 +1,4 @@
-"""The run that a tested checkpoint is of: whether a report of it can be made, and what it left of its training."""
+"""The run that a tested checkpoint belongs to: whether it can be reported on, and what is known of its training."""
 
 import hashlib
 import json
@@ -9,27 +9,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from codelm.callbacks.manifest import FILE as MANIFEST
 from codelm.errors import InputError
-from codelm.history.provenance import Origin, origin, told
-from codelm.runs.figures import FOLDER, prompts
+from codelm.history.provenance import Provenance, describe, provenance
+from codelm.runs.figures import FOLDER, prompt_pairs
+from codelm.runs.manifest_content import MANIFEST_FILE
+
+__all__ = ["earlier_epochs", "earlier_prompts", "fingerprint", "no_epochs", "report_folder"]
 
 log = logging.getLogger(__name__)
 
 
 def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[int]]) -> Path | None:
-    """Return the folder of the run that a checkpoint is of; None, with a warning, where a report would tell untruths.
+    """Return the folder of the run that a checkpoint belongs to; None, with a warning, where a report would be wrong.
 
     Args:
         checkpoint: The file.
         data: The datamodule of the test.
-        drawn: What the settings of the test would have learned by an optimizer step.
+        drawn: The samples that the settings of the test would have learned by an optimizer step.
 
     Raises:
         InputError: The folder cannot be written to.
     """
     folder = checkpoint.parent.parent
-    reason = no_report(folder, origin(data.store.facts["scrape"]), drawn)
+    reason = _no_report(folder, provenance(data.store.facts["scrape"]), drawn)
     if reason is not None:
         log.warning("no report, the test loss alone: %s", reason)
         return None
@@ -42,93 +44,93 @@ def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[i
     return folder
 
 
-def no_report(folder: Path, given: Origin, drawn: Callable[[int], Sequence[int]]) -> str | None:
-    """Return why a run's folder gets no report on what was given to the test; None if it does."""
-    path = folder / MANIFEST
+def _no_report(folder: Path, given: Provenance, drawn: Callable[[int], Sequence[int]]) -> str | None:
+    """Return why a run's folder gets no report on the data given to the test; None if it does."""
+    path = folder / MANIFEST_FILE
     if not path.is_file():
         return f"there is no {path}, which would say what the checkpoint has learned from"
-    manifest = read(path)
-    learned = learned_from(manifest)
+    manifest = _read_json(path)
+    learned = _learned_from(manifest)
     if learned is None:
         return f"{path} does not say what the checkpoint has learned from"
     if learned != given:
-        mended = remedy(folder, learned, given)
-        return f"the run learned from {told(learned)}, this is {told(given)}; for a report {mended}"
-    if other_draw(manifest, drawn):
-        return f"the run learned other samples than these settings draw; give {config_of(folder)}"
+        mended = _remedy(folder, learned, given)
+        return f"the run learned from {describe(learned)}, this is {describe(given)}; for a report {mended}"
+    if _has_other_draw(manifest, drawn):
+        return f"the run learned other samples than these settings draw; give {_config_of(folder)}"
     return None
 
 
-def read(path: Path) -> Any:
-    """Return what a file of JSON holds; None where it is damaged."""
+def _read_json(path: Path) -> Any:
+    """Return the content of a JSON file; None where it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
 
-def remedy(folder: Path, learned: Origin, given: Origin) -> str:
-    """Return what brings back what a run learned from. A name counts: it stands in every prompt that the run learned.
+def _remedy(folder: Path, learned: Provenance, given: Provenance) -> str:
+    """Return what restores the data that a run learned from. Names count: they stand in every prompt that it learned.
 
-    >>> remedy(Path("run"), [("fd", "a" * 40)], [("fd-old", "a" * 40)])
+    >>> _remedy(Path("run"), [("fd", "a" * 40)], [("fd-old", "a" * 40)])
     'rename the folder back to fd'
     """
     if [cut for _, cut in learned] != [cut for _, cut in given]:
-        return f"give {config_of(folder)}"
+        return f"give {_config_of(folder)}"
     names = [name for (name, _), (other, _) in zip(learned, given, strict=True) if name != other]
     return f"rename the folder{'s' if len(names) > 1 else ''} back to {', '.join(names)}"
 
 
-def other_draw(manifest: Any, drawn: Callable[[int], Sequence[int]]) -> bool:
+def _has_other_draw(manifest: Any, drawn: Callable[[int], Sequence[int]]) -> bool:
     """Return whether the test's settings draw other samples than the run learned by its manifest.
 
-    A run that was never examined left no record of its draw, and is believed.
+    False for a manifest without an evaluation, which records no samples.
     """
     try:
         recorded = manifest["evaluation"]["run"]["learned"]
-        return bool(draw(recorded["step"], drawn(recorded["step"])) != recorded)
+        return bool(fingerprint(recorded["step"], drawn(recorded["step"])) != recorded)
     except (ValueError, LookupError, TypeError):
         return False
 
 
-def draw(step: int, samples: Sequence[int]) -> dict[str, Any]:
-    """Return what tells one draw from another: the optimizer step up to which it goes, its number, its SHA-256."""
+def fingerprint(step: int, samples: Sequence[int]) -> dict[str, Any]:
+    """Return what identifies the samples learned up to an optimizer step: the step, their number, their SHA-256."""
     named = ",".join(map(str, samples))
     return {"step": step, "samples": len(samples), "sha256": hashlib.sha256(named.encode()).hexdigest()}
 
 
-def config_of(folder: Path) -> str:
+def _config_of(folder: Path) -> str:
     """Return the argument that repeats a run's settings."""
     return f"--config {folder / 'config.yaml'}"
 
 
-def learned_from(manifest: Any) -> Origin | None:
-    """Return what a run's manifest says that it learned from; None where it does not."""
+def _learned_from(manifest: Any) -> Provenance | None:
+    """Return the provenance of the data that a run learned from, by its manifest; None where it is not there."""
     try:
-        return origin(manifest["phase_results"]["phase_1_scrape"])
+        return provenance(manifest["phase_results"]["phase_1_scrape"])
     except (LookupError, TypeError):
         return None
 
 
-def earlier_dots(folder: Path) -> list[dict[str, Any]]:
-    """Return the dots that the run's own evaluation left in its figures; none where they are gone or damaged."""
+def earlier_epochs(folder: Path) -> list[dict[str, Any]]:
+    """Return the epochs that the run's own evaluation left in its figures; none where they are gone or damaged."""
     try:
-        found = read(folder / FOLDER / "figures.json")["epochs"]
-        return found if all(map(is_dot, found)) else []
+        found = _read_json(folder / FOLDER / "figures.json")["epochs"]
+        return found if all(map(_is_epoch, found)) else []
     except (LookupError, TypeError):
         return []
 
 
 def earlier_prompts(folder: Path, step: int) -> list[dict[str, Any]]:
-    """Return what base and weights of a step completed in training, by the manifest: a checkpoint is written before."""
+    """Return the completions of base and of a step's weights from training, by the manifest."""
     try:
-        return prompts(read(folder / MANIFEST)["behavior"]["evaluations"], step)
+        return prompt_pairs(_read_json(folder / MANIFEST_FILE)["behavior"]["evaluations"], step)
     except (LookupError, TypeError):
         return []
 
 
-def is_dot(found: Any) -> bool:
-    """Return whether something read from a file is an epoch as the report shows it."""
+def _is_epoch(found: Any) -> bool:
+    """Return whether a value read from a file is an epoch as the report shows it."""
     try:
         counts = all(type(found[name]) is int for name in ("epoch", "step"))
         of_repository, of_general = found["repository_change_percent"], found["general_change_percent"]
@@ -137,8 +139,8 @@ def is_dot(found: Any) -> bool:
         return False
 
 
-def no_dots(folder: Path) -> str:
-    """Return why nothing is known of the single epochs of a run that has no dots."""
+def no_epochs(folder: Path) -> str:
+    """Return why nothing is known of the single epochs of a run."""
     if (folder / FOLDER / "figures.json").exists():
         why = f"{FOLDER}/figures.json of the run holds none that can be read, and the checkpoint none at all"
     else:

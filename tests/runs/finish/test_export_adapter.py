@@ -2,9 +2,10 @@ import pytest
 
 
 def export():
-    from codelm.callbacks import ExportAdapter
+    from codelm.callbacks import FinishRun
+    from codelm.runs.finish import ExportAdapter
 
-    return ExportAdapter()
+    return FinishRun([ExportAdapter()])
 
 
 def saved_weights(folder):
@@ -36,8 +37,8 @@ def test_the_best_checkpoint_is_what_is_saved(fit):
     callback = export()
     trainer, module = fit(callback)
     adapter = Path(trainer.log_dir) / "adapter"
-    assert callback.folder == adapter
-    assert callback.source == "best"
+    assert callback.record.adapter == adapter
+    assert callback.record.weights == "best"
     assert_same(saved_weights(adapter), checkpoint_weights(trainer))
     assert_same(saved_weights(adapter), by_peft_name(dict(trained(module))))
     assert (adapter / "tokenizer.json").is_file()
@@ -66,11 +67,11 @@ def test_a_best_checkpoint_that_is_not_the_last_is_the_one_saved(fit, spoil):
     callback = export()
     trainer, _ = fit(callback, spoil)
     assert trainer.checkpoint_callback.best_model_score < trainer.callback_metrics["val/loss"]
-    assert_same(saved_weights(callback.folder), checkpoint_weights(trainer))
+    assert_same(saved_weights(callback.record.adapter), checkpoint_weights(trainer))
 
 
 def test_a_process_that_saves_nothing_gets_the_best_weights_too(fit, spoil, monkeypatch, tmp_path):
-    monkeypatch.setattr("codelm.callbacks.export.writes", lambda trainer: False)
+    monkeypatch.setattr("codelm.runs.finish.export_adapter.writes_files", lambda trainer: False)
     trainer, module = fit(export(), spoil)
     assert_same(by_peft_name(dict(trained(module))), checkpoint_weights(trainer))
     assert not list(tmp_path.rglob("adapter"))
@@ -83,7 +84,7 @@ def test_peft_alone_loads_what_was_saved_and_finds_the_same_loss(fit, tiny_base,
 
     callback = export()
     trainer, _ = fit(callback)
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_base), callback.folder).eval()
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_base), callback.record.adapter).eval()
     nll, weight = 0.0, 0.0
     for batch in make_rows(2, start=9):
         with torch.no_grad():
@@ -103,7 +104,7 @@ def test_without_checkpoints_the_weights_are_saved_as_they_are(make_module, make
         max_epochs=1, callbacks=[callback], default_root_dir=tmp_path, enable_model_summary=False, **options
     )
     trainer.fit(module, datamodule=make_data())
-    assert callback.source == "last"
+    assert callback.record.weights == "last"
     assert_same(saved_weights(tmp_path / "adapter"), by_peft_name(dict(trained(module))))
 
 
@@ -111,9 +112,9 @@ def test_a_stopped_run_saves_the_best_so_far_and_goes_on_with_its_own_weights(fi
     callback, module = export(), make_module()
     with pytest.raises(SystemExit):
         fit(callback, stop_at(9, KeyboardInterrupt()), module=module)
-    assert callback.source == "best"
+    assert callback.record.weights == "best"
     now = by_peft_name(dict(trained(module)))
-    saved = saved_weights(callback.folder)
+    saved = saved_weights(callback.record.adapter)
     assert any(not now[name].equal(saved[name]) for name in now)
 
 
@@ -121,15 +122,15 @@ def test_a_run_stopped_before_its_first_validation_saves_what_it_has(fit, stop_a
     callback = export()
     with pytest.raises(SystemExit):
         fit(callback, stop_at(3, KeyboardInterrupt()))
-    assert callback.source == "last"
-    assert callback.folder.is_dir()
+    assert callback.record.weights == "last"
+    assert callback.record.adapter.is_dir()
 
 
 def test_a_run_that_failed_before_its_first_validation_saves_nothing(fit, stop_at):
     callback = export()
     with pytest.raises(ValueError, match="broken"):
         fit(callback, stop_at(3, ValueError("broken")))
-    assert callback.folder is None
+    assert callback.record.adapter is None
 
 
 def test_an_export_that_fails_does_not_hide_why_the_run_failed(fit, stop_at, monkeypatch, caplog):
@@ -148,25 +149,15 @@ def test_an_export_that_fails_does_not_hide_why_the_run_failed(fit, stop_at, mon
 def test_a_rehearsal_leaves_nothing(fit, tmp_path):
     callback = export()
     fit(callback, fast_dev_run=True)
-    assert callback.folder is None
+    assert callback.record.adapter is None
     assert not list(tmp_path.rglob("adapter"))
 
 
 def test_a_checkpoint_without_a_trained_weight_is_refused(make_module):
-    from codelm.callbacks.export import put
     from codelm.errors import DamagedDataError
+    from codelm.runs.finish.export_adapter import set_weights
 
     module = make_module()
     module.configure_model()
     with pytest.raises(DamagedDataError, match=r"lacks 12 trained weights"):
-        put(module, {})
-
-
-@pytest.mark.parametrize("content", [b"", b"nothing", bytes(100), b"]e", b"\x80\x02ctorch\nnothing\n."])
-def test_a_damaged_checkpoint_is_refused(tmp_path, content):
-    from codelm.callbacks.export import read_weights
-    from codelm.errors import DamagedDataError
-
-    (tmp_path / "a.ckpt").write_bytes(content)
-    with pytest.raises(DamagedDataError, match=r"a\.ckpt cannot be read \(.+\): use another checkpoint"):
-        read_weights(tmp_path / "a.ckpt")
+        set_weights(module, {})

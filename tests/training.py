@@ -1,4 +1,4 @@
-"""A model of two layers with a real adapter, rows to learn, and a function that trains on them with some callbacks."""
+"""Fixtures for tests that train: a model of two layers with a real adapter, rows, and a function that fits them."""
 
 import pytest
 
@@ -28,10 +28,10 @@ def make_rows():
     """Return a function that makes batches of one row: the same phrase, over and over."""
     import torch
 
-    from codelm.history.samples.formats import SENTINELS
+    from codelm.special_tokens import SPECIAL_TOKENS
 
     def make(count, phrase=b"fn a() { b(c)?; }\n", start=0):
-        ids = torch.tensor([[len(SENTINELS) + byte % 250 for byte in phrase * 2]])
+        ids = torch.tensor([[len(SPECIAL_TOKENS) + byte % 250 for byte in phrase * 2]])
         batches = []
         for index in range(count):
             shifted = ids.roll(start + index, 1)
@@ -126,3 +126,31 @@ def stop_at():
                 raise self.error
 
     return Stop
+
+
+@pytest.fixture
+def make_history_data(tmp_path, tiny_base, rust_repository):
+    """Return a function that makes the datamodule of a small history."""
+    from codelm.datamodules import GitCommitDataModule
+
+    settings = {"sequence_length": 64, "batch_size": 2, "held_out": 0.3, "cache": str(tmp_path / "cache")}
+    return lambda: GitCommitDataModule(str(tiny_base), str(rust_repository), **settings)
+
+
+@pytest.fixture
+def run_history(few_texts, make_module, make_history_data, make_trainer):
+    """Train a few batches of a small history with what a run has; return trainer, module and the run's record."""
+    from codelm.callbacks import recording_callbacks
+    from codelm.evaluation.settings import EvaluationSettings
+    from codelm.runs.record import RunRecord
+
+    def train(*others, ckpt_path=None, evaluation=None, **options):
+        record = RunRecord()
+        settings = EvaluationSettings(**({"limit": 1, "minutes": 0.1, "tokens": 500} | (evaluation or {})))
+        callbacks = recording_callbacks(record, settings, summary=False)
+        trainer = make_trainer(*others, *callbacks, **({"limit_train_batches": 3, "limit_val_batches": 2} | options))
+        module = make_module()
+        trainer.fit(module, datamodule=make_history_data(), ckpt_path=ckpt_path)
+        return trainer, module, record
+
+    return train

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.callbacks.manifest import FILE
 from codelm.errors import InputError
 from codelm.runs.figures import FOLDER
-from codelm.runs.tested import draw, earlier_dots, earlier_prompts, no_dots, report_folder
+from codelm.runs.manifest_content import MANIFEST_FILE
+from codelm.runs.tested_run import earlier_epochs, earlier_prompts, fingerprint, no_epochs, report_folder
 
 DOT = {"epoch": 1, "step": 9, "repository_change_percent": None, "general_change_percent": 0.5, "chosen": True}
 
@@ -25,7 +25,7 @@ def tested(tmp_path):
 
     def test(learned, given, *, record=None, drawn=(1, 2, 3)):
         told = {"phase_results": {"phase_1_scrape": learned}, "evaluation": {"run": {"learned": record}}}
-        (tmp_path / FILE).write_text(learned if isinstance(learned, str) else json.dumps(told))
+        (tmp_path / MANIFEST_FILE).write_text(learned if isinstance(learned, str) else json.dumps(told))
         data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": given}))
         return report_folder(tmp_path / "checkpoints/best.ckpt", data, lambda step: drawn[:step])
 
@@ -59,7 +59,7 @@ def test_a_renamed_repository_is_to_get_its_name_back_as_the_settings_of_the_run
 
 
 def test_settings_that_draw_other_samples_get_no_report(tested, tmp_path, caplog):
-    record = draw(2, [1, 2])
+    record = fingerprint(2, [1, 2])
     assert tested(scraped("a"), scraped("a"), record=record) == tmp_path
     assert tested(scraped("a"), scraped("a"), record=record, drawn=(1, 3, 2)) is None
     assert f"learned other samples than these settings draw; give --config {tmp_path / 'config.yaml'}" in caplog.text
@@ -74,7 +74,7 @@ def test_a_damaged_manifest_gets_no_report(manifest, tested, caplog):
 def test_a_checkpoint_without_a_manifest_gets_no_report_and_nothing_is_written(tmp_path, caplog):
     data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": scraped("a")}))
     assert report_folder(tmp_path / "elsewhere/checkpoints/model.ckpt", data, lambda step: []) is None
-    assert f"there is no {tmp_path / 'elsewhere' / FILE}" in caplog.text
+    assert f"there is no {tmp_path / 'elsewhere' / MANIFEST_FILE}" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,18 +88,18 @@ def test_a_folder_that_cannot_take_the_report_is_refused_before_anything_is_read
 
 @pytest.mark.parametrize("epochs", [[], [DOT], [DOT, DOT | {"repository_change_percent": -3.5}]])
 def test_the_dots_of_a_run_are_those_it_left(epochs, tmp_path):
-    assert earlier_dots(tmp_path) == []
+    assert earlier_epochs(tmp_path) == []
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "figures.json").write_text(json.dumps({"epochs": epochs}))
-    assert earlier_dots(tmp_path) == epochs
+    assert earlier_epochs(tmp_path) == epochs
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"epochs": null}', "{", '{"epochs": [1, 2]}'])
-def test_a_damaged_record_has_no_dots(content, tmp_path):
+def test_a_damaged_record_has_no_epochs(content, tmp_path):
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "figures.json").write_text(content)
-    assert earlier_dots(tmp_path) == []
-    assert "figures.json of the run holds none that can be read" in no_dots(tmp_path)
+    assert earlier_epochs(tmp_path) == []
+    assert "figures.json of the run holds none that can be read" in no_epochs(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_a_damaged_record_has_no_dots(content, tmp_path):
 def test_what_is_no_dot_is_not_taken_for_one(wrong, tmp_path):
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "figures.json").write_text(json.dumps({"epochs": [DOT, DOT | wrong]}))
-    assert earlier_dots(tmp_path) == []
+    assert earlier_epochs(tmp_path) == []
 
 
 def test_a_run_that_looked_at_no_epoch_is_told_which_setting_looks(tmp_path):
-    assert "evaluation.every_n_epochs" in no_dots(tmp_path)
+    assert "evaluation.every_n_epochs" in no_epochs(tmp_path)
 
 
 @pytest.mark.parametrize("told", ["no JSON", "[]", '{"behavior": null}', '{"behavior": {"evaluations": [{}]}}'])
 def test_a_damaged_record_of_completions_shows_none(tmp_path, told):
-    (tmp_path / FILE).write_text(told)
+    (tmp_path / MANIFEST_FILE).write_text(told)
     assert earlier_prompts(tmp_path, 3) == []

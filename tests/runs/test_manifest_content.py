@@ -8,26 +8,28 @@ from hypothesis import strategies as st
 
 
 @pytest.fixture
-def moment():
-    from codelm.runs.manifest import Moment
+def validation():
+    from codelm.runs.record import Validation
 
-    return lambda **changes: Moment(
+    return lambda **changes: Validation(
         **({"epoch": 1, "step": 10, "train_loss": 2.0, "val_loss": 1.0, "seconds": 6.0} | changes)
     )
 
 
 @pytest.fixture
-def phase(moment):
-    from codelm.runs.manifest import training_phase
+def phase(validation):
+    from codelm.runs.manifest_content import training_phase
 
     def make(*history, saved=None, base_loss=1.5, seconds=90.0, stopped_early=False):
-        return training_phase(history, saved, base_loss=base_loss, seconds=seconds, stopped_early=stopped_early)
+        return training_phase(
+            history, saved, train_loss=None, base_loss=base_loss, seconds=seconds, stopped_early=stopped_early
+        )
 
     return make
 
 
 def test_the_five_phases_each_have_their_time(phase):
-    from codelm.runs.manifest import phase_results
+    from codelm.runs.manifest_content import phase_results
 
     facts = {name: {"seconds": number} for number, name in enumerate(("analysis", "scrape", "tokenize"))}
     results = phase_results(facts, phase())
@@ -42,9 +44,9 @@ def test_the_five_phases_each_have_their_time(phase):
     assert results["phase_3_embeddings"]["status"] == "skipped"
 
 
-def test_the_final_numbers_are_those_of_what_was_saved(moment, phase):
-    best = moment(epoch=2, step=20, train_loss=1.25, val_loss=0.5)
-    stats = phase(moment(), best, moment(epoch=3, val_loss=0.75), saved=best)["training_stats"]
+def test_the_final_numbers_are_those_of_what_was_saved(validation, phase):
+    best = validation(epoch=2, step=20, train_loss=1.25, val_loss=0.5)
+    stats = phase(validation(), best, validation(epoch=3, val_loss=0.75), saved=best)["training_stats"]
     assert stats == {
         "final_train_loss": 1.25,
         "final_val_loss": 0.5,
@@ -63,19 +65,8 @@ def test_before_the_first_validation_the_numbers_are_unknown(phase):
     assert stats["final_val_loss"] is stats["final_perplexity"] is stats["base_perplexity"] is None
 
 
-def test_the_moment_saved_is_that_of_its_step_and_of_no_other(moment):
-    from codelm.runs.manifest import saved_moment
-
-    history = [moment(step=10), moment(step=20), moment(step=20, epoch=2)]
-    assert saved_moment(history, 10) is history[0]
-    assert saved_moment(history, 20) is history[2]
-    assert saved_moment(history, 25) is None
-    assert saved_moment(history, None) is None
-    assert saved_moment([], 0) is None
-
-
 def test_a_perplexity_beyond_all_numbers_is_unknown():
-    from codelm.runs.manifest import perplexity
+    from codelm.runs.manifest_content import perplexity
 
     assert perplexity(709.7) == math.exp(709.7)
     assert perplexity(1e4) is perplexity(math.nan) is perplexity(math.inf) is None
@@ -90,7 +81,7 @@ VALUES = st.recursive(
 @settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(), VALUES))
 def test_whatever_a_manifest_holds_is_json_without_infinities(content):
-    from codelm.runs.manifest import to_json
+    from codelm.runs.manifest_content import to_json
 
     def refuse(word):
         raise AssertionError(word)
@@ -102,7 +93,7 @@ def test_numbers_of_other_libraries_and_settings_become_plain():
     import numpy as np
     import torch
 
-    from codelm.runs.manifest import plain
+    from codelm.runs.manifest_content import plain
 
     @dataclass(frozen=True, slots=True)
     class Settings:
@@ -113,7 +104,7 @@ def test_numbers_of_other_libraries_and_settings_become_plain():
 
 
 def test_files_are_hashed_by_their_place_in_the_folder(tmp_path):
-    from codelm.runs.manifest import hashes
+    from codelm.runs.manifest_content import hashes
 
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.txt").write_text("abc")

@@ -1,0 +1,80 @@
+"""The losses and the time of a training."""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+
+from codelm.batch import Batch
+from codelm.callbacks.monitors import learned_tokens
+from codelm.callbacks.recording import RecordingCallback
+from codelm.runs.outcome import validation_size
+from codelm.runs.record import Validation
+from codelm.runs.trainer import validates_training
+
+__all__ = ["TrainingHistory"]
+
+
+class TrainingHistory(RecordingCallback):
+    """Records each validation with the mean training loss before it, and how long training takes.
+
+    A resumed run continues the history of the run before.
+    """
+
+    state_key = "Manifest"  # the name under which checkpoints of earlier versions keep it
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to record."""
+        self.record.begin(getattr(getattr(trainer, "datamodule", None), "facts", {}))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember where this run begins to train."""
+        self.record.resumed_at = (trainer.global_step, len(self.record.history))
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Count a batch towards the mean training loss."""
+        self.record.train_loss.add(outputs["loss"], batch)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to count what the validation loss rests on."""
+        self.counts: Tensor = torch.zeros(3)
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *rest: Any
+    ) -> None:
+        """Count a batch, its rows and its targets."""
+        self.counts += torch.tensor([1, len(batch["input_ids"]), int(learned_tokens(batch))])
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Record a validation of training."""
+        if not validates_training(trainer):
+            return
+        record = self.record
+        record.train_loss.gather(trainer)
+        record.held_out = validation_size(trainer, self.counts, record.facts)
+        val_loss = trainer.callback_metrics.get("val/loss")
+        record.history.append(
+            Validation(
+                epoch=trainer.current_epoch + 1,
+                step=trainer.global_step,
+                train_loss=record.train_loss.mean,
+                val_loss=None if val_loss is None else float(val_loss),
+                seconds=record.seconds,
+            )
+        )
+        record.train_loss.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep history and time with a checkpoint, and the losses of an epoch that has only begun."""
+        history = [asdict(each) for each in self.record.history]
+        return {"history": history, "seconds": self.record.seconds, "train_loss": self.record.train_loss.sums}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take history and time of the run that is resumed."""
+        self.record.history = [Validation(**each) for each in state_dict["history"]]
+        self.record.earlier_seconds = state_dict["seconds"]
+        self.record.train_loss.sums = state_dict.get("train_loss")

@@ -1,0 +1,111 @@
+"""Writing of ``MANIFEST.json``, while a run goes on and when it ends."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from codelm.files import write_text
+from codelm.report.outline import outline
+from codelm.runs.environment import hardware, peaks, versions
+from codelm.runs.finish.step import FinishingStep
+from codelm.runs.manifest_content import MANIFEST_FILE, hashes, phase_results, to_json, training_phase
+from codelm.runs.outcome import saved_step
+from codelm.runs.record import RunRecord
+from codelm.runs.trainer import run_folder, writes_files
+
+__all__ = ["WriteManifest", "try_to_write", "write_manifest"]
+
+log = logging.getLogger(__name__)
+
+_MODEL_FACTS = (
+    "base",
+    "revision",
+    "base_identity",
+    "quantization",
+    "double_quantization",
+    "attention",
+    "lora",
+    "coverage",
+    "skipped_steps",
+)
+"""The attributes of the model that the manifest holds, where it has them."""
+
+
+class WriteManifest(FinishingStep):
+    """Writes how a run ended to its manifest.
+
+    Args:
+        required: Whether a manifest that cannot be written is an error of the run, and not only a warning.
+    """
+
+    def __init__(self, required: bool = True) -> None:
+        self.required = required
+
+    def finish(self, trainer: Trainer, pl_module: Any) -> None:
+        """Write the manifest.
+
+        Raises:
+            OSError: It cannot be written, and is required.
+        """
+        (write_manifest if self.required else try_to_write)(self.record, trainer, pl_module)
+
+    def abort(self, trainer: Trainer, pl_module: Any, error: BaseException) -> None:
+        """Write the manifest, if the run had begun."""
+        if self.record.started:
+            try_to_write(self.record, trainer, pl_module)
+
+
+def try_to_write(record: RunRecord, trainer: Trainer, pl_module: Any) -> None:
+    """Write the manifest or log why not: training is worth more than a file about it."""
+    try:
+        write_manifest(record, trainer, pl_module)
+    except OSError as error:
+        log.warning("%s was not written: %s", run_folder(trainer) / MANIFEST_FILE, error)
+
+
+def write_manifest(record: RunRecord, trainer: Trainer, pl_module: Any) -> None:
+    """Write the manifest of this moment; the file is replaced in one step.
+
+    Raises:
+        OSError: It cannot be written; the one before still stands.
+    """
+    if writes_files(trainer):
+        content = _manifest(record, trainer, pl_module)
+        write_text(run_folder(trainer) / MANIFEST_FILE, to_json(content))
+        record.manifest = content
+
+
+def _manifest(record: RunRecord, trainer: Trainer, pl_module: Any) -> dict[str, Any]:
+    """Return the manifest of this moment."""
+    evaluation = outline(record.figures) if record.figures else None
+    if record.evaluation_failure is not None:  # also where there are figures: their report may be missing
+        evaluation = {"unfinished": record.evaluation_failure}
+    return {
+        "codelm_manifest": 1,
+        "status": record.status,
+        "reason": record.reason,
+        "started": record.started,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "phase_results": phase_results(record.facts, _training(record, trainer)),
+        "model": {name: getattr(pl_module, name, None) for name in _MODEL_FACTS},
+        "evaluation": evaluation,
+        "behavior": record.behavior,
+        "hardware": hardware() | {"peaks": peaks(), "precision": trainer.precision},
+        "versions": versions(),
+        "adapter": {"weights": record.weights, "sha256": hashes(record.adapter)},
+    }
+
+
+def _training(record: RunRecord, trainer: Trainer) -> dict[str, Any]:
+    stopper = trainer.early_stopping_callback
+    phase = training_phase(
+        record.history,
+        record.at_step(saved_step(record, trainer)),
+        train_loss=record.train_loss.mean,
+        base_loss=record.base_loss,
+        seconds=record.seconds,
+        stopped_early=stopper is not None and stopper.stopping_reason_message is not None,
+    )
+    return phase | {"held_out": record.held_out}

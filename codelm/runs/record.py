@@ -1,0 +1,121 @@
+"""The record of one training run: what its callbacks measure, for the steps that end the run."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from codelm.errors import one_line
+from codelm.runs.train_loss import TrainLoss
+
+__all__ = ["RunRecord", "Validation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """One validation and the training before it.
+
+    Attributes:
+        epoch: Passes over the training data, counted from 1.
+        step: Optimizer steps taken.
+        train_loss: Mean loss of training since the validation before, in nats.
+        val_loss: Mean loss on the held-out rows, in nats.
+        seconds: Training time so far.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float | None
+    val_loss: float | None
+    seconds: float
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """What a training run has measured and left behind so far.
+
+    One record is handed to all callbacks and finishing steps of a run.
+
+    Attributes:
+        facts: What the datamodule knows of the data.
+        started: When the run started, ISO 8601 in UTC.
+        resumed_at: The step at which training began, and how many validations there were before.
+        status: "running", "completed", "interrupted" or "failed".
+        reason: Why the run failed, or ended before its epochs did.
+        base_loss: Validation loss of the base model, in nats.
+        train_loss: Training loss since the last validation.
+        history: All validations of the run and of the runs that it continues.
+        held_out: How many batches, rows and target tokens the last validation rests on.
+        earlier_seconds: Training time of the runs that this one continues.
+        forgetting: Bits per byte on general code after some epochs, the base first.
+        behavior: The settings and records of behavioural evaluation, as the manifest holds them.
+        adapter: The folder of the exported adapter.
+        weights: Whether the exported weights are those of the best checkpoint or of the last step.
+        weights_step: The optimizer step of the weights that were chosen to be exported.
+        figures: The figures of the evaluation.
+        evaluation_failure: Why there are no figures.
+        manifest: The manifest as it was written last.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    resumed_at: tuple[int, int] | None = None
+    status: str = "running"
+    reason: str | None = None
+    base_loss: float | None = None
+    train_loss: TrainLoss = field(default_factory=TrainLoss)
+    history: list[Validation] = field(default_factory=list)
+    held_out: dict[str, Any] | None = None
+    earlier_seconds: float = 0.0
+    forgetting: list[dict[str, Any]] = field(default_factory=list)
+    behavior: dict[str, Any] | None = None
+    adapter: Path | None = None
+    weights: Literal["best", "last"] | None = None
+    weights_step: int | None = None
+    figures: dict[str, Any] | None = None
+    evaluation_failure: str | None = None
+    manifest: dict[str, Any] = field(default_factory=dict)
+    _running_since: float | None = None
+
+    def begin(self, facts: dict[str, Any]) -> None:
+        """Begin to record a training on data with these ``facts``; what earlier runs measured stays."""
+        self.facts = facts
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.status, self.reason, self.resumed_at = "running", None, None
+        self.adapter = self.weights = self.weights_step = None
+        self.figures = self.evaluation_failure = None
+        self.manifest = {}
+        self._running_since = time.perf_counter()
+
+    def stop_clock(self) -> None:
+        """Stop to count training time."""
+        self.earlier_seconds, self._running_since = self.seconds, None
+
+    @property
+    def seconds(self) -> float:
+        """Training time in seconds, together with the runs that this one continues."""
+        since = self._running_since
+        return self.earlier_seconds + (0.0 if since is None else time.perf_counter() - since)
+
+    @property
+    def completions(self) -> list[dict[str, Any]]:
+        """The records of behavioural evaluation, the base's first."""
+        return self.behavior["evaluations"] if self.behavior else []
+
+    def at_step(self, step: int | None) -> Validation | None:
+        """Return the last validation at an optimizer step; None without one."""
+        return next((each for each in reversed(self.history) if each.step == step), None)
+
+    def ended_by(self, error: BaseException) -> None:
+        """Set the status, and for a failure the reason, that an exception gives a run.
+
+        >>> record = RunRecord()
+        >>> record.ended_by(ValueError("no"))
+        >>> record.status, record.reason
+        ('failed', 'ValueError: no')
+        """
+        if isinstance(error, Exception):
+            self.status, self.reason = "failed", one_line(error, longest=1000)
+        else:  # Ctrl-C, and SIGTERM, which Lightning raises as a SystemExit
+            self.status, self.reason = "interrupted", None

@@ -1,0 +1,48 @@
+import pytest
+
+from codelm.runs.record import RunRecord, Validation
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (SystemExit(143), ("interrupted", None)),
+        (KeyboardInterrupt(), ("interrupted", None)),
+        (RuntimeError("two\n lines"), ("failed", "RuntimeError: two lines")),
+        (ValueError("x" * 5000), ("failed", ("ValueError: " + "x" * 5000)[:1000])),
+    ],
+)
+def test_an_exception_gives_the_run_its_status(error, wanted):
+    record = RunRecord()
+    record.ended_by(error)
+    assert (record.status, record.reason) == wanted
+
+
+def test_the_validation_of_saved_weights_is_the_last_one_at_their_step():
+    steps = [10, 20, 20, 30]
+    history = [Validation(1, step, 2.0, 1.0 + place, 6.0) for place, step in enumerate(steps)]
+    record = RunRecord(history=history)
+    assert record.at_step(10) is history[0]
+    assert record.at_step(20) is history[2]
+    assert record.at_step(25) is record.at_step(None) is RunRecord().at_step(0) is None
+
+
+def test_time_is_counted_from_the_beginning_to_the_stop_and_added_to_that_of_earlier_runs(monkeypatch):
+    ticks = iter([10.0, 15.0, 18.0])
+    monkeypatch.setattr("codelm.runs.record.time.perf_counter", lambda: next(ticks))
+    record = RunRecord(earlier_seconds=100.0)
+    assert record.seconds == 100.0
+    record.begin({})
+    assert record.seconds == 105.0
+    record.stop_clock()
+    assert record.seconds == record.earlier_seconds == 108.0
+
+
+def test_a_run_that_begins_forgets_how_the_one_before_ended():
+    record = RunRecord(
+        base_loss=2.0, figures={"run": {}}, evaluation_failure="no memory", manifest={"status": "failed"}
+    )
+    record.ended_by(ValueError("no"))
+    record.begin({"scrape": {}})
+    assert (record.status, record.reason, record.figures, record.evaluation_failure) == ("running", None, None, None)
+    assert (record.manifest, record.facts, record.base_loss) == ({}, {"scrape": {}}, 2.0)
