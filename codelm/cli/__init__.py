@@ -1,4 +1,4 @@
-"""The command `codelm`: what people type, checked and answered."""
+"""The command line of codelm: parsing, checks and error messages."""
 
 from codelm.cli.entry_point import main
 

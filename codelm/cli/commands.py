@@ -1,6 +1,8 @@
-"""The commands there are, and what is said about them."""
+"""The commands and the text of ``codelm --help``."""
 
 from codelm.cli.config_files import shipped_names
+
+__all__ = ["COMMANDS", "help_text"]
 
 COMMANDS = {
     "fit": "learn from a repository's git history, and report what was learned",
@@ -9,7 +11,7 @@ COMMANDS = {
     "predict": "complete the prompts of behavior.prompts with the tuned model, and print them",
 }
 
-HELP = """usage: codelm COMMAND [--config FILE]... [--SETTING VALUE]...
+_HELP = """usage: codelm COMMAND [--config FILE]... [--SETTING VALUE]...
 
 Tune a code model on one repository's git history.
 
@@ -41,7 +43,7 @@ codelm COMMAND --help lists every setting; --print_config shows them with their 
   --version      print the version
 """
 
-SWITCHES = """anywhere on the line:
+_SWITCHES = """anywhere on the line:
   --quiet        say only what went wrong
   --debug        say more, and show where an error came from
   --allow_code   let configs name code from outside codelm and Lightning; it runs, so read it first"""
@@ -50,4 +52,4 @@ SWITCHES = """anywhere on the line:
 def help_text() -> str:
     """Return what ``codelm --help`` prints."""
     commands = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
-    return HELP.format(commands=commands, configs="\n  ".join(shipped_names()), switches=SWITCHES)
+    return _HELP.format(commands=commands, configs="\n  ".join(shipped_names()), switches=_SWITCHES)

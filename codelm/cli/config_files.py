@@ -1,90 +1,80 @@
-"""The configuration files that a command names: found, shipped ones included, and looked into before they count."""
+"""The configuration files that a command names: found, shipped ones included, and checked before they are parsed."""
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from os.path import expanduser
 from pathlib import Path
 
 import yaml
 
-from codelm.cli.nearest import did_you_mean
-from codelm.cli.trust import FirstLook, is_file
+from codelm.cli.error_messages import did_you_mean
+from codelm.cli.yaml_files import read_nodes
 from codelm.errors import InputError
 
-PACKAGE = Path(__file__).parents[1]
-SHIPPED = next((folder for folder in (PACKAGE / "configs", PACKAGE.parent / "configs") if folder.is_dir()), PACKAGE)
-"""The configurations that travel with the package; in a checkout they lie beside it."""
-
-DEFAULT = SHIPPED / "default.yaml"
-"""What a run without a configuration takes; by its full path, for another project may have a file of that name."""
+__all__ = ["GROUPS", "checked_arguments", "find_config", "shipped_folder", "shipped_names"]
 
 GROUPS = ("model", "data", "trainer", "behavior", "evaluation", "early_stopping", "checkpoint")
-"""The settings that are made of settings; the parser would take one thing in place of them, and forget it."""
+"""The settings that are groups; the parser would take a single value in place of one, and drop it."""
 
-SHORT = re.compile(r"^-c=?")
+_SHORT = re.compile(r"^-c=?")
 
 
-def checked_arguments(arguments: Sequence[str], *, allow_code: bool) -> list[str]:
-    """Return the arguments with each ``--config`` naming a file that exists and passed the first look.
+def checked_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with each ``--config`` naming a file that exists and holds settings.
 
-    Where there is none, the default configuration is put in front.
+    Where there is none, the shipped default is put in front, by its full path: another project may have a file of that
+    name.
 
     Raises:
-        InputError: A configuration does not exist, is empty or not YAML, or holds what the first look refuses.
+        InputError: A configuration does not exist, is empty or not YAML, or has a key twice.
     """
-    look = FirstLook(allow_code)
-    checked: list[str] = []
-    option = ""
-    for token in joined(arguments):
-        option, _, value = token.partition("=") if token.startswith("-") else (option, "", token)
-        if option == "--config":
-            token = f"--config={checked_config(value, look)}"
-        elif value:
-            look.at_value(value, Path(), in_trainer=option.startswith("--trainer"))
-        checked.append(token)
+    checked = [
+        f"--config={_checked_config(token.removeprefix('--config='))}" if token.startswith("--config=") else token
+        for token in _joined(arguments)
+    ]
     has_config = any(token.startswith("--config=") for token in checked)
-    return checked if has_config else [f"--config={DEFAULT}", *checked]
+    return checked if has_config else [f"--config={shipped_folder() / 'default.yaml'}", *checked]
 
 
-def joined(arguments: Sequence[str]) -> list[str]:
+def _joined(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with every spelling of a configuration made one: ``--config=FILE``.
 
-    >>> joined(["-c", "a.yaml", "--config", "b.yaml", "-cc.yaml", "--name", "x"])
+    >>> _joined(["-c", "a.yaml", "--config", "b.yaml", "-cc.yaml", "--name", "x"])
     ['--config=a.yaml', '--config=b.yaml', '--config=c.yaml', '--name', 'x']
     """
     tokens = iter(arguments)
     return [
-        f"--config={next(tokens, '')}" if token in ("-c", "--config") else SHORT.sub("--config=", token)
+        f"--config={next(tokens, '')}" if token in ("-c", "--config") else _SHORT.sub("--config=", token)
         for token in tokens
     ]
 
 
-def checked_config(name: str, look: FirstLook) -> Path:
-    """Return the file that ``--config`` names once the first look has found nothing against it."""
+def _checked_config(name: str) -> Path:
     path = find_config(name)
-    tree = look.at_file(path)
+    tree = read_nodes(path)
     if tree is None:
         raise InputError(f"config {name} is empty; write settings as name: value, or leave it out")
     if not isinstance(tree, yaml.MappingNode):
         raise InputError(f"config {name} holds no settings; write them as name: value")
     for key, value in tree.value:
-        if key.value in GROUPS and not holds_settings(value, path):
+        if key.value in GROUPS and not _holds_settings(value, path):
             raise InputError(
-                f"config {name}, line {key.start_mark.line + 1}: {key.value}: {written(value)} is not a group of "
+                f"config {name}, line {key.start_mark.line + 1}: {key.value}: {_as_written(value)} is not a group of "
                 "settings; write them below it, indented, as name: value"
             )
     return path
 
 
-def holds_settings(value: yaml.Node, path: Path) -> bool:
-    """Say whether the value of a group in the file ``path`` is one: settings, or the file that has them."""
+def _holds_settings(value: yaml.Node, path: Path) -> bool:
+    """Return whether the value of a group in the file ``path`` is one: settings, or the file that has them."""
     if isinstance(value, yaml.ScalarNode):
-        return any(is_file(file) for file in (path.parent / value.value, Path(expanduser(value.value))))
+        return any(_is_file(file) for file in (path.parent / value.value, Path(expanduser(value.value))))
     return isinstance(value, yaml.MappingNode)
 
 
-def written(value: yaml.Node) -> str:
-    """Return a value that is no group as it stands in the file, where it is short enough."""
+def _as_written(value: yaml.Node) -> str:
+    """Return a value that is no group as it stands in the file, cut where it is long."""
     if isinstance(value, yaml.ScalarNode):
         return value.value[:99] or "nothing"
     return "a list"
@@ -92,22 +82,39 @@ def written(value: yaml.Node) -> str:
 
 def find_config(name: str) -> Path:
     """Return the file of that name, or the shipped configuration of that name where no such file exists."""
-    candidates = [Path(expanduser(name)), *shipped_candidates(name)]
-    found = next(filter(is_file, candidates), None)
+    candidates = [Path(expanduser(name)), *_shipped_candidates(name)]
+    found = next(filter(_is_file, candidates), None)
     if found is None:
         shipped = (name.removesuffix(".yaml") for name in shipped_names())
         raise InputError(f"no config file {name[:99]!r}{did_you_mean(name.removesuffix('.yaml'), shipped)}")
     return found
 
 
-def shipped_candidates(name: str) -> list[Path]:
+def _shipped_candidates(name: str) -> list[Path]:
     """Return where a shipped configuration of that name would lie: ``configs/rust.yaml``, ``rust.yaml``, ``rust``."""
     inside = Path(name.removeprefix("configs/"))
     if not name or inside.is_absolute() or ".." in inside.parts:
         return []
-    return [SHIPPED / inside, SHIPPED / f"{inside}.yaml"]
+    return [shipped_folder() / inside, shipped_folder() / f"{inside}.yaml"]
+
+
+@cache
+def shipped_folder() -> Path:
+    """Return the folder of the configurations that travel with the package; in a checkout they lie beside it."""
+    package = Path(__file__).parents[1]
+    return next(folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir())
 
 
 def shipped_names() -> list[str]:
     """Return the names under which the shipped configurations are asked for."""
-    return sorted(f"configs/{path.relative_to(SHIPPED).as_posix()}" for path in SHIPPED.rglob("*.yaml"))
+    return sorted(
+        f"configs/{path.relative_to(shipped_folder()).as_posix()}" for path in shipped_folder().rglob("*.yaml")
+    )
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether there is such a file; text that no file can be named by is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

@@ -1,4 +1,6 @@
-"""What Lightning's own settings are unless a configuration says otherwise."""
+"""Defaults of Lightning's own settings."""
+
+__all__ = ["DEFAULTS", "TRAINER"]
 
 TRAINER = {
     "max_epochs": 6,
@@ -10,9 +12,9 @@ TRAINER = {
     "use_distributed_sampler": False,  # the datamodule deals out the rows itself
 }
 
-STOPPING = {"monitor": "val/loss", "patience": 3, "min_delta": 1e-4}
+_STOPPING = {"monitor": "val/loss", "patience": 3, "min_delta": 1e-4}
 
-CHECKPOINT = {
+_CHECKPOINT = {
     "monitor": "val/loss",
     "save_top_k": 1,
     "save_last": True,
@@ -22,7 +24,7 @@ CHECKPOINT = {
 
 DEFAULTS = {
     f"{part}.{name}": value
-    for part, settings in (("trainer", TRAINER), ("early_stopping", STOPPING), ("checkpoint", CHECKPOINT))
+    for part, settings in (("trainer", TRAINER), ("early_stopping", _STOPPING), ("checkpoint", _CHECKPOINT))
     for name, value in settings.items()
 }
-"""The same by the settings' full names."""
+"""All of them by the settings' full names."""

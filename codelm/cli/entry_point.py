@@ -1,4 +1,4 @@
-"""The command ``codelm``: light until there is work to do, one clear line when there is trouble."""
+"""The entry point of the command ``codelm``: help and version without heavy imports, and one line for each error."""
 
 import errno
 import sys
@@ -9,24 +9,26 @@ from dataclasses import dataclass
 from codelm import __version__
 from codelm.cli.commands import COMMANDS, help_text
 from codelm.cli.config_files import checked_arguments
-from codelm.cli.nearest import did_you_mean
-from codelm.cli.signals import stopping
+from codelm.cli.error_messages import did_you_mean
+from codelm.cli.signals import stop_signals
 from codelm.errors import FULL, CodelmError, InputError, ResourceError
 
-OUT_OF = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
-"""What the system says when a disk is full or not ours to write to."""
+__all__ = ["main", "split_switches"]
+
+_DISK_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Error numbers of the system for a disk that is full or cannot be written to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
-    """How the command behaves; no part of the run, so no part of its record."""
+class _Switches:
+    """Switches of the command itself; they are not part of a run's configuration."""
 
     quiet: bool = False
-    """Say only what went wrong."""
+    """Print only warnings and errors."""
     debug: bool = False
-    """Say more, and show where an error came from."""
+    """Print everything, and the traceback of an error."""
     allow_code: bool = False
-    """Let configurations name code from outside codelm and Lightning."""
+    """Let configurations name code from outside of codelm and Lightning."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,32 +37,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 failed, 2 wrong request, 3 damaged data, 4 out of something, 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
     switches, arguments = split_switches(sys.argv[1:] if argv is None else argv)
-    with stopping() as received:
+    with stop_signals() as received:
         try:
-            return answer(arguments, switches)
+            return _dispatch(arguments, switches)
         except KeyboardInterrupt:
-            return complain("stopped", 128 + received[0] if received else 130)
+            return _print_error("stopped", 128 + received[0] if received else 130)
         except SystemExit as exit_:  # --help and --print_config; and Lightning after Ctrl-C, with a status of its own
-            return complain("stopped", 128 + received[0]) if received else status_of(exit_)
+            return _print_error("stopped", 128 + received[0]) if received else _status_of(exit_)
         except Exception as error:
             if switches.debug:
                 traceback.print_exc()
-            return complain(*verdict(error, switches))
+            return _print_error(*_message_and_status(error, switches))
 
 
-def split_switches(argv: Sequence[str]) -> tuple[Switches, list[str]]:
+def split_switches(argv: Sequence[str]) -> tuple[_Switches, list[str]]:
     """Take the switches out of a command line, wherever they stand.
 
     >>> split_switches(["fit", "--quiet", "--name", "x"])
-    (Switches(quiet=True, debug=False, allow_code=False), ['fit', '--name', 'x'])
+    (_Switches(quiet=True, debug=False, allow_code=False), ['fit', '--name', 'x'])
     """
     names = {f"--{name}": name for name in ("quiet", "debug", "allow_code")}
     given = {names[token]: True for token in argv if token in names}
-    return Switches(**given), [token for token in argv if token not in names]
+    return _Switches(**given), [token for token in argv if token not in names]
 
 
-def answer(arguments: Sequence[str], switches: Switches) -> int:
-    """Answer what needs no model at once; hand everything else to Lightning."""
+def _dispatch(arguments: Sequence[str], switches: _Switches) -> int:
+    """Print help or version, or run one of Lightning's commands."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(help_text())
         return 0
@@ -68,15 +70,15 @@ def answer(arguments: Sequence[str], switches: Switches) -> int:
         sys.stdout.write(f"codelm {__version__}\n")
         return 0
     command, *rest = arguments
-    require_command(command)
-    checked = checked_arguments(rest, allow_code=switches.allow_code)
-    from codelm.cli.lightning import run  # seconds of imports, which wrong paths need not wait for
+    _require_command(command)
+    checked = checked_arguments(rest)
+    from codelm.cli.lightning import run  # seconds of imports, for which wrong paths need not wait
 
-    run([command, *checked], quiet=switches.quiet, debug=switches.debug)
+    run([command, *checked], quiet=switches.quiet, debug=switches.debug, allow_code=switches.allow_code)
     return 0
 
 
-def require_command(word: str) -> None:
+def _require_command(word: str) -> None:
     """Raise `InputError` where the first word is no command."""
     if word.startswith("-"):
         raise InputError(f"the command comes first: codelm {'|'.join(COMMANDS)}, then {word}")
@@ -84,23 +86,23 @@ def require_command(word: str) -> None:
         raise InputError(f"no command {word!r}{did_you_mean(word, COMMANDS)} (there are {', '.join(COMMANDS)})")
 
 
-def status_of(exit_: SystemExit) -> int:
-    """Return the status a program would end with; one that exits with text has failed."""
+def _status_of(exit_: SystemExit) -> int:
+    """Return the status with which a program would end; one that exits with text has failed."""
     return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
 
 
-def verdict(error: Exception, switches: Switches) -> tuple[str, int]:
-    """Return the line that an error deserves, and the exit status."""
+def _message_and_status(error: Exception, switches: _Switches) -> tuple[str, int]:
+    """Return the line to print for an error, and the exit status."""
     line = " ".join(str(error).split())
     if isinstance(error, CodelmError):
         return f"error: {line}", error.exit_status
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in OUT_OF):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _DISK_ERRORS):
         return f"error: {line or 'out of memory'}", ResourceError.exit_status
     hint = "" if switches.debug else "; run again with --debug for the traceback"
     return f"error: {type(error).__name__}: {line[:300]}{hint}", 1
 
 
-def complain(line: str, status: int) -> int:
-    """Say one line about trouble and return the exit status."""
+def _print_error(line: str, status: int) -> int:
+    """Print one line to standard error and return the exit status."""
     sys.stderr.write(f"codelm: {line}\n")
     return status

@@ -1,12 +1,14 @@
-"""Lightning's own records of a run, without what would lie there and say nothing."""
+"""Lightning's logger and its saved configuration, as a run's folder holds them."""
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
+__all__ = ["EventLogger", "SaveFitConfig"]
 
-class Board(TensorBoardLogger):
-    """TensorBoard's events without the ``hparams.yaml`` that would lie beside ``config.yaml`` and hold nothing."""
+
+class EventLogger(TensorBoardLogger):
+    """TensorBoard's events without an empty ``hparams.yaml`` beside ``config.yaml``."""
 
     def save(self) -> None:
         """Write what was logged."""
@@ -14,10 +16,10 @@ class Board(TensorBoardLogger):
 
 
 class SaveFitConfig(SaveConfigCallback):
-    """Writes ``config.yaml`` beside what a training run leaves behind; other commands have no folder."""
+    """Writes ``config.yaml`` to the folder of a training run; other commands have none."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Wait: a checkpoint that is refused later must find the run's own configuration as it was."""
+        """Write nothing yet: a checkpoint that is refused later must find the run's own configuration as it was."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the configuration when training begins."""

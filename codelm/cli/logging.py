@@ -1,4 +1,4 @@
-"""Who may speak during a run: codelm always, its libraries only when something is wrong."""
+"""Logging levels and warning filters during a run."""
 
 import logging
 import sys
@@ -7,36 +7,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lightning.fabric.utilities.warnings import PossibleUserWarning
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
-LIBRARIES = ("lightning.pytorch", "lightning.fabric", "transformers", "peft")
+__all__ = ["run_logging"]
 
-NOT_FOR_USERS = (DeprecationWarning, FutureWarning, PossibleUserWarning)
-"""What one library says to the authors of another, and what Lightning thinks might be meant otherwise."""
+_LIBRARIES = ("lightning.pytorch", "lightning.fabric", "transformers", "peft")
 
-EXPECTED = ("The dirpath has changed", "Checkpoint directory .* exists and is not empty")
-"""What Lightning warns of where a checkpoint is used outside its run, or a run goes on in its own folder."""
+_NOT_FOR_USERS = (DeprecationWarning, FutureWarning, PossibleUserWarning)
+"""Warnings of one library to the authors of another, and Lightning's guesses about what was meant."""
+
+_EXPECTED = ("The dirpath has changed", "Checkpoint directory .* exists and is not empty")
+"""Lightning's warnings where a checkpoint is used outside its run, or a run is resumed in its own folder."""
 
 
 @contextmanager
-def voice(*, quiet: bool, debug: bool) -> Iterator[None]:
-    """Let codelm's messages go to standard error, and hold back what its libraries say to programmers.
+def run_logging(*, quiet: bool, debug: bool) -> Iterator[None]:
+    """Send codelm's messages to standard error, and only errors of its libraries.
 
     Args:
-        quiet: Only warnings.
-        debug: Everything, from everybody.
+        quiet: Only warnings and errors of codelm's.
+        debug: All messages of codelm and of its libraries.
     """
-    if quiet or not sys.stderr.isatty():
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # weights being loaded; in a log each update is a line
     wanted = logging.WARNING if quiet else logging.INFO
-    levels = {"codelm": wanted} | dict.fromkeys(LIBRARIES, logging.ERROR)
+    levels = {"codelm": wanted} | dict.fromkeys(_LIBRARIES, logging.ERROR)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    with warnings.catch_warnings(), levels_set(dict.fromkeys(levels, logging.DEBUG) if debug else levels):
+    levels = dict.fromkeys(levels, logging.DEBUG) if debug else levels
+    # In a log each update of a bar, such as that of loading weights, is a line.
+    with warnings.catch_warnings(), _levels(levels), _progress_bars(not quiet and sys.stderr.isatty()):
         if not debug:
-            for beginning in EXPECTED:
+            for beginning in _EXPECTED:
                 warnings.filterwarnings("ignore", beginning)
-            for category in NOT_FOR_USERS:
+            for category in _NOT_FOR_USERS:
                 warnings.simplefilter("ignore", category)
         logging.getLogger("codelm").addHandler(handler)
         try:
@@ -46,7 +48,7 @@ def voice(*, quiet: bool, debug: bool) -> Iterator[None]:
 
 
 @contextmanager
-def levels_set(levels: dict[str, int]) -> Iterator[None]:
+def _levels(levels: dict[str, int]) -> Iterator[None]:
     """Set the levels of loggers for a while."""
     before = {name: logging.getLogger(name).level for name in levels}
     for name, level in levels.items():
@@ -56,3 +58,16 @@ def levels_set(levels: dict[str, int]) -> Iterator[None]:
     finally:
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _progress_bars(shown: bool) -> Iterator[None]:
+    """Hide the progress bars of transformers for a while, unless they are to be ``shown``."""
+    hide = is_progress_bar_enabled() and not shown
+    if hide:
+        disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if hide:
+            enable_progress_bar()  # type: ignore[no-untyped-call]

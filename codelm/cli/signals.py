@@ -1,4 +1,4 @@
-"""Stopping on request: Ctrl-C and SIGTERM both unwind the program, so that what is being written is tidied up."""
+"""Handlers of Ctrl-C and SIGTERM that raise an exception, so that unfinished files are removed."""
 
 import signal
 import threading
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+__all__ = ["Stopped", "stop_signals"]
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
@@ -18,7 +20,7 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def stopping() -> Iterator[list[int]]:
+def stop_signals() -> Iterator[list[int]]:
     """Let the stopping signals raise `Stopped`, and list the numbers of those that came.
 
     Armed before anything heavy is imported, because Lightning handles Ctrl-C only while it trains, and ends with
@@ -30,7 +32,7 @@ def stopping() -> Iterator[list[int]]:
         received.append(number)
         raise Stopped
 
-    before = {number: signal.getsignal(number) for number in STOPPING} if in_main_thread() else {}
+    before = {number: signal.getsignal(number) for number in _STOPPING} if _in_main_thread() else {}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop)
@@ -41,6 +43,6 @@ def stopping() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def in_main_thread() -> bool:
+def _in_main_thread() -> bool:
     """Say whether Python lets this thread set signal handlers."""
     return threading.current_thread() is threading.main_thread()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from codelm.cli.config_files import DEFAULT, SHIPPED, checked_arguments, find_config, shipped_names
+from codelm.cli.config_files import checked_arguments, find_config, shipped_folder, shipped_names
 from codelm.errors import InputError
 
 
@@ -16,52 +16,41 @@ def elsewhere(tmp_path, monkeypatch):
     "given", [["--config", "mine.yaml"], ["--config=mine.yaml"], ["-c", "mine.yaml"], ["-cmine.yaml"]]
 )
 def test_every_spelling_of_a_configuration_is_checked(given):
-    assert checked_arguments(given, allow_code=False) == ["--config=mine.yaml"]
-    Path("mine.yaml").write_text("trainer: {logger: evil.C}\n")
-    with pytest.raises(InputError, match="--allow_code"):
-        checked_arguments(given, allow_code=False)
+    assert checked_arguments(given) == ["--config=mine.yaml"]
+    Path("mine.yaml").write_text("name: x\nname: y\n")
+    with pytest.raises(InputError, match="stands twice"):
+        checked_arguments(given)
 
 
 def test_settings_keep_their_order_around_configurations():
     given = ["--name", "x", "--config", "mine.yaml", "--data.repo=.", "--config=mine.yaml"]
-    assert checked_arguments(given, allow_code=False) == [
-        *("--name", "x", "--config=mine.yaml", "--data.repo=.", "--config=mine.yaml")
-    ]
-
-
-@pytest.mark.parametrize(
-    "given", [["--trainer", "part.yaml"], ["--trainer=part.yaml"], ["--trainer.callbacks=part.yaml"]]
-)
-def test_a_part_given_as_a_file_is_looked_into(given):
-    Path("part.yaml").write_text("logger: evil.C\n")
-    with pytest.raises(InputError, match="--allow_code"):
-        checked_arguments(given, allow_code=False)
+    assert checked_arguments(given) == [*("--name", "x", "--config=mine.yaml", "--data.repo=.", "--config=mine.yaml")]
 
 
 def test_a_part_may_lie_in_a_file_of_its_own():
     Path("part.yaml").write_text("max_epochs: 2\n")
     Path("mine.yaml").write_text("trainer: part.yaml\n")
-    assert checked_arguments(["--config=mine.yaml"], allow_code=False)
+    assert checked_arguments(["--config=mine.yaml"])
 
 
 def test_what_the_user_types_is_the_users_will():
-    assert checked_arguments(["--trainer.logger=my.Logger"], allow_code=False)[-1] == "--trainer.logger=my.Logger"
+    assert checked_arguments(["--trainer.logger=my.Logger"])[-1] == "--trainer.logger=my.Logger"
 
 
 def test_a_checkpoint_is_no_configuration():
     Path("last.ckpt").write_bytes(b"PK\x03\x04\xff")
-    assert checked_arguments(["--ckpt_path", "last.ckpt"], allow_code=False)[-2:] == ["--ckpt_path", "last.ckpt"]
+    assert checked_arguments(["--ckpt_path", "last.ckpt"])[-2:] == ["--ckpt_path", "last.ckpt"]
 
 
 def test_without_a_configuration_the_shipped_default_comes_first():
     Path("configs").mkdir()
     Path("configs/default.yaml").write_text("name: of another project\n")
-    assert checked_arguments(["--name", "x"], allow_code=False) == [f"--config={DEFAULT}", "--name", "x"]
+    assert checked_arguments(["--name", "x"]) == [f"--config={shipped_folder() / 'default.yaml'}", "--name", "x"]
 
 
 @pytest.mark.parametrize("name", ["configs/rust.yaml", "rust.yaml", "rust", "configs/hardware/6gb.yaml"])
 def test_a_shipped_configuration_is_found_from_any_folder(name):
-    assert SHIPPED in find_config(name).parents
+    assert shipped_folder() in find_config(name).parents
 
 
 def test_a_file_of_ones_own_comes_before_the_shipped_one():
@@ -94,7 +83,7 @@ def test_a_configuration_that_is_none_is_refused(name, content, says):
     if content is not None:
         Path(name).write_bytes(content)
     with pytest.raises(InputError, match=says):
-        checked_arguments(["--config", name], allow_code=False)
+        checked_arguments(["--config", name])
 
 
 @pytest.mark.parametrize(
@@ -112,10 +101,10 @@ def test_a_configuration_that_is_none_is_refused(name, content, says):
 def test_one_thing_in_place_of_a_group_of_settings_is_refused(content, says):
     Path("c.yaml").write_text(content)
     with pytest.raises(InputError, match=says):
-        checked_arguments(["--config", "c.yaml"], allow_code=False)
+        checked_arguments(["--config", "c.yaml"])
 
 
 def test_a_group_may_lie_in_a_file_of_its_own():
     Path("trainer.yaml").write_text("max_epochs: 1\n")
     Path("c.yaml").write_text("trainer: trainer.yaml\n")
-    assert checked_arguments(["--config", "c.yaml"], allow_code=False) == ["--config=c.yaml"]
+    assert checked_arguments(["--config", "c.yaml"]) == ["--config=c.yaml"]

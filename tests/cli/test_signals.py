@@ -5,19 +5,19 @@ import threading
 
 import pytest
 
-from codelm.cli.signals import stopping
+from codelm.cli.signals import stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopping_signal_unwinds_and_is_remembered(number):
-    with stopping() as received, pytest.raises(KeyboardInterrupt):
+    with stop_signals() as received, pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
     assert received == [number]
 
 
 def test_the_handlers_of_before_come_back():
     before = signal.getsignal(signal.SIGTERM)
-    with stopping():
+    with stop_signals():
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -25,7 +25,7 @@ def test_the_handlers_of_before_come_back():
 def test_a_signal_that_was_ignored_stays_ignored():
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        with stopping() as received:
+        with stop_signals() as received:
             signal.raise_signal(signal.SIGTERM)
         assert received == []
     finally:
@@ -37,7 +37,7 @@ def test_a_thread_that_may_set_no_handlers_does_without():
 
     def use():
         try:
-            with stopping():
+            with stop_signals():
                 pass
         except ValueError as error:
             failures.append(error)
@@ -51,8 +51,8 @@ def test_a_thread_that_may_set_no_handlers_does_without():
 def test_the_status_is_ours_even_where_the_signal_hits_code_made_from_text():
     code = """
 import signal, sys
-from codelm.cli.signals import Stopped, stopping
-with stopping():
+from codelm.cli.signals import Stopped, stop_signals
+with stop_signals():
     try:
         exec("import signal; signal.raise_signal(signal.SIGTERM)")
     except Stopped:

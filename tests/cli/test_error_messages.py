@@ -1,7 +1,8 @@
 import pytest
 
-from codelm.cli.messages import explain, in_our_words
+from codelm.cli.error_messages import did_you_mean, explain, lightning_message
 
+SETTINGS = ["data.repo", "data.revision", "model.base", "model.learning_rate", "model.lora.r", "trainer.max_epochs"]
 KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluation.minutes", "evaluation.enabled"]
 
 
@@ -13,6 +14,10 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluatio
             "unknown setting --model.lerning_rate: did you mean --model.learning_rate?",
         ),
         ("unrecognized arguments: --what=3", "unknown setting --what"),
+        (
+            "Parser key \"trainer.logger\":\n  Importing 'evil.C' is not allowed, denied by the '*' entry",
+            "evil.C is code from outside codelm that runs when a config names it; read it, then give --allow_code",
+        ),
         ("unrecognized arguments: stray", "unexpected 'stray': settings are given as --name value"),
         (
             "Subcommand 'fit' does not accept option 'model.lora.rr'",
@@ -87,4 +92,28 @@ def test_a_complaint_that_never_ends_is_cut():
     ],
 )
 def test_what_lightning_refuses_is_said_by_its_setting(message, line):
-    assert in_our_words(message) == line
+    assert lightning_message(message) == line
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("model.lerning_rate", "model.learning_rate"),
+        ("model.lora.rank", "model.lora.r"),
+        ("trainer.max_epoch", "trainer.max_epochs"),
+        ("epochs", "trainer.max_epochs"),
+        ("repo", "data.repo"),
+        ("mdoel.base", "model.base"),
+    ],
+)
+def test_a_typing_error_finds_the_name_that_was_meant(typed, meant):
+    assert did_you_mean(typed, SETTINGS) == f": did you mean {meant}?"
+
+
+@pytest.mark.parametrize("typed", ["xyz", "", "completely.other"])
+def test_nothing_is_guessed_where_no_name_is_alike(typed):
+    assert did_you_mean(typed, SETTINGS) == ""
+
+
+def test_nothing_is_guessed_among_no_names():
+    assert did_you_mean("fit", []) == ""

@@ -1,0 +1,48 @@
+import pytest
+from jsonargparse import Namespace
+
+
+@pytest.fixture
+def callbacks():
+    from codelm.cli.default_callbacks import default_callbacks
+    from codelm.evaluation.settings import EvaluationSettings
+
+    settings = Namespace(
+        behavior=Namespace(prompts=["fn"], language="rust"), evaluation=EvaluationSettings(minutes=3.0)
+    )
+    return lambda *given, **options: default_callbacks(
+        given, settings, **({"predicts": False, "quiet": False} | options)
+    )
+
+
+def test_all_that_write_to_the_record_share_one_and_stand_in_their_order(callbacks):
+    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, TrainingHistory
+    from codelm.callbacks.recording import RecordingCallback
+
+    found = [one for one in callbacks(Manifest(), Forgetting()) if isinstance(one, RecordingCallback)]
+    assert len({id(one.record) for one in found}) == 1
+    order = [type(one) for one in found]
+    assert order[1:-1] == [BaseReference, TrainingHistory, Manifest, Forgetting, FinishRun]
+
+
+def test_a_listed_callback_with_settings_of_its_own_replaces_ours(callbacks):
+    from codelm.callbacks import FinishRun, Forgetting, Progress
+    from codelm.runs.finish import WriteManifest
+
+    finish, forgetting, progress = FinishRun([WriteManifest()]), Forgetting(every_n_epochs=2), Progress(7.0)
+    found = callbacks(finish, forgetting, progress)
+    for one in (finish, forgetting, progress):
+        assert [each for each in found if type(each) is type(one)] == [one]
+    assert finish.steps[0].record is forgetting.record
+
+
+def test_a_listed_finish_without_steps_follows_the_settings_of_the_command(callbacks):
+    from codelm.callbacks import CheckpointReport, FinishRun
+    from codelm.runs.finish import Evaluate, PrintSummary
+
+    found = callbacks(FinishRun(), CheckpointReport(), quiet=True)
+    (finish,) = [one for one in found if isinstance(one, FinishRun)]
+    (report,) = [one for one in found if isinstance(one, CheckpointReport)]
+    assert [step.settings.minutes for step in finish.steps if isinstance(step, Evaluate)] == [3.0]
+    assert not any(isinstance(step, PrintSummary) for step in finish.steps)
+    assert (report.settings.minutes, report.summary) == (3.0, False)
