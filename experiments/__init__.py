@@ -1,1 +1,1 @@
-"""How the figures of the docs were made; run with `.venv/bin/python -m experiments.NAME`."""
+"""Programs that made the figures of the docs; run one with `.venv/bin/python -m experiments.NAME`."""

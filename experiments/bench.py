@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Measure codelm beside a peer, in one run on one machine: what counts is the ratio, and that both found the same.
 
 .venv/bin/python -m experiments.bench ~/src/ripgrep [COMMITS]
@@ -7,6 +6,7 @@ Both read the same commits. Still different: GitPython reads binary files and fi
 passes over, and it leaves the hunks unread, which codelm takes apart.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,26 +16,35 @@ from git import NULL_TREE, Repo
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from codelm.errors import CodelmError, InputError
 from codelm.git.repository import open_repository, read_commits, read_graph
 from codelm.modules.losses import weighted_nll_sum
 
-COMMITS = 300
-ROUNDS = 3
-TOKENS, WIDTH, VOCABULARY = 1024, 768, 49_152
+__all__ = ["main", "newest", "read_with_codelm", "read_with_gitpython"]
+
+_COMMITS = 300
+_ROUNDS = 3
+_TOKENS, _WIDTH, _VOCABULARY = 1024, 768, 49_152
 
 
-def timed(work: Callable[[], float]) -> tuple[float, float]:
-    """Return the best time of a few rounds, in seconds, and what came out."""
+def _timed(work: Callable[[], float]) -> tuple[float, float]:
+    """Return the best time of a few rounds, in seconds, and the result."""
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         began = time.perf_counter()
-        found = work()
+        result = work()
         times.append(time.perf_counter() - began)
-    return min(times), found
+    return min(times), result
 
 
 def newest(folder: str, count: int) -> list[str]:
-    """Return the newest commits that are not merges."""
+    """Return the SHAs of the newest commits that are not merges.
+
+    Raises:
+        InputError: There is no such repository, or no commit was wanted.
+    """
+    if count < 1:
+        raise InputError(f"COMMITS is {count}: give a whole number of 1 or more")
     return [node.sha for node in reversed(read_graph(open_repository(folder))) if not node.is_merge][:count]
 
 
@@ -46,7 +55,7 @@ def read_with_codelm(folder: str, shas: Sequence[str]) -> int:
 
 
 def read_with_gitpython(folder: str, shas: Sequence[str]) -> int:
-    """Do it with GitPython: a process for each diff."""
+    """Do the same with GitPython: a process for each diff."""
     repository, size = Repo(folder), 0
     for commit in map(repository.commit, shas):
         if commit.parents:
@@ -57,32 +66,35 @@ def read_with_gitpython(folder: str, shas: Sequence[str]) -> int:
     return size
 
 
-def loss_of(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[], float]:
-    """Return one forward and backward pass of a loss over 1,024 positions and StarCoder2's vocabulary."""
+def _loss_step(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[], float]:
+    """Return one forward and backward pass of a loss over 1,024 positions and StarCoder2's vocabulary.
+
+    ``loss`` takes hidden states ``[1, T, width]``, the head's weights ``[vocabulary, width]`` and labels ``[1, T]``.
+    """
     generator = torch.Generator().manual_seed(0)
-    hidden = torch.randn(1, TOKENS, WIDTH, generator=generator)
-    head = torch.randn(VOCABULARY, WIDTH, generator=generator) / WIDTH**0.5
-    labels = torch.randint(VOCABULARY, (1, TOKENS), generator=generator)
+    hidden = torch.randn(1, _TOKENS, _WIDTH, generator=generator)
+    head = torch.randn(_VOCABULARY, _WIDTH, generator=generator) / _WIDTH**0.5
+    labels = torch.randint(_VOCABULARY, (1, _TOKENS), generator=generator)
 
     def step() -> float:
-        loss = function(hidden.clone().requires_grad_(), head, labels)
-        torch.autograd.backward(loss)
-        return loss.item()
+        value = loss(hidden.clone().requires_grad_(), head, labels)
+        torch.autograd.backward(value)
+        return value.item()
 
     return step
 
 
-def chunked(hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
-    """Ours: never all logits at once."""
+def _chunked_loss(hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
+    """Return codelm's loss, which never holds all logits at once."""
     return weighted_nll_sum(hidden, head, labels, torch.ones(labels.shape))
 
 
-def in_full(hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
-    """The plain way: all logits, then PyTorch's cross entropy."""
+def _full_loss(hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
+    """Return PyTorch's cross entropy of all logits."""
     return cross_entropy((hidden @ head.T)[0, :-1], labels[0, 1:], reduction="sum")
 
 
-def main(folder: str, count: int = COMMITS) -> None:
+def _compare(folder: str, count: int) -> None:
     """Print a table: what was done, what each found in what time, and how many times as long the peer took."""
     shas = newest(folder, count)
     races = [
@@ -91,15 +103,37 @@ def main(folder: str, count: int = COMMITS) -> None:
             lambda: read_with_codelm(folder, shas),
             lambda: read_with_gitpython(folder, shas),
         ),
-        ("loss of 1,024 tokens; full logits", loss_of(chunked), loss_of(in_full)),
+        ("loss of 1,024 tokens; full logits", _loss_step(_chunked_loss), _loss_step(_full_loss)),
     ]
     print(f"{'what; peer':<36}{'codelm found':>14}{'peer found':>14}{'codelm s':>10}{'peer s':>10}{'ratio':>8}")
-    for what, ours, theirs in races:
-        (mine, found), (peer, peer_found) = timed(ours), timed(theirs)
-        print(f"{what:<36}{found:>14,.0f}{peer_found:>14,.0f}{mine:>10.2f}{peer:>10.2f}{peer / mine:>8.1f}")
+    for what, ours, peers in races:
+        (seconds, found), (peer_seconds, peer_found) = _timed(ours), _timed(peers)
+        ratio = peer_seconds / seconds
+        print(f"{what:<36}{found:>14,.0f}{peer_found:>14,.0f}{seconds:>10.2f}{peer_seconds:>10.2f}{ratio:>8.1f}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the comparison and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("repository", metavar="REPOSITORY", help="the repository's folder")
+    parser.add_argument(
+        "commits",
+        metavar="COMMITS",
+        type=int,
+        nargs="?",
+        default=_COMMITS,
+        help=f"newest commits (default: {_COMMITS})",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        _compare(options.repository, options.commits)
+    except CodelmError as error:
+        sys.stderr.write(f"experiments.bench: {error}\n")
+        return error.exit_status
+    return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    sys.exit(main())

@@ -1,45 +1,80 @@
-#!/usr/bin/env python3
 """Draw the validation loss of runs, base and tuned, from their manifests; the picture in docs/results.md is made so.
 
 .venv/bin/python -m experiments.picture docs/validation-loss.svg runs/ripgrep/version_0 runs/tokio/version_0
 """
 
+import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib import pyplot as plt
 
-BASE, TUNED = "#8a8f98", "#c2571a"
+from codelm.errors import InputError, one_line
+
+__all__ = ["main"]
+
+_BASE, _TUNED = "#8a8f98", "#c2571a"
 
 
-def draw(axes: Any, manifest: dict[str, Any]) -> None:
-    """Draw one run: the base as a level, the tuned model as a line over the steps."""
-    training = manifest["phase_results"]["phase_4_training"]
+def _draw(axes: Any, phases: dict[str, Any]) -> None:
+    """Draw one run: the base as a level, the tuned model as a line over the steps.
+
+    Args:
+        axes: Matplotlib's axes.
+        phases: The ``phase_results`` of the run's manifest.
+    """
+    training = phases["phase_4_training"]
     base, tuned = (training["training_stats"][name] for name in ("base_val_loss", "final_val_loss"))
     steps = [0, *(epoch["step"] for epoch in training["history"])]
     losses = [base, *(epoch["val_loss"] for epoch in training["history"])]
-    axes.axhline(base, color=BASE, linestyle="--", label="base")
-    axes.plot(steps, losses, color=TUNED, marker="o", label="tuned")
-    (repository,) = manifest["phase_results"]["phase_1_scrape"]["repositories"]
+    axes.axhline(base, color=_BASE, linestyle="--", label="base")
+    axes.plot(steps, losses, color=_TUNED, marker="o", label="tuned")
+    (repository,) = phases["phase_1_scrape"]["repositories"]
     axes.set_title(f"{repository['name']}: {base:.3f} to {tuned:.3f} ({tuned / base - 1:+.1%})", fontsize=10)
     axes.set_xlabel("optimizer steps")
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def main(target: str, *runs: str) -> None:
-    """Draw all runs side by side into ``target``."""
-    plt.rcParams["svg.hashsalt"] = "codelm"  # the same runs give the same file
+def _draw_all(target: Path, runs: Sequence[Path]) -> None:
+    """Draw all runs side by side into ``target``.
+
+    Raises:
+        InputError: A folder is not of a finished run on one repository, or the picture cannot be written.
+    """
     figure, panels = plt.subplots(1, len(runs), figsize=(3.6 * len(runs), 2.9), squeeze=False, layout="constrained")
     for axes, run in zip(panels[0], runs, strict=True):
-        draw(axes, json.loads((Path(run) / "MANIFEST.json").read_text(encoding="utf-8")))
+        try:
+            _draw(axes, json.loads((run / "MANIFEST.json").read_text(encoding="utf-8"))["phase_results"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            why = one_line(error)
+            raise InputError(f"{run} holds no manifest of a finished run on one repository: {why}") from error
     panels[0][0].set_ylabel("validation loss, nats per token")
     panels[0][0].legend(frameon=False)
-    figure.savefig(target, metadata={"Date": None})
+    try:
+        with plt.rc_context({"svg.hashsalt": "codelm"}):  # the same runs give the same file
+            figure.savefig(target, metadata={"Date": None})
+    except (OSError, ValueError) as error:
+        raise InputError(f"{target} cannot be written: {one_line(error)}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw the picture and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.picture", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("target", metavar="TARGET", type=Path, help="the picture's file, such as loss.svg")
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="a run's folder, with its MANIFEST.json")
+    options = parser.parse_args(arguments)
+    try:
+        _draw_all(options.target, options.runs)
+    except InputError as error:
+        sys.stderr.write(f"experiments.picture: {error}\n")
+        return error.exit_status
+    return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    sys.exit(main())

@@ -1,1 +1,1 @@
-"""What the parts of the recipe are worth: runs that differ in one setting, and a public recipe beside them."""
+"""The ablation: trainings that differ from the full recipe in one setting each, and a public recipe beside them."""

@@ -1,4 +1,4 @@
-"""The command line: the runs that are missing, one after the other, and the table of all."""
+"""Command line of the ablation: do the runs that are missing, one after the other, and print the table of all."""
 
 import argparse
 import hashlib
@@ -8,23 +8,33 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from codelm.bases import locate
-from codelm.cli.signals import Stopped, stopping
+from codelm.cli.signals import Stopped, stop_signals
 from codelm.errors import CodelmError, InputError
 from codelm.files import write_text
 from codelm.git.repository import open_repository
 from experiments.ablation.outputs import refuse_file, refuse_folder
-from experiments.ablation.rows import CONTROLS, DEFAULT_ROWS, LOOKS, ROWS, VARIANTS, Experiment, whole_looks
-from experiments.ablation.settings import put, read
+from experiments.ablation.rows import (
+    CONTROLS,
+    DEFAULT_ROWS,
+    ROWS,
+    VALIDATIONS,
+    VARIANTS,
+    Experiment,
+    round_to_validations,
+)
+from experiments.ablation.settings import read_settings, set_value
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = (ROOT / "configs" / "tiny.yaml", Path(__file__).parent / "rules.yaml")
-WORK = Path.home() / ".cache" / "codelm-ablation"
-MASK = "without"
+__all__ = ["CONFIGS", "ablate", "digest_of_weights", "experiment_of", "main", "parse_options", "plan_runs"]
+
+_ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = (_ROOT / "configs" / "tiny.yaml", Path(__file__).parent / "rules.yaml")
+_WORK = Path.home() / ".cache" / "codelm-ablation"
+_MASK = "without"
 """Put before the name of a row that begins as an option does."""
 
-DESCRIPTION = """\
+_DESCRIPTION = """\
 Train one base on one repository by a public recipe, by ours, and by ours but for one part each, at equal numbers of
-tokens, and measure all on the same held-out commits: bits per byte of the lines new to the repository.
+tokens, and evaluate all on the same held-out commits: bits per byte of the lines new to the repository.
 
     .venv/bin/python -m experiments.ablation ~/src/ripgrep --seeds 0
 
@@ -35,34 +45,34 @@ Finished runs are not run again, so that the command may be stopped and repeated
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what is missing, print the table, and return the exit status."""
+    """Do the missing runs, print the table, and return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    options = parsed(sys.argv[1:] if arguments is None else arguments)
-    with stopping() as received:
+    options = parse_options(sys.argv[1:] if arguments is None else arguments)
+    with stop_signals() as received:
         try:
             return ablate(options)
         except Stopped:
             return 128 + received[0]
         except CodelmError as error:
-            sys.stderr.write(f"ablate: {error}\n")
+            sys.stderr.write(f"experiments.ablation: {error}\n")
             return error.exit_status
 
 
 def ablate(options: argparse.Namespace) -> int:
-    """Do what is missing, print the table, and return 1 if a run failed."""
+    """Do the missing runs, print the table, and return 1 if a run failed."""
     experiment = experiment_of(options)
     results = options.results or options.work / f"{Path(experiment.repository).stem}.jsonl"
-    refuse_unwritable(options, results, experiment.key)
-    from codelm.cli.logging import voice
-    from experiments.ablation import results as file
+    _refuse_unwritable(options, results, experiment.key)
+    from codelm.cli.logging import run_logging
+    from experiments.ablation.results import of_experiment, read_results
     from experiments.ablation.runs import run_missing
     from experiments.ablation.table import no_table, table
 
-    runs = plan(options.rows, options.seeds, options.variant_seeds)
-    with voice(quiet=True, debug=False):
+    runs = plan_runs(options.rows, options.seeds, options.variant_seeds)
+    with run_logging(quiet=True, debug=False):
         failed = run_missing(experiment, [] if options.only_table else runs, results, options.work)
-    finished = file.read(results)
-    shown = file.of(finished, experiment)
+    finished = read_results(results)
+    shown = of_experiment(finished, experiment)
     if not shown:
         raise CodelmError(no_table(finished, results))
     text = table(shown)
@@ -72,8 +82,8 @@ def ablate(options: argparse.Namespace) -> int:
     return int(failed > 0)
 
 
-def refuse_unwritable(options: argparse.Namespace, results: Path, key: str) -> None:
-    """Raise `InputError` where what the command leaves could not be written: now, and not after hours of runs."""
+def _refuse_unwritable(options: argparse.Namespace, results: Path, key: str) -> None:
+    """Raise `InputError` where the command's output could not be written: now, and not after hours of runs."""
     if not options.only_table:
         refuse_folder("--work", options.work / key)
         refuse_file("--results", results)
@@ -87,28 +97,34 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     Raises:
         InputError: There is no such configuration, base or repository, or the revision is a range.
     """
-    given = read(options.config or CONFIGS)
+    configuration = read_settings(options.config or CONFIGS)
     if options.base:
-        put(given, "model.base", options.base)
+        set_value(configuration, "model.base", options.base)
     repository = open_repository(options.repo, options.revision)
     if repository.base:
         raise InputError(f"--revision {options.revision} is a range; give the newest commit alone")
-    weights = weights_of(given.get("model", {}).get("base"))
-    return Experiment(given, repository.path, repository.tip, whole_looks(options.steps), options.tokens, weights)
+    return Experiment(
+        configuration,
+        repository.path,
+        repository.tip,
+        steps=round_to_validations(options.steps),
+        test_tokens=options.tokens,
+        base_digest=digest_of_weights(configuration.get("model", {}).get("base")),
+    )
 
 
-def weights_of(base: str | None) -> str:
-    """Return the SHA-256 of the weights of a base that is a folder; nothing of one that is not."""
+def digest_of_weights(base: str | None) -> str:
+    """Return the SHA-256 of the weights of a base that is a folder, in hexadecimal; empty for any other base."""
     digest, files = hashlib.sha256(), sorted(Path(locate(base)).glob("*.safetensors")) if base else []
     for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest() if files else ""
 
 
-def plan(rows: Sequence[str], seeds: Sequence[int], variant_seeds: Sequence[int] | None) -> list[tuple[str, int]]:
-    """Return all runs, seed by seed, so that an early table has all rows.
+def plan_runs(rows: Sequence[str], seeds: Sequence[int], variant_seeds: Sequence[int] | None) -> list[tuple[str, int]]:
+    """Return the row and seed of all runs, seed by seed, so that an early table has all rows.
 
-    >>> plan(["ours", "-fim"], [0, 1], None)
+    >>> plan_runs(["ours", "-fim"], [0, 1], None)
     [('ours', 0), ('-fim', 0), ('ours', 1)]
     """
     of_variants = seeds[:1] if variant_seeds is None else variant_seeds
@@ -116,25 +132,25 @@ def plan(rows: Sequence[str], seeds: Sequence[int], variant_seeds: Sequence[int]
     return [(row, seed) for seed in order for row in rows if seed in (of_variants if row in VARIANTS else seeds)]
 
 
-def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options; the names of rows may begin as options do."""
-    masked = [MASK + word if word in VARIANTS and word.startswith("-") else word for word in arguments]
-    return parser().parse_args(masked)
+    masked = [_MASK + word if word in VARIANTS and word.startswith("-") else word for word in arguments]
+    return _parser().parse_args(masked)
 
 
-def row_name(word: str) -> str:
+def _row_name(word: str) -> str:
     """Return a row's name, also if it was masked.
 
-    >>> row_name("without-fim")
+    >>> _row_name("without-fim")
     '-fim'
     """
-    return word.removeprefix(MASK)
+    return word.removeprefix(_MASK)
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number that is not below the least.
+def _at_least(least: int) -> Callable[[str], int]:
+    """Return an argument type: a whole number that is not below ``least``.
 
-    >>> at_least(1)("240")
+    >>> _at_least(1)("240")
     240
     """
 
@@ -146,44 +162,32 @@ def at_least(least: int) -> Callable[[str], int]:
     return number
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line's grammar."""
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="ablate", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="python -m experiments.ablation",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add = parser.add_argument
-    add("repo", help="the repository's folder")
+    add("repo", metavar="REPOSITORY", help="the repository's folder")
     add("--revision", default="HEAD", help="the newest commit (default: HEAD)")
     add("--base", help="base model (default: the configuration's)")
-    add("--config", type=Path, action="append", help=f"ours, may be repeated (default: {names(CONFIGS)})")
+    configs = ", ".join(str(path.relative_to(_ROOT)) for path in CONFIGS)
+    add("--config", type=Path, action="append", help=f"configuration of ours, may be repeated (default: {configs})")
     rows = f"of {' '.join(ROWS)} (default: all but {', '.join(CONTROLS)})"
-    add("--rows", nargs="+", type=row_name, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
-    add(
-        "--seeds", nargs="+", type=at_least(0), default=[0, 1, 2], metavar="N", help="of peer and ours (default: 0 1 2)"
-    )
-    add(
-        "--variant-seeds",
-        nargs="+",
-        type=at_least(0),
-        metavar="N",
-        help="of the others (default: the first of --seeds)",
-    )
-    steps = f"optimizer steps of each run, to the nearest multiple of {LOOKS} (default: 240, about 5 minutes)"
-    add("--steps", type=at_least(1), default=240, metavar="N", help=steps)
-    add(
-        "--tokens",
-        type=at_least(1),
-        metavar="N",
-        default=200_000,
-        help="held-out tokens to measure at most (default: 200000)",
-    )
-    add("--work", type=Path, default=WORK, help=f"folder for adapters (default: {WORK})")
+    add("--rows", nargs="+", type=_row_name, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
+    seeds = "of peer and ours (default: 0 1 2)"
+    add("--seeds", nargs="+", type=_at_least(0), default=[0, 1, 2], metavar="N", help=seeds)
+    variant_seeds = "of the others (default: the first of --seeds)"
+    add("--variant-seeds", nargs="+", type=_at_least(0), metavar="N", help=variant_seeds)
+    steps = f"optimizer steps of each run, to the nearest multiple of {VALIDATIONS} (default: 240, about 5 minutes)"
+    add("--steps", type=_at_least(1), default=240, metavar="N", help=steps)
+    tokens = "held-out tokens to evaluate on at most (default: 200000)"
+    add("--tokens", type=_at_least(1), default=200_000, metavar="N", help=tokens)
+    add("--work", type=Path, default=_WORK, help=f"folder for adapters (default: {_WORK})")
     add("--results", type=Path, help="file of results, for one program at a time (default: WORK/REPOSITORY.jsonl)")
     add("--table", type=Path, help="also write the table to this file")
     add("--only-table", action="store_true", help="run nothing")
     return parser
-
-
-def names(paths: Sequence[Path]) -> str:
-    """Return paths as seen from the root."""
-    return ", ".join(str(path.relative_to(ROOT)) for path in paths)

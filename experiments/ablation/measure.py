@@ -1,8 +1,7 @@
-"""What the held-out commits cost a saved adapter: the same code, the same commits, for every row."""
+"""Nll of the held-out commits' new lines under a saved adapter: the same code and the same commits for every row."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,46 @@ from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.evaluation.data import Chunk, Material
-from codelm.evaluation.model import Examinee
-from codelm.evaluation.tasks.likelihood import scored
-from codelm.history.samples.formats import MIDDLE
-from codelm.metrics.likelihood import Cost
+from codelm.evaluation.data import EvaluationData, HeldOutSample
+from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.tasks.likelihood import scored_runs
+from codelm.metrics.likelihood import sum_by_commit
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA
-from experiments.ablation.objects import make, material_of
+from codelm.special_tokens import MIDDLE
+from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.settings import Settings
 
-Prices = NDArray[np.float64]
-"""The nats of each token of a sample, ``[T]``."""
+__all__ = [
+    "INFILL",
+    "LEFT_TO_RIGHT",
+    "AdapterEvaluator",
+    "CommitNll",
+    "Measured",
+    "commit_nll",
+    "load_adapter",
+    "load_float32",
+]
 
-ROWS_AT_A_TIME = 4
-HOLE, WINDOW = "hole", "left to right"
-"""The two forms in which a change is put: filled in between its surroundings, or read on to."""
+_TokenNll = NDArray[np.float64]
+"""The nll of each token of a sample in nats, ``[T]``."""
+
+_ROWS_AT_A_TIME = 4
+INFILL, LEFT_TO_RIGHT = "hole", "left to right"
+"""The two forms of a change's prompt: filled in between its surroundings, or continued from what stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What one commit's new lines cost in one form."""
+class CommitNll:
+    """Nll of one commit's new lines in one form.
+
+    Attributes:
+        commit: The commit's SHA.
+        form: `INFILL` or `LEFT_TO_RIGHT`.
+        bytes: Bytes of the lines.
+        base: Their nll under the base, in nats.
+        tuned: Their nll with the adapter, in nats.
+    """
 
     commit: str
     form: str
@@ -44,52 +62,52 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came out, and where the history was cut."""
+    """The nll of all test commits, and the SHA of the commit after which nothing was trained on."""
 
     cut: str
-    parts: list[Part]
+    parts: list[CommitNll]
 
 
-class Meter:
-    """Measures adapters, all on the same commits; what these cost the untouched base is found once.
+class AdapterEvaluator:
+    """Evaluates adapters, all on the same commits; the nll under the untouched base is computed once.
 
     Args:
         settings: Those of ours, without a seed: they decide commits and prompts alike for all rows.
-        tokens: Tokens of held-out samples at most.
+        test_tokens: Tokens of held-out samples at most.
     """
 
-    def __init__(self, settings: Settings, tokens: int) -> None:
+    def __init__(self, settings: Settings, test_tokens: int) -> None:
         self.settings = settings
-        self.tokens = tokens
-        self.base: list[Prices] | None = None
+        self.test_tokens = test_tokens
+        self.base_nll: list[_TokenNll] | None = None
 
     @torch.inference_mode()
-    def measure(self, adapter: Path) -> Measured:
-        """Return what the new lines of the test commits cost the base, and with an adapter in PEFT's format."""
-        model, data = make(self.settings)
-        material = material_of(data)
-        chunks = material.test_chunks(self.tokens)
-        ready(model)
-        set_adapter(model, adapter)
-        examinee = Examinee(model, room=data.sequence_length, batch_size=ROWS_AT_A_TIME)
-        tuned = examinee.surprise([chunk.ids for chunk in chunks])
-        if self.base is None:
-            with examinee.as_base():
-                self.base = examinee.surprise([chunk.ids for chunk in chunks])
-        cut = data.store.facts["scrape"]["repositories"][0]["split"]["cut"]
-        return Measured(cut, summed(costs(material, chunks, self.base, tuned)))
+    def evaluate(self, adapter: Path) -> Measured:
+        """Return the nll of the test commits' new lines under the base, and with an adapter in PEFT's format."""
+        model, datamodule = instantiate(self.settings)
+        data = open_evaluation_data(datamodule)
+        samples = data.test_samples(self.test_tokens)
+        load_float32(model)
+        load_adapter(model, adapter)
+        evaluated = EvaluatedModel(model, max_tokens=datamodule.sequence_length, batch_size=_ROWS_AT_A_TIME)
+        tuned_nll = evaluated.token_nll([sample.ids for sample in samples])
+        if self.base_nll is None:
+            with evaluated.as_base():
+                self.base_nll = evaluated.token_nll([sample.ids for sample in samples])
+        cut = datamodule.store.facts["scrape"]["repositories"][0]["split"]["cut"]
+        return Measured(cut, commit_nll(data, samples, self.base_nll, tuned_nll))
 
 
-def ready(model: LoRACausalLM) -> None:
-    """Load the base in float32, whatever it was trained in, to where this machine computes."""
+def load_float32(model: LoRACausalLM) -> None:
+    """Load the base in float32, whatever it was trained in, on the device that Lightning chooses."""
     trainer = Trainer(accelerator="auto", devices=1, precision="32-true", logger=False, enable_checkpointing=False)
     model.trainer = trainer
     model.configure_model()
     model.to(trainer.strategy.root_device).eval()
 
 
-def set_adapter(model: LoRACausalLM, folder: Path) -> None:
-    """Give a model the weights of an adapter in PEFT's format.
+def load_adapter(model: LoRACausalLM, folder: Path) -> None:
+    """Load the weights of an adapter in PEFT's format into a model.
 
     Raises:
         InputError: The adapter is of another shape, or lacks weights.
@@ -97,35 +115,40 @@ def set_adapter(model: LoRACausalLM, folder: Path) -> None:
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
-    refuse_other_shape(model.lora, json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")))
-    found: Any = set_peft_model_state_dict(model.model, load_file(folder / "adapter_model.safetensors"))
-    missing = [name for name in found.missing_keys if "lora_" in name]
-    if missing or found.unexpected_keys:
-        raise InputError(f"adapter {folder} does not fit: {len(missing)} missing, {len(found.unexpected_keys)} unknown")
+    _refuse_other_shape(model.lora, json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")))
+    loaded: Any = set_peft_model_state_dict(model.model, load_file(folder / "adapter_model.safetensors"))
+    missing = [name for name in loaded.missing_keys if "lora_" in name]
+    if missing or loaded.unexpected_keys:
+        raise InputError(
+            f"adapter {folder} does not fit: {len(missing)} missing, {len(loaded.unexpected_keys)} unknown"
+        )
 
 
-def refuse_other_shape(lora: LoRA, given: dict[str, Any]) -> None:
+def _refuse_other_shape(lora: LoRA, adapter: dict[str, Any]) -> None:
     """Raise `InputError` where an adapter's configuration is not the model's: its weights would mean something else."""
     wanted = (lora.r, lora.alpha, lora.rslora, lora.dora, set(lora.targets))
-    found = (*(given[name] for name in ("r", "lora_alpha", "use_rslora", "use_dora")), set(given["target_modules"]))
+    found = (*(adapter[name] for name in ("r", "lora_alpha", "use_rslora", "use_dora")), set(adapter["target_modules"]))
     if found != wanted:
         raise InputError(f"the adapter has r, alpha, rslora, dora, targets {found}, the model {wanted}; train it again")
 
 
-def costs(
-    material: Material, chunks: Sequence[Chunk], base: Sequence[Prices], tuned: Sequence[Prices]
-) -> Iterator[tuple[str, str, Cost]]:
-    """Yield commit, form and cost of the new lines of each run of text."""
-    middle = material.encoder.sentinels.get(MIDDLE)
-    for chunk, *prices in zip(chunks, base, tuned, strict=True):
-        form = HOLE if middle in chunk.ids else WINDOW
-        for part in scored(material, chunk, *prices):
-            yield str(material.commit(part.commit)["sha"]), form, part.new
+def commit_nll(
+    data: EvaluationData, samples: Sequence[HeldOutSample], base: Sequence[_TokenNll], tuned: Sequence[_TokenNll]
+) -> list[CommitNll]:
+    """Return the nll for each commit and form that has new lines, in the order of the history.
 
-
-def summed(found: Iterable[tuple[str, str, Cost]]) -> list[Part]:
-    """Return the sum for each commit and form that has new lines, in the order of the history."""
-    sums: defaultdict[tuple[str, str], Cost] = defaultdict(Cost)
-    for commit, form, cost in found:
-        sums[commit, form] += cost
-    return [Part(*names, cost.bytes, cost.base, cost.tuned) for names, cost in sums.items() if cost.bytes]
+    Args:
+        data: What the samples were taken from.
+        samples: Samples of held-out commits.
+        base: The nll of each sample's tokens under the base.
+        tuned: The same with the adapter.
+    """
+    middle = data.encoder.special_ids.get(MIDDLE)
+    new_lines = (
+        ((str(data.commit(run.commit)["sha"]), INFILL if middle in sample.ids else LEFT_TO_RIGHT), run.new)
+        for sample, *token_nll in zip(samples, base, tuned, strict=True)
+        for run in scored_runs(data, sample, *token_nll)
+    )
+    return [
+        CommitNll(*key, nll.bytes, nll.base, nll.tuned) for key, nll in sum_by_commit(new_lines).items() if nll.bytes
+    ]

@@ -1,27 +1,29 @@
-"""From settings to the model and the data that `codelm fit` would make of them."""
+"""The model and the data module that `codelm fit` would make of nested settings."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from codelm.cli.messages import explain, in_our_words
+from codelm.cli.error_messages import explain, lightning_message
 from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
-from codelm.evaluation.data import Material
+from codelm.evaluation.data import EvaluationData
 from codelm.modules import LoRACausalLM
 from experiments.ablation.rows import OURS, VARIANTS, Experiment
 
+__all__ = ["instantiate", "open_evaluation_data", "parse_settings", "refuse_equal_to_ours"]
 
-class Objects(NamedTuple):
-    """What a run is made of; nothing of it has been read or loaded."""
+
+class _Objects(NamedTuple):
+    """Model and data module of a run; neither has read or loaded anything."""
 
     model: LoRACausalLM
     data: GitCommitDataModule
 
 
-def parser() -> ArgumentParser:
-    """Return the part of the command's grammar that makes model and data."""
+def _parser() -> ArgumentParser:
+    """Return a parser of the settings of model and data."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--seed_everything", type=int, default=42)
     parser.add_class_arguments(LoRACausalLM, "model")
@@ -32,7 +34,7 @@ def parser() -> ArgumentParser:
     return parser
 
 
-def parsed(settings: Mapping[str, Any]) -> Namespace:
+def parse_settings(settings: Mapping[str, Any]) -> Namespace:
     """Return the settings of model and data with all defaults.
 
     Raises:
@@ -40,36 +42,36 @@ def parsed(settings: Mapping[str, Any]) -> Namespace:
     """
     known = {name: settings[name] for name in ("seed_everything", "model", "data") if name in settings}
     try:
-        found: Namespace = parser().parse_object(known)
+        found: Namespace = _parser().parse_object(known)
     except ArgumentError as error:
-        raise InputError(explain(str(error), parser().get_defaults().keys())) from error
+        raise InputError(explain(str(error), _parser().get_defaults().keys())) from error
     return found
 
 
-def make(settings: Mapping[str, Any]) -> Objects:
-    """Return model and data.
+def instantiate(settings: Mapping[str, Any]) -> _Objects:
+    """Return the model and the data module of nested settings.
 
     Raises:
-        InputError: The settings do not make any.
+        InputError: A setting is unknown or of the wrong kind.
     """
     try:
-        made = parser().instantiate(parsed(settings))
+        made = _parser().instantiate(parse_settings(settings))
     except TypeError as error:  # jsonargparse finds one value in place of several only here
-        raise InputError(in_our_words(str(error))) from error
-    return Objects(made.model, made.data)
+        raise InputError(lightning_message(str(error))) from error
+    return _Objects(made.model, made.data)
 
 
-def material_of(data: GitCommitDataModule) -> Material:
-    """Return what there is to learn and to be measured on; the history is read unless the cache has it."""
+def open_evaluation_data(data: GitCommitDataModule) -> EvaluationData:
+    """Return the snapshot and the test commits of a data module; the history is read unless the cache has it."""
     data.prepare_data()
     data.setup("test")
-    return Material(data.store, data.encoder)
+    return EvaluationData(data.store, data.encoder)
 
 
-def refuse_empty(experiment: Experiment, row: str) -> None:
+def refuse_equal_to_ours(experiment: Experiment, row: str) -> None:
     """Raise `InputError` where a variant differs from ours in nothing."""
     if row not in VARIANTS:
         return
-    ours, variant = parsed(experiment.settings(OURS)), parsed(experiment.settings(row))
+    ours, variant = parse_settings(experiment.settings(OURS)), parse_settings(experiment.settings(row))
     if all(ours[name] == variant[name] for name in VARIANTS[row]):
         raise InputError(f"row {row} would be ours again: both have the same {', '.join(VARIANTS[row])}")

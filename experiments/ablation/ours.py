@@ -1,4 +1,4 @@
-"""A training of ours: `codelm fit`, as a user would start it."""
+"""A training by our recipe: `codelm fit`, as a user would start it."""
 
 import json
 import subprocess
@@ -11,48 +11,55 @@ from typing import Any
 import yaml
 
 from codelm.datamodules import GitCommitDataModule
-from codelm.datamodules.packed import spread
 from codelm.errors import CodelmError, InputError
-from codelm.history.epochs.plan import Row, rows_of_steps
-from experiments.ablation.objects import make
-from experiments.ablation.rows import LOOKS, Experiment, whole_looks
-from experiments.ablation.settings import Settings, accumulated, trainer_setting
+from codelm.history.epochs.plan import Row, evenly_spaced, rows_of_steps
+from experiments.ablation.objects import instantiate
+from experiments.ablation.rows import VALIDATIONS, Experiment, round_to_validations
+from experiments.ablation.settings import Settings, batches_of_step, trainer_setting
 from experiments.ablation.trained import ADAPTER, Trained
 
-NAME = "run"
-TRIES = 4
-SAFE = 0.95
-"""Share of the steps for which a history would do that are named as enough: fewer steps take rows less or more full."""
+__all__ = ["figures", "planned_tokens", "refuse_short_epochs", "settings_of_equal_tokens", "train_ours"]
+
+_NAME = "run"
+_TRIES = 4
+_SAFETY = 0.95
+"""Share of the steps that a history has enough for which is suggested: with fewer steps, rows are less or more full."""
 
 
 def train_ours(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
-    """Run `codelm fit`, leave its adapter in ``folder`` and return what it took.
+    """Run `codelm fit`, leave its adapter in ``folder`` and return the training's figures.
+
+    Args:
+        experiment: What all rows have in common.
+        row: The row's name.
+        seed: The run's seed.
+        folder: Where the adapter, the settings and the run's folder go.
 
     Raises:
         InputError: The history is too short for so many steps.
-        CodelmError: It failed; why stands on standard error.
+        CodelmError: The training failed; why stands on standard error.
     """
-    settings = as_long(experiment, row, seed)
+    settings = settings_of_equal_tokens(experiment, row, seed)
     refuse_short_epochs(experiment, settings)
     (folder / "settings.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     command = [sys.executable, "-m", "codelm", "fit", "--quiet", "--config", str(folder / "settings.yaml")]
-    done = subprocess.run([*command, "--output", str(folder), "--name", NAME], check=False)
+    done = subprocess.run([*command, "--output", str(folder), "--name", _NAME], check=False)
     if done.returncode:
         raise CodelmError(f"codelm fit ended with status {done.returncode}")
-    run = folder / NAME / "version_0"
+    run = folder / _NAME / "version_0"
     (run / ADAPTER).rename(folder / ADAPTER)
-    return took(settings, json.loads((run / "MANIFEST.json").read_text(encoding="utf-8")))
+    return figures(settings, json.loads((run / "MANIFEST.json").read_text(encoding="utf-8")))
 
 
-def as_long(experiment: Experiment, row: str, seed: int) -> Settings:
+def settings_of_equal_tokens(experiment: Experiment, row: str, seed: int) -> Settings:
     """Return the settings of a run that reads as many tokens as full rows would hold in the experiment's steps.
 
     Rows are not equally full under all settings, and which rows are taken depends on the steps: try a few times.
     """
     settings = experiment.run_settings(row, seed)
-    for _ in range(TRIES):
+    for _ in range(_TRIES):
         steps = trainer_setting(settings, "max_steps")
-        wanted = whole_looks(experiment.steps / fullness(settings))
+        wanted = round_to_validations(experiment.steps / _fullness(settings))
         if wanted == steps:
             break
         settings = experiment.run_settings(row, seed, wanted)
@@ -60,69 +67,70 @@ def as_long(experiment: Experiment, row: str, seed: int) -> Settings:
 
 
 def refuse_short_epochs(experiment: Experiment, settings: Settings) -> None:
-    """Raise `InputError` where an epoch ends before its look is due: looks would come at other steps, none at the end.
+    """Raise `InputError` where an epoch has fewer steps than there are between two validations.
 
-    Lightning looks at validation after each epoch, and one that is cut off by the last step has none.
+    Lightning validates after each epoch: the validations would come at other steps, and none at the end, because an
+    epoch that the last step cuts off has none.
     """
-    data = opened(settings)
-    size = data.batch_size * accumulated(settings)
-    shortest = min(-(-len(rows) // size) for rows in islice(epochs(settings, data), LOOKS))
-    wanted = trainer_setting(settings, "max_steps") // LOOKS
+    data = _open_data(settings)
+    size = data.batch_size * batches_of_step(settings)
+    shortest = min(-(-len(rows) // size) for rows in islice(_epochs(settings, data), VALIDATIONS))
+    wanted = trainer_setting(settings, "max_steps") // VALIDATIONS
     if shortest < wanted:
-        most = whole_looks(SAFE * experiment.steps * shortest / wanted)
+        most = round_to_validations(_SAFETY * experiment.steps * shortest / wanted)
         fewer = f"--steps {most} or fewer, or " if most < experiment.steps else ""
         raise InputError(
-            f"an epoch of this row has {shortest} steps, and {wanted} are wanted before each of {LOOKS} looks at "
+            f"an epoch of this row has {shortest} steps, and {wanted} are wanted before each of {VALIDATIONS} looks at "
             f"validation; give {fewer}a longer history"
         )
 
 
-def fullness(settings: Settings) -> float:
-    """Return the share of a run's positions that hold tokens."""
-    data = make(settings).data
-    batches = int(trainer_setting(settings, "max_steps") * accumulated(settings))
-    tokens, _ = planned(settings)
+def _fullness(settings: Settings) -> float:
+    """Return the share of a run's positions that hold tokens, 0 to 1."""
+    data = instantiate(settings).data
+    batches = int(trainer_setting(settings, "max_steps") * batches_of_step(settings))
+    tokens, _ = planned_tokens(settings)
     return tokens / (batches * data.batch_size * data.sequence_length)
 
 
-def took(settings: Settings, manifest: dict[str, Any]) -> Trained:
-    """Return what a run took, by its manifest and its plan.
+def figures(settings: Settings, manifest: dict[str, Any]) -> Trained:
+    """Return a training's figures, from its manifest and its plan.
 
     Raises:
-        CodelmError: Its last look was not at its last step.
+        CodelmError: Its last validation was not at its last step.
     """
     training = manifest["phase_results"]["phase_4_training"]
     stats, steps = training["training_stats"], trainer_setting(settings, "max_steps")
-    if (taken := training["history"][-1]["step"]) != steps:
+    if (last := training["history"][-1]["step"]) != steps:
         raise CodelmError(
-            f"codelm fit was last measured at step {taken} of {steps}, which is no fair row; take from the "
+            f"codelm fit was last measured at step {last} of {steps}, which is no fair row; take from the "
             "configuration what ends a run early"
         )
-    tokens, learned = planned(settings)
+    tokens, learned = planned_tokens(settings)
     names = ("best_step", "base_val_loss", "final_val_loss")
     notes = {name: stats[name] for name in names} | {"steps": steps}
     return Trained(tokens, learned, training["seconds"], notes)
 
 
-def planned(settings: Settings) -> tuple[int, float]:
+def planned_tokens(settings: Settings) -> tuple[int, float]:
     """Return the tokens in the rows that a run takes, and the sum of their weights: the plan is known in advance."""
-    data = opened(settings)
-    size = data.batch_size * accumulated(settings)
-    rows = rows_of_steps(epochs(settings, data), size, trainer_setting(settings, "max_steps"))
+    data = _open_data(settings)
+    size = data.batch_size * batches_of_step(settings)
+    rows = rows_of_steps(_epochs(settings, data), size, trainer_setting(settings, "max_steps"))
     samples = [index for row in rows for index in row]
     weights = data.label_weights(data.context_weight)
     return int(data.store.samples["length"][samples].sum()), float(weights[samples].sum())
 
 
-def opened(settings: Settings) -> GitCommitDataModule:
-    """Return the data of a run; the history is read unless the cache has it."""
-    data = make(settings).data
+def _open_data(settings: Settings) -> GitCommitDataModule:
+    """Return a run's data module with its store open; the history is read unless the cache has it."""
+    data = instantiate(settings).data
     data.prepare_data()
     data.setup()
     return data
 
 
-def epochs(settings: Settings, data: GitCommitDataModule) -> Iterator[list[Row]]:
+def _epochs(settings: Settings, data: GitCommitDataModule) -> Iterator[list[Row]]:
     """Yield the rows that a run takes of each epoch, without end."""
     most = trainer_setting(settings, "limit_train_batches") * data.batch_size
-    return (spread(data.rows(epoch), most) for epoch in count())
+    return (evenly_spaced(data.rows(epoch), most) for epoch in count())

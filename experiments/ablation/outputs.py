@@ -1,25 +1,27 @@
-"""Whether what a command leaves behind can be written, found out by writing."""
+"""Checks that a command's output files can be written, by writing a temporary file."""
 
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from codelm.errors import InputError
 
+__all__ = ["refuse_file", "refuse_folder"]
+
 
 def refuse_file(option: str, path: Path) -> None:
-    """Raise `InputError` where no file of that name can be written; its folder is made if need be."""
+    """Raise `InputError` where the file cannot be written; its folder is made if need be."""
     if path.is_dir():
         raise InputError(f"{option} {path} is a folder; give the name of a file")
-    refuse(option, path, path.parent)
+    _refuse_unwritable_folder(option, path, path.parent)
 
 
 def refuse_folder(option: str, path: Path) -> None:
     """Raise `InputError` where nothing can be written to the folder, which is made if need be."""
-    refuse(option, path, path)
+    _refuse_unwritable_folder(option, path, path)
 
 
-def refuse(option: str, path: Path, folder: Path) -> None:
-    """Raise `InputError` where ``path`` cannot be, because nothing can be written to ``folder``."""
+def _refuse_unwritable_folder(option: str, path: Path, folder: Path) -> None:
+    """Raise `InputError`, naming an option and its ``path``, where nothing can be written to ``folder``."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):

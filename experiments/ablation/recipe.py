@@ -1,4 +1,4 @@
-"""The data of the public "personal copilot" recipe: files, split at random, some of them turned around, in one stream.
+"""The data of the public "personal copilot" recipe: files, split at random, half of them permuted, in one stream.
 
 Source: pacman100/DHS-LLM-Workshop, personal_copilot/training, read at 0ba4156. It takes the tokens of whole files,
 without their names; half of them are cut at two random tokens into prefix, middle and suffix, and half of those come
@@ -11,69 +11,80 @@ from itertools import islice
 from random import Random
 
 from codelm.errors import InputError
-from codelm.evaluation.data import Place
-from codelm.history.samples.formats import END, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
-from codelm.history.tokenization.encoding import Encoder
+from codelm.evaluation.data import SnapshotPath
+from codelm.history.tokenization.encoder import Encoder
+from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
 
-TEST_SIZE = 0.1
-FIM_RATE = 0.5
-SUFFIX_FIRST_RATE = 0.5
+__all__ = [
+    "FimIds",
+    "Ids",
+    "documents",
+    "first_tokens",
+    "permute",
+    "split",
+    "training_documents",
+    "validation_documents",
+]
+
+_TEST_SIZE = 0.1
+_FIM_RATE = 0.5
+_SUFFIX_FIRST_RATE = 0.5
 
 Ids = list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Cuts:
-    """The tokens that stand before the parts of a file."""
+class FimIds:
+    """Ids of the special tokens before the parts of a file that is to be filled in the middle."""
 
     prefix: int
     suffix: int
     middle: int
 
 
-def cuts_of(encoder: Encoder) -> Cuts | None:
-    """Return the tokenizer's own, or None."""
+def _fim_ids(encoder: Encoder) -> FimIds | None:
+    """Return the ids in a tokenizer; None where it lacks one of the tokens."""
     if not encoder.special >= FIM_TOKENS:
         return None
-    return Cuts(*(encoder.sentinels[name] for name in (PREFIX, SUFFIX, MIDDLE)))
+    return FimIds(*(encoder.special_ids[name] for name in (PREFIX, SUFFIX, MIDDLE)))
 
 
-def split(files: Mapping[Place, str], seed: int) -> tuple[list[str], list[str]]:
+def split(files: Mapping[SnapshotPath, str], seed: int) -> tuple[list[str], list[str]]:
     """Return the texts of a random nine tenths of the files, and of the rest; at least one on either side.
 
     Raises:
         InputError: There are not two files.
 
-    >>> [len(part) for part in split(dict.fromkeys(map(str, range(20)), "text"), seed=0)]
+    >>> [len(texts) for texts in split(dict.fromkeys(map(str, range(20)), "text"), seed=0)]
     [18, 2]
     """
     if len(files) < 2:
         raise InputError(f"{len(files)} files in the training snapshot: the public recipe needs two, to hold one out")
     paths = sorted(files)
     Random(f"split {seed}").shuffle(paths)
-    held_out = max(1, round(TEST_SIZE * len(paths)))
+    held_out = max(1, round(_TEST_SIZE * len(paths)))
     return [files[path] for path in paths[held_out:]], [files[path] for path in paths[:held_out]]
 
 
-def permuted(ids: Ids, cuts: Cuts, chance: Random) -> Ids:
+def permute(ids: Ids, fim: FimIds, random: Random) -> Ids:
     """Return a file's tokens as they are, or to be filled in the middle: prefix first or suffix first."""
-    if chance.random() >= FIM_RATE:
+    if random.random() >= _FIM_RATE:
         return ids
-    start, stop = sorted((chance.randint(0, len(ids)), chance.randint(0, len(ids))))
-    before, hole, after = ids[:start], ids[start:stop], ids[stop:]
-    if chance.random() < SUFFIX_FIRST_RATE:
-        return [cuts.prefix, cuts.suffix, *after, cuts.middle, *before, *hole]
-    return [cuts.prefix, *before, cuts.suffix, *after, cuts.middle, *hole]
+    start, stop = sorted((random.randint(0, len(ids)), random.randint(0, len(ids))))
+    prefix, middle, suffix = ids[:start], ids[start:stop], ids[stop:]
+    if random.random() < _SUFFIX_FIRST_RATE:
+        return [fim.prefix, fim.suffix, *suffix, fim.middle, *prefix, *middle]
+    return [fim.prefix, *prefix, fim.suffix, *suffix, fim.middle, *middle]
 
 
 def documents(texts: Sequence[str], encoder: Encoder, seed: int) -> Iterator[Ids]:
-    """Yield the tokens of all texts, each with its end, in a new order and cut anew, for ever."""
-    cuts, end = cuts_of(encoder), encoder.sentinels[END]
+    """Yield the tokens of all texts, each with an end of text, without end: each pass in another order, cut anew."""
+    fim, end = _fim_ids(encoder), encoder.special_ids[END_OF_TEXT]
     encoded = [encoder.locate(text)[0] for text in texts]
-    chance = Random(f"documents {seed}")
+    random = Random(f"documents {seed}")
     while True:
-        for ids in chance.sample(encoded, len(encoded)):
-            yield [*(permuted(ids, cuts, chance) if cuts else ids), end]
+        for ids in random.sample(encoded, len(encoded)):
+            yield [*(permute(ids, fim, random) if fim else ids), end]
 
 
 def first_tokens(stream: Iterator[Ids], most: int) -> list[Ids]:
@@ -91,7 +102,14 @@ def first_tokens(stream: Iterator[Ids], most: int) -> list[Ids]:
 
 
 def training_documents(texts: Sequence[str], encoder: Encoder, seed: int, tokens: int) -> list[Ids]:
-    """Return what a run of so many tokens reads."""
+    """Return the documents that a run reads.
+
+    Args:
+        texts: The files to train on.
+        encoder: The tokenizer.
+        seed: Decides the order of the files and the cuts.
+        tokens: Tokens of all documents together.
+    """
     return first_tokens(documents(texts, encoder, seed), tokens)
 
 

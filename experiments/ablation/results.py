@@ -8,22 +8,24 @@ from typing import Any
 
 from codelm.errors import DamagedDataError
 from codelm.files import write_text
-from codelm.metrics.likelihood import Cost
-from experiments.ablation.measure import Measured, Part
+from codelm.metrics.likelihood import Nll, sum_by_commit
+from experiments.ablation.measure import CommitNll, Measured
 from experiments.ablation.rows import Experiment
 from experiments.ablation.trained import Trained
+
+__all__ = ["Result", "append", "of_experiment", "read_results"]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run.
+    """A finished run; the names of the fields are the keys in the file.
 
     Attributes:
         experiment: The key of what all its rows have in common.
-        row: Its name.
-        seed: Its seed.
-        trained: What training took.
-        measured: What the held-out commits cost.
+        row: The row's name.
+        seed: The run's seed.
+        trained: The figures of its training.
+        measured: The nll of the held-out commits.
         about: What else should be known later: repository, commits, base, steps, versions.
     """
 
@@ -34,33 +36,29 @@ class Result:
     measured: Measured
     about: dict[str, Any]
 
-    def costs(self, form: str | None = None) -> dict[str, Cost]:
-        """Return the cost of each commit's new lines, in all forms or in one."""
-        found: dict[str, Cost] = {}
-        for part in self.measured.parts:
-            if form in (None, part.form):
-                cost = Cost(part.base, part.tuned, 0, part.bytes)
-                found[part.commit] = found.get(part.commit, Cost()) + cost
-        return found
+    def nll(self, form: str | None = None) -> dict[str, Nll]:
+        """Return the nll of each commit's new lines, in all forms or in one; tokens are not counted."""
+        parts = (part for part in self.measured.parts if form in (None, part.form))
+        return sum_by_commit((part.commit, Nll(part.base, part.tuned, 0, part.bytes)) for part in parts)
 
 
-def read(path: Path) -> list[Result]:
+def read_results(path: Path) -> list[Result]:
     """Return all results in a file; none where there is no file.
 
     Raises:
         DamagedDataError: It cannot be read, or a line is no result.
     """
     try:
-        return [result(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [_parse_result(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedDataError(f"results {path} cannot be read: {error}; give another file") from error
 
 
-def result(line: dict[str, Any]) -> Result:
-    """Return a result from its line."""
-    measured = Measured(line["measured"]["cut"], [Part(**part) for part in line["measured"]["parts"]])
+def _parse_result(line: dict[str, Any]) -> Result:
+    """Return the result that a line of the file holds."""
+    measured = Measured(line["measured"]["cut"], [CommitNll(**part) for part in line["measured"]["parts"]])
     return Result(**line | {"trained": Trained(**line["trained"]), "measured": measured})
 
 
@@ -70,6 +68,6 @@ def append(path: Path, new: Result) -> None:
     write_text(path, before + json.dumps(asdict(new)) + "\n")
 
 
-def of(results: Sequence[Result], experiment: Experiment) -> dict[tuple[str, int], Result]:
+def of_experiment(results: Sequence[Result], experiment: Experiment) -> dict[tuple[str, int], Result]:
     """Return the results of one experiment by row and seed; the newest counts."""
     return {(each.row, each.seed): each for each in results if each.experiment == experiment.key}

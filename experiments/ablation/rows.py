@@ -1,4 +1,4 @@
-"""The rows of the ablation: one configuration, but for one thing."""
+"""The rows of the ablation: one configuration, changed in one thing each."""
 
 import hashlib
 import json
@@ -7,16 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codelm.history.build import VERSION as SAMPLES
-from experiments.ablation.settings import Settings, accumulated, nested, overlaid, put
+from codelm.history.build import STORE_VERSION as SAMPLES
+from experiments.ablation.settings import Settings, batches_of_step, merged, nested, set_value
 
-OURS, PRECISE_PEER = "ours", "peer-fp32"
+__all__ = [
+    "CONTROLS",
+    "DEFAULT_ROWS",
+    "FLOAT32_PEER",
+    "OURS",
+    "PEERS",
+    "ROWS",
+    "VALIDATIONS",
+    "VARIANTS",
+    "Experiment",
+    "round_to_validations",
+    "step_limits",
+]
+
+OURS, FLOAT32_PEER = "ours", "peer-fp32"
 
 PEERS: Mapping[str, Mapping[str, Any]] = {
     "peer": {},
     "peer-slow": {"model.learning_rate": 1e-3},
     "peer-fast": {"model.learning_rate": 4e-3},
-    PRECISE_PEER: {},
+    FLOAT32_PEER: {},
 }
 """The public recipe with our learning rate, with two that were not chosen for ours, and with float32 adapters."""
 
@@ -37,14 +51,14 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 """What each row takes from ours, or adds to it, by the settings' full names."""
 
 DEFAULT_ROWS = ("peer", OURS, *VARIANTS)
-CONTROLS = ("peer-slow", "peer-fast", PRECISE_PEER)
+CONTROLS = ("peer-slow", "peer-fast", FLOAT32_PEER)
 ROWS = (*DEFAULT_ROWS, *CONTROLS)
 
-NOT_DONE = ("evaluation", "behavior")
-"""Groups of settings that `budget` switches off."""
-LOOKS = 3
-"""How often a run of ours looks at validation; the best look's adapter is taken, as `codelm fit` does."""
-VERSION = 3
+_UNUSED_GROUPS = ("evaluation", "behavior")
+"""Groups of settings that `step_limits` switches off."""
+VALIDATIONS = 3
+"""How often a run of ours is validated; the best validation's adapter is taken, as `codelm fit` does."""
+_VERSION = 3
 """Part of every experiment's key: raise it with what changes figures and is not given, as defaults do."""
 
 
@@ -53,56 +67,57 @@ class Experiment:
     """What all rows have in common.
 
     Attributes:
-        given: The configuration of ours.
+        configuration: The settings of ours, as given.
         repository: The repository's folder.
-        tip: The newest commit, so that all runs cut the history at one place.
+        tip: The SHA of the newest commit, so that all runs cut the history at one place.
         steps: Optimizer steps of a run whose rows are full of tokens; others take as many more as their tokens lack.
-        measured_tokens: Tokens of held-out samples that are measured at most.
-        weights: The SHA-256 of a base that is a folder; nothing of one on the model hub, whose revision is given.
+        test_tokens: Tokens of held-out samples that are evaluated at most.
+        base_digest: The SHA-256 of the weights of a base that is a folder; empty for one on the model hub, whose
+            revision is a setting.
     """
 
-    given: Settings
+    configuration: Settings
     repository: str
     tip: str
     steps: int
-    measured_tokens: int
-    weights: str = ""
+    test_tokens: int
+    base_digest: str = ""
 
     @property
     def key(self) -> str:
-        """A name that changes with the base, with what is given and with `VERSION`: 12 hexadecimal digits.
+        """A name that changes with the base, with what is given and with `STORE_VERSION`: 12 hexadecimal digits.
 
-        The repository's name is given too: it stands in every prompt. What no run here does changes nothing.
+        The repository's name counts too: it stands in every prompt. Settings that no run here uses do not count.
         """
-        versions = (VERSION, SAMPLES, LOOKS)
+        versions = (_VERSION, SAMPLES, VALIDATIONS)
         name = Path(self.repository).stem
-        given = {group: value for group, value in self.given.items() if group not in NOT_DONE}
+        used = {group: value for group, value in self.configuration.items() if group not in _UNUSED_GROUPS}
         made_of = json.dumps(
-            [versions, self.weights, given, name, self.tip, self.steps, self.measured_tokens], sort_keys=True
+            [versions, self.base_digest, used, name, self.tip, self.steps, self.test_tokens], sort_keys=True
         )
         return hashlib.sha256(made_of.encode()).hexdigest()[:12]
 
     def settings(self, row: str = OURS) -> Settings:
-        """Return the settings of a row; those of ours are also what all rows are measured with."""
-        found = overlaid(self.given, nested({"data.repo": self.repository, "data.revision": self.tip}))
+        """Return the settings of a row; those of ours are also what all rows are evaluated with."""
+        found = merged(self.configuration, nested({"data.repo": self.repository, "data.revision": self.tip}))
         for name, value in {OURS: {}, **PEERS, **VARIANTS}[row].items():
-            put(found, name, value)
+            set_value(found, name, value)
         return found
 
     def run_settings(self, row: str, seed: int, steps: int | None = None) -> Settings:
         """Return the settings of one run of so many steps, by default the experiment's."""
-        limits = budget(steps or self.steps, accumulated(self.given))
-        return overlaid(self.settings(row), limits | {"seed_everything": seed})
+        limits = step_limits(steps or self.steps, batches_of_step(self.configuration))
+        return merged(self.settings(row), limits | {"seed_everything": seed})
 
 
-def budget(steps: int, accumulate: int) -> Settings:
-    """Return the settings that make a run take exactly so many steps, whatever its configuration and its clock say."""
+def step_limits(steps: int, accumulate: int) -> Settings:
+    """Return settings that make a run take exactly so many steps, whatever its configuration and the clock say."""
     return nested(
         {
             "trainer.max_epochs": -1,
             "trainer.max_steps": steps,
             "trainer.max_time": None,
-            "trainer.limit_train_batches": steps * accumulate // LOOKS,
+            "trainer.limit_train_batches": steps * accumulate // VALIDATIONS,
             "early_stopping.patience": steps,
             "evaluation.enabled": False,
             "behavior.prompts": [],
@@ -110,10 +125,10 @@ def budget(steps: int, accumulate: int) -> Settings:
     )
 
 
-def whole_looks(steps: float) -> int:
-    """Return the nearest number of steps, above 0, that all looks share equally.
+def round_to_validations(steps: float) -> int:
+    """Return the nearest number of steps, above 0, that divides evenly among the validations.
 
-    >>> whole_looks(240), whole_looks(1), whole_looks(247.3)
+    >>> round_to_validations(240), round_to_validations(1), round_to_validations(247.3)
     (240, 3, 246)
     """
-    return max(1, round(steps / LOOKS)) * LOOKS
+    return max(1, round(steps / VALIDATIONS)) * VALIDATIONS

@@ -1,35 +1,50 @@
-"""One run after the other: train, measure, write down."""
+"""Runs of the ablation, one after the other: train, evaluate, append the result."""
 
 import logging
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from codelm.clock import now
 from codelm.errors import CodelmError, InputError
 from codelm.files import new_folder
-from experiments.ablation.measure import Meter
-from experiments.ablation.objects import parsed, refuse_empty
+from experiments.ablation.measure import AdapterEvaluator
+from experiments.ablation.objects import parse_settings, refuse_equal_to_ours
 from experiments.ablation.ours import train_ours
-from experiments.ablation.results import Result, append, of, read
-from experiments.ablation.rows import PEERS, PRECISE_PEER, Experiment
+from experiments.ablation.results import Result, append, of_experiment, read_results
+from experiments.ablation.rows import FLOAT32_PEER, PEERS, Experiment
 from experiments.ablation.trained import ADAPTER, Trained, load, save
 
-LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets")
+__all__ = ["folder_name", "installed_version", "run_missing", "train_by_public_recipe"]
 
-log = logging.getLogger("ablate")
+_LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets")
+
+log = logging.getLogger(__name__)
 
 
 def run_missing(experiment: Experiment, runs: Iterable[tuple[str, int]], results: Path, work: Path) -> int:
-    """Do the runs, as row and seed, that the results lack; return how many failed. One that fails stops no other."""
-    failed, meter = 0, Meter(experiment.settings(), experiment.measured_tokens)
+    """Do the runs that the results lack; one that fails stops no other.
+
+    Args:
+        experiment: What all runs have in common.
+        runs: Row and seed of each.
+        results: The file of results.
+        work: The folder of the trainings.
+
+    Returns:
+        How many runs failed.
+    """
+    failed, evaluator = 0, AdapterEvaluator(experiment.settings(), experiment.test_tokens)
     for row, seed in runs:
-        if (row, seed) in of(read(results), experiment):
+        if (row, seed) in of_experiment(read_results(results), experiment):
             continue
         log.info("%s, seed %d", row, seed)
+        folder = work / experiment.key / folder_name(row, seed)
         try:
-            append(results, run(experiment, row, seed, work / experiment.key / folder_name(row, seed), meter))
+            trained = load(folder) or _train(experiment, row, seed, folder)
+            measured = evaluator.evaluate(folder / ADAPTER)
+            append(results, Result(experiment.key, row, seed, trained, measured, _about(experiment)))
         except CodelmError as error:
             log.error("%s, seed %d failed: %s", row, seed, error)
             failed += 1
@@ -39,36 +54,41 @@ def run_missing(experiment: Experiment, runs: Iterable[tuple[str, int]], results
     return failed
 
 
-def run(experiment: Experiment, row: str, seed: int, folder: Path, meter: Meter) -> Result:
-    """Train, unless the folder holds a finished training, and measure."""
-    trained = load(folder) or train(experiment, row, seed, folder)
-    return Result(experiment.key, row, seed, trained, meter.measure(folder / ADAPTER), about(experiment))
+def _train(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
+    """Train one row into ``folder``, which appears whole or not at all, and return the training's figures.
 
-
-def train(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
-    """Train one row; the folder appears whole or not at all."""
-    refuse_empty(experiment, row)
+    Args:
+        experiment: What all rows have in common.
+        row: The row's name.
+        seed: The run's seed.
+        folder: Where adapter and figures go.
+    """
+    refuse_equal_to_ours(experiment, row)
+    train_row = train_by_public_recipe if row in PEERS else train_ours
     with new_folder(folder) as unfinished:
-        if row in PEERS:
-            trained = peers(experiment, row, seed, unfinished)
-        else:
-            trained = train_ours(experiment, row, seed, unfinished)
+        trained = train_row(experiment, row, seed, unfinished)
         save(trained, unfinished)
     return trained
 
 
-def peers(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
-    """Train by the public recipe.
+def train_by_public_recipe(experiment: Experiment, row: str, seed: int, folder: Path) -> Trained:
+    """Train a row of the public recipe.
+
+    Args:
+        experiment: What all rows have in common.
+        row: The row's name.
+        seed: The run's seed.
+        folder: Where the adapter goes.
 
     Raises:
-        InputError: Its trainer is not installed.
+        InputError: The recipe's trainer is not installed.
     """
-    if installed("trl") is None:
+    if installed_version("trl") is None:
         raise InputError("the public recipe needs TRL: .venv/bin/pip install -c constraints.txt -e '.[ablation]'")
     from experiments.ablation.peer import train_peer
 
     settings = experiment.run_settings(row, seed)
-    return train_peer(settings, experiment.settings(), folder, precise=row == PRECISE_PEER)
+    return train_peer(settings, experiment.settings(), folder, float32_adapters=row == FLOAT32_PEER)
 
 
 def folder_name(row: str, seed: int) -> str:
@@ -80,20 +100,20 @@ def folder_name(row: str, seed: int) -> str:
     return f"{'without' if row.startswith('-') else ''}{row}-{seed}"
 
 
-def about(experiment: Experiment) -> dict[str, Any]:
+def _about(experiment: Experiment) -> dict[str, Any]:
     """Return what should be known of a result later."""
     return {
         "repository": Path(experiment.repository).stem,
         "tip": experiment.tip,
-        "base": parsed(experiment.settings()).model.base,
+        "base": parse_settings(experiment.settings()).model.base,
         "steps": experiment.steps,
-        "written": now(),
-        "versions": {name: installed(name) for name in LIBRARIES},
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: installed_version(name) for name in _LIBRARIES},
     }
 
 
-def installed(name: str) -> str | None:
-    """Return the version of a library; None where it is not there."""
+def installed_version(name: str) -> str | None:
+    """Return the version of a library; None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Nested settings: read from configurations, laid over one another, taken apart."""
+"""Nested settings: read from configurations, merged, changed by their full names."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,13 @@ from codelm.cli.config_files import GROUPS
 from codelm.cli.defaults import TRAINER
 from codelm.errors import InputError, one_line
 
+__all__ = ["Settings", "batches_of_step", "merged", "nested", "read_settings", "set_value", "trainer_setting"]
+
 Settings = dict[str, Any]
 """What ``codelm fit --config`` reads, as nested dicts."""
 
 
-def read(configs: Sequence[Path]) -> Settings:
+def read_settings(configs: Sequence[Path]) -> Settings:
     """Return configurations as one; later ones win.
 
     Raises:
@@ -24,52 +26,52 @@ def read(configs: Sequence[Path]) -> Settings:
     """
     found: Settings = {}
     for path in configs:
-        found = overlaid(found, groups(path, load(path)))
+        found = merged(found, _groups(path, _load_yaml(path)))
     return found
 
 
-def load(path: Path) -> Any:
-    """Return what a file of YAML holds.
+def _load_yaml(path: Path) -> Any:
+    """Return the content of a YAML file.
 
     Raises:
         InputError: It cannot be read.
     """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        json.dumps(found, sort_keys=True)  # the key of an experiment is made of it: a date would be found out there
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        json.dumps(content, sort_keys=True)  # an experiment's key is made of it: a date would fail only there
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
         why = one_line(error)
         raise InputError(
             f"configuration {path} cannot be read: {why}; give settings in YAML, dates in quotes"
         ) from error
-    return found
+    return content
 
 
-def groups(path: Path, found: Any) -> Settings:
-    """Return the settings that a file holds; a group without any is as one that is not there.
+def _groups(path: Path, content: Any) -> Settings:
+    """Return the settings in a file's content, without groups that are empty.
 
     Raises:
         InputError: It holds something else.
     """
-    if not isinstance(found, dict | None):
+    if not isinstance(content, dict | None):
         raise InputError(f"configuration {path} holds no settings; write them as name: value")
-    kept = {name: value for name, value in (found or {}).items() if name not in GROUPS or value is not None}
+    kept = {name: value for name, value in (content or {}).items() if name not in GROUPS or value is not None}
     for name in GROUPS:
         if not isinstance(kept.get(name, {}), dict):
             raise InputError(f"configuration {path}: {name} is not a group of settings; write them below it, indented")
     return kept
 
 
-def overlaid(under: Mapping[str, Any], over: Mapping[str, Any]) -> Settings:
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Settings:
     """Return nested settings of which those ``over`` win; neither is changed.
 
-    >>> overlaid({"data": {"seed": 1, "repo": "."}}, {"data": {"seed": 2}})
+    >>> merged({"data": {"seed": 1, "repo": "."}}, {"data": {"seed": 2}})
     {'data': {'seed': 2, 'repo': '.'}}
     """
     found = deepcopy(dict(under))
     for name, value in over.items():
         both = isinstance(value, Mapping) and isinstance(found.get(name), Mapping)
-        found[name] = overlaid(found[name], value) if both else deepcopy(value)
+        found[name] = merged(found[name], value) if both else deepcopy(value)
     return found
 
 
@@ -81,12 +83,12 @@ def nested(flat: Mapping[str, Any]) -> Settings:
     """
     found: Settings = {}
     for name, value in flat.items():
-        put(found, name, value)
+        set_value(found, name, value)
     return found
 
 
-def put(settings: Settings, name: str, value: Any) -> None:
-    """Give a setting a value; what stood there is replaced whole."""
+def set_value(settings: Settings, name: str, value: Any) -> None:
+    """Give the setting of a full name a value; a group that stood there is replaced whole."""
     *groups, last = name.split(".")
     for group in groups:
         settings = settings.setdefault(group, {})
@@ -98,11 +100,11 @@ def trainer_setting(settings: Mapping[str, Any], name: str) -> Any:
     return settings.get("trainer", {}).get(name, TRAINER.get(name))
 
 
-def accumulated(settings: Mapping[str, Any]) -> int:
+def batches_of_step(settings: Mapping[str, Any]) -> int:
     """Return how many batches make an optimizer step.
 
     Raises:
-        InputError: It is no such number.
+        InputError: The setting is not a whole number of 1 or more.
     """
     found = trainer_setting(settings, "accumulate_grad_batches")
     if not isinstance(found, int) or found < 1:

@@ -1,4 +1,4 @@
-"""The table: each row against the base and against ours, with intervals over commits."""
+"""The table in Markdown: each row against the base and against ours, with intervals over commits."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,15 +6,17 @@ from statistics import fmean
 
 from codelm.metrics.intervals import Interval, relative_change
 from codelm.metrics.likelihood import bits_per_byte
-from codelm.metrics.quantities import counted
-from experiments.ablation.measure import HOLE, WINDOW
+from codelm.metrics.number_format import counted
+from experiments.ablation.measure import INFILL, LEFT_TO_RIGHT
 from experiments.ablation.results import Result
-from experiments.ablation.rows import LOOKS, OURS, ROWS
+from experiments.ablation.rows import OURS, ROWS, VALIDATIONS
 
-Nats = dict[str, float]
-"""By commit."""
+__all__ = ["no_table", "table"]
 
-HEADINGS = (
+_CommitNats = dict[str, float]
+"""The nll of each commit, in nats."""
+
+_HEADINGS = (
     "row",
     "seeds",
     "`bpb_new`",
@@ -32,16 +34,16 @@ HEADINGS = (
 
 
 def table(results: Mapping[tuple[str, int], Result]) -> str:
-    """Return the results of one experiment, of which there are some, as a table in Markdown, with what it is of."""
+    """Return the results of one experiment as a table with a caption; ``results`` are not empty."""
     one = next(iter(results.values()))
-    lines = [HEADINGS, ("---",) * len(HEADINGS), base_line(one)]
+    lines = [_HEADINGS, ("---",) * len(_HEADINGS), _base_line(one)]
     by_row = {row: [each for (name, _), each in sorted(results.items()) if name == row] for row in ROWS}
-    lines += [line(found, by_row[OURS]) for found in by_row.values() if found]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + f"\n{caption(one)}\n"
+    lines += [_line(found, by_row[OURS]) for found in by_row.values() if found]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + f"\n{_caption(one)}\n"
 
 
 def no_table(finished: Sequence[Result], path: Path) -> str:
-    """Return why there is no table: what has finished, if anything, is of other experiments."""
+    """Return why there is no table: only runs of other experiments have finished, or none."""
     if not finished:
         return f"no run has finished: results {path} hold none"
     steps = ", ".join(str(number) for number in sorted({each.about["steps"] for each in finished}))
@@ -51,86 +53,86 @@ def no_table(finished: Sequence[Result], path: Path) -> str:
     )
 
 
-def caption(one: Result) -> str:
-    """Return in words what the table holds."""
-    about, costs = one.about, one.costs()
-    size = sum(cost.bytes for cost in costs.values())
+def _caption(one: Result) -> str:
+    """Return what the table shows and how it was measured, in words; ``one`` is any of its results."""
+    about, nll = one.about, one.nll()
+    size = sum(each.bytes for each in nll.values())
     return (
         f"`{about['repository']}` at {about['tip'][:12]}, base `{about['base']}`, {about['steps']} steps of full rows; "
-        f"{counted(size, 'byte')} of lines new to the repository in {counted(len(costs), 'test commit')}. "
+        f"{counted(size, 'byte')} of lines new to the repository in {counted(len(nll), 'test commit')}. "
         "Figures are means over seeds; "
         "intervals are of 10,000 draws of whole commits and do not hold the spread of seeds. Against ours, over the "
         "seeds that both have, a positive change is a loss. All rows are read in the form ours learns, under the "
         "names of repository and file, which the peer never saw in training; of ours the best of "
-        f"{LOOKS} looks at validation is measured, of the peer the last step."
+        f"{VALIDATIONS} looks at validation is measured, of the peer the last step."
     )
 
 
-def base_line(one: Result) -> tuple[str, ...]:
+def _base_line(one: Result) -> tuple[str, ...]:
     """Return the line of the untouched base."""
-    costs = one.costs().values()
-    bits = bits_per_byte(sum(cost.base for cost in costs), sum(cost.bytes for cost in costs))
-    return ("base", "", f"{bits:.4f}", *[""] * (len(HEADINGS) - 3))
+    nll = one.nll().values()
+    bits = bits_per_byte(sum(each.base for each in nll), sum(each.bytes for each in nll))
+    return ("base", "", f"{bits:.4f}", *[""] * (len(_HEADINGS) - 3))
 
 
-def line(found: Sequence[Result], ours: Sequence[Result]) -> tuple[str, ...]:
+def _line(found: Sequence[Result], ours: Sequence[Result]) -> tuple[str, ...]:
     """Return the line of one row: figures are means over its seeds."""
-    against_base = against(found, None)
+    compared = _against_base(found, None)
     return (
         found[0].row,
         " ".join(str(each.seed) for each in found),
-        f"{tuned_bits(found):.4f}",
-        percent(against_base),
-        interval(against_base),
-        " ".join(percent(against([each], None)) for each in found),
-        percent(against(found, HOLE)),
-        percent(against(found, WINDOW)),
-        *against_ours(found, ours),
+        f"{_tuned_bits(found):.4f}",
+        _percent(compared),
+        _interval(compared),
+        " ".join(_percent(_against_base([each], None)) for each in found),
+        _percent(_against_base(found, INFILL)),
+        _percent(_against_base(found, LEFT_TO_RIGHT)),
+        *_against_ours(found, ours),
         f"{fmean(each.trained.tokens for each in found):,.0f}",
         f"{fmean(each.trained.learned for each in found):,.0f}",
         f"{fmean(each.trained.seconds for each in found):,.0f}",
     )
 
 
-def tuned_bits(found: Sequence[Result]) -> float:
+def _tuned_bits(found: Sequence[Result]) -> float:
     """Return the mean bits per byte of the tuned models."""
-    return bits_per_byte(sum(tuned(found).values()), sum(cost.bytes for cost in found[0].costs().values()))
+    return bits_per_byte(sum(_mean_tuned(found).values()), sum(each.bytes for each in found[0].nll().values()))
 
 
-def tuned(found: Sequence[Result], form: str | None = None) -> Nats:
-    """Return the nats of each commit, the mean over seeds."""
-    each = [result.costs(form) for result in found]
-    return {commit: fmean(costs[commit].tuned for costs in each) for commit in each[0]}
+def _mean_tuned(found: Sequence[Result], form: str | None = None) -> _CommitNats:
+    """Return the mean over seeds of each commit's nll under the tuned model."""
+    by_seed = [result.nll(form) for result in found]
+    return {commit: fmean(nll[commit].tuned for nll in by_seed) for commit in by_seed[0]}
 
 
-def against(found: Sequence[Result], form: str | None) -> Interval | None:
+def _against_base(found: Sequence[Result], form: str | None) -> Interval | None:
     """Return the change against the base; None where there is nothing in that form."""
-    return change({commit: cost.base for commit, cost in found[0].costs(form).items()}, tuned(found, form))
+    return _change({commit: nll.base for commit, nll in found[0].nll(form).items()}, _mean_tuned(found, form))
 
 
-def against_ours(found: Sequence[Result], ours: Sequence[Result]) -> tuple[str, str]:
+def _against_ours(found: Sequence[Result], ours: Sequence[Result]) -> tuple[str, str]:
     """Return the change against ours and its interval, over the seeds that both have; positive is worse than ours."""
     shared = {each.seed for each in found} & {each.seed for each in ours}
     if found[0].row == OURS or not shared:
         return "", ""
     ours, found = ([each for each in some if each.seed in shared] for some in (ours, found))
-    compared = change(tuned(ours), tuned(found))
-    return percent(compared), interval(compared)
+    compared = _change(_mean_tuned(ours), _mean_tuned(found))
+    return _percent(compared), _interval(compared)
 
 
-def change(before: Nats, after: Nats) -> Interval | None:
-    """Return the change of the sum, resampled by commit."""
+def _change(before: _CommitNats, after: _CommitNats) -> Interval | None:
+    """Return the relative change of the sum, with an interval from resampled commits; None where the sum is 0."""
     if not sum(before.values()):
         return None
     return relative_change(list(before.values()), [after[commit] for commit in before], list(before))
 
 
-def percent(found: Interval | None) -> str:
-    """Return the figure in percent."""
+def _percent(found: Interval | None) -> str:
+    """Return the estimate in percent."""
     return "-" if found is None else f"{100 * found.estimate:+.2f} %"
 
 
-def interval(found: Interval | None) -> str:
+def _interval(found: Interval | None) -> str:
     """Return the interval in percent, or why there is none."""
     if found is None or found.low is None or found.high is None:
         return "-" if found is None else f"too few: {found.clusters} commits"

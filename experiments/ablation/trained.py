@@ -1,23 +1,25 @@
-"""A finished training on disk: the adapter, and what it took."""
+"""The folder of a finished training: the adapter, and the training's figures as JSON."""
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-FILE = "trained.json"
+__all__ = ["ADAPTER", "Trained", "load", "save"]
+
+_FILE = "trained.json"
 ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training took.
+    """The figures of a finished training; the names of the fields are the keys in the file.
 
     Attributes:
         tokens: Tokens read, padding not counted.
-        learned: The sum of the weights with which they were learned, of 0 to 1 each.
-        seconds: Time of training, with the looks at validation where there are some.
-        notes: What else is worth knowing of it.
+        learned: The sum of their loss weights, of 0 to 1 each.
+        seconds: Time of training, with the validations where there are some.
+        notes: Further figures.
     """
 
     tokens: int
@@ -27,11 +29,11 @@ class Trained:
 
 
 def save(trained: Trained, folder: Path) -> None:
-    """Write it down beside the adapter."""
-    (folder / FILE).write_text(json.dumps(asdict(trained), indent=2) + "\n", encoding="utf-8")
+    """Write the figures beside the adapter."""
+    (folder / _FILE).write_text(json.dumps(asdict(trained), indent=2) + "\n", encoding="utf-8")
 
 
 def load(folder: Path) -> Trained | None:
-    """Return what a training took; None if it has not finished."""
-    path = folder / FILE
+    """Return a training's figures; None if it has not finished."""
+    path = folder / _FILE
     return Trained(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None

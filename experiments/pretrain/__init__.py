@@ -1,1 +1,1 @@
-"""How the bundled base model is made: corpus, tokenizer, training, evaluation."""
+"""Making of the bundled base model: corpus, tokenizer, training, evaluation."""

@@ -1,4 +1,4 @@
-"""What a checkpoint was made with, so that none is taken for another training's."""
+"""The recipe recorded in a checkpoint, so that no training goes on from another training's checkpoint."""
 
 import hashlib
 from pathlib import Path
@@ -8,48 +8,50 @@ import torch
 
 from codelm.errors import InputError
 
+__all__ = ["MADE_WITH", "Recipe", "digest_of_weights", "recorded_recipe", "refuse_other_recipe", "step_of"]
+
 Recipe = dict[str, float | str | None]
-"""What decides how a run goes, by name."""
+"""The settings and the digests of the data that decide how a run goes, by name."""
 MADE_WITH = "made with"
-"""Where a checkpoint holds it."""
+"""The key of the recipe in a checkpoint."""
 
 
-def refuse_another(checkpoint: Path, wanted: Recipe) -> None:
-    """Refuse to go on from a checkpoint that was made with something else; what it does not record does not count.
+def refuse_other_recipe(checkpoint: Path, wanted: Recipe) -> None:
+    """Refuse a checkpoint whose recipe differs from the wanted one; what it does not record does not count.
 
     Raises:
-        InputError: It was.
+        InputError: It differs, or there is no checkpoint.
     """
-    there = recorded(checkpoint)
-    if other := [name for name in wanted if name in there and there[name] != wanted[name]]:
-        named = ", ".join(f"{name} {there[name]!s:.12} instead of {wanted[name]!s:.12}" for name in other)
+    recorded = recorded_recipe(checkpoint)
+    if other := [name for name in wanted if name in recorded and recorded[name] != wanted[name]]:
+        named = ", ".join(f"{name} {recorded[name]!s:.12} instead of {wanted[name]!s:.12}" for name in other)
         raise InputError(
             f"{checkpoint} was made with {named}: give what it was made with, or another --work,"
             f" or delete {checkpoint.parent} to begin anew"
         )
 
 
-def recorded(checkpoint: Path) -> Recipe:
-    """Return what a checkpoint says it was made with; an old one knows its rate alone."""
-    there = facts(checkpoint)
-    return {"rate": there["lr_schedulers"][0]["base_lrs"][0], **there.get(MADE_WITH, {})}
+def recorded_recipe(checkpoint: Path) -> Recipe:
+    """Return the recipe that a checkpoint records; an old checkpoint records the learning rate alone."""
+    content = _load_checkpoint(checkpoint)
+    return {"rate": content["lr_schedulers"][0]["base_lrs"][0], **content.get(MADE_WITH, {})}
 
 
-def weights(checkpoint: Path) -> str:
-    """Return a digest of a checkpoint's weights: the same training stage, run again, writes a file of other bytes."""
+def digest_of_weights(checkpoint: Path) -> str:
+    """Return the SHA-256 of a checkpoint's weights: the same training, run again, writes a file of other bytes."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(facts(checkpoint)["state_dict"].items()):
+    for name, tensor in sorted(_load_checkpoint(checkpoint)["state_dict"].items()):
         digest.update(name.encode() + tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
-def reached(checkpoint: Path) -> int:
-    """Return the step at which a checkpoint was written."""
-    return int(facts(checkpoint)["global_step"])
+def step_of(checkpoint: Path) -> int:
+    """Return the optimizer step at which a checkpoint was written."""
+    return int(_load_checkpoint(checkpoint)["global_step"])
 
 
-def facts(checkpoint: Path) -> dict[str, Any]:
-    """Return what a checkpoint holds; its weights stay on the disk.
+def _load_checkpoint(checkpoint: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint; its weights stay on the disk.
 
     Raises:
         InputError: There is none.

@@ -1,4 +1,4 @@
-"""The command line: one subcommand a stage, each of which leaves its result in the work folder."""
+"""Make the bundled base model, one subcommand a stage, each of which leaves its result in the work folder."""
 
 import argparse
 import logging
@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,74 +17,89 @@ from codelm.errors import CodelmError, InputError
 if TYPE_CHECKING:
     from experiments.pretrain.train import Shape
 
-ROOT = Path(__file__).resolve().parents[2]
-WORK = Path.home() / ".cache" / "codelm-pretrain"
-TINY = ROOT / "codelm" / "bases" / "tiny"
-LIST = Path(__file__).parent / "corpus.tsv"
-WHEELS = Path(__file__).parent / "wheels.txt"
+__all__ = [
+    "ROOT",
+    "TINY",
+    "corpus",
+    "evaluate",
+    "everything",
+    "finish",
+    "main",
+    "parser",
+    "rows",
+    "shape",
+    "tokenizer",
+    "train",
+    "untrained",
+]
 
-log = logging.getLogger("pretrain")
+ROOT = Path(__file__).resolve().parents[2]
+_WORK = Path.home() / ".cache" / "codelm-pretrain"
+TINY = ROOT / "codelm" / "bases" / "tiny"
+_LIST = Path(__file__).parent / "corpus.tsv"
+_WHEELS = Path(__file__).parent / "wheels.txt"
+
+log = logging.getLogger(__name__)
 
 
 def corpus(options: argparse.Namespace) -> None:
-    """Gather the corpus and list what is in it; that another was recorded is said."""
+    """Gather the corpus and list its packages; warn where they are not the recorded ones."""
     from experiments.pretrain import sources
-    from experiments.pretrain.corpus import build, judged, write
-    from experiments.pretrain.duplicates import Seen
+    from experiments.pretrain.corpus import build, evaluation_texts, write
+    from experiments.pretrain.duplicates import SeenTexts
     from experiments.pretrain.listing import keep_list
 
     work = options.work
     sources.download_crates(work / "debs")
     sources.unpack_crates(work / "debs", work / "rust")
-    sources.download_wheels(WHEELS.read_text().split(), work / "wheels")
+    sources.download_wheels(_WHEELS.read_text().split(), work / "wheels")
     sources.unpack_wheels(work / "wheels", work / "python")
     packages = [*sources.crates(work / "rust"), *sources.distributions(work / "python")]
-    seen, drops = Seen(), Counter[str]()
-    seen.add_all(judged(packages))
+    seen, drops = SeenTexts(), Counter[str]()
+    seen.add_all(evaluation_texts(packages))
     for repository in options.avoid:
-        seen.add_all(tree(repository))
+        seen.add_all(_source_files(repository))
     entries = write(build(packages, seen, drops), work / "corpus", log.debug)
     for reason, count in drops.most_common():
         log.info("left out: %6d %s", count, reason)
-    keep_list(entries, LIST, work / LIST.name, record=options.record)
+    keep_list(entries, _LIST, work / _LIST.name, record=options.record)
 
 
-def tree(repository: Path) -> Iterator[str]:
-    """Read the Rust and Python files of a repository's newest commit."""
+def _source_files(repository: Path) -> Iterator[str]:
+    """Yield the texts of the Rust and Python files of a repository's newest commit."""
     git = ["git", "-C", str(repository)]
     names = subprocess.run([*git, "ls-tree", "-r", "-z", "--name-only", "HEAD"], check=True, capture_output=True).stdout
     for name in names.decode("utf-8", "surrogateescape").split("\0"):
         if name.endswith((".rs", ".py")):
-            shown = subprocess.run([*git, "show", f"HEAD:{name}"], check=True, capture_output=True).stdout
-            yield shown.decode("utf-8", "replace")
+            content = subprocess.run([*git, "show", f"HEAD:{name}"], check=True, capture_output=True).stdout
+            yield content.decode("utf-8", "replace")
 
 
 def tokenizer(options: argparse.Namespace) -> None:
     """Train the tokenizer on every third file."""
     from experiments.pretrain.corpus import read
-    from experiments.pretrain.tokenizer import every, save, train_bpe
+    from experiments.pretrain.tokenizer import save, train_bpe
     from experiments.pretrain.train import POSITIONS
 
     texts = (document.text for document in read(options.work / "corpus" / "train.jsonl"))
-    save(train_bpe(every(texts, 3), options.entries), options.work / "tokenizer", POSITIONS)
+    save(train_bpe(islice(texts, 0, None, 3), options.entries), options.work / "tokenizer", POSITIONS)
 
 
 def rows(options: argparse.Namespace) -> None:
-    """Encode the corpus."""
+    """Encode the corpus into the store of samples that training reads."""
     from codelm.bases.tokenizer import load_tokenizer
-    from codelm.history.tokenization.encoding import Encoder
+    from codelm.history.tokenization.encoder import Encoder
     from experiments.pretrain.rows import build_store
 
-    build_store(
-        options.work / "corpus", Encoder(load_tokenizer(str(options.work / "tokenizer"))), options.work / "store"
-    )
+    encoder = Encoder(load_tokenizer(str(options.work / "tokenizer")))
+    build_store(options.work / "corpus", encoder, options.work / "store")
 
 
 def train(options: argparse.Namespace) -> None:
     """Run the stable phase, or go on with it."""
     import torch
 
-    from experiments.pretrain.train import Course, train
+    from experiments.pretrain.train import Schedule, train
 
     torch.set_num_threads(options.threads)
     train(
@@ -93,28 +109,28 @@ def train(options: argparse.Namespace) -> None:
         steps=options.steps,
         batch_tokens=options.batch_tokens,
         shape=shape(options),
-        course=Course(options.rate),
+        schedule=Schedule(options.rate),
     )
 
 
 def finish(options: argparse.Namespace) -> None:
-    """Let the rate fall and loops be unlearned, on a branch off the last checkpoint, and write the model."""
+    """Let the learning rate fall and unlearn loops, on a branch off the last checkpoint, and write the model."""
     import torch
 
     from codelm.bases.tokenizer import load_tokenizer
-    from experiments.pretrain.checkpoints import reached
+    from experiments.pretrain.checkpoints import step_of
     from experiments.pretrain.export import write_model
-    from experiments.pretrain.loops import Unlooping
-    from experiments.pretrain.train import Course, finish
+    from experiments.pretrain.loops import LoopUnlikelihood
+    from experiments.pretrain.train import Schedule, finish
 
     torch.set_num_threads(options.threads)
     last = options.work / "run" / "last.ckpt"
-    course = Course(options.rate, decay_from=reached(last), decay=options.decay)
-    spelling = options.work / "tokenizer"
-    module = Unlooping(shape(options), course, load_tokenizer(str(spelling)))
+    schedule = Schedule(options.rate, decay_from=step_of(last), decay=options.decay)
+    tokenizer = options.work / "tokenizer"
+    module = LoopUnlikelihood(shape(options), schedule, load_tokenizer(str(tokenizer)))
     branch = options.work / "branch"
-    finish(options.work / "store", spelling, last, branch, batch_tokens=options.batch_tokens, module=module)
-    write_model(module.model, spelling, options.output)
+    finish(options.work / "store", tokenizer, last, branch, batch_tokens=options.batch_tokens, module=module)
+    write_model(module.model, tokenizer, options.output)
 
 
 def shape(options: argparse.Namespace) -> "Shape":
@@ -126,7 +142,7 @@ def shape(options: argparse.Namespace) -> "Shape":
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Print what a finished model can do."""
+    """Print the figures of a finished model: bits per byte, infilling, completions."""
     import torch
 
     from experiments.pretrain.evaluate import report
@@ -140,12 +156,12 @@ def untrained(options: argparse.Namespace) -> None:
     from lightning.pytorch import seed_everything
 
     from experiments.pretrain.export import write_model
-    from experiments.pretrain.train import Course, Pretraining
+    from experiments.pretrain.train import Pretraining, Schedule
 
     if options.output.resolve() == TINY.resolve():
         raise InputError(f"--output {options.output} is the trained model's folder; give another one")
     seed_everything(0, verbose=False)
-    write_model(Pretraining(shape(options), Course()).build(), options.work / "tokenizer", options.output)
+    write_model(Pretraining(shape(options), Schedule()).build(), options.work / "tokenizer", options.output)
 
 
 def everything(options: argparse.Namespace) -> None:
@@ -158,10 +174,10 @@ def everything(options: argparse.Namespace) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line's grammar."""
-    parser = argparse.ArgumentParser(prog="pretrain_tiny", description=__doc__)
-    parser.add_argument("--work", type=Path, default=WORK, help="folder for downloads, corpus and checkpoints")
-    stages = parser.add_subparsers(required=True, metavar="stage")
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.pretrain", description=__doc__)
+    parser.add_argument("--work", type=Path, default=_WORK, help="folder for downloads, corpus and checkpoints")
+    stages = parser.add_subparsers(required=True, metavar="STAGE")
     for stage in (corpus, tokenizer, rows, train, finish, evaluate, untrained, everything):
         name = "all" if stage is everything else stage.__name__
         options = stages.add_parser(name, help=stage.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
@@ -176,7 +192,7 @@ def _add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--avoid", type=Path, nargs="*", default=[], help="repositories no copy of which may be learned"
     )
-    options.add_argument("--record", action="store_true", help=f"write {LIST.name} anew where the corpus is another")
+    options.add_argument("--record", action="store_true", help=f"write {_LIST.name} anew where the corpus is another")
     options.add_argument("--entries", type=int, default=12_288, help="size of the vocabulary")
     options.add_argument("--preset", choices=("cpu", "gpu"), default="cpu", help="size of the model")
     options.add_argument("--steps", type=int, default=4000, help="optimizer steps up to which the stable phase runs")
@@ -196,6 +212,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.stage(options)
     except CodelmError as error:
-        sys.stderr.write(f"pretrain_tiny: {error}\n")
+        sys.stderr.write(f"experiments.pretrain: {error}\n")
         return error.exit_status
     return 0

@@ -1,8 +1,9 @@
-"""What the base model can do, in figures: bits per byte beside xz, holes with and without their suffix, syntax."""
+"""Figures of a base model: bits per byte beside xz, infilling with and without the suffix, syntax of completions."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -12,48 +13,40 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.git.commits import File
-from codelm.history.samples.formats import (
-    MIDDLE,
-    PREFIX,
-    SUFFIX,
-    Formats,
-    Piece,
-    Role,
-    Sample,
-    file_samples,
-    sentinel,
-    text,
-)
-from codelm.history.tokenization.encoding import Encoder
+from codelm.history.samples.formats import Formats, file_samples
+from codelm.history.samples.pieces import Kind, Piece, Role, Sample, text_pieces
+from codelm.history.tokenization.encoder import Encoder
 from codelm.metrics.completion import Completion, completion
+from codelm.metrics.completion_measures import measure
 from codelm.metrics.compression import xz
-from codelm.metrics.measures import measure
 from codelm.metrics.syntax.rust_items import ends as item_ends
 from codelm.metrics.syntax.rust_items import inner_end
 from codelm.metrics.syntax.rust_lexer import significant
-from codelm.modules.generation import Generated, Sampling, generate, stop_ids
-from codelm.modules.generation import read as read_generated
+from codelm.modules.generation import Generated, Sampling, end_token_ids, generate
+from codelm.modules.generation import decode_generated as read_generated
 from experiments.pretrain.corpus import Document, bucket, read
-from experiments.pretrain.documents import Parts, cut_lines, taken_apart
+from experiments.pretrain.documents import Parts, cut_lines, parts_of, prefix_first
+
+__all__ = ["CONTEXT", "report", "windows"]
 
 CONTEXT = 1024
-STRIDE = 512
-HOLES = 300
-LONGEST_HOLE = 8
+_STRIDE = 512
+_INFILL_FILES = 300
+_LONGEST_MIDDLE = 8
 """Lines."""
 
-PROMPTS = ("fn process", "pub struct", "impl", "#[derive(", "mod tests {")
-PLACES = 10
+_PROMPTS = ("fn process", "pub struct", "impl", "#[derive(", "mod tests {")
+_COMPLETION_FILES = 10
 """Held-out files in which each prompt is completed: with five prompts, 50 completions."""
 
-BEFORE = 512
-"""Tokens of such a file before the prompt, at most: its beginning, up to where an item ends."""
+_BEFORE = 512
+"""Tokens of such a file before the prompt, at most: its beginning, up to the end of an item."""
 
-GREEDY = Sampling(max_new_tokens=256, temperature=0.0, top_p=1.0, batch_size=PLACES)
+_GREEDY = Sampling(max_new_tokens=256, temperature=0.0, top_p=1.0, batch_size=_COMPLETION_FILES)
 
 
-class Judge:
-    """A finished model and its tokenizer."""
+class _TrainedModel:
+    """A finished model with its tokenizer, loaded from a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer = load_tokenizer(str(folder))
@@ -62,154 +55,169 @@ class Judge:
         self.model = model.train(mode=False)
 
     def ids(self, pieces: Sequence[Piece]) -> list[int]:
-        """Return the tokens of pieces."""
-        return [int(each) for each in self.encoder.encode([Sample(tuple(pieces), kind=0)])[0].ids]  # type: ignore[arg-type]
+        """Return the token ids of pieces."""
+        return [int(each) for each in self.encoder.encode([Sample(tuple(pieces), Kind.FILE)])[0].ids]
 
     @torch.no_grad()
     def bits(self, context: Sequence[int], ids: Sequence[int]) -> float:
-        """Return the bits that ``ids`` take after ``context``, each seen with at most `CONTEXT` tokens before it."""
+        """Return the nll of ``ids`` after ``context``, in bits, each read with at most `CONTEXT` tokens before it."""
         whole = [*context, *ids]
-        return sum(self._window(whole, start, learn, stop) for start, learn, stop in spans(len(context), len(whole)))
+        return sum(self._window_bits(whole, *window) for window in windows(len(context), len(whole)))
 
-    def _window(self, whole: Sequence[int], start: int, learn: int, stop: int) -> float:
-        """Return the bits of the tokens from ``learn`` to ``stop``, read from ``start``."""
+    def _window_bits(self, whole: Sequence[int], start: int, scored: int, stop: int) -> float:
+        """Return the nll of some tokens of a text, in bits.
+
+        Args:
+            whole: The token ids of the text.
+            start: Index of the first token that is read.
+            scored: Index of the first token that is scored.
+            stop: Index after the last token that is read and scored.
+        """
         window = torch.tensor([whole[start:stop]])
         with torch.autocast("cpu", torch.bfloat16):
-            logits: Tensor = self.model(window[:, :-1], use_cache=False).logits[0, learn - start - 1 :]
-        return float(
-            torch.nn.functional.cross_entropy(logits.float(), window[0, learn - start :], reduction="sum")
-        ) / math.log(2)
+            logits: Tensor = self.model(window[:, :-1], use_cache=False).logits[0, scored - start - 1 :]
+        nats = torch.nn.functional.cross_entropy(logits.float(), window[0, scored - start :], reduction="sum")
+        return float(nats) / math.log(2)
 
     @torch.no_grad()
-    def write(self, places: Sequence[Sequence[int]]) -> list[Generated]:
-        """Return the likeliest continuation of each text, and whether the model ended it by itself."""
-        written = generate(self.model, self.tokenizer, places, GREEDY)
-        return [read_generated(self.tokenizer, ids, stop_ids(self.tokenizer)) for ids in written]
+    def continuations(self, prompts: Sequence[Sequence[int]]) -> list[Generated]:
+        """Return the greedy continuation of each prompt, and whether the model ended it by itself."""
+        continued = generate(self.model, self.tokenizer, prompts, _GREEDY)
+        return [read_generated(self.tokenizer, ids, end_token_ids(self.tokenizer)) for ids in continued]
 
 
-def spans(context: int, length: int) -> Iterator[tuple[int, int, int]]:
-    """Yield windows over ``length`` tokens: where each starts, from where on it counts, where it stops.
+def windows(context: int, length: int) -> Iterator[tuple[int, int, int]]:
+    """Yield windows over ``length`` tokens after the context: start, first scored token, stop.
 
-    >>> list(spans(2, 1600))
+    >>> list(windows(2, 1600))
     [(0, 2, 1024), (512, 1024, 1536), (1024, 1536, 1600)]
     """
-    learn = max(1, context)
-    while learn < length:
-        stop = min(length, max(learn - learn % STRIDE + STRIDE, CONTEXT))
-        yield max(0, learn - learn % STRIDE - STRIDE), learn, stop
-        learn = stop
+    scored = max(1, context)
+    while scored < length:
+        stop = min(length, max(scored - scored % _STRIDE + _STRIDE, CONTEXT))
+        yield max(0, scored - scored % _STRIDE - _STRIDE), scored, stop
+        scored = stop
 
 
 def report(folder: Path, held_out: Path, files: int) -> str:
-    """Return the table of all figures; ``files`` of the held-out files of each language, 0 for all."""
-    judge = Judge(folder)
+    """Return all figures, a line each.
+
+    Args:
+        folder: The model's folder.
+        held_out: The file of held-out documents.
+        files: How many of them to read in each language; 0 for all.
+    """
+    model = _TrainedModel(folder)
     documents = sorted(read(held_out), key=lambda document: bucket(document.text, 2**32))
     rust, python = ([each for each in documents if each.language == name] for name in ("rust", "python"))
-    lines = [compare(judge, name, each[: files or None]) for name, each in (("rust", rust), ("python", python))]
-    return "\n".join([*lines, fill(judge, rust[: files or HOLES]), complete(judge, rust)])
+    lines = [
+        _compression_line(model, name, each[: files or None]) for name, each in (("rust", rust), ("python", python))
+    ]
+    return "\n".join([*lines, _infill_line(model, rust[: files or _INFILL_FILES]), _completion_lines(model, rust)])
 
 
-def compare(judge: Judge, language: str, documents: Sequence[Document]) -> str:
-    """Return bits per byte beside those of xz on the same bytes, a package's files together: so it needs fewer."""
+def _compression_line(model: _TrainedModel, language: str, documents: Sequence[Document]) -> str:
+    """Return bits per byte beside those of xz on the same bytes, in which each package's files stand together."""
     in_order = sorted(documents, key=lambda document: (document.package, document.path))
     code = b"".join(document.text.encode() for document in in_order)
-    bits = sum(surprise(judge, document) for document in documents) / len(code)
+    bits = sum(_document_bits(model, document) for document in documents) / len(code)
     return f"{language}: {bits:.4f} bits per byte, xz -9e {xz(code):.4f} ({len(code):,} held-out bytes)"
 
 
-def surprise(judge: Judge, document: Document) -> float:
-    """Return the bits of a document after its heading."""
-    parts = parts_of(judge, document, room=10**9)
-    return judge.bits(judge.ids((*parts.repository, *parts.path)), judge.ids(text(parts.code, Role.TARGET)))
+def _document_bits(model: _TrainedModel, document: Document) -> float:
+    """Return the nll of a document after its heading, in bits."""
+    parts = _first_parts(model, document, max_tokens=10**9)
+    return model.bits(model.ids((*parts.repository, *parts.path)), model.ids(text_pieces(parts.code, Role.TARGET)))
 
 
-def parts_of(judge: Judge, document: Document, room: int) -> Parts:
-    """Return the first part of a document that fits ``room`` tokens, taken apart."""
+def _first_parts(model: _TrainedModel, document: Document, max_tokens: int) -> Parts:
+    """Return the parts of a document's first sample of at most ``max_tokens`` tokens."""
     file = File(document.path, blob="", text=document.text)
-    first = file_samples(document.package, file, Formats(), room, judge.encoder.count, judge.encoder.special)[0]
-    return taken_apart(first)
+    first = file_samples(document.package, file, Formats(), max_tokens, model.encoder.count, model.encoder.special)[0]
+    return parts_of(first)
 
 
-def fill(judge: Judge, documents: Sequence[Document]) -> str:
-    """Return bits per byte of held-out holes, left to right and with what stands behind them."""
+def _infill_line(model: _TrainedModel, documents: Sequence[Document]) -> str:
+    """Return bits per byte of held-out middles, left to right and with their suffix."""
     random = Random(0)
     size = without = with_suffix = 0.0
     for document in documents:
-        parts = parts_of(judge, document, room=CONTEXT - 64)
-        before, hole, after = cut_lines(parts.code, random, LONGEST_HOLE)
-        ids = judge.ids(text(hole, Role.TARGET))
-        size += len(hole.encode())
-        without += judge.bits(judge.ids((*parts.repository, *parts.path, *text(before, Role.TARGET))), ids)
-        given = (sentinel(PREFIX), *parts.path, *text(before, Role.TARGET), sentinel(SUFFIX), *text(after, Role.TARGET))
-        with_suffix += judge.bits(judge.ids((*parts.repository, *given, sentinel(MIDDLE))), ids)
+        parts = _first_parts(model, document, max_tokens=CONTEXT - 64)
+        before, middle, after = cut_lines(parts.code, random, _LONGEST_MIDDLE)
+        ids = model.ids(text_pieces(middle, Role.TARGET))
+        size += len(middle.encode())
+        without += model.bits(model.ids((*parts.repository, *parts.path, *text_pieces(before, Role.TARGET))), ids)
+        prompt = prefix_first(parts.path, before, "", after)
+        with_suffix += model.bits(model.ids((*parts.repository, *prompt)), ids)
     lower = 100 * (1 - with_suffix / without)
     return f"holes: {without / size:.4f} bits per byte, with suffix {with_suffix / size:.4f} ({lower:.1f} % lower)"
 
 
-def complete(judge: Judge, documents: Sequence[Document]) -> str:
-    """Return the share of completions that parse, and of those that also come to their end."""
-    places = [beginning(judge, document) for document in documents[:PLACES]]
-    judged = {prompt: judge_completions(judge, places, prompt) for prompt in PROMPTS}
-    parse = share({prompt: [each.parses for each in found] for prompt, found in judged.items()})
-    end = share({prompt: [each.parses and each.ends for each in found] for prompt, found in judged.items()})
+def _completion_lines(model: _TrainedModel, documents: Sequence[Document]) -> str:
+    """Return the share of completions that parse, and of those that are also finished."""
+    contexts = [_beginning(model, document) for document in documents[:_COMPLETION_FILES]]
+    scores = {prompt: _score_completions(model, contexts, prompt) for prompt in _PROMPTS}
+    parse = _share({prompt: [each.parses for each in found] for prompt, found in scores.items()})
+    end = _share({prompt: [each.parses and each.ends for each in found] for prompt, found in scores.items()})
     return f"completions that parse, closed where cut off: {parse}\ncompletions that end and parse: {end}"
 
 
-def share(passed: Mapping[str, Sequence[bool]]) -> str:
-    """Return how much of everything passed, and how much of each part.
+def _share(passed: Mapping[str, Sequence[bool]]) -> str:
+    """Return the share that passed, of all and for each prompt, as text.
 
-    >>> share({"impl": [True, False]})
+    >>> _share({"impl": [True, False]})
     '50% (impl 1/2)'
     """
-    whole = [each for part in passed.values() for each in part]
-    parts = ", ".join(f"{name} {sum(part)}/{len(part)}" for name, part in passed.items())
-    return f"{sum(whole) / len(whole):.0%} ({parts})"
+    whole = list(chain.from_iterable(passed.values()))
+    by_prompt = ", ".join(f"{prompt} {sum(each)}/{len(each)}" for prompt, each in passed.items())
+    return f"{sum(whole) / len(whole):.0%} ({by_prompt})"
 
 
-def beginning(judge: Judge, document: Document) -> list[int]:
-    """Return the heading and the beginning of a file up to the end of an item, an empty line after it."""
-    parts = parts_of(judge, document, room=BEFORE)
+def _beginning(model: _TrainedModel, document: Document) -> list[int]:
+    """Return the ids of the heading and the beginning of a file up to the end of an item, an empty line after it."""
+    parts = _first_parts(model, document, max_tokens=_BEFORE)
     ends = [place for place, level in item_ends(parts.code) if level == 0]
     code = parts.code[: max(ends, default=0)]
-    return judge.ids((*parts.repository, *parts.path, *text(code and code + "\n", Role.TARGET)))
+    return model.ids((*parts.repository, *parts.path, *text_pieces(code and code + "\n", Role.TARGET)))
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class _CompletionScore:
     """Whether a completion parses, its open brackets closed if the limit of tokens cut it off, and whether it ended."""
 
     parses: bool
     ends: bool
 
 
-def judge_completions(judge: Judge, places: Sequence[Sequence[int]], prompt: str) -> list[Judged]:
-    """Complete a prompt at each place and judge what was written."""
-    asked = judge.ids(text("\n" + prompt, Role.TARGET))
-    wholes = [
-        completion("rust", prompt, written.text, stopped=written.stopped)
-        for written in judge.write([[*place, *asked] for place in places])
+def _score_completions(model: _TrainedModel, contexts: Sequence[Sequence[int]], prompt: str) -> list[_CompletionScore]:
+    """Complete a prompt after each context and score the completions."""
+    prompt_ids = model.ids(text_pieces("\n" + prompt, Role.TARGET))
+    completions = [
+        completion("rust", prompt, continuation.text, stopped=continuation.stopped)
+        for continuation in model.continuations([[*context, *prompt_ids] for context in contexts])
     ]
-    return [Judged(parses(whole), came_to_an_end(whole)) for whole in wholes]
+    return [_CompletionScore(_parses(each), _is_finished(each)) for each in completions]
 
 
-def parses(whole: Completion) -> bool:
-    """Tell whether a completion parses."""
+def _parses(whole: Completion) -> bool:
+    """Return whether a completion parses."""
     measured = measure("rust", whole)
     return bool(measured and measured.parses)
 
 
-def came_to_an_end(whole: Completion) -> bool:
-    """Tell whether an item is whole; of a module, which may be as long as a file, a whole function is enough.
+def _is_finished(whole: Completion) -> bool:
+    """Return whether an item is complete; of a module, which may be as long as a file, one function is enough.
 
-    What the limit of tokens cut off has its brackets closed before it is parsed: a bare ``use super::*;`` would pass.
+    A completion that the limit of tokens cut off is parsed with its brackets closed: a bare ``use super::*;`` would
+    pass.
     """
-    return whole.finished or (whole.prompt.startswith("mod") and holds_function(whole.prompt, whole.text))
+    return whole.finished or (whole.prompt.startswith("mod") and _has_function(whole.prompt, whole.text))
 
 
-def holds_function(prompt: str, text: str) -> bool:
-    """Tell whether what an unfinished block holds as a whole has a function in it.
+def _has_function(prompt: str, text: str) -> bool:
+    """Return whether an unfinished block has a complete function in it.
 
-    >>> [holds_function("mod tests {", text) for text in ("use a; fn b() { c }", "fn b() { c", "use a; // fn")]
+    >>> [_has_function("mod tests {", text) for text in ("use a; fn b() { c }", "fn b() { c", "use a; // fn")]
     [True, False, False]
     """
     end = inner_end(prompt + text, len(prompt))

@@ -1,4 +1,4 @@
-"""From a trained module to the folder that travels in the package."""
+"""Writing of the finished model into the folder that travels in the package."""
 
 import shutil
 from pathlib import Path
@@ -7,11 +7,13 @@ from transformers import PreTrainedModel
 
 from codelm.files import new_folder
 
+__all__ = ["write_model"]
+
 
 def write_model(model: PreTrainedModel, tokenizer: Path, folder: Path) -> None:
-    """Write weights in bfloat16, configuration and tokenizer into ``folder``; what else is there stays.
+    """Write weights in bfloat16, configuration and tokenizer into ``folder``; other files there stay.
 
-    All at once, in place of what was there: weights are of no use with another's tokenizer.
+    The folder is replaced in one step: weights are of no use with another model's tokenizer.
     """
     target = folder.resolve()
     with new_folder(target) as new:

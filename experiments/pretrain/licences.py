@@ -1,38 +1,40 @@
-"""Which licences let their code into the corpus."""
+"""Licences whose code may be in the corpus."""
 
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-FAMILIES = (
+__all__ = ["Copyright", "permissive", "read_copyright"]
+
+_FAMILIES = (
     r"mit(?:-0)?|expat|x11|isc|zlib|0bsd|ncsa|hpnd|wtfpl|curl|postgresql|unlicen[sc]e|public[- ]domain|blueoak-1\.0\.0",
     r"apache software|apache(?:[- ]?(?:license)?[- ,]*(?:version )?2(?:\.0)?)?|asl2",
     r"bsd(?:[- ][0-4x][- a-z]*|-like)?|[0-4][- ]clause bsd",
     r"cc0(?:-1\.0)?|bsl(?:-1\.0)?|boost[-a-z0-9. ]*|unicode[-a-z0-9. ]*|zpl[- ]?2\.1|zope public",
     r"psf(?:-2\.0)?|python(?:-2\.0)?(?:\.[0-9])?|python software foundation",
 )
-TAIL = r"(?:[ -]licen[sc]e)?(?: agreement)?(?:[ -]with[ -]llvm[- ]exceptions?)?"
-PERMISSIVE = re.compile(rf"(?:{'|'.join(FAMILIES)}){TAIL}", re.IGNORECASE)
-"""One licence, by its SPDX or its Debian name, that asks for no more than to be named."""
+_TAIL = r"(?:[ -]licen[sc]e)?(?: agreement)?(?:[ -]with[ -]llvm[- ]exceptions?)?"
+_PERMISSIVE = re.compile(rf"(?:{'|'.join(_FAMILIES)}){_TAIL}", re.IGNORECASE)
+"""One licence, by its SPDX or its Debian name, that asks for no more than attribution."""
 
 
 def permissive(expression: str) -> bool:
-    """Tell whether a licence expression leaves a permissive way to use the code.
+    """Return whether a licence expression leaves a permissive way to use the code.
 
     >>> permissive("MIT OR GPL-2.0"), permissive("MIT AND GPL-2.0"), permissive("Apache-2.0/MIT"), permissive("")
     (True, False, True, False)
     """
     left = expression.replace("/", " OR ").replace("|", " OR ")
-    while bracket := re.search(r"\(([^()]*)\)", left):  # the innermost first: it is replaced by what it comes to
+    while bracket := re.search(r"\(([^()]*)\)", left):  # the innermost first, replaced by its value
         left = f"{left[: bracket.start()]} {'MIT' if _permissive(bracket[1]) else 'more'} {left[bracket.end() :]}"
     return _permissive(left)
 
 
 def _permissive(bare: str) -> bool:
-    """Tell the same of an expression without brackets."""
+    """Return the same for an expression without brackets."""
     ways = re.split(r",?\s+or\s+", bare, flags=re.IGNORECASE)
-    return any(all(PERMISSIVE.fullmatch(part.strip()) for part in _parts(way)) for way in ways)
+    return any(all(_PERMISSIVE.fullmatch(part.strip()) for part in _parts(way)) for way in ways)
 
 
 def _parts(way: str) -> list[str]:
@@ -41,16 +43,16 @@ def _parts(way: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Copyright:
-    """What a Debian copyright file says of a package's files.
+    """The licences of a package's files, from a Debian copyright file.
 
     Attributes:
-        rules: File pattern and licence, the later rule wins, as Debian reads them.
+        rules: File pattern and licence; the later rule wins, as in Debian.
     """
 
     rules: tuple[tuple[str, str], ...]
 
     def licence(self, path: str) -> str:
-        """Return the licence of the file at ``path``, empty where nothing is said."""
+        """Return the licence of the file at ``path``, empty where no rule matches."""
         return next((name for pattern, name in reversed(self.rules) if fnmatch.fnmatch(path, pattern)), "")
 
 

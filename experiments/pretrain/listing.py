@@ -1,4 +1,4 @@
-"""The list of what a corpus holds, by which another can be told from the one that was recorded."""
+"""The list of a corpus's packages, compared with the recorded list of the bundled model's corpus."""
 
 import csv
 import io
@@ -10,26 +10,34 @@ from pathlib import Path
 from codelm.files import write_text
 from experiments.pretrain.corpus import Entry
 
-NAMED = 5
+__all__ = ["keep_list", "table"]
 
-log = logging.getLogger("pretrain")
+_NAMED = 5
+
+log = logging.getLogger(__name__)
 
 
-def keep_list(entries: Sequence[Entry], recorded: Path, mine: Path, *, record: bool) -> None:
-    """Write the list to ``mine``, and to ``recorded`` too where it says the same, is not there or is to be replaced.
+def keep_list(entries: Sequence[Entry], recorded: Path, own: Path, *, record: bool) -> None:
+    """Write the list to ``own``; warn where it differs from the one in ``recorded``.
 
     What the distributors offer changes from day to day; the record is of the corpus that the bundled model has read.
+
+    Args:
+        entries: The packages of the corpus.
+        recorded: The file of the record, written where it is missing or equal.
+        own: The file of this corpus's list.
+        record: Replace the record.
     """
     text = table(entries)
-    write_text(mine, text)
-    other = differing(text, recorded.read_text("utf-8")) if recorded.exists() and not record else []
+    write_text(own, text)
+    other = _differing(text, recorded.read_text("utf-8")) if recorded.exists() and not record else []
     if not other:
         write_text(recorded, text)
         return
-    named = ", ".join(other[:NAMED]) + (", ..." if len(other) > NAMED else "")
+    named = ", ".join(other[:_NAMED]) + (", ..." if len(other) > _NAMED else "")
     log.warning(
         "%d packages are not as in %s (%s): what is in this corpus is listed in %s; corpus --record records it",
-        *(len(other), recorded.name, named, mine),
+        *(len(other), recorded.name, named, own),
     )
 
 
@@ -42,16 +50,16 @@ def table(entries: Sequence[Entry]) -> str:
     return text.getvalue()
 
 
-def differing(one: str, other: str) -> list[str]:
+def _differing(one: str, other: str) -> list[str]:
     r"""Return the packages that two lists do not both hold alike, sorted.
 
     >>> both, old, new = "package\tversion\nsmawk\t0.3.1\n", "crc\t1.8.1\n", "crc\t1.8.2\n"
-    >>> differing(both + old, both + new)
+    >>> _differing(both + old, both + new)
     ['crc']
     """
-    return sorted({package for package, _ in rows(one) ^ rows(other)})
+    return sorted({package for package, _ in _rows(one) ^ _rows(other)})
 
 
-def rows(text: str) -> set[tuple[str, tuple[str, ...]]]:
-    """Return the lines of a list, each behind the name of its package."""
+def _rows(text: str) -> set[tuple[str, tuple[str, ...]]]:
+    """Return the rows of a list, each as the name of its package and all its cells."""
     return {(row["package"], tuple(row.values())) for row in csv.DictReader(io.StringIO(text), delimiter="\t")}

@@ -8,18 +8,20 @@ from torch import Tensor
 from torch.nn import Module, Parameter
 from torch.optim import AdamW, Muon, Optimizer
 
+__all__ = ["muon_with_adamw"]
 
-class MuonWithAdamW(Optimizer):
-    """Two optimizers under one name, because Lightning's automatic optimization drives one.
+
+class _MuonWithAdamW(Optimizer):
+    """Muon and AdamW in one optimizer, because Lightning's automatic optimization drives one.
 
     Source of Muon: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; the scale of
     its rate: Liu et al., "Muon is Scalable for LLM Training", 2025, so that one learning rate suits both.
 
     Args:
-        matrices: The hidden layers' matrices.
-        others: Embeddings, biases and norms.
+        matrices: The hidden layers' matrices, for Muon.
+        others: Embeddings, biases and norms, for AdamW.
         learning_rate: The highest learning rate of both.
-        weight_decay: How strongly the matrices decay.
+        weight_decay: The weight decay of the matrices; the others have none.
     """
 
     def __init__(
@@ -32,11 +34,11 @@ class MuonWithAdamW(Optimizer):
         self._share_groups()
 
     def _share_groups(self) -> None:
-        """Let a schedule that sets our groups set theirs."""
+        """Make the two optimizers' groups ours, so that a schedule sets theirs."""
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step with both."""
+        """Take a step with both optimizers."""
         with torch.enable_grad():
             loss = closure() if closure else None
         for part in self.parts:
@@ -48,20 +50,20 @@ class MuonWithAdamW(Optimizer):
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore both."""
+        """Restore the states of both."""
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self._share_groups()
 
 
-def hidden_matrices(model: Module) -> list[Parameter]:
+def _hidden_matrices(model: Module) -> list[Parameter]:
     """Return the matrices between the embedding and the head."""
     return [each for name, each in model.named_parameters() if each.ndim == 2 and ".layers." in f".{name}"]
 
 
-def muon_with_adamw(model: Module, *, learning_rate: float, weight_decay: float) -> MuonWithAdamW:
+def muon_with_adamw(model: Module, *, learning_rate: float, weight_decay: float) -> _MuonWithAdamW:
     """Return the optimizer for a decoder with tied embeddings."""
-    matrices = hidden_matrices(model)
-    known = {id(matrix) for matrix in matrices}
-    others: list[Tensor] = [parameter for parameter in model.parameters() if id(parameter) not in known]
-    return MuonWithAdamW(matrices, others, learning_rate=learning_rate, weight_decay=weight_decay)  # type: ignore[arg-type]
+    matrices = _hidden_matrices(model)
+    hidden = {id(matrix) for matrix in matrices}
+    others: list[Tensor] = [parameter for parameter in model.parameters() if id(parameter) not in hidden]
+    return _MuonWithAdamW(matrices, others, learning_rate=learning_rate, weight_decay=weight_decay)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Where the corpus comes from: Debian's packages of Rust crates, Python's standard library and well-known wheels."""
+"""Sources of the corpus: Debian's packages of Rust crates, Python's standard library and well-known wheels."""
 
 import email.message
 import logging
@@ -15,15 +15,26 @@ from pathlib import Path
 from codelm.files import new_folder
 from experiments.pretrain.licences import Copyright, permissive, read_copyright
 
-VENDORED = re.compile(r"(?:^|/)(?:site-packages|vendor(?:ed)?|_vendor|third[-_]party|extern(?:al|als)?)/")
-"""Folders that hold other people's code, under licences of their own."""
+__all__ = [
+    "NO_RULES",
+    "Package",
+    "crates",
+    "distributions",
+    "download_crates",
+    "download_wheels",
+    "unpack_crates",
+    "unpack_wheels",
+]
 
-FINISHED = "[!.]*"
-"""What folders of unpacked packages are called; one that a kill left half-filled has a hidden name."""
+_VENDORED = re.compile(r"(?:^|/)(?:site-packages|vendor(?:ed)?|_vendor|third[-_]party|extern(?:al|als)?)/")
+"""Folders that hold other projects' code, under licences of their own."""
+
+_FINISHED = "[!.]*"
+"""Pattern of the folders of unpacked packages; one that a kill left half-filled has a hidden name."""
 
 NO_RULES = Copyright(())
 
-log = logging.getLogger("pretrain")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +43,9 @@ class Package:
 
     Attributes:
         language: "rust" or "python".
-        repository: Where it says it is developed; empty where it does not say.
+        repository: The address of its repository, as declared; may be empty.
         root: The folder that paths are relative to.
-        rules: What the distributor's copyright file says of single files.
+        rules: The licences of single files, from the distributor's copyright file.
     """
 
     language: str
@@ -49,13 +60,13 @@ class Package:
         """Return the source files under a permissive licence, relative to the root, sorted."""
         suffix = {"rust": "*.rs", "python": "*.py"}[self.language]
         found = (path.relative_to(self.root).as_posix() for path in self.root.rglob(suffix) if path.is_file())
-        return sorted(path for path in found if self._free(path))
+        return sorted(path for path in found if self._is_permissive(path))
 
-    def _free(self, path: str) -> bool:
-        if VENDORED.search(path):
+    def _is_permissive(self, path: str) -> bool:
+        if _VENDORED.search(path):
             return False
-        said = self.rules.licence(path)
-        return not said or permissive(said)
+        licence = self.rules.licence(path)
+        return not licence or permissive(licence)
 
 
 def download_crates(folder: Path) -> None:
@@ -100,9 +111,9 @@ def unpack_wheels(wheels: Path, folder: Path) -> None:
 
 
 def crates(folder: Path) -> Iterator[Package]:
-    """Find the crates among unpacked Debian packages; of several versions the newest."""
+    """Yield the crates among unpacked Debian packages; of several versions the newest."""
     newest: dict[str, Package] = {}
-    for manifest in sorted(folder.glob(f"{FINISHED}/usr/share/cargo/registry/*/Cargo.toml")):
+    for manifest in sorted(folder.glob(f"{_FINISHED}/usr/share/cargo/registry/*/Cargo.toml")):
         crate = _crate(manifest)
         if crate.name not in newest or _order(newest[crate.name].version) < _order(crate.version):
             newest[crate.name] = crate
@@ -115,18 +126,18 @@ def _order(version: str) -> list[int]:
 
 def _crate(manifest: Path) -> Package:
     facts = tomllib.loads(manifest.read_text("utf-8"))["package"]
-    said = next(manifest.parents[5].glob("usr/share/doc/*/copyright"), None)
-    rules = read_copyright(said.read_text("utf-8", "replace")) if said else NO_RULES
+    copyright_file = next(manifest.parents[5].glob("usr/share/doc/*/copyright"), None)
+    rules = read_copyright(copyright_file.read_text("utf-8", "replace")) if copyright_file else NO_RULES
     licence = facts.get("license", "") or rules.licence("Cargo.toml")
     repository = facts.get("repository", "") or facts.get("homepage", "")
     return Package("rust", facts["name"], facts["version"], licence, repository, manifest.parent, rules)
 
 
 def distributions(folder: Path) -> Iterator[Package]:
-    """Find the Python distributions among unpacked wheels, after the standard library."""
+    """Yield Python's standard library, then the distributions among unpacked wheels."""
     version = sysconfig.get_python_version()
     yield Package("python", "cpython", version, "PSF-2.0", "", Path(sysconfig.get_path("stdlib")), NO_RULES)
-    for metadata in sorted(folder.glob(f"{FINISHED}/*.dist-info/METADATA")):
+    for metadata in sorted(folder.glob(f"{_FINISHED}/*.dist-info/METADATA")):
         facts = email.message_from_string(metadata.read_text("utf-8", "replace"))
         yield Package("python", facts["Name"], facts["Version"], _licence(facts), "", metadata.parents[1], NO_RULES)
 

@@ -1,15 +1,14 @@
-"""Training in sittings: a long stable phase, and from any checkpoint of it a short decay to a finished model."""
+"""Resumable training: a long stable phase, and from any checkpoint of it a short decay to a finished model."""
 
 import hashlib
 import logging
-import time
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -18,20 +17,23 @@ from transformers import PreTrainedModel, Starcoder2Config, Starcoder2ForCausalL
 
 from codelm.errors import InputError
 from codelm.modules.causal_lm import CausalLM
-from experiments.pretrain.checkpoints import MADE_WITH, Recipe, recorded, refuse_another, weights
+from experiments.pretrain.checkpoints import MADE_WITH, Recipe, digest_of_weights, recorded_recipe, refuse_other_recipe
 from experiments.pretrain.optimizers import muon_with_adamw
+from experiments.pretrain.progress import Progress
 from experiments.pretrain.rows import DecayRows, PretrainingRows
+
+__all__ = ["POSITIONS", "PRESETS", "STEPS_BETWEEN_VALIDATIONS", "Pretraining", "Schedule", "Shape", "finish", "train"]
 
 log = logging.getLogger(__name__)
 
 POSITIONS = 4096
-WEIGHT_DECAY = 0.01
-STEPS_BETWEEN_LOOKS = 500
+_WEIGHT_DECAY = 0.01
+STEPS_BETWEEN_VALIDATIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The size of the model."""
+    """The size of the model; the names of the fields are keys of the recipe in checkpoints."""
 
     vocabulary: int = 12_288
     width: int = 256
@@ -45,15 +47,15 @@ PRESETS = {
     "cpu": Shape(),  # 7.5 million parameters
     "gpu": Shape(width=448, layers=8, inner=1792, heads=7, key_value_heads=1),  # 22 million; not trained yet
 }
-"""What fits the package: 20 MB from a CPU, 40 from a GPU."""
+"""Sizes that fit the package: 20 MB, trained on a CPU, and 40 MB, on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """How the learning rate runs, in optimizer steps.
+class Schedule:
+    """The learning rate schedule, in optimizer steps; the names of the fields are keys of the recipe in checkpoints.
 
     Attributes:
-        rate: Its highest value.
+        rate: The highest learning rate.
         warmup: Steps over which it rises.
         decay_from: The step from which it falls; None for never.
         decay: Steps over which it falls to 0.
@@ -65,10 +67,10 @@ class Course:
     decay: int = 0
 
     def factor(self, step: int) -> float:
-        """Return the share of the highest rate at ``step``.
+        """Return the share of the highest learning rate at ``step``.
 
-        >>> course = Course(warmup=2, decay_from=4, decay=4)
-        >>> [course.factor(step) for step in range(8)]
+        >>> schedule = Schedule(warmup=2, decay_from=4, decay=4)
+        >>> [schedule.factor(step) for step in range(8)]
         [0.5, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
         """
         if self.decay_from is not None and step >= self.decay_from:
@@ -77,37 +79,37 @@ class Course:
 
 
 class Pretraining(CausalLM):
-    """A StarCoder2 of its own shape, from random weights."""
+    """Training of a StarCoder2 of a given shape from random weights."""
 
-    def __init__(self, shape: Shape, course: Course) -> None:
-        super().__init__(learning_rate=course.rate, weight_decay=WEIGHT_DECAY)
+    def __init__(self, shape: Shape, schedule: Schedule) -> None:
+        super().__init__(learning_rate=schedule.rate, weight_decay=_WEIGHT_DECAY)
         self.shape = shape
-        self.course = course
+        self.schedule = schedule
         self.made_with: Recipe = {}
 
     def build(self) -> PreTrainedModel:
-        """Return the model, each layer of which at first adds nothing to its input."""
-        model = Starcoder2ForCausalLM(configuration(self.shape))
+        """Return the model; each layer at first adds nothing to its input."""
+        model = Starcoder2ForCausalLM(_configuration(self.shape))
         for layer in model.model.layers:
             torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
             torch.nn.init.zeros_(layer.mlp.c_proj.weight)
         return model
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return Muon with AdamW, on the course."""
-        optimizer = muon_with_adamw(self.model, learning_rate=self.course.rate, weight_decay=self.weight_decay)
+        """Return Muon with AdamW, and the schedule."""
+        optimizer = muon_with_adamw(self.model, learning_rate=self.schedule.rate, weight_decay=self.weight_decay)
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": LambdaLR(optimizer, self.course.factor), "interval": "step"},
+            "lr_scheduler": {"scheduler": LambdaLR(optimizer, self.schedule.factor), "interval": "step"},
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say what the checkpoint was made with."""
+        """Record the recipe in the checkpoint."""
         super().on_save_checkpoint(checkpoint)
         checkpoint[MADE_WITH] = self.made_with
 
 
-def configuration(shape: Shape) -> Starcoder2Config:
+def _configuration(shape: Shape) -> Starcoder2Config:
     """Return the model's configuration; StarCoder2's own default ids of begin and end lie outside our vocabulary."""
     return Starcoder2Config(
         vocab_size=shape.vocabulary,
@@ -128,48 +130,15 @@ def configuration(shape: Shape) -> Starcoder2Config:
     )
 
 
-class Progress(Callback):
-    """Write a line about the run now and then, and its held-out bits per byte beside the loss."""
+def _run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int, resume: Path | None) -> None:
+    """Train, and leave ``last.ckpt`` in ``folder``, also on SIGTERM.
 
-    def __init__(self, every_seconds: float = 60.0) -> None:
-        self.every_seconds = every_seconds
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to count."""
-        self.said, self.tokens = time.monotonic(), tokens(trainer)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Say how fast it goes, when it is time."""
-        if (elapsed := time.monotonic() - self.said) >= self.every_seconds:
-            speed = (tokens(trainer) - self.tokens) / elapsed
-            say(trainer, f"{speed:.0f} tokens/s, loss {float(trainer.callback_metrics['train/loss']):.3f}")
-            self.said, self.tokens = time.monotonic(), tokens(trainer)
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Turn the loss into bits per byte; parts of long files begin without context, which full evaluation gives."""
-        bits = float(trainer.callback_metrics["val/loss"]) * rows_of(trainer).bits_per_nat()
-        say(trainer, f"held-out bits per byte {bits:.4f}")
-
-
-def rows_of(trainer: Trainer) -> PretrainingRows:
-    """Return the trainer's data."""
-    return trainer.datamodule  # type: ignore[attr-defined,no-any-return]
-
-
-def tokens(trainer: Trainer) -> int:
-    """Return how many tokens the run has read so far."""
-    return rows_of(trainer).tokens(trainer.global_step)
-
-
-def say(trainer: Trainer, sentence: str) -> None:
-    """Log a sentence with its place in the run."""
-    log.info("step %d, %.2f M tokens: %s", trainer.global_step, tokens(trainer) / 1e6, sentence)
-
-
-def run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int, resume: Path | None) -> None:
-    """Train up to ``steps``, from a checkpoint if there is one; leave ``last.ckpt`` in ``folder``, also on SIGTERM.
+    Args:
+        module: The training.
+        data: Its rows, opened.
+        folder: For checkpoint and log.
+        steps: Optimizer steps up to which to train.
+        resume: The checkpoint to go on from; None to begin with random weights.
 
     Raises:
         InputError: The data end before.
@@ -193,7 +162,7 @@ def run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int,
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=1.0,
-        val_check_interval=STEPS_BETWEEN_LOOKS,
+        val_check_interval=STEPS_BETWEEN_VALIDATIONS,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=20,
@@ -208,47 +177,71 @@ def run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int,
 
 
 def train(
-    store: Path, tokenizer: Path, folder: Path, *, steps: int, batch_tokens: int, shape: Shape, course: Course
+    store: Path, tokenizer: Path, folder: Path, *, steps: int, batch_tokens: int, shape: Shape, schedule: Schedule
 ) -> None:
-    """Run the stable phase; it goes on where ``folder`` was left.
+    """Run the stable phase, from the checkpoint in ``folder`` if there is one.
+
+    Args:
+        store: The folder of the store.
+        tokenizer: The folder of the tokenizer.
+        folder: For checkpoint and log.
+        steps: Optimizer steps up to which to train.
+        batch_tokens: Tokens in a batch.
+        shape: The size of the model.
+        schedule: The learning rate schedule.
 
     Raises:
-        InputError: What was left there was made with something else, or the data end before ``steps``.
+        InputError: The checkpoint was made with another recipe, or the data end before ``steps``.
     """
     last = folder / "last.ckpt"
     data = PretrainingRows(store, batch_tokens=batch_tokens)
     data.setup()
-    module = Pretraining(shape, course)
-    module.made_with = recipe(shape, course, data, tokenizer)
+    module = Pretraining(shape, schedule)
+    module.made_with = _recipe(shape, schedule, data, tokenizer)
     if last.exists():
-        refuse_another(last, module.made_with)
-    run(module, data, folder, steps=steps, resume=last if last.exists() else None)
+        refuse_other_recipe(last, module.made_with)
+    _run(module, data, folder, steps=steps, resume=last if last.exists() else None)
 
 
 def finish(store: Path, tokenizer: Path, last: Path, folder: Path, *, batch_tokens: int, module: Pretraining) -> None:
-    """Go on from a checkpoint while the rate of ``module`` falls, in a ``folder`` of its own, or from where that is.
+    """Run the decay of ``module``'s schedule, or go on with one that was begun.
+
+    Args:
+        store: The folder of the store.
+        tokenizer: The folder of the tokenizer.
+        last: The checkpoint of the stable phase to begin from.
+        folder: For the decay's own checkpoint and log.
+        batch_tokens: Tokens in a batch.
+        module: The training, whose schedule has a decay.
 
     Raises:
-        InputError: The checkpoint was made with something else, or the data end before the decay does.
+        InputError: The checkpoint was made with another recipe, or the data end before the decay does.
     """
-    begins, decay = module.course.decay_from, module.course.decay
-    assert begins is not None, "the course of a decay says where it begins"
+    begins, decay = module.schedule.decay_from, module.schedule.decay
+    assert begins is not None, "the schedule of a decay has a first step"
     data = DecayRows(store, batch_tokens=batch_tokens, begins=begins)
     data.setup()
-    wanted = recipe(module.shape, module.course, data, tokenizer)
-    refuse_another(last, wanted | {"decay_from": None, "decay": 0})
-    module.made_with = wanted | {"begun from": weights(last)}
-    left, resume = folder / "last.ckpt", last
-    if left.exists():
-        if recorded(left) == module.made_with:
-            resume = left
+    wanted = _recipe(module.shape, module.schedule, data, tokenizer)
+    refuse_other_recipe(last, wanted | {"decay_from": None, "decay": 0})
+    module.made_with = wanted | {"begun from": digest_of_weights(last)}
+    own, resume = folder / "last.ckpt", last
+    if own.exists():
+        if recorded_recipe(own) == module.made_with:
+            resume = own
         else:
-            log.info("%s is of another decay: this one begins anew from %s", left, last)
-    run(module, data, folder, steps=begins + decay, resume=resume)
+            log.info("%s is of another decay: this one begins anew from %s", own, last)
+    _run(module, data, folder, steps=begins + decay, resume=resume)
 
 
-def recipe(shape: Shape, course: Course, data: PretrainingRows, tokenizer: Path) -> Recipe:
-    """Return what a run on opened data is made with."""
-    spelled = (tokenizer / "tokenizer.json").read_bytes()
-    used = {"batch tokens": data.batch_tokens, "store": data.digest(), "tokenizer": hashlib.sha256(spelled).hexdigest()}
-    return asdict(shape) | asdict(course) | used
+def _recipe(shape: Shape, schedule: Schedule, data: PretrainingRows, tokenizer: Path) -> Recipe:
+    """Return the recipe of a run.
+
+    Args:
+        shape: The size of the model.
+        schedule: The learning rate schedule.
+        data: The run's rows, opened.
+        tokenizer: The folder of the tokenizer.
+    """
+    digest = hashlib.sha256((tokenizer / "tokenizer.json").read_bytes()).hexdigest()
+    used = {"batch tokens": data.batch_tokens, "store": data.digest(), "tokenizer": digest}
+    return asdict(shape) | asdict(schedule) | used

@@ -1,8 +1,8 @@
 import pytest
 
 from codelm.errors import InputError
-from experiments.ablation.command import ablate, experiment_of, main, parsed, weights_of
-from experiments.ablation.measure import Measured, Part
+from experiments.ablation.command import ablate, digest_of_weights, experiment_of, main, parse_options
+from experiments.ablation.measure import CommitNll, Measured
 from experiments.ablation.results import Result, append
 from experiments.ablation.trained import Trained
 
@@ -45,30 +45,30 @@ def test_a_number_that_means_nothing_is_refused_in_words(words, capsys):
 def test_what_cannot_be_written_is_said_before_any_run(words, why, folder, no_runs, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=why):
-        ablate(parsed([folder, *words]))
+        ablate(parse_options([folder, *words]))
     assert no_runs == []
 
 
 def test_a_table_of_nothing_is_a_failure_and_takes_no_tables_place(folder, no_runs, tmp_path, capsys):
     words = [folder, "--work", str(tmp_path), "--table", str(tmp_path / "t.md"), "--only-table"]
-    experiment = experiment_of(parsed(words))
+    experiment = experiment_of(parse_options(words))
     about = {"repository": "fd", "tip": experiment.tip, "base": "tiny", "steps": 240}
-    measured = Measured("c" * 40, [Part("1", "hole", 10, 5.0, 4.0)])
+    measured = Measured("c" * 40, [CommitNll("1", "hole", 10, 5.0, 4.0)])
     append(tmp_path / "fd.jsonl", Result(experiment.key, "ours", 0, Trained(10, 5, 1.0), measured, about))
     assert main(words) == 0
     table = (tmp_path / "t.md").read_text()
     assert "in 1 test commit." in table
     capsys.readouterr()
     assert main([*words, "--steps", "30"]) == 1
-    told = capsys.readouterr()
-    assert f"{tmp_path / 'fd.jsonl'} holds 1 run of another" in told.err
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert f"{tmp_path / 'fd.jsonl'} holds 1 run of another" in printed.err
+    assert printed.out == ""
     assert (tmp_path / "t.md").read_text() == table
 
 
 def test_a_range_of_which_only_the_end_would_be_taken_is_refused(folder):
     with pytest.raises(InputError, match=r"--revision HEAD\.\.HEAD is a range; give the newest commit alone"):
-        experiment_of(parsed([folder, "--revision", "HEAD..HEAD"]))
+        experiment_of(parse_options([folder, "--revision", "HEAD..HEAD"]))
 
 
 def test_a_base_of_other_weights_makes_another_experiment(folder, tmp_path):
@@ -76,6 +76,6 @@ def test_a_base_of_other_weights_makes_another_experiment(folder, tmp_path):
     for content in (b"one", b"other", b"one"):
         (tmp_path / "base").mkdir(exist_ok=True)
         (tmp_path / "base/model.safetensors").write_bytes(content)
-        keys.add(experiment_of(parsed([folder, "--base", str(tmp_path / "base")])).key)
+        keys.add(experiment_of(parse_options([folder, "--base", str(tmp_path / "base")])).key)
     assert len(keys) == 2
-    assert weights_of("bigcode/starcoder2-3b") == weights_of(None) == ""
+    assert digest_of_weights("bigcode/starcoder2-3b") == digest_of_weights(None) == ""

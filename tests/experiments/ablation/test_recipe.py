@@ -5,49 +5,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.history.samples.formats import END
+from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
 from experiments.ablation.recipe import (
-    Cuts,
+    FimIds,
     documents,
     first_tokens,
-    permuted,
+    permute,
     split,
     training_documents,
     validation_documents,
 )
 
-CUTS = Cuts(prefix=-1, suffix=-2, middle=-3)
+FIM = FimIds(prefix=-1, suffix=-2, middle=-3)
 FILES = {f"src/{number}.rs": f"fn f{number}() {{ g({number}) }}\n" * 3 for number in range(30)}
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory):
-    from codelm.history.tokenization.encoding import Encoder
-    from tests.history.conftest import SENTINELS, tokenizer
+def encoder():
+    from codelm.history.tokenization.encoder import Encoder
+    from tests.history.conftest import tokenizer
 
-    return Encoder(tokenizer(list(SENTINELS)))
+    return Encoder(tokenizer(list(SPECIAL_TOKENS)))
 
 
 def read_back(ids):
-    """Put the parts of a permuted document in their old order."""
-    if ids[:2] == [CUTS.prefix, CUTS.suffix]:
-        middle = ids.index(CUTS.middle)
+    """Return the tokens of a permuted document in their original order."""
+    if ids[:2] == [FIM.prefix, FIM.suffix]:
+        middle = ids.index(FIM.middle)
         return ids[middle + 1 :] + ids[2:middle]
-    if ids[:1] == [CUTS.prefix]:
-        suffix, middle = ids.index(CUTS.suffix), ids.index(CUTS.middle)
+    if ids[:1] == [FIM.prefix]:
+        suffix, middle = ids.index(FIM.suffix), ids.index(FIM.middle)
         return ids[1:suffix] + ids[middle + 1 :] + ids[suffix + 1 : middle]
     return ids
 
 
 @given(st.lists(st.integers(0, 99)), st.integers(0, 10_000))
 def test_a_permuted_document_holds_every_token_once(ids, seed):
-    assert read_back(permuted(ids, CUTS, Random(seed))) == ids
+    assert read_back(permute(ids, FIM, Random(seed))) == ids
 
 
 def test_half_of_the_documents_are_permuted_and_half_of_those_suffix_first():
-    chance = Random(0)
-    drawn = [permuted(list(range(50)), CUTS, chance) for _ in range(2000)]
-    forms = [(CUTS.prefix in ids, ids[:2] == [CUTS.prefix, CUTS.suffix]) for ids in drawn]
+    random = Random(0)
+    drawn = [permute(list(range(50)), FIM, random) for _ in range(2000)]
+    forms = [(FIM.prefix in ids, ids[:2] == [FIM.prefix, FIM.suffix]) for ids in drawn]
     assert 0.45 < sum(cut for cut, _ in forms) / 2000 < 0.55
     assert 0.2 < sum(suffix_first for _, suffix_first in forms) / 2000 < 0.3
 
@@ -76,7 +76,7 @@ def test_training_reads_exactly_its_tokens_over_and_over(encoder):
     found = training_documents(texts, encoder, seed=0, tokens=5000)
     assert sum(map(len, found)) == 5000
     assert len(found) > len(texts)
-    assert all(ids[-1] == encoder.sentinels[END] for ids in found[:-1])
+    assert all(ids[-1] == encoder.special_ids[END_OF_TEXT] for ids in found[:-1])
 
 
 def test_files_are_cut_anew_in_each_pass(encoder):
@@ -97,9 +97,11 @@ def test_validation_reads_each_text_once(encoder):
 
 
 def test_a_tokenizer_without_the_tokens_reads_files_as_they_are():
-    from codelm.history.tokenization.encoding import Encoder
+    from codelm.history.tokenization.encoder import Encoder
     from tests.history.conftest import tokenizer
 
-    plain = Encoder(tokenizer([END]))
+    plain = Encoder(tokenizer([END_OF_TEXT]))
     stream = documents(["fn main() {}\n"], plain, seed=0)
-    assert {tuple(next(stream)) for _ in range(20)} == {(*plain.locate("fn main() {}\n")[0], plain.sentinels[END])}
+    assert {tuple(next(stream)) for _ in range(20)} == {
+        (*plain.locate("fn main() {}\n")[0], plain.special_ids[END_OF_TEXT])
+    }

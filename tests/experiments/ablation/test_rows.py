@@ -1,14 +1,14 @@
 import pytest
 
 from codelm.errors import InputError
-from experiments.ablation.command import CONFIGS, parsed, plan
-from experiments.ablation.rows import OURS, ROWS, VARIANTS, Experiment, budget
-from experiments.ablation.settings import read
+from experiments.ablation.command import CONFIGS, parse_options, plan_runs
+from experiments.ablation.rows import OURS, ROWS, VARIANTS, Experiment, step_limits
+from experiments.ablation.settings import read_settings
 
 
 @pytest.fixture
 def experiment():
-    return Experiment(read(CONFIGS), "/nowhere/fd.git", "f" * 40, steps=12, measured_tokens=1000)
+    return Experiment(read_settings(CONFIGS), "/nowhere/fd.git", "f" * 40, steps=12, test_tokens=1000)
 
 
 def flat(settings, before=""):
@@ -30,17 +30,17 @@ def test_a_variant_differs_from_ours_in_its_own_settings_alone(experiment, row):
 
 @pytest.mark.parametrize("row", VARIANTS)
 def test_each_variant_differs_from_the_configuration_that_is_shipped_for_it(experiment, row):
-    from experiments.ablation.objects import refuse_empty
+    from experiments.ablation.objects import refuse_equal_to_ours
 
-    refuse_empty(experiment, row)
+    refuse_equal_to_ours(experiment, row)
 
 
 def test_a_row_that_would_be_ours_again_is_refused():
-    from experiments.ablation.objects import refuse_empty
+    from experiments.ablation.objects import refuse_equal_to_ours
 
-    without_rules = Experiment(read(CONFIGS[:1]), ".", "f" * 40, steps=12, measured_tokens=1000)
+    without_rules = Experiment(read_settings(CONFIGS[:1]), ".", "f" * 40, steps=12, test_tokens=1000)
     with pytest.raises(InputError, match="-importance would be ours again"):
-        refuse_empty(without_rules, "-importance")
+        refuse_equal_to_ours(without_rules, "-importance")
 
 
 def test_a_row_does_not_change_the_configuration_that_others_are_made_from(experiment):
@@ -49,21 +49,21 @@ def test_a_row_does_not_change_the_configuration_that_others_are_made_from(exper
     assert experiment.settings() == before
 
 
-def test_all_runs_take_their_steps_whatever_the_clock_of_the_configuration_says(experiment):
+def test_all_runs_take_their_steps_whatever_the_time_limit_of_the_configuration(experiment):
     trainer = experiment.run_settings(OURS, seed=0)["trainer"]
     assert (trainer["max_steps"], trainer["max_epochs"], trainer["max_time"]) == (12, -1, None)
 
 
-def test_looks_share_the_batches_of_accumulated_steps():
-    assert budget(steps=12, accumulate=4)["trainer"]["limit_train_batches"] == 16
+def test_validations_share_the_batches_of_accumulated_steps():
+    assert step_limits(steps=12, accumulate=4)["trainer"]["limit_train_batches"] == 16
 
 
 def test_the_settings_are_those_of_the_command(experiment):
-    from experiments.ablation.objects import make
+    from experiments.ablation.objects import instantiate
 
-    model, data = make(experiment.run_settings("+weighting", seed=7))
+    model, data = instantiate(experiment.run_settings("+weighting", seed=7))
     assert (model.base, data.tokenizer, data.seed, data.context_weight) == ("tiny", "tiny", 7, 0.1)
-    assert data.recipe.max_commits == read(CONFIGS)["data"]["max_commits"]
+    assert data.store_settings.max_commits == read_settings(CONFIGS)["data"]["max_commits"]
 
 
 @pytest.mark.parametrize(
@@ -76,41 +76,41 @@ def test_the_settings_are_those_of_the_command(experiment):
     ],
 )
 def test_a_setting_that_makes_nothing_is_refused_in_a_line(given, why):
-    from experiments.ablation.objects import make
+    from experiments.ablation.objects import instantiate
 
     with pytest.raises(InputError, match=why) as caught:
-        make(given)
+        instantiate(given)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("number", [None, 0, 2.5, "two"])
 def test_batches_that_make_no_step_are_refused(experiment, number):
-    experiment.given["trainer"]["accumulate_grad_batches"] = number
+    experiment.configuration["trainer"]["accumulate_grad_batches"] = number
     with pytest.raises(InputError, match=f"accumulate_grad_batches is {number}: give a whole number"):
         experiment.run_settings(OURS, seed=0)
 
 
 @pytest.mark.parametrize(
-    "changed", [{"tip": "e" * 40}, {"steps": 15}, {"measured_tokens": 2000}, {"given": {}}, {"weights": "ab"}]
+    "changed", [{"tip": "e" * 40}, {"steps": 15}, {"test_tokens": 2000}, {"configuration": {}}, {"base_digest": "ab"}]
 )
 def test_experiments_that_differ_have_different_keys(experiment, changed):
-    same = {name: getattr(experiment, name) for name in ("given", "repository", "tip", "steps", "measured_tokens")}
+    same = {name: getattr(experiment, name) for name in ("configuration", "repository", "tip", "steps", "test_tokens")}
     assert Experiment(**same).key == experiment.key != Experiment(**same | changed).key
 
 
 def test_where_the_repository_lies_does_not_matter(experiment):
-    moved = Experiment(experiment.given, "/elsewhere/fd.git", experiment.tip, experiment.steps, 1000)
+    moved = Experiment(experiment.configuration, "/elsewhere/fd.git", experiment.tip, experiment.steps, 1000)
     assert moved.key == experiment.key
 
 
 def test_another_name_of_the_repository_which_stands_in_every_prompt_is_another_experiment(experiment):
-    renamed = Experiment(experiment.given, "/nowhere/find.git", experiment.tip, experiment.steps, 1000)
+    renamed = Experiment(experiment.configuration, "/nowhere/find.git", experiment.tip, experiment.steps, 1000)
     assert renamed.key != experiment.key
 
 
 def test_settings_of_what_no_run_does_make_no_other_experiment(experiment):
-    given = experiment.given | {"evaluation": {"minutes": 1}, "behavior": {"prompts": ["fn"]}}
-    other = Experiment(given, experiment.repository, experiment.tip, experiment.steps, 1000)
+    configuration = experiment.configuration | {"evaluation": {"minutes": 1}, "behavior": {"prompts": ["fn"]}}
+    other = Experiment(configuration, experiment.repository, experiment.tip, experiment.steps, 1000)
     assert other.key == experiment.key
 
 
@@ -122,24 +122,24 @@ def test_the_slow_and_the_fast_peer_have_another_learning_rate_and_nothing_else(
 
 
 def test_rows_may_be_named_as_options_are():
-    options = parsed(["repo", "--rows", "peer", "ours", "-fim", "-curriculum", "--seeds", "0", "1"])
+    options = parse_options(["repo", "--rows", "peer", "ours", "-fim", "-curriculum", "--seeds", "0", "1"])
     assert options.rows == ["peer", "ours", "-fim", "-curriculum"]
     assert options.seeds == [0, 1]
 
 
 def test_a_row_nobody_knows_is_refused(capsys):
     with pytest.raises(SystemExit):
-        parsed(["repo", "--rows", "yours"])
+        parse_options(["repo", "--rows", "yours"])
     assert "yours" in capsys.readouterr().err
 
 
 def test_by_default_all_rows_run_but_the_controls_and_variants_once():
-    options = parsed(["repo"])
-    runs = plan(options.rows, options.seeds, options.variant_seeds)
+    options = parse_options(["repo"])
+    runs = plan_runs(options.rows, options.seeds, options.variant_seeds)
     assert {row for row, _ in runs} == set(ROWS) - {"peer-slow", "peer-fast", "peer-fp32"}
     assert [seed for row, seed in runs if row == OURS] == [0, 1, 2]
     assert [seed for row, seed in runs if row == "-fim"] == [0]
 
 
 def test_seeds_of_variants_can_be_others():
-    assert plan(["ours", "-fim"], [0], [1, 2]) == [("ours", 0), ("-fim", 1), ("-fim", 2)]
+    assert plan_runs(["ours", "-fim"], [0], [1, 2]) == [("ours", 0), ("-fim", 1), ("-fim", 2)]

@@ -35,7 +35,7 @@ def experiment(rust_repository, tiny_base, tmp_path):
         "trainer": {"accumulate_grad_batches": 1, "limit_val_batches": 2, "precision": "32-true"},
     }
     repository = open_repository(str(rust_repository))
-    return Experiment(given, repository.path, repository.tip, STEPS, measured_tokens=3000)
+    return Experiment(given, repository.path, repository.tip, STEPS, test_tokens=3000)
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def adapted(experiment):
     """A model with an adapter that changes something."""
     import torch
 
-    from experiments.ablation.measure import ready
-    from experiments.ablation.objects import make
+    from experiments.ablation.measure import load_float32
+    from experiments.ablation.objects import instantiate
 
-    model, _ = make(experiment.settings())
-    ready(model)
+    model, _ = instantiate(experiment.settings())
+    load_float32(model)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for _, parameter in model.trained():
@@ -56,33 +56,33 @@ def adapted(experiment):
 
 
 @pytest.fixture
-def meter(experiment):
-    from experiments.ablation.measure import Meter
+def evaluator(experiment):
+    from experiments.ablation.measure import AdapterEvaluator
 
-    return Meter(experiment.settings(), experiment.measured_tokens)
+    return AdapterEvaluator(experiment.settings(), experiment.test_tokens)
 
 
-def test_a_saved_adapter_is_measured_as_the_model_it_was_saved_from(experiment, adapted, meter, tmp_path):
+def test_a_saved_adapter_is_measured_as_the_model_it_was_saved_from(experiment, adapted, evaluator, tmp_path):
     import torch
 
-    from codelm.evaluation.model import Examinee
-    from experiments.ablation.measure import costs, summed
-    from experiments.ablation.objects import make, material_of
+    from codelm.evaluation.model import EvaluatedModel
+    from experiments.ablation.measure import commit_nll
+    from experiments.ablation.objects import instantiate, open_evaluation_data
 
     adapted.save_adapter(tmp_path / ADAPTER)
-    measured = meter.measure(tmp_path / ADAPTER).parts
-    material = material_of(make(experiment.settings()).data)
-    chunks = material.test_chunks(experiment.measured_tokens)
+    measured = evaluator.evaluate(tmp_path / ADAPTER).parts
+    data = open_evaluation_data(instantiate(experiment.settings()).data)
+    samples = data.test_samples(experiment.test_tokens)
     with torch.inference_mode():
-        prices = Examinee(adapted, room=128, batch_size=2).surprise([chunk.ids for chunk in chunks])
-    expected = summed(costs(material, chunks, prices, prices))
+        nll = EvaluatedModel(adapted, max_tokens=128, batch_size=2).token_nll([sample.ids for sample in samples])
+    expected = commit_nll(data, samples, nll, nll)
     names = [[(part.commit, part.form, part.bytes) for part in parts] for parts in (measured, expected)]
     assert names[0] == names[1]
     assert [part.tuned for part in measured] == pytest.approx([part.tuned for part in expected], rel=1e-4)
     assert [part.tuned for part in measured] != pytest.approx([part.base for part in measured], rel=1e-2)
 
 
-def test_the_base_is_measured_once_and_is_the_same_whatever_the_adapter(adapted, meter, tmp_path):
+def test_the_base_is_measured_once_and_is_the_same_whatever_the_adapter(adapted, evaluator, tmp_path):
     import torch
 
     adapted.save_adapter(tmp_path / "one")
@@ -90,42 +90,42 @@ def test_the_base_is_measured_once_and_is_the_same_whatever_the_adapter(adapted,
         for _, parameter in adapted.trained():
             parameter.mul_(2)
     adapted.save_adapter(tmp_path / "two")
-    one, two = (meter.measure(tmp_path / name).parts for name in ("one", "two"))
-    fresh = type(meter)(meter.settings, meter.tokens).measure(tmp_path / "two").parts
+    one, two = (evaluator.evaluate(tmp_path / name).parts for name in ("one", "two"))
+    fresh = type(evaluator)(evaluator.settings, evaluator.test_tokens).evaluate(tmp_path / "two").parts
     assert [part.base for part in one] == [part.base for part in two]
     assert two == fresh != one
 
 
 def test_an_adapter_of_another_shape_is_refused(adapted, tmp_path):
-    from experiments.ablation.measure import set_adapter
+    from experiments.ablation.measure import load_adapter
 
     adapted.save_adapter(tmp_path / ADAPTER)
     settings = tmp_path / ADAPTER / "adapter_config.json"
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"lora_alpha": 8}))
     with pytest.raises(InputError, match="alpha"):
-        set_adapter(adapted, tmp_path / ADAPTER)
+        load_adapter(adapted, tmp_path / ADAPTER)
 
 
 def test_an_adapter_that_lacks_weights_is_refused(adapted, tmp_path):
     from safetensors.torch import load_file, save_file
 
-    from experiments.ablation.measure import set_adapter
+    from experiments.ablation.measure import load_adapter
 
     adapted.save_adapter(tmp_path / ADAPTER)
     file = tmp_path / ADAPTER / "adapter_model.safetensors"
     weights = load_file(file)
     save_file(dict(list(weights.items())[1:]), file)
     with pytest.raises(InputError, match="1 missing, 0 unknown"):
-        set_adapter(adapted, tmp_path / ADAPTER)
+        load_adapter(adapted, tmp_path / ADAPTER)
 
 
 @pytest.mark.parametrize("row", ["ours", "-curriculum", "+weighting"])
 def test_rows_that_are_less_full_take_more_steps(experiment, row):
-    from experiments.ablation.ours import as_long, planned
+    from experiments.ablation.ours import planned_tokens, settings_of_equal_tokens
 
-    longer = Experiment(experiment.given, experiment.repository, experiment.tip, 30, 3000)
-    settings = as_long(longer, row, 0)
-    tokens, learned = planned(settings)
+    longer = Experiment(experiment.configuration, experiment.repository, experiment.tip, 30, 3000)
+    settings = settings_of_equal_tokens(longer, row, 0)
+    tokens, learned = planned_tokens(settings)
     assert tokens == pytest.approx(30 * 2 * 128, rel=0.1)
     assert 0 < learned < tokens
     assert settings["trainer"]["max_steps"] % 3 == 0
@@ -141,7 +141,7 @@ def test_a_history_too_short_for_the_steps_is_refused_before_training_with_a_num
     most = int(re.search(r"give --steps (\d+) or fewer, or a longer history", str(caught.value))[1])
     for steps in (most, STEPS):
         enough = replace(experiment, steps=steps)
-        ours.refuse_short_epochs(enough, ours.as_long(enough, OURS, 0))
+        ours.refuse_short_epochs(enough, ours.settings_of_equal_tokens(enough, OURS, 0))
 
 
 def test_to_a_history_too_short_for_any_steps_no_number_is_named(experiment):
@@ -153,36 +153,36 @@ def test_to_a_history_too_short_for_any_steps_no_number_is_named(experiment):
 
 
 def test_a_run_last_measured_before_its_end_is_refused_with_nothing_said_of_a_folder(experiment):
-    from experiments.ablation.ours import took
+    from experiments.ablation.ours import figures
 
     training = {"training_stats": {}, "history": [{"step": 2}]}
     with pytest.raises(CodelmError, match=r"at step 2 of 3, .*; take from the configuration what ends a run early"):
-        took(experiment.run_settings(OURS, 0), {"phase_results": {"phase_4_training": training}})
+        figures(experiment.run_settings(OURS, 0), {"phase_results": {"phase_4_training": training}})
 
 
 def test_the_peer_reads_nothing_of_the_future(experiment, git):
     from codelm.bases.tokenizer import load_tokenizer
-    from experiments.ablation.objects import make, material_of
-    from experiments.ablation.peer import documents_of
+    from experiments.ablation.objects import instantiate, open_evaluation_data
+    from experiments.ablation.peer import peer_documents
 
-    material = material_of(make(experiment.settings()).data)
-    tokenizer = load_tokenizer(experiment.given["model"]["base"])
-    documents = documents_of(experiment.run_settings(OURS, 0, steps=300), material)
-    read = "".join(tokenizer.decode(ids) for part in documents for ids in part)
-    scrape = material.store.facts["scrape"]["repositories"][0]
+    data = open_evaluation_data(instantiate(experiment.settings()).data)
+    tokenizer = load_tokenizer(experiment.configuration["model"]["base"])
+    documents = peer_documents(experiment.run_settings(OURS, 0, steps=300), data)
+    text = "".join(tokenizer.decode(ids) for part in documents for ids in part)
+    scrape = data.store.facts["scrape"]["repositories"][0]
     past = set(git(experiment.repository, "grep", "-h", "fn ", scrape["split"]["cut"], "--", "src").splitlines())
     added = git(experiment.repository, "diff", "-U0", scrape["split"]["cut"], experiment.tip, "--", "src")
     future = [line[1:].strip() for line in added.splitlines() if line.startswith("+") and "fn add_" in line]
     assert len(future) >= 10
-    assert not any(line in read for line in future)
-    assert sum(line.strip() in read for line in past) >= 10  # it does read
+    assert not any(line in text for line in future)
+    assert sum(line.strip() in text for line in past) >= 10  # it does read
 
 
 @pytest.fixture
 def counted(monkeypatch):
     """Let runs be made without training, one of them failing, and count them."""
     from experiments.ablation import runs
-    from experiments.ablation.measure import Measured, Part
+    from experiments.ablation.measure import CommitNll, Measured
 
     made = []
 
@@ -194,19 +194,21 @@ def counted(monkeypatch):
         return Trained(10, 5, 1.0)
 
     monkeypatch.setattr(runs, "train_ours", train_ours)
-    monkeypatch.setattr(runs.Meter, "measure", lambda *_: Measured("c", [Part("1", "hole", 10, 5.0, 4.0)]))
+    monkeypatch.setattr(
+        runs.AdapterEvaluator, "evaluate", lambda *_: Measured("c", [CommitNll("1", "hole", 10, 5.0, 4.0)])
+    )
     return made
 
 
 def test_a_finished_run_is_not_run_again_and_a_failed_one_is(experiment, counted, tmp_path):
-    from experiments.ablation.results import of, read
+    from experiments.ablation.results import of_experiment, read_results
     from experiments.ablation.runs import run_missing
 
     results, runs = tmp_path / "results.jsonl", [("ours", 0), ("-fim", 0), ("-curriculum", 0)]
     assert run_missing(experiment, runs, results, tmp_path / "work") == 1
     assert run_missing(experiment, runs, results, tmp_path / "work") == 1
     assert counted == [("ours", 0), ("-fim", 0), ("-curriculum", 0), ("-fim", 0)]
-    assert set(of(read(results), experiment)) == {("ours", 0), ("-curriculum", 0)}
+    assert set(of_experiment(read_results(results), experiment)) == {("ours", 0), ("-curriculum", 0)}
 
 
 def test_a_run_that_failed_leaves_nothing(experiment, counted, tmp_path):
@@ -224,12 +226,12 @@ def test_a_run_that_was_stopped_while_it_was_measured_is_not_trained_again(exper
     def stop(*_):
         raise KeyboardInterrupt
 
-    measure = runs.Meter.measure
-    monkeypatch.setattr(runs.Meter, "measure", stop)
+    evaluate = runs.AdapterEvaluator.evaluate
+    monkeypatch.setattr(runs.AdapterEvaluator, "evaluate", stop)
     with pytest.raises(KeyboardInterrupt):
         run_missing(experiment, [(OURS, 0)], tmp_path / "results.jsonl", tmp_path)
     assert load(tmp_path / experiment.key / folder_name(OURS, 0)) == Trained(10, 5, 1.0)
-    monkeypatch.setattr(runs.Meter, "measure", measure)
+    monkeypatch.setattr(runs.AdapterEvaluator, "evaluate", evaluate)
     assert run_missing(experiment, [(OURS, 0)], tmp_path / "results.jsonl", tmp_path) == 0
     assert counted == [(OURS, 0)]
 
@@ -237,9 +239,9 @@ def test_a_run_that_was_stopped_while_it_was_measured_is_not_trained_again(exper
 def test_without_its_trainer_the_peer_is_refused_in_words(experiment, monkeypatch, tmp_path):
     from experiments.ablation import runs
 
-    monkeypatch.setattr(runs, "installed", lambda name: None)
+    monkeypatch.setattr(runs, "installed_version", lambda name: None)
     with pytest.raises(InputError, match="needs TRL"):
-        runs.peers(experiment, "peer", 0, tmp_path)
+        runs.train_by_public_recipe(experiment, "peer", 0, tmp_path)
 
 
 @pytest.mark.slow
@@ -250,7 +252,7 @@ def test_peer_and_ours_are_trained_measured_and_put_in_a_table(experiment, tmp_p
 
     from experiments.ablation.command import main
 
-    (tmp_path / "given.yaml").write_text(yaml.safe_dump(experiment.given))
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(experiment.configuration))
     command = [experiment.repository, "--config", str(tmp_path / "given.yaml"), "--steps", str(STEPS), "--seeds", "0"]
     command += ["--rows", "peer", "ours", "-fim", "--work", str(tmp_path / "work"), "--table", str(tmp_path / "t.md")]
     assert main(command) == 0

@@ -3,23 +3,23 @@ from pathlib import Path
 import pytest
 
 from codelm.errors import InputError
-from experiments.ablation.settings import overlaid, put, read
+from experiments.ablation.settings import merged, read_settings, set_value
 
 
-def test_a_configuration_that_is_not_there_is_told_in_a_line():
+def test_a_configuration_that_is_not_there_is_refused_in_a_line():
     with pytest.raises(InputError, match=r"nothing\.yaml cannot be read"):
-        read([Path("nothing.yaml")])
+        read_settings([Path("nothing.yaml")])
 
 
-def test_a_value_that_is_put_replaces_all_rules_at_once():
+def test_a_value_that_is_set_replaces_all_rules_at_once():
     rules = {"data": {"importance": {"file_rules": {"src/": 2.0}}}}
-    put(rules, "data.importance.file_rules", {})
+    set_value(rules, "data.importance.file_rules", {})
     assert rules == {"data": {"importance": {"file_rules": {}}}}
 
 
-def test_an_overlay_leaves_what_it_does_not_name():
+def test_a_merge_leaves_what_it_does_not_name():
     under = {"data": {"formats": {"fim_rate": 0.5, "context_lines": 8}}}
-    assert overlaid(under, {"data": {"formats": {"fim_rate": 0.0}}})["data"]["formats"]["context_lines"] == 8
+    assert merged(under, {"data": {"formats": {"fim_rate": 0.0}}})["data"]["formats"]["context_lines"] == 8
     assert under["data"]["formats"]["fim_rate"] == 0.5
 
 
@@ -35,10 +35,10 @@ def test_an_overlay_leaves_what_it_does_not_name():
         (b"1: 2\nmodel: {}\n", "cannot be read"),
     ],
 )
-def test_what_is_no_configuration_is_told_in_a_line(content, why, tmp_path):
+def test_what_is_no_configuration_is_refused_in_a_line(content, why, tmp_path):
     (tmp_path / "given.yaml").write_bytes(content)
     with pytest.raises(InputError, match=rf"given\.yaml.* {why}") as caught:
-        read([tmp_path / "given.yaml"])
+        read_settings([tmp_path / "given.yaml"])
     assert "\n" not in str(caught.value)
 
 
@@ -46,9 +46,9 @@ def test_what_is_no_configuration_is_told_in_a_line(content, why, tmp_path):
 def test_a_group_without_settings_is_as_one_that_is_not_there(content, tmp_path):
     (tmp_path / "one.yaml").write_text("model: {base: tiny}\n")
     (tmp_path / "given.yaml").write_text(content)
-    assert read([tmp_path / "one.yaml", tmp_path / "given.yaml"]) == {"model": {"base": "tiny"}}
+    assert read_settings([tmp_path / "one.yaml", tmp_path / "given.yaml"]) == {"model": {"base": "tiny"}}
 
 
 def test_a_setting_that_is_null_is_given(tmp_path):
     (tmp_path / "given.yaml").write_text("ckpt_path:\nmodel: {revision: }\n")
-    assert read([tmp_path / "given.yaml"]) == {"ckpt_path": None, "model": {"revision": None}}
+    assert read_settings([tmp_path / "given.yaml"]) == {"ckpt_path": None, "model": {"revision": None}}

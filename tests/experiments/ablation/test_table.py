@@ -1,19 +1,23 @@
 import pytest
 
 from codelm.errors import DamagedDataError
-from experiments.ablation.measure import HOLE, WINDOW, Measured, Part
-from experiments.ablation.results import Result, append, of, read
+from experiments.ablation.measure import INFILL, LEFT_TO_RIGHT, CommitNll, Measured
+from experiments.ablation.results import Result, append, of_experiment, read_results
 from experiments.ablation.rows import Experiment
 from experiments.ablation.table import no_table, table
 from experiments.ablation.trained import Trained
 
-EXPERIMENT = Experiment({}, "fd", "f" * 40, steps=12, measured_tokens=1000)
+EXPERIMENT = Experiment({}, "fd", "f" * 40, steps=12, test_tokens=1000)
 ABOUT = {"repository": "fd", "tip": "f" * 40, "base": "tiny", "steps": 12}
 
 
 def made(row="ours", seed=0, factor=0.9, commits=40):
-    """A result in which each commit costs ``factor`` times what it cost the base, half of it in either form."""
-    parts = [Part(str(number), form, 10, 5.0, 5.0 * factor) for number in range(commits) for form in (HOLE, WINDOW)]
+    """A result in which each commit's nll is ``factor`` times that of the base, half of it in either form."""
+    parts = [
+        CommitNll(str(number), form, 10, 5.0, 5.0 * factor)
+        for number in range(commits)
+        for form in (INFILL, LEFT_TO_RIGHT)
+    ]
     return Result(EXPERIMENT.key, row, seed, Trained(2000, 1000, 9.5, {}), Measured("c" * 40, parts), ABOUT)
 
 
@@ -29,34 +33,34 @@ def shown(*results):
     return cells({(each.row, each.seed): each for each in results})
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_what_is_written_is_read_results(tmp_path):
     for result in (made(), made("peer", seed=2)):
         append(tmp_path / "results.jsonl", result)
-    assert read(tmp_path / "results.jsonl") == [made(), made("peer", seed=2)]
+    assert read_results(tmp_path / "results.jsonl") == [made(), made("peer", seed=2)]
     assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 2
 
 
 def test_results_of_other_experiments_are_left_alone():
-    other = Experiment({}, "fd", "f" * 40, steps=15, measured_tokens=1000)
-    assert set(of([made()], EXPERIMENT)) == {("ours", 0)}
-    assert not of([made()], other)
+    other = Experiment({}, "fd", "f" * 40, steps=15, test_tokens=1000)
+    assert set(of_experiment([made()], EXPERIMENT)) == {("ours", 0)}
+    assert not of_experiment([made()], other)
 
 
-def test_a_damaged_file_is_told_and_not_written_over(tmp_path):
+def test_a_damaged_file_is_reported_and_not_written_over(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text('{"row": "ours"\n')
     with pytest.raises(DamagedDataError, match=r"results\.jsonl cannot be read"):
-        read(path)
+        read_results(path)
 
 
-def test_a_folder_in_place_of_results_is_told(tmp_path):
+def test_a_folder_in_place_of_results_is_reported(tmp_path):
     with pytest.raises(DamagedDataError, match="cannot be read"):
-        read(tmp_path)
+        read_results(tmp_path)
 
 
-def test_a_name_that_no_file_can_have_is_told(tmp_path):
+def test_a_name_that_no_file_can_have_is_reported(tmp_path):
     with pytest.raises(DamagedDataError, match=r"cannot be read: .*File name too long"):
-        read(tmp_path / ("a" * 300))
+        read_results(tmp_path / ("a" * 300))
 
 
 def test_a_file_that_cannot_be_replaced_stays_as_it_was(tmp_path, monkeypatch):
@@ -71,7 +75,7 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(OSError, match="no space left"):
         append(path, made("peer"))
-    assert read(path) == [made()]
+    assert read_results(path) == [made()]
     assert [file.name for file in tmp_path.iterdir()] == ["results.jsonl"]
 
 
@@ -105,24 +109,24 @@ def test_few_commits_give_no_interval():
 
 def test_a_form_that_does_not_occur_is_left_open():
     result = made()
-    windows = [part for part in result.measured.parts if part.form == WINDOW]
-    only = Result(EXPERIMENT.key, "ours", 0, result.trained, Measured("c" * 40, windows), ABOUT)
+    left_to_right = [part for part in result.measured.parts if part.form == LEFT_TO_RIGHT]
+    only = Result(EXPERIMENT.key, "ours", 0, result.trained, Measured("c" * 40, left_to_right), ABOUT)
     assert shown(only)["ours"]["filling gaps"] == "-"
 
 
-def test_the_caption_says_where_the_measurement_favours_ours():
-    said = table({("ours", 0): made()})
-    assert "names of repository and file, which the peer never saw" in said
-    assert "best of 3 looks" in said
-    assert "of the peer the last step" in said
+def test_the_caption_states_where_the_comparison_favours_ours():
+    text = table({("ours", 0): made()})
+    assert "names of repository and file, which the peer never saw" in text
+    assert "best of 3 looks" in text
+    assert "of the peer the last step" in text
 
 
 def test_one_commit_is_one():
     assert "in 1 test commit. " in table({("ours", 0): made(commits=1)})
 
 
-def test_where_nothing_is_of_these_settings_it_is_said_what_there_is(tmp_path):
+def test_without_results_of_these_settings_the_message_names_those_that_exist(tmp_path):
     assert no_table([], tmp_path / "fd.jsonl") == f"no run has finished: results {tmp_path / 'fd.jsonl'} hold none"
-    said = no_table([made(), made("peer")], tmp_path / "fd.jsonl")
-    assert f"{tmp_path / 'fd.jsonl'} holds 2 runs of another" in said
-    assert "--steps (there: 12)" in said
+    text = no_table([made(), made("peer")], tmp_path / "fd.jsonl")
+    assert f"{tmp_path / 'fd.jsonl'} holds 2 runs of another" in text
+    assert "--steps (there: 12)" in text

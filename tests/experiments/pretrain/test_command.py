@@ -31,18 +31,18 @@ def test_the_bundled_model_is_evaluated_where_no_other_is_named(evaluated, given
 
 def test_what_a_user_can_mend_ends_in_one_line(tmp_path, capsys):
     assert command.main(["--work", str(tmp_path), "finish"]) == InputError.exit_status
-    said = capsys.readouterr().err
-    assert said.startswith(
-        f"pretrain_tiny: there is no checkpoint {tmp_path / 'run' / 'last.ckpt'}: run the stage train"
+    message = capsys.readouterr().err
+    assert message.startswith(
+        f"experiments.pretrain: there is no checkpoint {tmp_path / 'run' / 'last.ckpt'}: run the stage train"
     )
-    assert said.count("\n") == 1
+    assert message.count("\n") == 1
 
 
-def test_the_script_fails_where_its_stage_does(tmp_path):
-    script = [sys.executable, str(command.ROOT / "scripts" / "pretrain_tiny")]
-    done = subprocess.run([*script, "--work", str(tmp_path), "finish"], capture_output=True, text=True, check=False)
+def test_the_program_fails_where_its_stage_does(tmp_path):
+    program = [sys.executable, "-m", "experiments.pretrain", "--work", str(tmp_path), "finish"]
+    done = subprocess.run(program, cwd=command.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == InputError.exit_status
-    assert done.stderr.startswith("pretrain_tiny: ")
+    assert done.stderr.startswith("experiments.pretrain: ")
     assert "Traceback" not in done.stderr
 
 

@@ -5,7 +5,19 @@ from zipfile import BadZipFile, ZipFile
 
 import pytest
 
-from experiments.pretrain.corpus import Document, Entry, bucket, documents, judged, part, read, refusal, unfit, write
+from codelm.errors import InputError
+from experiments.pretrain.corpus import (
+    Document,
+    Entry,
+    bucket,
+    documents,
+    evaluation_texts,
+    package_drop_reason,
+    read,
+    split_of,
+    text_drop_reason,
+    write,
+)
 from experiments.pretrain.licences import permissive, read_copyright
 from experiments.pretrain.listing import keep_list, table
 from experiments.pretrain.sources import (
@@ -36,7 +48,7 @@ def package(name="smawk", licence="MIT", repository="", root=Path(), rules=NO_RU
         "((MIT OR GPL-3.0) AND ISC)",
     ],
 )
-def test_a_licence_that_only_asks_to_be_named_is_permissive(licence):
+def test_a_licence_that_only_asks_for_attribution_is_permissive(licence):
     assert permissive(licence)
 
 
@@ -72,26 +84,26 @@ def test_a_file_under_another_licence_than_its_package_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tokio", "tokio-util", "globset", "grep-searcher", "cargo_util", "hyperfine"])
-def test_no_crate_of_the_judged_repositories_is_learned(name):
-    assert refusal(package(name)) == "kept for judging"
+def test_no_crate_of_the_evaluation_repositories_is_learned(name):
+    assert package_drop_reason(package(name)) == "kept for judging"
 
 
-def test_a_crate_developed_in_a_judged_repository_is_not_learned_under_any_name():
-    assert refusal(package(repository="https://github.com/tokio-rs/tokio.git")) == "kept for judging"
+def test_a_crate_developed_in_an_evaluation_repository_is_not_learned_under_any_name():
+    assert package_drop_reason(package(repository="https://github.com/tokio-rs/tokio.git")) == "kept for judging"
 
 
 @pytest.mark.parametrize("name", ["tokio-rustls", "cargo-lock", "homedir"])
 def test_crates_of_others_with_similar_names_are_learned(name):
-    assert refusal(package(name, repository="https://github.com/someone/tokio-rustls")) is None
+    assert package_drop_reason(package(name, repository="https://github.com/someone/tokio-rustls")) is None
 
 
 @pytest.mark.parametrize("name", ["web-sys", "onig_sys", "cairo-sys-rs"])
 def test_bindings_are_not_learned(name):
-    assert refusal(package(name)) == "bindings"
+    assert package_drop_reason(package(name)) == "bindings"
 
 
 def test_about_a_twentieth_is_held_out_and_always_the_same():
-    held_out = [name for name in map(str, range(1000)) if part(package(name)) == "held-out"]
+    held_out = [name for name in map(str, range(1000)) if split_of(package(name)) == "held-out"]
     assert 25 < len(held_out) < 80
     assert bucket("smawk", 20) == bucket("smawk", 20)
 
@@ -107,7 +119,7 @@ def test_about_a_twentieth_is_held_out_and_always_the_same():
     ],
 )
 def test_what_is_no_source_code_to_learn_from_is_named(text, reason):
-    assert unfit(text) == reason
+    assert text_drop_reason(text) == reason
 
 
 def test_every_file_is_read_or_counted(tmp_path):
@@ -118,14 +130,14 @@ def test_every_file_is_read_or_counted(tmp_path):
     assert drops == {"not UTF-8": 1}
 
 
-def test_every_file_of_a_package_kept_for_judging_is_known_however_large_the_package(tmp_path, monkeypatch):
+def test_every_file_of_a_package_kept_for_evaluation_is_known_however_large_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.pretrain.corpus.LARGEST_PACKAGE", {"rust": 1})
     texts = {f"file_{number}.rs": CODE + f"// {number}\n" for number in range(3)} | {"short.rs": "fn a() {}\n"}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "latin.rs").write_bytes(b"// \xff\n")
-    assert sorted(judged([package("tokio", root=tmp_path)])) == sorted(texts.values())
-    assert not list(judged([package("smawk", root=tmp_path)]))
+    assert sorted(evaluation_texts([package("tokio", root=tmp_path)])) == sorted(texts.values())
+    assert not list(evaluation_texts([package("smawk", root=tmp_path)]))
 
 
 def interrupted(document):
@@ -141,6 +153,11 @@ def test_a_corpus_that_was_interrupted_is_not_there(tmp_path):
     (entry,) = write([("train", package(), [document])], tmp_path / "corpus", lambda _: None)
     assert (entry.part, entry.files, entry.bytes) == ("train", 1, len(CODE))
     assert list(read(tmp_path / "corpus" / "train.jsonl")) == [document]
+
+
+def test_a_corpus_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"there is no corpus .*train\.jsonl: run the stage corpus first"):
+        list(read(tmp_path / "train.jsonl"))
 
 
 def test_a_wheel_that_cannot_be_fetched_is_named(tmp_path, monkeypatch, caplog):
@@ -192,28 +209,28 @@ def entry(name, version="1.0.0"):
     return Entry("train", "rust", name, version, "MIT", 1, 100)
 
 
-def test_another_corpus_than_the_recorded_one_is_said_and_leaves_the_record_be(tmp_path, caplog):
-    recorded, mine = tmp_path / "corpus.tsv", tmp_path / "work" / "corpus.tsv"
-    keep_list(old := [entry("crc"), entry("smawk"), entry("gone")], recorded, mine, record=False)
-    keep_list(old, recorded, mine, record=False)
-    assert recorded.read_text() == mine.read_text() == table(old)
+def test_another_corpus_than_the_recorded_one_is_reported_and_leaves_the_record_be(tmp_path, caplog):
+    recorded, own = tmp_path / "corpus.tsv", tmp_path / "work" / "corpus.tsv"
+    keep_list(old := [entry("crc"), entry("smawk"), entry("gone")], recorded, own, record=False)
+    keep_list(old, recorded, own, record=False)
+    assert recorded.read_text() == own.read_text() == table(old)
     assert not caplog.records
-    keep_list(new := [entry("crc"), entry("smawk", "2.0.0"), entry("come")], recorded, mine, record=False)
+    keep_list(new := [entry("crc"), entry("smawk", "2.0.0"), entry("come")], recorded, own, record=False)
     assert [record.getMessage() for record in caplog.records] == [
-        f"3 packages are not as in corpus.tsv (come, gone, smawk): what is in this corpus is listed in {mine};"
+        f"3 packages are not as in corpus.tsv (come, gone, smawk): what is in this corpus is listed in {own};"
         " corpus --record records it"
     ]
     assert recorded.read_text() == table(old)
-    assert mine.read_text() == table(new)
-    keep_list(new, recorded, mine, record=True)
+    assert own.read_text() == table(new)
+    keep_list(new, recorded, own, record=True)
     assert recorded.read_text() == table(new)
 
 
-def test_a_near_copy_is_known_again_and_a_new_text_is_not():
+def test_a_near_duplicate_is_recognized_and_a_new_text_is_not():
     pytest.importorskip("rensa")
-    from experiments.pretrain.duplicates import Seen
+    from experiments.pretrain.duplicates import SeenTexts
 
-    seen, words = Seen(), " ".join(f"word{number}" for number in range(300))
+    seen, words = SeenTexts(), " ".join(f"word{number}" for number in range(300))
     assert seen.add(words)
     assert not seen.add(words.replace(" ", "\n"))
     assert not seen.add(words.replace("word150", "changed"))

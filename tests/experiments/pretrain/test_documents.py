@@ -2,7 +2,8 @@ from random import Random
 
 import pytest
 
-from codelm.history.samples.formats import END, SENTINELS, Role
+from codelm.history.samples.pieces import Role
+from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
 from experiments.pretrain.documents import cut, cut_lines, samples
 
 CODE = "".join(f"fn item_{number}() {{\n    work({number});\n}}\n\n" for number in range(60))
@@ -12,8 +13,8 @@ def count(texts):
     return [len(text.encode()) for text in texts]
 
 
-def made(seed, room=600):
-    return samples("crate", "src/lib.rs", CODE, room, count, frozenset(SENTINELS), Random(seed))
+def made(seed, max_tokens=600):
+    return samples("crate", "src/lib.rs", CODE, max_tokens, count, frozenset(SPECIAL_TOKENS), Random(seed))
 
 
 def learned(sample):
@@ -35,7 +36,7 @@ def test_all_forms_occur():
     drawn = [sample for seed in range(30) for sample in made(seed)]
     starts = [tuple(piece.text for piece in sample.pieces if piece.special) for sample in drawn]
     assert {("<repo_name>", "<file_sep>"), ()} <= set(starts)
-    assert ("<fim_prefix>", "<fim_suffix>", "<fim_middle>", END) in starts
+    assert ("<fim_prefix>", "<fim_suffix>", "<fim_middle>", END_OF_TEXT) in starts
     assert any(sample.pieces[0].text == "<fim_prefix>" and sample.pieces[1].text == "<fim_suffix>" for sample in drawn)
 
 
@@ -46,7 +47,7 @@ def test_a_cut_loses_nothing(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_cut_between_lines_takes_whole_lines_and_no_more_than_asked(seed):
-    before, hole, after = cut_lines(CODE, Random(seed), longest=3)
-    assert before + hole + after == CODE
+    before, middle, after = cut_lines(CODE, Random(seed), longest=3)
+    assert before + middle + after == CODE
     assert before == "" or before.endswith("\n")
-    assert 1 <= hole.count("\n") <= 3
+    assert 1 <= middle.count("\n") <= 3

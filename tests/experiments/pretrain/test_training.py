@@ -17,9 +17,9 @@ def tokenizer(tokenizer_folder):
 
 
 def test_the_tokenizer_has_the_special_tokens_in_their_places(tokenizer):
-    from experiments.pretrain.tokenizer import SPECIAL
+    from experiments.pretrain.tokenizer import SPECIAL_TOKENS
 
-    assert tokenizer.convert_tokens_to_ids(SPECIAL) == list(range(7))
+    assert tokenizer.convert_tokens_to_ids(SPECIAL_TOKENS) == list(range(7))
     assert {tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id} == {0}
 
 
@@ -35,17 +35,17 @@ def test_digits_stand_alone(tokenizer):
 
 
 def test_our_encoder_takes_the_tokenizer(tokenizer):
-    from codelm.history.samples.formats import SENTINELS
-    from codelm.history.tokenization.encoding import Encoder
+    from codelm.history.tokenization.encoder import Encoder
+    from codelm.special_tokens import SPECIAL_TOKENS
 
-    assert Encoder(tokenizer).special == frozenset(SENTINELS)
+    assert Encoder(tokenizer).special == frozenset(SPECIAL_TOKENS)
 
 
 @pytest.fixture
-def course():
-    from experiments.pretrain.train import Course
+def schedule():
+    from experiments.pretrain.train import Schedule
 
-    return Course(rate=1e-3, warmup=2)
+    return Schedule(rate=1e-3, warmup=2)
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def store(tmp_path, tokenizer, monkeypatch):
     import json
     from dataclasses import asdict
 
-    from codelm.history.tokenization.encoding import Encoder
+    from codelm.history.tokenization.encoder import Encoder
     from experiments.pretrain import rows
     from experiments.pretrain.corpus import Document
 
-    monkeypatch.setattr(rows, "ROOMS", (64, 128))
-    monkeypatch.setattr(rows, "RESERVED", 1)
+    monkeypatch.setattr(rows, "ROW_LENGTHS", (64, 128))
+    monkeypatch.setattr(rows, "DECAY_SHARDS", 1)
     code = "".join(f"fn item{number}() -> u8 {{ {number} }}\n" for number in range(40))
     documents = [Document("rust", "crate", "1.0.0", f"src/{number}.rs", code + f"// {number}\n") for number in range(8)]
     for name in ("train", "held-out"):
@@ -98,11 +98,11 @@ def test_the_decay_goes_on_where_the_stable_phase_was_left_with_rows_kept_for_it
 
 
 @pytest.fixture
-def stable(store, tokenizer_folder, shape, course, tmp_path):
+def stable(store, tokenizer_folder, shape, schedule, tmp_path):
     from experiments.pretrain.train import train
 
     def run(**changed):
-        settings = {"steps": 2, "batch_tokens": 256, "shape": shape, "course": course} | changed
+        settings = {"steps": 2, "batch_tokens": 256, "shape": shape, "schedule": schedule} | changed
         train(store, tokenizer_folder, tmp_path / "run", **settings)
         return tmp_path / "run" / "last.ckpt"
 
@@ -112,55 +112,53 @@ def stable(store, tokenizer_folder, shape, course, tmp_path):
 @pytest.fixture
 def decay(store, tokenizer_folder, shape, stable, tmp_path):
     """A function that runs or resumes a decay and returns the steps that it took."""
-    from experiments.pretrain.train import Course, Pretraining, finish
+    from experiments.pretrain.train import Pretraining, Schedule, finish
 
     stable()
 
-    def sitting(folder, *, breaks_off=None, rate=1e-3, length=4, **changed):
+    def run(folder, *, breaks_off=None, rate=1e-3, length=4, **changed):
         taken = []
 
-        class Sitting(Pretraining):
+        class Interruptible(Pretraining):
             def training_step(self, batch, batch_idx):
                 if self.global_step == breaks_off:
                     raise KeyboardInterrupt
                 taken.append(self.global_step)
                 return super().training_step(batch, batch_idx)
 
-        module = Sitting(shape, Course(rate, warmup=2, decay_from=2, decay=length))
+        module = Interruptible(shape, Schedule(rate, warmup=2, decay_from=2, decay=length))
         settings = {"batch_tokens": 256, "module": module} | changed
         finish(store, tokenizer_folder, tmp_path / "run" / "last.ckpt", tmp_path / folder, **settings)
         return taken
 
-    return sitting
+    return run
 
 
 def rewrite(checkpoint, change):
-    """Let a checkpoint hold something else."""
+    """Change the content of a checkpoint."""
     import torch
 
     torch.save(change(torch.load(checkpoint, weights_only=False)), checkpoint)
 
 
-def forget(held):
-    """Make a checkpoint one of before it was recorded what they were made with."""
+def without_recipe(content):
+    """Remove the recipe, as in checkpoints of before it was recorded."""
     from experiments.pretrain.checkpoints import MADE_WITH
 
-    return {name: fact for name, fact in held.items() if name != MADE_WITH}
+    return {name: fact for name, fact in content.items() if name != MADE_WITH}
 
 
-def double(held):
-    """Make a checkpoint another training's."""
-    return held | {"state_dict": {name: 2 * tensor for name, tensor in held["state_dict"].items()}}
+def with_doubled_weights(content):
+    """Change the weights, as of another training."""
+    return content | {"state_dict": {name: 2 * tensor for name, tensor in content["state_dict"].items()}}
 
 
-def other_spelling(folder):
-    """Let a tokenizer's file be another."""
+def change_tokenizer(folder):
     file = folder / "tokenizer.json"
     file.write_text(file.read_text() + "\n")
 
 
-def other_rows(folder):
-    """Let a store's facts be others."""
+def change_store(folder):
     import json
 
     file = folder / "facts.json"
@@ -168,12 +166,12 @@ def other_rows(folder):
 
 
 @pytest.mark.filterwarnings("ignore")  # Lightning has much to say about a run this small
-def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, tokenizer_folder, shape, course, tmp_path):
+def test_a_resumed_run_ends_as_an_uninterrupted_one(store, tokenizer_folder, shape, schedule, tmp_path):
     import torch
 
     from experiments.pretrain.train import train
 
-    settings = {"batch_tokens": 256, "shape": shape, "course": course}
+    settings = {"batch_tokens": 256, "shape": shape, "schedule": schedule}
     train(store, tokenizer_folder, tmp_path / "one", steps=4, **settings)
     train(store, tokenizer_folder, tmp_path / "two", steps=2, **settings)
     train(store, tokenizer_folder, tmp_path / "two", steps=4, **settings)
@@ -184,10 +182,10 @@ def test_a_run_in_two_sittings_ends_where_one_sitting_ends(store, tokenizer_fold
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_run_says_how_it_fares_on_held_out_code(stable, monkeypatch, caplog):
+def test_a_run_logs_its_bits_per_byte_on_held_out_code(stable, monkeypatch, caplog):
     from experiments.pretrain import train
 
-    monkeypatch.setattr(train, "STEPS_BETWEEN_LOOKS", 2)
+    monkeypatch.setattr(train, "STEPS_BETWEEN_VALIDATIONS", 2)
     with caplog.at_level("INFO"):
         stable()
     assert "step 2, 0.00 M tokens: held-out bits per byte" in caplog.text
@@ -198,14 +196,14 @@ def test_a_finished_model_loads_by_its_folder(store, shape, stable, tokenizer, t
     import torch
     from transformers import AutoModelForCausalLM
 
-    from experiments.pretrain.checkpoints import reached
+    from experiments.pretrain.checkpoints import step_of
     from experiments.pretrain.export import write_model
-    from experiments.pretrain.loops import Unlooping
-    from experiments.pretrain.train import Course, finish
+    from experiments.pretrain.loops import LoopUnlikelihood
+    from experiments.pretrain.train import Schedule, finish
 
     last = stable()
-    assert reached(last) == 2
-    module = Unlooping(shape, Course(1e-3, warmup=2, decay_from=2, decay=2), tokenizer)
+    assert step_of(last) == 2
+    module = LoopUnlikelihood(shape, Schedule(1e-3, warmup=2, decay_from=2, decay=2), tokenizer)
     finish(store, tokenizer_folder, last, tmp_path / "branch", batch_tokens=256, module=module)
     write_model(module.model, tokenizer_folder, tmp_path / "model")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
@@ -220,7 +218,7 @@ def test_a_finished_model_loads_by_its_folder(store, shape, stable, tokenizer, t
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_decay_in_two_sittings_ends_where_one_sitting_ends(decay, tmp_path):
+def test_a_resumed_decay_ends_as_an_uninterrupted_one(decay, tmp_path):
     import torch
 
     decay("one")
@@ -238,16 +236,16 @@ def test_training_does_not_go_on_with_another_rate_or_batch_or_shape(stable, sha
     from dataclasses import replace
 
     from codelm.errors import InputError
-    from experiments.pretrain.train import Course
+    from experiments.pretrain.train import Schedule
 
     last = stable()
     before = last.read_bytes()
-    for changed, said in (
-        ({"course": Course(2e-3, warmup=2)}, "rate 0.001 instead of 0.002"),
+    for changed, message in (
+        ({"schedule": Schedule(2e-3, warmup=2)}, "rate 0.001 instead of 0.002"),
         ({"batch_tokens": 512}, "batch tokens 256 instead of 512"),
         ({"shape": replace(shape, layers=1)}, "layers 2 instead of 1"),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             stable(steps=4, **changed)
     assert last.read_bytes() == before
 
@@ -257,10 +255,10 @@ def test_training_does_not_go_on_with_another_store_or_tokenizer(stable, store, 
     from codelm.errors import InputError
 
     stable()
-    other_rows(store)
+    change_store(store)
     with pytest.raises(InputError, match="made with store"):
         stable(steps=4)
-    other_spelling(tokenizer_folder)
+    change_tokenizer(tokenizer_folder)
     with pytest.raises(InputError, match=r"store .* instead of .*, tokenizer .* instead of .*: give"):
         stable(steps=4)
 
@@ -273,23 +271,23 @@ def test_a_decay_refuses_a_training_with_another_rate_or_batch_or_store(decay, s
         decay("branch", rate=2e-3)
     with pytest.raises(InputError, match="batch tokens 256 instead of 512"):
         decay("branch", batch_tokens=512)
-    other_rows(store)
+    change_store(store)
     with pytest.raises(InputError, match="made with store"):
         decay("branch")
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_decay_begins_from_a_checkpoint_that_knows_nothing_but_its_rate(decay, tmp_path):
+def test_a_decay_begins_from_a_checkpoint_that_records_nothing_but_its_rate(decay, tmp_path):
     from codelm.errors import InputError
 
-    rewrite(tmp_path / "run" / "last.ckpt", forget)
+    rewrite(tmp_path / "run" / "last.ckpt", without_recipe)
     assert decay("branch", batch_tokens=128) == [2, 3, 4, 5]
     with pytest.raises(InputError, match="made with rate"):
         decay("branch", rate=2e-3)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_decay_of_another_course_or_another_training_begins_anew(decay, stable, tmp_path, caplog):
+def test_a_decay_of_another_schedule_or_another_training_begins_anew(decay, stable, tmp_path, caplog):
     decay("branch", length=2)
     assert decay("branch", length=2) == []
     with caplog.at_level("INFO"):
@@ -297,9 +295,9 @@ def test_a_decay_of_another_course_or_another_training_begins_anew(decay, stable
     assert f"is of another decay: this one begins anew from {tmp_path / 'run' / 'last.ckpt'}" in caplog.text
     stable()  # the same weights, written again
     assert decay("branch") == []
-    rewrite(tmp_path / "run" / "last.ckpt", double)
+    rewrite(tmp_path / "run" / "last.ckpt", with_doubled_weights)
     assert decay("branch") == [2, 3, 4, 5]
-    rewrite(tmp_path / "branch" / "last.ckpt", forget)
+    rewrite(tmp_path / "branch" / "last.ckpt", without_recipe)
     assert decay("branch") == [2, 3, 4, 5]
 
 
@@ -321,9 +319,9 @@ def test_a_run_is_not_begun_whose_rows_do_not_suffice(stable, decay, store, monk
 
 def test_a_model_is_written_whole_or_not_at_all_and_leaves_other_files_be(shape, tokenizer_folder, tmp_path):
     from experiments.pretrain.export import write_model
-    from experiments.pretrain.train import Course, Pretraining
+    from experiments.pretrain.train import Pretraining, Schedule
 
-    module = Pretraining(shape, Course())
+    module = Pretraining(shape, Schedule())
     module.configure_model()
     folder = tmp_path / "model"
     folder.mkdir()
@@ -340,9 +338,9 @@ def test_a_model_is_written_whole_or_not_at_all_and_leaves_other_files_be(shape,
 
 def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
     from experiments.pretrain.optimizers import muon_with_adamw
-    from experiments.pretrain.train import Course, Pretraining
+    from experiments.pretrain.train import Pretraining, Schedule
 
-    module = Pretraining(shape, Course())
+    module = Pretraining(shape, Schedule())
     module.configure_model()
     muon, adamw = muon_with_adamw(module.model, learning_rate=1e-3, weight_decay=0.0).param_groups
     assert len(muon["params"]) == 6 * shape.layers
@@ -351,9 +349,9 @@ def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
 
 
 def test_windows_count_every_token_once_and_show_at_most_the_context():
-    from experiments.pretrain.evaluate import CONTEXT, spans
+    from experiments.pretrain.evaluate import CONTEXT, windows
 
-    windows = list(spans(10, 5000))
-    assert [index for _, learn, stop in windows for index in range(learn, stop)] == list(range(10, 5000))
-    assert all(stop - start <= CONTEXT for start, _, stop in windows)
-    assert all(learn - start >= CONTEXT // 2 for start, learn, _ in windows[1:])
+    found = list(windows(10, 5000))
+    assert [index for _, scored, stop in found for index in range(scored, stop)] == list(range(10, 5000))
+    assert all(stop - start <= CONTEXT for start, _, stop in found)
+    assert all(scored - start >= CONTEXT // 2 for start, scored, _ in found[1:])
