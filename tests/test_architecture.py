@@ -1,118 +1,270 @@
-"""The plan of rooms: imports go down only, and the lower rooms stay light."""
+"""The plan of rooms and the promises of CONTRIBUTING.md; run as a program, this file prints the plan."""
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import codelm
+from codelm import special_tokens
 
 PACKAGE = Path(codelm.__file__).parent
-
-MAY_IMPORT = {  # a room, and the rooms it may look into
-    "__init__": set(),
-    "errors": set(),
-    "batch": set(),
-    "bases": {"errors"},
-    "nearest": set(),
-    "signals": set(),
-    "voice": set(),
-    "parser_messages": {"nearest"},
-    "first_look": {"errors"},
-    "config_files": {"errors", "first_look", "nearest"},
-    "commands": {"config_files"},
-    "defaults": set(),
-    "recording": set(),
-    "objections": {"errors"},
-    "parser": {"errors", "parser_messages"},
-    "runs": {"errors"},
-    "atomic": {"errors"},
-    "clock": set(),
-    "lines": set(),
-    "origin": set(),
-    "history": {"atomic", "errors", "lines"},
-    "evaluation": {"errors", "lines"},
-    "datamodules": {"batch", "bases", "clock", "errors", "history", "origin"},
-    "modules": {"batch", "bases", "errors"},
-    "examination": {"batch", "errors", "evaluation", "history", "lines", "modules"},
-    "callbacks": {"atomic", "batch", "clock", "errors", "evaluation", "examination", "modules", "origin"},
-    "cli": {"commands", "config_files", "errors", "nearest", "signals", "lightning_cli"},
-    "checkpoints": {"atomic", "errors", "runs"},
-    "lightning_cli": {
-        "bases",
-        "callbacks",
-        "checkpoints",
-        "commands",
-        "datamodules",
-        "defaults",
-        "errors",
-        "history",
-        "modules",
-        "objections",
-        "parser",
-        "parser_messages",
-        "recording",
-        "runs",
-        "voice",
-    },
-    "__main__": {"cli"},
-}
-
 CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 
+ROOMS = {  # a room, what is in it, and the rooms it imports
+    "errors": ("failures that a user can mend", set()),
+    "files": ("atomic writing", set()),
+    "lines": ("text as lines", set()),
+    "special_tokens": ("their literals", set()),
+    "batch": ("the contract between datamodules and modules", set()),
+    "lightning_internals": ("Lightning's private names", set()),
+    "bases": ("base models by name, the bundled one", {"errors"}),
+    "git": ("reads repositories", {"errors", "lines"}),
+    "metrics": ("pure functions over text and numbers", {"errors", "lines"}),
+    "history": ("commits to packed epochs", {"errors", "files", "git", "lines", "special_tokens"}),
+    "modules": ("LoRACausalLM", {"bases", "batch", "errors", "special_tokens"}),
+    "report": ("the page that people open", {"metrics"}),
+    "datamodules": (
+        "GitCommitDataModule",
+        {"bases", "batch", "errors", "git", "history", "lightning_internals"},
+    ),
+    "evaluation": (
+        "tasks put to a model",
+        {"batch", "errors", "history", "lines", "metrics", "modules", "special_tokens"},
+    ),
+    "runs": (
+        "a run's folder and how it ends",
+        {"batch", "errors", "evaluation", "files", "history", "lightning_internals", "report"},
+    ),
+    "callbacks": (
+        "Lightning callbacks",
+        {"batch", "errors", "evaluation", "files", "lightning_internals", "metrics", "modules", "report", "runs"},
+    ),
+    "cli": (
+        "the command",
+        {"bases", "callbacks", "datamodules", "errors", "evaluation", "git", "modules", "runs"},
+    ),
+}
 HEAVY = ("torch", "transformers", "lightning", "peft", "bitsandbytes")
+TEXTS = PACKAGE / "evaluation" / "general" / "python"
+FILES = sorted(file for file in PACKAGE.rglob("*.py") if TEXTS not in file.parents)
+NAMES = [file.relative_to(PACKAGE).as_posix() for file in FILES]
+SETUP = PACKAGE.parent / "setup.cfg"
+EACH_FILE = pytest.mark.parametrize("file", FILES, ids=NAMES)
 
 
-def rooms_seen_by(file: Path) -> set[str]:
-    """Return the rooms of the package that a file imports from, at any depth of its code."""
-    imported: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+def room_of(file):
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@cache
+def tree_of(file):
+    return ast.parse(file.read_text("utf-8"))
+
+
+@cache
+def imports_of(file):
+    """The dotted names that a file imports, at any depth of its code."""
+    found = set()
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
-            imported |= {name.name for name in node.names}
+            found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file} imports relatively"
-            imported |= {f"{node.module}.{name.name}" for name in node.names}
-    inside = [name.split(".") for name in imported if name.startswith("codelm.")]
-    return {parts[1] for parts in inside} - {"__version__"}
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return found
 
 
-@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PACKAGE)))
+def rooms_seen_by(file):
+    inside = [name.split(".") for name in imports_of(file) if name.startswith("codelm.")]
+    return {parts[1] for parts in inside} - {"__version__", room_of(file)}
+
+
+def floors():
+    """The floor of each room: one above the highest of those it imports."""
+
+    @cache
+    def floor(room):
+        return max((floor(below) + 1 for below in ROOMS[room][1]), default=0)
+
+    return {room: floor(room) for room in ROOMS}
+
+
+def drawing():
+    """The rooms by floors, the command on top."""
+    on = floors()
+    lines = []
+    for floor in sorted(set(on.values()), reverse=True):
+        for room in sorted(room for room in ROOMS if on[room] == floor):
+            what, below = ROOMS[room]
+            lines.append(f"{floor}  {room:<20} {what:<45} {' '.join(sorted(below))}".rstrip())
+    return "\n".join(lines)
+
+
+@EACH_FILE
 def test_imports_go_down(file):
-    room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    assert rooms_seen_by(file) - {room} <= MAY_IMPORT[room]
+    if room_of(file) in ("__main__", "__init__"):
+        assert rooms_seen_by(file) <= {"cli"}
+    else:
+        assert rooms_seen_by(file) <= ROOMS[room_of(file)][1]
+
+
+def test_the_plan_names_every_room_and_no_import_that_nobody_makes():
+    rooms = {room_of(file) for file in FILES} - {"__main__", "__init__"}
+    assert set(ROOMS) == rooms
+    for room, (_, below) in ROOMS.items():
+        assert below == set().union(*(rooms_seen_by(file) for file in FILES if room_of(file) == room))
+
+
+def test_the_plan_has_no_circle():
+    assert set(floors()) == set(ROOMS)
 
 
 @pytest.mark.skipif(not CONTRIBUTING.is_file(), reason="an installed package has no CONTRIBUTING.md")
-def test_the_plan_that_people_read_is_the_one_held_here():
-    rows = [line.split("|")[1:4] for line in CONTRIBUTING.read_text("utf-8").splitlines() if line.startswith("| ")]
-    rows = [(floor, *(re.findall(r"`(\w+)`", cell) for cell in cells)) for floor, *cells in rows[1:]]
-    floors = {room: int(floor) for floor, rooms, _ in rows for room in rooms}
-    assert sorted(room for _, rooms, _ in rows for room in rooms) == sorted(MAY_IMPORT)
-    for _, rooms, below in rows:
-        assert set(below) == set().union(*(MAY_IMPORT[room] for room in rooms))
-    assert all(floors[lower] < floors[room] for room, lowers in MAY_IMPORT.items() for lower in lowers)
+def test_contributing_shows_this_plan():
+    assert drawing() in CONTRIBUTING.read_text("utf-8"), "run python tests/test_architecture.py and put it there"
 
 
 @pytest.mark.parametrize(
-    ("rooms", "absent"),
+    ("modules", "absent"),
     [
-        (("bases",), (*HEAVY, "jsonargparse", "huggingface_hub")),
-        (("history",), (*HEAVY, "jsonargparse")),
-        (("evaluation",), HEAVY),
-        (("cli",), (*HEAVY, "jsonargparse")),
+        (["bases", "bases.hub", "bases.tokenizer"], (*HEAVY, "jsonargparse", "huggingface_hub")),
+        (["git", "history", "lines", "errors", "files", "special_tokens"], (*HEAVY, "jsonargparse")),
+        (["metrics", "report"], HEAVY),
+        (["cli.entry_point", "cli.config_files", "cli.error_messages"], (*HEAVY, "jsonargparse")),
     ],
-    ids=["bases", "history", "evaluation", "cli"],
+    ids=["bases", "history", "metrics", "command"],
 )
-def test_the_light_rooms_import_nothing_heavy(rooms, absent):
-    modules = [
-        ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
-        for room in rooms
-        for file in [*(PACKAGE / room).rglob("*.py"), PACKAGE / f"{room}.py"]
-        if file.is_file()
+def test_what_must_be_quick_imports_nothing_heavy(modules, absent):
+    allowed_heavy = {"report/tensorboard.py"}  # is handed a trainer
+    assert all(
+        (PACKAGE / module.replace(".", "/")).is_dir() or f"{module.replace('.', '/')}.py" in NAMES for module in modules
+    )
+    files = [
+        file
+        for file, name in zip(FILES, NAMES, strict=True)
+        if name not in allowed_heavy
+        and any(name == f"{module.replace('.', '/')}.py" or name.startswith(f"{module}/") for module in modules)
     ]
-    code = f"import sys, importlib; [importlib.import_module(m) for m in {modules}]; print(*sys.modules)"
+    names = [".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts) for file in files]
+    assert names
+    code = f"import sys, importlib; [importlib.import_module(name) for name in {names}]; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not set(absent) & set(loaded)
+
+
+@pytest.mark.skipif(not SETUP.is_file(), reason="an installed package has no setup.cfg")
+def test_the_wheel_holds_every_package():
+    setup = configparser.ConfigParser()
+    setup.read(SETUP, "utf-8")
+    packages = {".".join(file.parent.relative_to(PACKAGE.parent).parts) for file in FILES if file.name == "__init__.py"}
+    assert set(setup["options"]["packages"].split()) == packages | {"codelm.configs"}
+
+
+def importing(*libraries):
+    """The files that import one of some libraries."""
+    return {
+        name
+        for name, file in zip(NAMES, FILES, strict=True)
+        if any(found.split(".")[0] in libraries for found in imports_of(file))
+    }
+
+
+def test_only_adapters_imports_peft_and_bitsandbytes():
+    assert importing("peft", "bitsandbytes") == {"modules/adapters.py"}
+
+
+def test_only_git_starts_git():
+    assert {name.split("/")[0] for name in importing("subprocess", "git", "multiprocessing", "pty")} == {"git"}
+    for name, file in zip(NAMES, FILES, strict=True):
+        assert name.startswith("git/") or not any(map(starts_a_process, ast.walk(tree_of(file))))
+
+
+def starts_a_process(node):
+    return isinstance(node, ast.Attribute) and re.fullmatch(
+        r"os\.(system|popen|fork|exec\w+|\w*spawn\w*)", ast.unparse(node)
+    )
+
+
+def test_in_history_only_tokenization_knows_a_tokenizer():
+    knowing = {
+        name
+        for name, file in zip(NAMES, FILES, strict=True)
+        if name.startswith("history/")
+        and any(
+            isinstance(node, ast.ClassDef | ast.Name) and word_of(node) == "Tokenizer"
+            for node in ast.walk(tree_of(file))
+        )
+    }
+    assert knowing == {"history/tokenization/encoder.py", "history/tokenization/tokenizer.py"}
+    assert importing("tokenizers", "transformers").isdisjoint(name for name in NAMES if name.startswith("history/"))
+
+
+def word_of(node):
+    return node.name if isinstance(node, ast.ClassDef) else node.id
+
+
+def test_only_one_file_knows_lightning_s_loops():
+    knowing = {
+        name
+        for name, file in zip(NAMES, FILES, strict=True)
+        if re.search(r"\b(fit_loop|epoch_loop|val_loop|optim_progress|batch_progress)\b", file.read_text("utf-8"))
+    }
+    assert knowing == {"lightning_internals.py"}
+
+
+@EACH_FILE
+def test_a_special_token_s_name_is_written_once(file):
+    literals = [
+        node.value
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.Constant) and node.value in special_tokens.SPECIAL_TOKENS
+    ]
+    assert bool(literals) == (file.name == "special_tokens.py")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if room_of(file) == "callbacks"], ids=lambda file: file.stem)
+def test_callbacks_holds_callbacks_and_nothing_else(file):
+    classes = [node for node in tree_of(file).body if isinstance(node, ast.ClassDef)]
+    bases = {ast.unparse(base) for node in classes for base in node.bases}
+    assert all(node.bases for node in classes)
+    assert file.name == "__init__.py" or (classes and bases <= {"Callback", "RecordingCallback", "TQDMProgressBar"})
+
+
+@EACH_FILE
+def test_no_file_is_above_250_lines_and_no_function_above_45(file):
+    assert len(file.read_text("utf-8").splitlines()) <= 250
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            length = node.end_lineno - body[0].lineno + 1 if body else 0
+            assert length <= 45, f"{node.name} has {length} lines"
+
+
+@EACH_FILE
+def test_private_names_stay_in_their_file_and_all_says_the_others(file):
+    private = {name for name in imports_of(file) if name.startswith("codelm.") and name.split(".")[-1].startswith("_")}
+    assert private <= {"codelm.__version__"}
+    body = tree_of(file).body
+    public = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"}
+    exported = [
+        ast.literal_eval(node.value)
+        for node in body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    assert public <= set(*exported)
+
+
+@EACH_FILE
+def test_a_module_and_each_public_function_has_a_docstring(file):
+    assert ast.get_docstring(tree_of(file))
+    assert file.stem not in ("utils", "common", "helpers", "misc")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(drawing() + "\n")

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from codelm.cli.config_files import SHIPPED, shipped_names
+from codelm.cli.config_files import shipped_folder, shipped_names
 
 SIX_NAMES = ["q_proj", "k_proj", "v_proj", "o_proj", "c_fc", "c_proj"]
 
@@ -134,7 +134,7 @@ def test_hardware_changes_how_a_step_is_cut_and_not_the_step(base, overlay, prin
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_shipped_configuration_parses_and_says_how_it_is_run(name, printed):
     printed("--config", name)
-    first_line = (SHIPPED / name.removeprefix("configs/")).read_text().splitlines()[0]
+    first_line = (shipped_folder() / name.removeprefix("configs/")).read_text().splitlines()[0]
     assert first_line.startswith("# codelm fit --config configs/")
     assert name in first_line
 

@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def examined(folder, tmp_path, tiny_base, rust_repository, capsys):
+def evaluated(folder, tmp_path, tiny_base, rust_repository, capsys):
     """Train on a history with an evaluation at the end; return the run's folder, and what was said and complained."""
 
     def run(*arguments, repository=rust_repository):
@@ -38,10 +38,10 @@ def examined(folder, tmp_path, tiny_base, rust_repository, capsys):
         for name, value in {"BASE": tiny_base, "REPOSITORY": repository, "CACHE": tmp_path / "cache"}.items():
             text = text.replace(name, str(value))
         (tmp_path / "short.yaml").write_text(text)
-        status = main(["fit", "--config", str(tmp_path / "short.yaml"), "--name=examined", *arguments])
+        status = main(["fit", "--config", str(tmp_path / "short.yaml"), "--name=evaluated", *arguments])
         said = capsys.readouterr()
         assert status == 0, said.err
-        return folder / "runs/examined/version_0", said
+        return folder / "runs/evaluated/version_0", said
 
     return run
 
@@ -54,8 +54,8 @@ def read(folder, name):
     return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
-def test_a_run_ends_with_a_report_and_the_manifest_tells_of_it(examined, git, rust_repository):
-    run, _ = examined()
+def test_a_run_ends_with_a_report_and_the_manifest_tells_of_it(evaluated, git, rust_repository):
+    run, _ = evaluated()
     page = (run / "report.html").read_text(encoding="utf-8")
     assert page.lower().startswith("<!doctype html>")
     figures, told = read(run, "evaluation/figures.json"), read(run, "MANIFEST.json")["evaluation"]
@@ -76,32 +76,32 @@ def test_a_run_ends_with_a_report_and_the_manifest_tells_of_it(examined, git, ru
     assert not list(run.rglob("*.tmp"))
 
 
-def test_who_trains_is_told_what_the_evaluation_found(examined):
-    said = examined()[1].out
+def test_who_trains_is_told_what_the_evaluation_found(evaluated):
+    said = evaluated()[1].out
     assert "bits per byte" in said
     assert "6 held-out commits with new lines are too few for an interval" in said
     assert "report.html" in said
 
 
-def test_rows_shorter_than_a_window_say_that_nothing_could_be_recited(examined):
-    run, said = examined("--data.sequence_length=64")
+def test_rows_shorter_than_a_window_say_that_nothing_could_be_recited(evaluated):
+    run, said = evaluated("--data.sequence_length=64")
     assert read(run, "MANIFEST.json")["evaluation"]["memory"] is None
     assert "what is recited is not known" in said.out
 
 
-def test_the_gap_of_extraction_stands_in_the_manifest(examined, make_repository):
+def test_the_gap_of_extraction_stands_in_the_manifest(evaluated, make_repository):
     body = "".join(f"    let part_{line} = value * {line * 977};\n" for line in range(6))
     commits = [{f"src/f{n}.rs": f"pub fn f_{n}(value: u64) {{\n{body.replace('part', f'p{n}')}}}\n"} for n in range(20)]
     repository = make_repository(commits, name="long")
-    run, _ = examined("--data.formats.fim_rate=0", repository=repository)
+    run, _ = evaluated("--data.formats.fim_rate=0", repository=repository)
     told = read(run, "MANIFEST.json")["evaluation"]["memory"]
     assert told["extraction_gap"] == {"base": 0.0, "tuned": 0.0}
     assert told["gap_from_training"] == 0.0
     assert told["windows"]["train"] == 2
 
 
-def test_testing_a_checkpoint_writes_the_report_again_and_says_what_it_found(examined, capsys):
-    run, _ = examined()
+def test_testing_a_checkpoint_writes_the_report_again_and_says_what_it_found(evaluated, capsys):
+    run, _ = evaluated()
     fitted = read(run, "evaluation/figures.json")
     (run / "report.html").unlink()
     (run / "evaluation/holes.jsonl").unlink()
@@ -121,8 +121,8 @@ def test_testing_a_checkpoint_writes_the_report_again_and_says_what_it_found(exa
     assert figures["prompts"] == fitted["prompts"] != []
 
 
-def test_testing_on_another_repository_measures_the_loss_and_leaves_the_run_alone(examined, make_repository, capsys):
-    run, _ = examined("--evaluation.enabled=false")
+def test_testing_on_another_repository_measures_the_loss_and_leaves_the_run_alone(evaluated, make_repository, capsys):
+    run, _ = evaluated("--evaluation.enabled=false")
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     lines = [f"pub fn odd_{number}() -> u64 {{\n    {number * 977}\n}}\n" for number in range(20)]
     other = make_repository([{"src/o.rs": "\n".join(lines[: number + 1])} for number in range(20)], name="other")
@@ -134,50 +134,50 @@ def test_testing_on_another_repository_measures_the_loss_and_leaves_the_run_alon
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
-def test_quiet_is_quiet_about_an_evaluation_too(examined):
-    run, said = examined("--quiet")
+def test_quiet_is_quiet_about_an_evaluation_too(evaluated):
+    run, said = evaluated("--quiet")
     assert (said.out, said.err) == ("", "")
     assert (run / "report.html").is_file()
 
 
-def test_several_repositories_are_one_report(examined, make_repository, rust_repository):
+def test_several_repositories_are_one_report(evaluated, make_repository, rust_repository):
     words = [f"tree_{number}" for number in range(20)]
     other = [
         {"trees.py": "".join(f"def {word}():\n    return '{word}'\n\n\n" for word in words[:n])} for n in range(1, 21)
     ]
     other = make_repository(other, name="trees")
-    run, _ = examined(repository=f"[{rust_repository},{other}]")
+    run, _ = evaluated(repository=f"[{rust_repository},{other}]")
     figures = read(run, "evaluation/figures.json")
     assert figures["run"]["repositories"] == ["numbers", "trees"]
     assert figures["likelihood"]["commits"] > 6
 
 
-def test_a_name_that_is_no_text_does_not_stop_the_report(examined, make_repository):
+def test_a_name_that_is_no_text_does_not_stop_the_report(evaluated, make_repository):
     lines = [f"pub fn odd_{number}() -> u64 {{\n    {number * 977}\n}}\n" for number in range(20)]
     commits = [{b"src/\xff<b>.rs": "\n".join(lines[: number + 1])} for number in range(20)]
-    run, said = examined(repository=make_repository(commits, name="odd"))
+    run, said = evaluated(repository=make_repository(commits, name="odd"))
     assert "evaluation failed" not in said.err
     assert "<b>" not in (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_another_language_is_examined_without_its_syntax(examined, make_repository):
+def test_another_language_is_examined_without_its_syntax(evaluated, make_repository):
     commits = [
         {"main.go": "package main\n" + "".join(f"func f{n}() int {{ return {n * 71} }}\n" for n in range(m))}
         for m in range(20)
     ]
-    run, _ = examined(repository=make_repository(commits, name="gopher"))
+    run, _ = evaluated(repository=make_repository(commits, name="gopher"))
     figures = read(run, "evaluation/figures.json")
     assert "the syntax of holes in go was not measured, which takes Rust or Python" in figures["notes"]
     assert figures["idioms"] is None
     assert figures["holes"]["infill"]["tuned"]["valid"] is None
 
 
-def test_the_shortest_history_that_trains_is_reported_as_far_as_it_goes(examined, make_repository):
+def test_the_shortest_history_that_trains_is_reported_as_far_as_it_goes(evaluated, make_repository):
     line = "    let only = value * 977;\n"
     commits = [
         {f"src/f{n}.rs": f"pub fn only_{n}(value: u64) -> u64 {{\n{line}    only + {n}\n}}\n"} for n in range(10)
     ]
-    run, _ = examined(repository=make_repository(commits, name="short"))
+    run, _ = evaluated(repository=make_repository(commits, name="short"))
     figures = read(run, "evaluation/figures.json")
     assert any("give a longer history" in note for note in figures["notes"])
     assert figures["general"]["tuned"] > 0
