@@ -1,6 +1,8 @@
 """Export of the best adapter in PEFT's format."""
 
 import logging
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +11,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from codelm.errors import DamagedDataError
+from codelm.errors import DamagedDataError, cannot_write
 from codelm.files import new_folder
 from codelm.runs.checkpoints import best_checkpoint, read_step, read_weights
 from codelm.runs.finish.step import FinishingStep
@@ -31,7 +33,12 @@ class ExportAdapter(FinishingStep):
     """
 
     def finish(self, trainer: Trainer, pl_module: Any) -> None:
-        """Give the model the best weights on every process, and save them on the first."""
+        """Give the model the best weights on every process, and save them on the first.
+
+        Raises:
+            DamagedDataError: The best checkpoint cannot be used.
+            ResourceError: The adapter cannot be written.
+        """
         best = None if trainer.fast_dev_run else best_checkpoint(trainer)  # type: ignore[attr-defined]
         self._choose(trainer, pl_module, best)
         if writes_files(trainer):
@@ -60,9 +67,26 @@ class ExportAdapter(FinishingStep):
 
     def _export(self, trainer: Trainer, pl_module: Any, weights: Literal["best", "last"]) -> None:
         folder = run_folder(trainer) / "adapter"
-        with new_folder(folder) as unfinished:
-            pl_module.save_adapter(unfinished)
+        try:
+            with new_folder(folder) as unfinished:
+                pl_module.save_adapter(unfinished)
+        except Exception as error:
+            of_system = _system_error(error)
+            if of_system is None:
+                raise
+            raise cannot_write("output folder", folder.parent, of_system, "--output") from error
         self.record.adapter, self.record.weights = folder, weights
+
+
+def _system_error(error: Exception) -> OSError | None:
+    """Return the error of the system behind an exception; None if there is none.
+
+    safetensors 0.8 and tokenizers 0.23, written in Rust, name its number in the text of exceptions of their own.
+    """
+    if isinstance(error, OSError):
+        return error
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
 
 @torch.no_grad()

@@ -161,3 +161,27 @@ def test_a_checkpoint_without_a_trained_weight_is_refused(make_module):
     module.configure_model()
     with pytest.raises(DamagedDataError, match=r"lacks 12 trained weights"):
         set_weights(module, {})
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, Exception])
+def test_a_disk_that_is_full_for_a_library_in_rust_is_an_error_of_the_system(fit, monkeypatch, kind):
+    from codelm.errors import ResourceError
+    from codelm.modules import LoRACausalLM
+
+    def full(*_):
+        raise kind("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(LoRACausalLM, "save_adapter", full)
+    with pytest.raises(ResourceError, match=r"^output folder .*: No space left on device; make room there, or choose"):
+        fit(export(), max_epochs=1)
+
+
+def test_another_failure_of_the_export_is_not_taken_for_one_of_the_system(fit, monkeypatch):
+    from codelm.modules import LoRACausalLM
+
+    def fail(*_):
+        raise RuntimeError("no such layer")
+
+    monkeypatch.setattr(LoRACausalLM, "save_adapter", fail)
+    with pytest.raises(RuntimeError, match="no such layer"):
+        fit(export(), max_epochs=1)
