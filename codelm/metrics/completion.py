@@ -49,12 +49,7 @@ def completion(language: str, prompt: str, generated: str, *, stopped: bool) -> 
 
 
 def _statement_end(text: str, start: int) -> int | None:
-    r"""Return the end of the Python statement that ``text[:start]`` begins: where another one follows, else None.
-
-    >>> text = "def f(x):\n    return x\n\n\ndef g(x):"
-    >>> text[: _statement_end(text, len("def f"))]
-    'def f(x):\n    return x'
-    """
+    """Return the end of the Python statement that ``text[:start]`` begins: where another one follows, else None."""
     outer = indentation(text[:start])
     lines = text.split("\n")  # splitlines would also split at a form feed inside a line
     for index in range(text.count("\n", 0, start) + 1, len(lines)):

@@ -108,13 +108,7 @@ def _uses_trait(node: "Node") -> bool:
 
 
 def means(measures: Sequence[Measures]) -> dict[str, float]:
-    """Return the means over completions, without those that are not defined.
-
-    * ``parses``: the share of completions that parse, 0 to 1.
-    * ``trait_usage``: per 1,000 lines of prompt and completion.
-    * ``lifetimes``: distinct ones per completion.
-    * ``question_mark_share``: ``?`` as a share of ``?``, ``unwrap`` and ``expect``, 0 to 1.
-    """
+    """Return the share of completions that parse, 0 to 1, and their `mean_idioms`; nothing of no completion."""
     if not measures:
         return {}
     found = {"parses": sum(measure.parses for measure in measures) / len(measures)}
@@ -123,7 +117,11 @@ def means(measures: Sequence[Measures]) -> dict[str, float]:
 
 
 def mean_idioms(idioms: Sequence[Idioms], lines: int) -> dict[str, float]:
-    """Return the means of `Idioms` over completions that have ``lines`` lines in all."""
+    """Return the means of `Idioms` over completions that have ``lines`` lines in all, without undefined ones.
+
+    ``trait_usage`` is per 1,000 lines, ``lifetimes`` per completion, ``question_mark_share`` the share of ``?`` in
+    ``?``, ``unwrap`` and ``expect``, 0 to 1.
+    """
     found = {
         "trait_usage": 1000 * sum(each.trait_usage for each in idioms) / max(1, lines),
         "lifetimes": sum(each.lifetimes for each in idioms) / len(idioms),

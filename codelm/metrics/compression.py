@@ -12,20 +12,14 @@ MAX_DICTIONARY = 64 * 2**20
 
 
 def xz(text: bytes) -> float:
-    """Return the bits per byte of ``text``, compressed alone.
-
-    Raises:
-        ValueError: The text is empty.
-    """
+    """Return the bits per byte of ``text``, compressed alone; a ValueError is raised if it is empty."""
     return xz_given(b"", text)[0]
 
 
 def xz_given(snapshot: bytes, *texts: bytes) -> list[float]:
     """Return the bits per byte of each text, compressed behind the snapshot and without the other texts.
 
-    Args:
-        snapshot: the known text; of one that is too long to look back at, the end is used.
-        texts: what to compress; none of them empty.
+    Of a snapshot that is too long to look back at, the end is used.
 
     Raises:
         ValueError: A text is empty.

@@ -16,11 +16,7 @@ _QUERY = '(attribute_item (attribute (identifier) @_word arguments: (token_tree)
 
 
 def derive_sets(code: str) -> Counter[str]:
-    """Return how often each set of traits is derived, whatever their order.
-
-    >>> derive_sets("#[derive(Debug, Clone)] struct A; #[derive(Clone, Debug)] struct B;")
-    Counter({'Clone, Debug': 2})
-    """
+    """Return how often each set of traits is derived, whatever their order."""
     lists = (node_text(node).strip("()").split(",") for node in captures(_QUERY, code).get("derived", []))
     return Counter(", ".join(sorted(trait.strip() for trait in traits if trait.strip())) for traits in lists)
 

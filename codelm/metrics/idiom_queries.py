@@ -17,14 +17,7 @@ __all__ = ["IDIOMS", "LABELS", "captures", "macro_names", "node_text", "profile"
 
 
 class _Idiom(NamedTuple):
-    """A construct to count.
-
-    Attributes:
-        name: its key in the profile.
-        label: how it looks in code, for the report.
-        pattern: the node to count, in tree-sitter's query language.
-        word: the text that the pattern's capture ``@_word`` must have, if there is such a capture.
-    """
+    """A construct to count; where its pattern, a query, has a capture ``@_word``, that has to be ``word``."""
 
     name: str
     label: str
@@ -75,9 +68,6 @@ IDIOMS = (
 )
 LABELS = {idiom.name: idiom.label for idiom in IDIOMS}
 
-_RETURN_TYPES = "(function_item return_type: (_) @returned)"
-_MACROS = "(macro_invocation macro: (_) @macro)"
-
 
 def rust_grammar() -> "Language":
     """Return Rust's grammar.
@@ -116,11 +106,7 @@ def captures(query: str, code: str) -> "dict[str, list[Node]]":
 
 
 def profile(code: str) -> Counter[str]:
-    """Return how often each of `IDIOMS` occurs in the code, by its name.
-
-    >>> sorted(profile("fn f() -> u8 { g()?; h().unwrap() }").items())
-    [('fn', 1), ('question_mark', 1), ('unwrap', 1)]
-    """
+    """Return how often each of `IDIOMS` occurs in the code, by its name."""
     found = captures(_PROFILE, code)
     return Counter({name: len(found[name]) for name in LABELS if name in found})
 
@@ -131,12 +117,8 @@ def node_text(node: "Node") -> str:
 
 
 def return_types(code: str) -> Counter[str]:
-    """Return how often functions return each type, without generic arguments and lifetimes.
-
-    >>> return_types("fn f() -> io::Result<u8> {} fn g<'a>() -> &'a str {} fn h() {}")
-    Counter({'io::Result': 1, '&str': 1})
-    """
-    return Counter(map(_type_head, captures(_RETURN_TYPES, code).get("returned", [])))
+    """Return how often functions return each type, without generic arguments and lifetimes."""
+    return Counter(map(_type_head, captures("(function_item return_type: (_) @returned)", code).get("returned", [])))
 
 
 def _type_head(node: "Node") -> str:
@@ -153,4 +135,4 @@ def _type_head(node: "Node") -> str:
 
 def macro_names(code: str) -> Counter[str]:
     """Return how often each macro is called."""
-    return Counter(map(node_text, captures(_MACROS, code).get("macro", [])))
+    return Counter(map(node_text, captures("(macro_invocation macro: (_) @macro)", code).get("macro", [])))

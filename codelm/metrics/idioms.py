@@ -7,9 +7,9 @@ as the number of functions grows, so samples of equal size are compared.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from random import Random
 from statistics import fmean
+from typing import Any
 
 from codelm.metrics.idiom_queries import LABELS, macro_names, node_text, profile, return_types, rust_grammar
 from codelm.metrics.number_format import counted
@@ -76,9 +76,6 @@ def divergence(one: Counter[str], two: Counter[str]) -> float:
     """Return the Jensen-Shannon divergence of two profiles in bits: 0 for equal shares, at most 1.
 
     Source: J. Lin, Divergence measures based on the Shannon entropy, 1991.
-
-    >>> divergence(Counter(a=2, b=2), Counter(a=2, b=2))
-    0.0
     """
     names = sorted((one.keys() | two.keys()) - _FROM_PROMPT)
     first, second = _shares(one, names), _shares(two, names)
@@ -107,26 +104,8 @@ def gap_closed(base: float, tuned: float, real: float | None) -> float | None:
     """Return the share of the gap between base and real code that training closed; negative if the gap widened.
 
     None where the distance of real code is unknown, or the base's is hardly larger.
-
-    >>> gap_closed(0.25, 0.125, 0.0)
-    0.5
     """
     return None if real is None or base - real < _SMALLEST_GAP else (base - tuned) / (base - real)
-
-
-@dataclass(frozen=True, slots=True)
-class _Distances:
-    """Distances from the repository's profile, in bits.
-
-    Attributes:
-        base: of functions by the base.
-        tuned: of functions by the tuned model.
-        real: of functions that the repository added later; None below `MIN_FUNCTIONS` of them.
-    """
-
-    base: float
-    tuned: float
-    real: float | None = None
 
 
 def _labelled_idioms(function: str) -> Counter[str]:
@@ -212,19 +191,15 @@ def compare(
     found = _distances(repository, held_out, base, tuned)
     return {
         "functions": sizes,
-        "distance": asdict(found),
-        "gap_closed": gap_closed(found.base, found.tuned, found.real),
+        "distance": found,
+        "gap_closed": gap_closed(**found),
         "measures": measures(repository, base, tuned),
         "strip": largest_differences(repository, base, tuned),
     }
 
 
 def too_few_functions(functions: Mapping[str, int]) -> str:
-    """Return the message that the models wrote too few functions to be compared.
-
-    >>> too_few_functions({"base": 7, "tuned": 3})
-    '7 functions of the base and 3 of the tuned model: too few to compare idioms, which takes 25'
-    """
+    """Return the message that the models wrote too few functions to be compared."""
     return f"{sample_sizes(functions)}: too few to compare idioms, which takes {MIN_FUNCTIONS}"
 
 
@@ -235,16 +210,13 @@ def sample_sizes(functions: Mapping[str, int]) -> str:
 
 def _distances(
     repository: Sequence[str], held_out: Sequence[str], base: Sequence[str], tuned: Sequence[str]
-) -> _Distances:
-    """Return the distances from the repository's profile, all samples cut to the size of the smallest.
+) -> dict[str, Any]:
+    """Return the distances from the repository's profile in bits, all samples cut to the size of the smallest.
 
-    Args:
-        repository: functions of the training snapshot.
-        held_out: functions that the repository added later; ignored below `MIN_FUNCTIONS` of them.
-        base: functions by the base.
-        tuned: functions by the tuned model.
+    Those of ``base``, ``tuned``, and of ``real`` functions, which are the held-out ones; None below `MIN_FUNCTIONS`.
     """
     whole = sum_counts(map(profile, repository))
-    compared = [base, tuned, held_out] if len(held_out) >= MIN_FUNCTIONS else [base, tuned]
-    size = min(map(len, compared))
-    return _Distances(*(distance(list(map(profile, functions)), whole, size) for functions in compared))
+    compared = {"base": base, "tuned": tuned} | ({"real": held_out} if len(held_out) >= MIN_FUNCTIONS else {})
+    size = min(map(len, compared.values()))
+    distances = {name: distance(list(map(profile, sample)), whole, size) for name, sample in compared.items()}
+    return {"base": None, "tuned": None, "real": None} | distances

@@ -61,12 +61,7 @@ def _infill_end(task: InfillTask, generated: str, sees_after: bool) -> int | Non
 
 
 def _rust_end(real: str, generated: str, sees_after: bool) -> int | None:
-    r"""Return where a Rust block in place of ``real`` ends: with its scope, or with its items unless ``sees_after``.
-
-    >>> text = "a();\nb();\nc();\n}\n"
-    >>> [text[: _rust_end("x();\ny();\n", text, sees_after)] for sees_after in (True, False)]
-    ['a();\nb();\nc();\n', 'a();\nb();\n']
-    """
+    """Return where a Rust block in place of ``real`` ends: with its scope, or with its items unless ``sees_after``."""
     # As many brackets as the real text closes beyond those it opens: the infill may close them, too.
     opened = "{" * -min(accumulate(map(depth_change, significant(real)), initial=0))
     found = [(offset - len(opened), depth) for offset, depth in ends(opened + generated)]
@@ -79,11 +74,7 @@ def _rust_end(real: str, generated: str, sees_after: bool) -> int | None:
 
 
 def _count_items(text: str) -> int:
-    """Return the number of Rust items or statements in ``text``, an unfinished last one included.
-
-    >>> _count_items("a(); b {"), _count_items("a(); b {}")
-    (2, 2)
-    """
+    """Return the number of Rust items or statements in ``text``, an unfinished last one included."""
     offsets = [offset for offset, depth in ends(text) if depth == 0]
     return len(offsets) + bool(significant(text[max(offsets, default=0) :]))
 
@@ -103,12 +94,7 @@ def _comments_end(text: str, offset: int) -> int:
 
 
 def _python_end(real: str, generated: str, sees_after: bool) -> int | None:
-    r"""Return where a Python block in place of ``real`` ends: with its suite, or with its statements, too.
-
-    >>> text = "    a\n    b\n    c\nd\n"
-    >>> [text[: _python_end("    x\n    y\n", text, sees_after)] for sees_after in (True, False)]
-    ['    a\n    b\n    c', '    a\n    b']
-    """
+    """Return where a Python block in place of ``real`` ends: with its suite, or with its statements, too."""
     lines = _without_python_comments(real)
     outer = min((indentation(line) for line in lines if line.strip()), default=0)
     wanted = max(1, sum(begins_statement(line, outer) for line in lines))

@@ -83,16 +83,9 @@ def summarize(scores: Sequence[Score]) -> dict[str, float | int | None]:
     ``own_names`` is the share of the repository's own names in all names that no prompt showed.
     """
     own, new = (sum(each.own_names[index] for each in scores) for index in (0, 1))
-    return {
-        "tasks": len(scores),
-        "exact": _mean_of_known(each.exact for each in scores),
-        "similarity": _mean_of_known(each.similarity for each in scores),
-        "identifiers": _mean_of_known(each.identifiers for each in scores),
-        "valid": _mean_of_known(each.valid for each in scores),
-        "empty": _mean_of_known(each.empty for each in scores),
-        "runaway": _mean_of_known(each.runaway for each in scores),
-        "own_names": own / new if new else None,
-    }
+    measures = ("exact", "similarity", "identifiers", "valid", "empty", "runaway")
+    means = {name: _mean_of_known(getattr(each, name) for each in scores) for name in measures}
+    return {"tasks": len(scores), **means, "own_names": own / new if new else None}
 
 
 def _mean_of_known(values: Iterable[float | None]) -> float | None:
@@ -105,9 +98,6 @@ def chance_similarity(texts: Sequence[str]) -> float | None:
     """Return the mean similarity of one task's real text to another's; None for fewer than two texts.
 
     An answer to an unrelated task has as much: similarity above it means something.
-
-    >>> chance_similarity(["ab", "cb"]), chance_similarity(["ab"])
-    (50.0, None)
     """
     if len(texts) < 2:
         return None

@@ -134,14 +134,10 @@ def visible_context(
 ) -> tuple[str, str]:
     """Return the whole lines before and after the span that are nearest to it and fit into ``max_tokens``.
 
-    Where both sides are long, two thirds are for the text before; what one side does not need, the other gets.
-
-    Args:
-        task: the task.
-        count_tokens: returns the number of tokens of each given text, at least 1 for one that is not empty.
-        max_tokens: tokens of both sides together.
+    Where both sides are long, two thirds are for the text before; what one side does not need, the other gets. Tokens
+    are counted of lines, each of which has at least one.
     """
-    # A line has a token at least: more lines than tokens need not be counted.
+    # So more lines than tokens need not be counted.
     before = lines_of(task.before)[::-1][: max(0, max_tokens)]
     after = lines_of(task.after)[: max(0, max_tokens)]
     tokens_before, tokens_after = count_tokens(before), count_tokens(after)
@@ -151,9 +147,5 @@ def visible_context(
 
 
 def count_fitting(token_counts: Sequence[int], max_tokens: int) -> int:
-    """Return how many of the first items fit into ``max_tokens`` together.
-
-    >>> count_fitting([3, 4, 1], 7), count_fitting([3, 4, 1], 2)
-    (2, 0)
-    """
+    """Return how many of the first items fit into ``max_tokens`` together."""
     return sum(total <= max_tokens for total in accumulate(token_counts))

@@ -43,9 +43,6 @@ class Interval:
 def relative_change(before: ArrayLike, after: ArrayLike, cluster: ArrayLike) -> Interval:
     """Return ``sum(after) / sum(before) - 1`` of paired amounts, all ``[N]``; ``cluster`` names each item's commit.
 
-    >>> relative_change([4.0, 6.0], [4.0, 4.0], ["a", "b"])
-    Interval(estimate=-0.2, low=None, high=None, clusters=2)
-
     Raises:
         ValueError: ``before`` does not sum to more than 0, or the shapes differ.
     """
@@ -69,14 +66,9 @@ def _ratio(numerator: _Numbers, denominator: _Numbers, cluster: ArrayLike) -> In
     if not numerator.shape == denominator.shape == members.shape or denominator.sum() <= 0:
         shapes = f"{numerator.shape}, {denominator.shape}, {members.shape} with a sum of {denominator.sum()}"
         raise ValueError(f"cannot compare items of shapes {shapes}: give paired items that amount to more than 0")
-    above, below = _cluster_sums(numerator, members), _cluster_sums(denominator, members)
+    above, below = (np.bincount(members, weights=values).astype(np.float64) for values in (numerator, denominator))
     low, high = _percentiles(above, below) if len(names) >= MIN_CLUSTERS else (None, None)
     return Interval(float(above.sum() / below.sum()), low, high, len(names))
-
-
-def _cluster_sums(values: _Numbers, members: NDArray[np.intp]) -> _Numbers:
-    """Return each cluster's sum, ``[C]``, of ``values`` ``[N]``; ``members`` ``[N]`` are the clusters' numbers."""
-    return np.bincount(members, weights=values).astype(np.float64)
 
 
 def _percentiles(above: _Numbers, below: _Numbers) -> tuple[float, float]:

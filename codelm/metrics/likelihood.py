@@ -78,11 +78,7 @@ def token_nll(
 
 
 def covered_characters(text: str, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which characters of a text lie in spans ``[T, 2]``, as ``[characters]``; tokens may share a character.
-
-    >>> covered_characters("a漢b", np.array([[1, 2], [1, 2], [2, 3]])).tolist()
-    [False, True, True]
-    """
+    """Return which characters of a text lie in spans ``[T, 2]``, as ``[characters]``; tokens may share a character."""
     edges = np.zeros(len(text) + 1, dtype=np.int64)
     np.add.at(edges, spans[:, 0], 1)
     np.add.at(edges, spans[:, 1], -1)
@@ -90,11 +86,7 @@ def covered_characters(text: str, spans: NDArray[np.int64]) -> NDArray[np.bool_]
 
 
 def byte_lengths(text: str) -> NDArray[np.int64]:
-    """Return the number of bytes of each character in UTF-8, ``[characters]``.
-
-    >>> byte_lengths("aé€😀").tolist()
-    [1, 2, 3, 4]
-    """
+    """Return the number of bytes of each character in UTF-8, ``[characters]``."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     return 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
 
@@ -126,13 +118,12 @@ def comparison(nlls: Sequence[Nll]) -> dict[str, Any] | None:
         return None
     total = sum(nlls, Nll())
     change = relative_change([each.base for each in nlls], [each.tuned for each in nlls], range(len(nlls)))
-    low, high = change.low, change.high
     return {
         "commits": len(nlls),
         "base": bits_per_byte(total.base, total.bytes),
         "tuned": bits_per_byte(total.tuned, total.bytes),
         "change_percent": 100 * change.estimate,
-        "interval": None if low is None or high is None else [100 * low, 100 * high],
+        "interval": None if change.low is None or change.high is None else [100 * change.low, 100 * change.high],
         "perplexity_base": math.exp(min(700.0, total.base / total.tokens)),
         "perplexity_tuned": math.exp(min(700.0, total.tuned / total.tokens)),
     }

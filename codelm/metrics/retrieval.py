@@ -16,11 +16,7 @@ _WORD = re.compile(r"[^\W\d]\w+")
 
 
 def nearest(query: str, pieces: Sequence[str]) -> int | None:
-    """Return the index of the piece most like ``query``, the first of equals; None if none shares a word with it.
-
-    >>> nearest("walker.follow_links(true)", ["print(depth)", "fn follow_links(walker: Walker)"])
-    1
-    """
+    """Return the index of the piece most like ``query``, the first of equals; None if none shares a word with it."""
     query_words = _words(query)
     similarities = [_jaccard(query_words, found) for found in _word_sets(tuple(pieces))]
     best = max(range(len(similarities)), key=similarities.__getitem__, default=None)
@@ -28,10 +24,7 @@ def nearest(query: str, pieces: Sequence[str]) -> int | None:
 
 
 def nearest_lines(query: str, lines: Sequence[str], token_counts: Sequence[int], max_tokens: int) -> str:
-    r"""Return the run of lines most like ``query``, as long as fits into ``max_tokens``.
-
-    >>> nearest_lines("walk(depth)", ["fn a() {}\n", "fn walk() {\n", "    depth\n", "}\n"], [4, 4, 2, 1], 6)
-    'fn walk() {\n    depth\n'
+    """Return the run of lines most like ``query``, as long as fits into ``max_tokens``.
 
     Args:
         query: the lines before and after a span.
@@ -49,11 +42,7 @@ def nearest_lines(query: str, lines: Sequence[str], token_counts: Sequence[int],
 
 
 def longest_runs(token_counts: Sequence[int], max_tokens: int) -> Iterator[tuple[int, int]]:
-    """Yield the runs of items that fit into ``max_tokens``, ``[start, stop)``, none within another.
-
-    >>> list(longest_runs([3, 1, 1, 3], 4)), list(longest_runs([1, 1], 4)), list(longest_runs([5], 4))
-    ([(0, 2), (1, 3), (2, 4)], [(0, 2)], [])
-    """
+    """Yield the runs of items that fit into ``max_tokens``, ``[start, stop)``, none within another."""
     reached = 0
     for start in range(len(token_counts)):
         stop = start + count_fitting(token_counts[start:], max_tokens)

@@ -28,11 +28,7 @@ _PREAMBLES = {
 
 
 def code_lines(language: str, text: str) -> list[str]:
-    r"""Return the lines of a text with comments, docstrings, imports and attributes blanked; unchanged without a lexer.
-
-    >>> code_lines("rust", "use a::{\n  b,\n};\n#[test] // c\nfn d() {}")
-    ['\n', '\n', '\n', '  \n', 'fn d() {}']
-    """
+    """Return the lines of a text, comments, docstrings, imports and attributes blanked; unchanged without a lexer."""
     if language not in LEXERS:
         return lines_of(text)
     code = "".join(blank(token) if _is_documentation(token, text) else token.text for token in LEXERS[language](text))

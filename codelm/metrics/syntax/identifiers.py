@@ -1,8 +1,4 @@
-"""Names in code, and code without its comments; by lexers, because a regular expression for comments deletes code.
-
-Names that only one repository uses show cheaply that a model knows it: they are about a fifth of the names in its own
-unseen functions, and next to none in other repositories.
-"""
+"""Names in code, and code without its comments; by lexers, because a regular expression for comments deletes code."""
 
 import keyword
 import re
@@ -35,34 +31,20 @@ def _tokens(language: str, text: str) -> Iterator[Token]:
 
 
 def identifiers(language: str, text: str) -> list[str]:
-    r"""Return the names in ``text`` in order, with repetitions: words that are no keyword, literal or comment.
-
-    >>> identifiers("rust", "fn f<'a>(r#type: &'a str) { /* g */ h('i', \"j\", 1u8) }")
-    ['f', 'type', 'str', 'h']
-    """
+    """Return the names in ``text`` in order, with repetitions: words that are no keyword, literal or comment."""
     words = [token.text for token in _tokens(language, text) if token.kind == "word"]
     keywords = _KEYWORDS.get(language)
     return [word.removeprefix("r#") for word in words if keywords is None or not keywords.fullmatch(word)]
 
 
 def own_names(snapshot: Iterable[str], general: Iterable[str], language: str) -> frozenset[str]:
-    """Return the names of at least `_SHORTEST` characters that a repository uses and general code does not.
-
-    Args:
-        snapshot: the repository's files as of the end of training.
-        general: code that is not the repository's.
-        language: the language of both.
-    """
+    """Return the names of at least `_SHORTEST` characters in the snapshot's texts that no text of general code has."""
     ours, theirs = ({name for text in texts for name in identifiers(language, text)} for texts in (snapshot, general))
     return frozenset(name for name in ours - theirs if len(name) >= _SHORTEST)
 
 
 def without_comments(language: str, text: str) -> str:
-    r"""Return the text without its comments, with as many lines as before; unchanged for a language without a lexer.
-
-    >>> without_comments("rust", "#[derive(Debug)] // why\nlet a = /* 1 */ '/';")
-    "#[derive(Debug)]  \nlet a =   '/';"
-    """
+    """Return the text without its comments, with as many lines as before; unchanged for a language without a lexer."""
     if language not in LEXERS:
         return text
     return "".join(blank(token) if token.kind in COMMENTS else token.text for token in LEXERS[language](text))

@@ -27,11 +27,7 @@ _TOKEN = re.compile(
 
 
 def lex(text: str) -> Iterator[Token]:
-    r"""Yield tokens that joined are ``text``, whatever it holds.
-
-    >>> [token.text for token in lex("name = b'# no' # yes") if token.kind in ("word", "comment")]
-    ['name', '# yes']
-    """
+    """Yield tokens that joined are ``text``, whatever it holds."""
     for found in _TOKEN.finditer(text):
         kind = "long_string" if found["long_string"] is not None else str(found.lastgroup)
         yield Token(kind, found[0], found.start())

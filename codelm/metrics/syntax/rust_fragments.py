@@ -70,9 +70,5 @@ _FORMS: Sequence[tuple[str, Sequence[Wrapper]]] = [
 
 
 def wrappers(prompt: str) -> Sequence[Wrapper]:
-    r"""Return the surroundings to try for completions of a prompt, the likeliest first.
-
-    >>> wrappers("where\n    T:")[0]
-    ('fn probe<T>(value: T)\n', '')
-    """
+    """Return the surroundings to try for completions of a prompt, the likeliest first."""
     return next((found for form, found in _FORMS if re.match(r"\s*" + form, prompt)), _STATEMENT)

@@ -21,12 +21,7 @@ def item_end(text: str, start: int = 0) -> int | None:
 
 
 def inner_end(text: str, start: int = 0) -> int | None:
-    """Return the offset just after the last complete item or statement of the block that ``text`` leaves open.
-
-    >>> text = "impl A { fn b() {} fn c() { d"
-    >>> text[: inner_end(text)]
-    'impl A { fn b() {}'
-    """
+    """Return the offset just after the last complete item or statement of the block that ``text`` leaves open."""
     return max((offset for offset, depth in ends(text) if depth == 1 and offset > start), default=None)
 
 
@@ -45,11 +40,7 @@ def ends(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _ends_item(token: Token, following: str) -> bool:
-    """Return whether a token ends the item or statement it belongs to; the bracket of an attribute ends none.
-
-    >>> _ends_item(Token("bracket", "}", 0), "else")
-    False
-    """
+    """Return whether a token ends the item or statement it belongs to; the bracket of an attribute ends none."""
     if token.kind != "bracket":
         return False
     return token.text == ";" or (token.text == "}" and following not in _CONTINUES)

@@ -46,11 +46,7 @@ class Token:
 
 
 def lex(text: str) -> Iterator[Token]:
-    """Yield tokens that joined are ``text``, whatever it holds.
-
-    >>> [token.text for token in lex("f(&'a x, 'x')") if token.kind in ("lifetime", "char")]
-    ["'a", "'x'"]
-    """
+    """Yield tokens that joined are ``text``, whatever it holds."""
     start = 0
     while found := _TOKEN.match(text, start):
         kind = "raw" if found["raw"] else str(found.lastgroup)
@@ -80,9 +76,5 @@ def depth_change(token: Token) -> int:
 
 
 def open_brackets(text: str) -> int:
-    """Return the number of brackets that ``text`` leaves open.
-
-    >>> open_brackets("mod tests {"), open_brackets("#[derive(")
-    (1, 2)
-    """
+    """Return the number of brackets that ``text`` leaves open."""
     return sum(depth_change(token) for token in lex(text))
