@@ -17,7 +17,7 @@ from codelm.bases.tokenizer import load_tokenizer
 from codelm.evaluation.data import EvaluationData
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import kernel_warning_hidden, lora_config, save_adapter
-from codelm.modules.base_model import Loading, load_base
+from codelm.modules.base_model import load_base
 from codelm.modules.precision import auto_precision, compute_dtype
 from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.recipe import Ids, split, training_documents, validation_documents
@@ -82,7 +82,9 @@ def _sft_trainer(settings: Settings, model: LoRACausalLM, documents: tuple[list[
     from trl import SFTTrainer
 
     precision = trainer_setting(settings, "precision") or auto_precision()
-    loading = Loading(
+    base = load_base(
+        model.base,
+        revision=model.revision,
         dtype=compute_dtype(precision),
         quantization=model.quantization,
         double_quantization=model.double_quantization,
@@ -91,7 +93,7 @@ def _sft_trainer(settings: Settings, model: LoRACausalLM, documents: tuple[list[
     )
     train, validation = map(_dataset, documents)
     trainer = SFTTrainer(
-        model=load_base(model.base, loading, revision=model.revision),
+        model=base,
         args=_sft_config(settings, model, precision, scratch),
         train_dataset=train,
         eval_dataset=validation,
