@@ -60,10 +60,7 @@ def _padding(length: int) -> WeightedTokens:
 
 
 def learned_labels(batch: Batch) -> Tensor:
-    """Return the labels that are learned, ``[B, T]``, `IGNORE` elsewhere and at the first token of each sample.
-
-    What stands before a sample's first token belongs to another sample: nothing predicts that token.
-    """
+    """Return the learned labels, ``[B, T]``, `IGNORE` elsewhere and at a sample's first token: nothing predicts it."""
     return batch["labels"].masked_fill(batch["position_ids"] == 0, IGNORE)
 
 

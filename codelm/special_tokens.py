@@ -17,5 +17,4 @@ PREFIX, SUFFIX, MIDDLE = "<fim_prefix>", "<fim_suffix>", "<fim_middle>"
 HEADING_TOKENS = frozenset({REPOSITORY_NAME, FILE_SEPARATOR})
 """Those of a sample's heading, its repository and its file."""
 FIM_TOKENS = frozenset({PREFIX, SUFFIX, MIDDLE})
-"""Those of fill-in-the-middle."""
 SPECIAL_TOKENS = (END_OF_TEXT, REPOSITORY_NAME, FILE_SEPARATOR, PREFIX, SUFFIX, MIDDLE)

@@ -1,13 +1,12 @@
 import pytest
+import torch
+
+from codelm.batch import IGNORE, WeightedTokens, collate, learned_labels, learned_weights
 
 
 @pytest.fixture
 def batch():
     """Rows of three and of one token, packed from samples of two, one and one."""
-    import torch
-
-    from codelm.batch import WeightedTokens, collate
-
     samples = [([7, 8], [1.0, 0.5]), ([9], [1.0]), ([6], [0.0])]
     first, second, third = (WeightedTokens(torch.tensor(ids), torch.tensor(weights)) for ids, weights in samples)
     return collate([[first, second], [third]])
@@ -24,14 +23,10 @@ def test_tokens_with_a_weight_are_labels(batch):
 
 
 def test_the_first_token_of_a_sample_is_not_learned(batch):
-    from codelm.batch import learned_labels, learned_weights
-
     assert learned_labels(batch).tolist() == [[-100, 8, -100], [-100, -100, -100]]
     assert learned_weights(batch).tolist() == [[0.0, 0.5, 0.0], [0.0, 0.0, 0.0]]
 
 
 def test_labels_that_are_ignored_have_no_weight(batch):
-    from codelm.batch import IGNORE, learned_weights
-
     batch["labels"][0, 1] = IGNORE
     assert not learned_weights(batch).any()

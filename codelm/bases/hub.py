@@ -1,4 +1,4 @@
-"""Errors of transformers about a base that cannot be loaded, in one line."""
+"""Errors and warnings of the libraries that load a base."""
 
 import logging
 from collections.abc import Iterator
@@ -6,18 +6,14 @@ from contextlib import contextmanager
 
 from codelm.errors import InputError
 
-__all__ = ["one_line_errors"]
+__all__ = ["one_line_errors", "warnings_hidden"]
 
 
 @contextmanager
 def one_line_errors(name: str) -> Iterator[None]:
-    """Turn what transformers raises about base ``name`` into an `InputError`; hide the hub's warnings of retries.
-
-    Raises:
-        InputError: The base cannot be loaded.
-    """
+    """Turn what transformers raises about base ``name`` into an `InputError`; hide the hub's warnings of retries."""
     try:
-        with _quiet("huggingface_hub"):
+        with warnings_hidden("huggingface_hub"):
             yield
     except InputError:
         raise
@@ -29,7 +25,7 @@ def one_line_errors(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
+def warnings_hidden(name: str) -> Iterator[None]:
     """Within this context, hide the warnings of logger ``name``."""
     logger = logging.getLogger(name)
     level = logger.level

@@ -8,9 +8,6 @@ from codelm.errors import InputError
 
 __all__ = ["load_tokenizer"]
 
-_PROBES = ("fn", "if")
-"""Two texts that a working tokenizer encodes differently."""
-
 
 def load_tokenizer(name: str, revision: str | None = None) -> Any:
     """Return the tokenizer of base ``name``: a bundled name, a folder, or a model hub's name.
@@ -28,7 +25,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> Any:
 
 def _refuse_empty(name: str, tokenizer: Any) -> None:
     """Refuse the empty tokenizer that transformers returns for a folder without a tokenizer's files."""
-    first, second = (tokenizer(probe, add_special_tokens=False)["input_ids"] for probe in _PROBES)
+    first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("fn", "if"))
     if not first or first == second:
         raise InputError(
             f"base model {name} has no tokenizer that reads text: give one with its tokenizer.json beside config.json"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.datamodules.checks import open_repositories, refuse_invalid_shares, refuse_no_repository, refuse_too_small
+from codelm.datamodules.checks import open_repositories, refuse_invalid_shares, refuse_too_small
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
 from codelm.datamodules.sample_weights import sample_weights
@@ -109,10 +109,12 @@ class GitCommitDataModule(PackedDataModule):
         self.tokenizer = tokenizer
         self.tokenizer_revision = tokenizer_revision
         self.repo = [repo] if isinstance(repo, str) else repo
-        refuse_no_repository(self.repo)
+        if not self.repo:
+            raise InputError("data.repo is an empty list: give the folder of a git repository, or several")
         self.revision = revision
         self.importance = importance
-        self.cache = Path(cache).expanduser() if cache else _default_cache()
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"  # by the XDG Base Directory Specification
+        self.cache = Path(cache).expanduser() if cache else Path(caches) / "codelm"
         self.prompts = prompts or []
         self.store_settings = StoreSettings(sequence_length, filters, formats, held_out, max_commits, seed)
 
@@ -147,11 +149,7 @@ class GitCommitDataModule(PackedDataModule):
             _log_report(facts)
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the tokenised history; `predict` takes prompts instead.
-
-        Raises:
-            InputError: There is no prompt to complete, or no sample to test on.
-        """
+        """Open the tokenised history; `predict` takes prompts instead. Refuse to complete or to test nothing."""
         if stage == "predict":
             if not self.prompts:
                 raise InputError("no prompts to complete: list some in behavior.prompts")
@@ -169,11 +167,7 @@ class GitCommitDataModule(PackedDataModule):
         return {"learned_from": provenance(self.store.facts["scrape"])}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Refuse to resume on another history: the base's losses and the best loss so far were measured on the old one.
-
-        Raises:
-            InputError: The checkpoint has learned from another history, or from the same one up to another commit.
-        """
+        """Refuse to resume on another history: the losses of the base and the best so far are the old one's."""
         if self.trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
             return
         given, learned = provenance(self.store.facts["scrape"]), state_dict["learned_from"]
@@ -185,15 +179,14 @@ class GitCommitDataModule(PackedDataModule):
 
     def predict_dataloader(self) -> DataLoader[list[str]]:
         """Return the loader of the prompts, in lists of ``batch_size``."""
-        prompts: Any = self.prompts  # a list serves as a dataset
-        return DataLoader(prompts, batch_size=self.batch_size, collate_fn=list)
+        return DataLoader(self.prompts, batch_size=self.batch_size, collate_fn=list)  # type: ignore[arg-type]
 
     @property
     def facts(self) -> dict[str, Any]:
         """Counts of what was read, dropped and tokenised, for the manifest."""
-        facts = {name: self.store.facts[name] for name in ("analysis", "scrape", "tokenize")}
-        facts["tokenize"] = facts["tokenize"] | {"packing_efficiency": self.packing_efficiency()}
-        return facts
+        facts = self.store.facts
+        packed = facts["tokenize"] | {"packing_efficiency": self.packing_efficiency()}
+        return {"analysis": facts["analysis"], "scrape": facts["scrape"], "tokenize": packed}
 
     @cached_property
     def importances(self) -> NDArray[np.float64]:
@@ -202,11 +195,7 @@ class GitCommitDataModule(PackedDataModule):
 
 
 def _log_report(facts: dict[str, Any]) -> None:
-    """Log what was kept of the histories just read, and what was dropped and why.
-
-    Raises:
-        InputError: No sample is left to train on, or none to validate on.
-    """
+    """Log what was kept of the histories just read, and what was dropped and why; refuse them if nothing is left."""
     report = "\n".join([*map(_counts_of, facts["scrape"]["repositories"]), facts["scrape"]["table"]])
     empty = [split for split in ("train", "validation") if not facts["tokenize"][split]["samples"]]
     log.log(logging.WARNING if empty else logging.INFO, report)  # --quiet must not hide what the error points to
@@ -218,13 +207,8 @@ def _log_report(facts: dict[str, Any]) -> None:
 
 
 def _counts_of(history: dict[str, Any]) -> str:
-    """Return one history's counts in one line."""
+    """Return one history's counts, as a line."""
     kept, split = history["kept"], history["split"]
     parts = ", ".join(f"{kept[name]:,} of {split[name]:,} to {name}" for name in ("train", "validation", "test"))
     commits = f"{history['non_merges']:,} commits, {history['merges']:,} merges"
     return f"{history['name']} at {history['tip'][:12]}: {commits}; kept {parts}, and {kept['files']:,} files"
-
-
-def _default_cache() -> Path:
-    """Return the folder for tokenised histories, in the user's cache folder by the XDG Base Directory Specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "codelm"

@@ -2,7 +2,6 @@
 
 from functools import cached_property
 from itertools import count
-from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
@@ -11,16 +10,9 @@ from torch.utils.data import DataLoader
 
 from codelm.batch import Batch
 from codelm.datamodules.rows import InPlannedOrder, PackedRows, role_weights
+from codelm.history.epochs import plan
 from codelm.history.epochs.curriculum import difficulty, draw_epoch
-from codelm.history.epochs.plan import (
-    MicroBatch,
-    Row,
-    efficiency,
-    evenly_spaced,
-    micro_batches,
-    pack_stages,
-    rows_of_steps,
-)
+from codelm.history.epochs.plan import MicroBatch, Row
 from codelm.history.samples.pieces import Kind, Role
 from codelm.history.store import Split, Store
 from codelm.lightning_internals import batches_learned
@@ -29,16 +21,7 @@ __all__ = ["PackedDataModule"]
 
 
 class PackedDataModule(LightningDataModule):
-    """Serves a `Store`, which a subclass opens in its ``setup``, as packed rows.
-
-    Args:
-        sequence_length: Tokens in a row.
-        batch_size: Rows in a batch.
-        context_weight: Loss weight of unchanged lines, beside 1 for the lines that are learned.
-        curriculum_epochs: How many epochs it takes from easy samples to all of them; 0 begins with all.
-        seed: Decides the draw and the order of samples.
-        num_workers: Processes that prepare batches; 0 prepares them in the main process.
-    """
+    """Serves a `Store`, which a subclass opens in its ``setup``, as packed rows; see `GitCommitDataModule`."""
 
     store: Store
 
@@ -67,36 +50,36 @@ class PackedDataModule(LightningDataModule):
 
     @cached_property
     def importances(self) -> NDArray[np.float64]:
-        """How often each training sample is drawn, relative to the others, ``[samples]``; equally often by default."""
+        """How often each training sample is drawn, relative to the others, ``[samples]``."""
         return np.ones(len(self.store.indices(Split.TRAIN)))
 
     @cached_property
     def difficulties(self) -> NDArray[np.floating]:
-        """The difficulty of each training sample, from 0 (easiest) to 1, ``[samples]``; see `difficulty`."""
+        """The difficulty of each training sample, from 0 (easiest) to 1, ``[samples]``."""
         samples = self.store.samples[self.store.indices(Split.TRAIN)]
         of_commit = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)[samples["commit"]]
         return difficulty(samples["length"], np.where(samples["kind"] == Kind.FILE, samples["targets"], of_commit))
 
     @property
-    def max_rows(self) -> int | None:
+    def _max_rows(self) -> int | None:
         """The rows that the trainer takes of an epoch, if ``limit_train_batches`` is a number of batches; else None."""
         if self.trainer is None or not isinstance(self.trainer.limit_train_batches, int):
             return None
         return self.trainer.limit_train_batches * self.batch_size * self.trainer.world_size
 
     def rows(self, epoch: int) -> list[Row]:
-        """Return the rows of one training epoch.
+        """Return the rows of one training epoch; Lightning cuts them by a ``limit_train_batches`` that is a share.
 
-        Where ``trainer.limit_train_batches`` is a number, the rows it leaves are spread over all stages of the
-        curriculum: the first ones alone would be the easy ones. A share is cut by Lightning, which takes the first.
+        A number of batches is cut here, so that rows of all stages of the curriculum stay, not the easy ones alone.
         """
         stages = draw_epoch(
             self.importances, self.difficulties, seed=self.seed, epoch=epoch, curriculum_epochs=self.curriculum_epochs
         )
         training = self.store.indices(Split.TRAIN)
         drawn = [training[stage] for stage in stages]
-        rows = pack_stages(drawn, self.store.samples["length"], self.sequence_length, seed=self.seed, epoch=epoch)
-        return evenly_spaced(rows, self.max_rows)
+        lengths = self.store.samples["length"]
+        rows = plan.pack_stages(drawn, lengths, self.sequence_length, seed=self.seed, epoch=epoch)
+        return plan.evenly_spaced(rows, self._max_rows)
 
     def drawn(self, steps: int, *, share: float = 1.0, accumulate: int = 1, ranks: int = 1) -> list[int]:
         """Return the indices of the training samples in the rows of the first optimizer steps, each once, in order.
@@ -110,7 +93,7 @@ class PackedDataModule(LightningDataModule):
         size = self.batch_size * ranks
         epochs = (self.rows(epoch) for epoch in count())
         taken = (rows[: int(share * -(-len(rows) // size)) * size] for rows in epochs)
-        return sorted({index for row in rows_of_steps(taken, size * accumulate, steps) for index in row})
+        return sorted({index for row in plan.rows_of_steps(taken, size * accumulate, steps) for index in row})
 
     def micro_batches(self, epoch: int, *, accumulate: int = 1, rank: int = 0, ranks: int = 1) -> list[MicroBatch]:
         """Return the batches of one rank in one training epoch.
@@ -121,9 +104,9 @@ class PackedDataModule(LightningDataModule):
             rank: The number of the process, from 0.
             ranks: Processes that train together.
         """
-        weights = self.label_weights(self.context_weight)
-        return micro_batches(
-            self.rows(epoch), weights, batch_size=self.batch_size, accumulate=accumulate, rank=rank, ranks=ranks
+        rows, weights = self.rows(epoch), self.label_weights(self.context_weight)
+        return plan.micro_batches(
+            rows, weights, batch_size=self.batch_size, accumulate=accumulate, rank=rank, ranks=ranks
         )
 
     def optimizer_steps(self, epochs: int, *, accumulate: int = 1, ranks: int = 1) -> int:
@@ -137,16 +120,15 @@ class PackedDataModule(LightningDataModule):
         trainer = self.trainer
         if trainer is None or trainer.max_epochs in (None, -1):
             return None
-        if self.max_rows is None and trainer.limit_train_batches != 1.0:
+        if self._max_rows is None and trainer.limit_train_batches != 1.0:
             return None
-        steps = self.optimizer_steps(
-            trainer.max_epochs, accumulate=trainer.accumulate_grad_batches, ranks=trainer.world_size
-        )
+        accumulate, ranks = trainer.accumulate_grad_batches, trainer.world_size
+        steps = self.optimizer_steps(trainer.max_epochs, accumulate=accumulate, ranks=ranks)
         return steps if trainer.max_steps == -1 else min(steps, trainer.max_steps)
 
     def packing_efficiency(self, epoch: int = 0) -> float:
         """Return the share of a training epoch's positions that hold tokens, 0 to 1."""
-        return efficiency(self.rows(epoch), self.store.samples["length"], self.sequence_length)
+        return plan.efficiency(self.rows(epoch), self.store.samples["length"], self.sequence_length)
 
     def label_weights(self, context_weight: float) -> NDArray[np.float64]:
         """Return the sum of label weights of each sample of the store, ``[samples]``."""
@@ -159,8 +141,7 @@ class PackedDataModule(LightningDataModule):
         trainer = self.trainer
         if trainer is None:
             return self.epoch_dataloader(0)
-        ranks = {"rank": trainer.global_rank, "ranks": trainer.world_size}
-        slicing = {"accumulate": trainer.accumulate_grad_batches, **ranks}
+        slicing = {"accumulate": trainer.accumulate_grad_batches, **self._ranks}
         return self.epoch_dataloader(trainer.current_epoch, start=batches_learned(trainer), **slicing)
 
     def epoch_dataloader(self, epoch: int, *, start: int = 0, **slicing: int) -> DataLoader[Batch]:
@@ -177,12 +158,15 @@ class PackedDataModule(LightningDataModule):
 
     def _held_out(self, split: Split) -> DataLoader[Batch]:
         lengths = self.store.samples["length"]
-        rows = pack_stages([self.store.indices(split)], lengths, self.sequence_length, seed=self.seed, epoch=0)
-        ranks: dict[str, Any] = {}
-        if self.trainer is not None:
-            ranks = {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
-        planned = micro_batches(rows, self.label_weights(0.0), batch_size=self.batch_size, **ranks)
+        rows = plan.pack_stages([self.store.indices(split)], lengths, self.sequence_length, seed=self.seed, epoch=0)
+        planned = plan.micro_batches(rows, self.label_weights(0.0), batch_size=self.batch_size, **self._ranks)
         return self._loader(planned, context_weight=0.0)
+
+    @property
+    def _ranks(self) -> dict[str, int]:
+        """This process's number and how many there are, as arguments; none without a trainer."""
+        trainer = self.trainer
+        return {"rank": trainer.global_rank, "ranks": trainer.world_size} if trainer is not None else {}
 
     def _loader(self, planned: list[MicroBatch], context_weight: float, start: int = 0) -> DataLoader[Batch]:
         return DataLoader(

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-__all__ = ["show_progress", "with_lines"]
+__all__ = ["show_progress"]
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ def show_progress(items: Iterable[_Item], total: int, description: str) -> Itera
     if sys.stderr.isatty():
         bar: Iterable[_Item] = tqdm(items, description, total, unit_scale=True, dynamic_ncols=True, leave=False)
         return bar
-    return with_lines(items, total, description)
+    return _with_lines(items, total, description)
 
 
-def with_lines(items: Iterable[_Item], total: int, description: str) -> Iterator[_Item]:
+def _with_lines(items: Iterable[_Item], total: int, description: str) -> Iterator[_Item]:
     """Pass ``items`` on and log a line at the start and every `_SECONDS_BETWEEN_LINES`."""
     started = logged = time.monotonic()
     log.info("%s: 0 of %d", description, total)

@@ -30,12 +30,8 @@ def sample_weights(store: Store, importance: Importance) -> NDArray[np.float64]:
 
 
 def _newest_time(commits: Sequence[dict[str, Any]]) -> int:
-    """Return when the newest of the repositories' newest commits was written, in Unix seconds; 0 for no commit.
-
-    ``commits`` come newest first in each repository. Newest is so by ancestry: one commit with a date in the future
-    would make all others look old.
-    """
-    newest: dict[str, int] = {}
+    """Return when the newest of the repositories' newest commits was written, in Unix seconds; 0 for no commit."""
+    newest: dict[str, int] = {}  # the first of each by ancestry: a date in the future would make all others look old
     for commit in commits:
         if commit["time"] is not None:
             newest.setdefault(commit["repository"], commit["time"])

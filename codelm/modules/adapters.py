@@ -1,13 +1,9 @@
-"""LoRA adapters and the 8-bit optimizer: the only module that imports peft and bitsandbytes.
+"""LoRA adapters and the 8-bit optimizer: the only module that imports peft and bitsandbytes, which takes seconds."""
 
-Each is imported in the functions that use it, because the import takes seconds.
-"""
-
-import logging
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +12,12 @@ from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
+from codelm.bases.hub import warnings_hidden
 from codelm.errors import InputError
 
 __all__ = [
     "Coverage",
     "LoRA",
-    "adapter_disabled",
     "add_adapter",
     "coverage",
     "kernel_warning_hidden",
@@ -30,6 +26,12 @@ __all__ = [
     "refuse_unknown_targets",
     "save_adapter",
 ]
+
+kernel_warning_hidden = partial(warnings_hidden, "bitsandbytes.backends.cpu.ops")
+"""Hides the warning that bitsandbytes logs when it is imported without an inference kernel for the CPU.
+
+Training does not use that kernel. Transformers imports bitsandbytes for 4-bit weights, peft whenever it is there.
+"""
 
 
 @dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
@@ -57,34 +59,12 @@ class LoRA:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Counts of the adapted layers and trainable parameters of a model.
-
-    Attributes:
-        adapted_layers: Number of linear layers with an adapter, for each target name.
-        linear_layers: Number of linear layers that can have one.
-        trainable_parameters: Number of parameters that are trained.
-        parameters: Number of all parameters, the adapters' included.
-    """
+    """Counts of the layers and parameters of a model: adapted ones for each target name, and all, adapters included."""
 
     adapted_layers: dict[str, int]
     linear_layers: int
     trainable_parameters: int
     parameters: int
-
-
-@contextmanager
-def kernel_warning_hidden() -> Iterator[None]:
-    """Hide the warning that bitsandbytes logs when it is imported without an inference kernel for the CPU.
-
-    Training does not use that kernel. Transformers imports bitsandbytes for 4-bit weights, peft whenever it is there.
-    """
-    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @kernel_warning_hidden()
@@ -108,12 +88,7 @@ def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = Non
     """Freeze ``base`` and return it as a PEFT model with new adapters, in float32, which do not change its output yet.
 
     Embeddings, norms and head keep their type: peft's own preparation would convert them to float32, 0.6 GB for
-    StarCoder2's embedding alone.
-
-    Args:
-        base: The base model, changed in place.
-        lora: The adapters' settings.
-        revision: The base's revision on the model hub, for the adapter's configuration file.
+    StarCoder2's embedding alone. ``revision``, the base's on the model hub, goes into the adapter's configuration file.
     """
     import peft
 
@@ -128,13 +103,7 @@ def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = Non
 
 
 def coverage(model: Any, targets: Sequence[str], linear_layers: Sequence[str]) -> Coverage:
-    """Return how much of an adapted model is trained.
-
-    Args:
-        model: A PEFT model.
-        targets: Names of target layers, as in `LoRA`.
-        linear_layers: Names of the layers that can have an adapter.
-    """
+    """Return how much of a PEFT model is trained; ``linear_layers`` names the layers that can have an adapter."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     adapted = [name for name, layer in model.named_modules() if isinstance(layer, BaseTunerLayer)]
@@ -145,13 +114,6 @@ def coverage(model: Any, targets: Sequence[str], linear_layers: Sequence[str]) -
         trainable_parameters=trainable,
         parameters=parameters,
     )
-
-
-@contextmanager
-def adapter_disabled(model: Any) -> Iterator[None]:
-    """Within this context, compute without the adapter, as the base."""
-    with model.disable_adapter():
-        yield
 
 
 def save_adapter(model: Any, folder: Path) -> None:
@@ -175,16 +137,7 @@ def _matches(layer: str, target: str) -> bool:
 
 
 def refuse_unknown_targets(targets: Sequence[str], layers: Sequence[str], *, base: str) -> None:
-    """Raise if a target name matches no linear layer; peft accepts a list in which one name matches.
-
-    Args:
-        targets: Names of target layers, as in `LoRA`.
-        layers: Names of all linear layers of the base.
-        base: The base's name, for the message.
-
-    Raises:
-        InputError: A target matches no layer, or there is no target; the message names the linear layers.
-    """
+    """Raise `InputError` if a target matches no linear layer, or there is none; peft is content if one matches."""
     unknown = [target for target in targets if not any(_matches(layer, target) for layer in layers)]
     if targets and not unknown:
         return

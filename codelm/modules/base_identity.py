@@ -8,10 +8,7 @@ from huggingface_hub import try_to_load_from_cache
 
 from codelm.bases import locate
 
-__all__ = ["Identity", "identify", "safetensors_header"]
-
-_MAX_HEADER_BYTES = 100_000_000
-"""The format's limit on the size of a safetensors header."""
+__all__ = ["Identity", "identify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +26,7 @@ class Identity:
 
 
 def identify(name: str, revision: str | None = None) -> Identity:
-    """Return the identity of base ``name``, which has been loaded before; nothing is downloaded.
-
-    Args:
-        name: A bundled name, a folder, or a name on the model hub.
-        revision: The hub's branch, tag or commit.
-    """
+    """Return the identity of base ``name``, which has been loaded before; nothing is downloaded."""
     place = Path(locate(name))
     if place.is_dir():
         return Identity(None, _config_and_headers_sha256(place))
@@ -50,11 +42,6 @@ def _config_and_headers_sha256(folder: Path) -> str:
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in sorted(folder.glob("*.safetensors")):
         digest.update(f"\n{path.name} {path.stat().st_size}\n".encode())
-        digest.update(safetensors_header(path))
+        with path.open("rb") as file:  # the header's length comes first, and is 100 MB at most by the format
+            digest.update(file.read(min(int.from_bytes(file.read(8), "little"), 100_000_000)))
     return digest.hexdigest()
-
-
-def safetensors_header(path: Path) -> bytes:
-    """Return the header of a safetensors file: JSON, after its length in eight bytes, little-endian."""
-    with path.open("rb") as file:
-        return file.read(min(int.from_bytes(file.read(8), "little"), _MAX_HEADER_BYTES))

@@ -2,19 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    BitsAndBytesConfig,
-    PretrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
 
 from codelm.bases import locate
 from codelm.bases.hub import one_line_errors
@@ -23,10 +16,8 @@ from codelm.modules.adapters import kernel_warning_hidden
 
 __all__ = [
     "Attention",
-    "Loading",
     "Quantization",
     "checkpoint_activations",
-    "declared_linear_layers",
     "linear_layers",
     "load_base",
     "load_config",
@@ -38,28 +29,6 @@ Quantization = Literal["nf4", "none"]
 
 Attention = Literal["sdpa", "eager"]
 """Attention implementations of transformers that keep packed samples apart; flash attention does so in single rows."""
-
-_PROBE_TOKENS = 8
-"""Tokens on which a model's head is checked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loading:
-    """How a base's weights are loaded.
-
-    Attributes:
-        dtype: Type of the weights that are not quantised, and of products.
-        quantization: Type of the linear layers' weights.
-        double_quantization: Quantise the scales of 4-bit weights as well.
-        attention: Implementation of attention in transformers.
-        device: Where the model is loaded to.
-    """
-
-    dtype: torch.dtype = torch.float32
-    quantization: Quantization = "none"
-    double_quantization: bool = True
-    attention: Attention = "sdpa"
-    device: str = "cpu"
 
 
 def load_config(name: str, revision: str | None = None) -> PretrainedConfig:
@@ -74,8 +43,26 @@ def load_config(name: str, revision: str | None = None) -> PretrainedConfig:
 
 
 @kernel_warning_hidden()
-def load_base(name: str, loading: Loading, *, revision: str | None = None) -> PreTrainedModel:
+def load_base(
+    name: str,
+    *,
+    revision: str | None = None,
+    dtype: torch.dtype = torch.float32,
+    quantization: Quantization = "none",
+    double_quantization: bool = True,
+    attention: Attention = "sdpa",
+    device: str = "cpu",
+) -> PreTrainedModel:
     """Return base ``name`` with exactly the weights of its files, in eval mode.
+
+    Args:
+        name: A bundled name, a folder, or a model hub's name.
+        revision: Branch, tag or commit on the model hub.
+        dtype: Type of the weights that are not quantised, and of products.
+        quantization: Type of the linear layers' weights.
+        double_quantization: Quantise the scales of 4-bit weights as well.
+        attention: Implementation of attention in transformers.
+        device: Where the model is loaded to.
 
     Raises:
         InputError: There is no such base, or it cannot be downloaded.
@@ -83,14 +70,15 @@ def load_base(name: str, loading: Loading, *, revision: str | None = None) -> Pr
         ResourceError: It does not fit into memory.
     """
     loader: Any = AutoModelForCausalLM
+    quantized = None if quantization == "none" else _four_bits(quantization, double_quantization, dtype)
     with _plain_errors_of_weights(name):
         model, report = loader.from_pretrained(
             locate(name),
             revision=revision,
-            dtype=loading.dtype,
-            quantization_config=_quantization(loading),
-            attn_implementation=loading.attention,
-            device_map={"": loading.device},
+            dtype=dtype,
+            quantization_config=quantized,
+            attn_implementation=attention,
+            device_map={"": device},
             use_safetensors=True,
             trust_remote_code=False,
             ignore_mismatched_sizes=True,  # they come with the report, and are refused below
@@ -102,17 +90,16 @@ def load_base(name: str, loading: Loading, *, revision: str | None = None) -> Pr
     return base
 
 
-def linear_layers(model: nn.Module, head: nn.Module) -> list[str]:
-    """Return the names of the layers that can have adapters: all linear ones but the head, which the loss applies."""
-    return [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and layer is not head]
+def linear_layers(config: PretrainedConfig) -> list[str]:
+    """Return the names of the layers of a configured model that can have adapters; no weights are allocated.
 
-
-def declared_linear_layers(config: PretrainedConfig) -> list[str]:
-    """Return the names of the `linear_layers` of the model that ``config`` describes, without allocating weights."""
+    They are all linear layers but the head, which the loss applies.
+    """
     auto_model: Any = AutoModelForCausalLM
     with torch.device("meta"):
         model = auto_model.from_config(config, trust_remote_code=False)
-    return linear_layers(model, model.get_output_embeddings())
+    head = model.get_output_embeddings()
+    return [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and layer is not head]
 
 
 def checkpoint_activations(model: Any) -> None:
@@ -136,7 +123,7 @@ def refuse_unusual_head(name: str, model: Any) -> None:
         decoder.register_forward_hook(lambda module, inputs, output: seen.update(hidden=output.last_hidden_state)),
         head.register_forward_hook(lambda module, inputs, output: seen.update(input=inputs[0], output=output)),
     ]
-    tokens = torch.arange(_PROBE_TOKENS, device=head.weight.device)[None] % head.weight.shape[0]
+    tokens = torch.arange(8, device=head.weight.device)[None] % head.weight.shape[0]
     with torch.no_grad():
         logits = model(input_ids=tokens, use_cache=False).logits
     for hook in hooks:
@@ -151,15 +138,13 @@ def _equal(left: torch.Tensor | None, right: torch.Tensor | None) -> bool:
     return left is not None and right is not None and torch.equal(left.float(), right.float())
 
 
-def _quantization(loading: Loading) -> BitsAndBytesConfig | None:
-    """Return the quantisation as transformers' configuration; None for none."""
-    if loading.quantization == "none":
-        return None
+def _four_bits(kind: str, double: bool, dtype: torch.dtype) -> BitsAndBytesConfig:
+    """Return transformers' configuration of 4-bit weights, whose products are of type ``dtype``."""
     return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
-        bnb_4bit_quant_type=loading.quantization,
-        bnb_4bit_use_double_quant=loading.double_quantization,
-        bnb_4bit_compute_dtype=loading.dtype,
+        bnb_4bit_quant_type=kind,
+        bnb_4bit_use_double_quant=double,
+        bnb_4bit_compute_dtype=dtype,
     )
 
 

@@ -18,15 +18,12 @@ from transformers import PreTrainedModel
 from codelm.batch import Batch, learned_labels, learned_weights
 from codelm.errors import CodelmError, InputError
 from codelm.modules.losses import token_nll, weighted_nll_sum
-from codelm.modules.optimizers import OptimizerName, build_optimizer, gradient_norm, warmup_cosine_schedule
+from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
 
 __all__ = ["CausalLM"]
 
 _MAX_FAILURES = 3
 """This many steps in a row whose loss or gradient is not finite end the run."""
-
-_TINY = torch.finfo(torch.float32).tiny
-"""The least divisor of a loss: no tokens at all then give 0 instead of NaN."""
 
 
 class CausalLM(LightningModule):
@@ -110,14 +107,15 @@ class CausalLM(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the batch's share of the step's mean loss times the number Lightning divides by; a scalar, in nats."""
         total, _ = self.weighted_nll(batch)
-        share = total / batch["step_weight"].clamp(min=_TINY)
+        share = total / batch["step_weight"].clamp(min=torch.finfo(torch.float32).tiny)  # without labels 0, not NaN
         self.step_loss = self.step_loss.to(share.device) + share.detach()
         return share * self.trainer.accumulate_grad_batches
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Log the step, before its gradient is clipped; skip it if its loss or gradient is not finite."""
         loss, self.step_loss = self.step_loss, torch.zeros_like(self.step_loss)
-        norm = gradient_norm(parameter for _, parameter in self.trained())
+        gradients = [parameter.grad for _, parameter in self.trained() if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
@@ -128,14 +126,10 @@ class CausalLM(LightningModule):
         self.failures *= not self.step_is_finite
 
     def _count_failure(self, loss: float, norm: float) -> None:
-        """Count a step that is not finite.
-
-        Raises:
-            CodelmError: It is the last of `_MAX_FAILURES` in a row.
-        """
+        """Count a step that is not finite; raise `CodelmError` at the last of `_MAX_FAILURES` in a row."""
         self.skipped_steps += 1
         # A float16 scaler finds its scale by overflows: they are no failures as long as the scale can fall.
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        scaler = self.trainer.scaler
         self.failures += not (scaler and math.isfinite(loss) and scaler.get_scale() >= 1)
         if self.failures >= _MAX_FAILURES:
             raise CodelmError(
@@ -171,12 +165,7 @@ class CausalLM(LightningModule):
         self.held_out_weight.update(weight)
 
     def _report(self, stage: str) -> None:
-        """Log the mean nll of the held-out rows and its exponential, the perplexity.
-
-        Raises:
-            InputError: The rows have no label.
-            CodelmError: The loss is not finite.
-        """
+        """Log the mean nll of the held-out rows and its exponential, the perplexity; refuse one that is not finite."""
         nll, weight = self.held_out_nll.compute(), self.held_out_weight.compute()
         self.held_out_nll.reset()
         self.held_out_weight.reset()
@@ -205,15 +194,11 @@ class CausalLM(LightningModule):
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
         )
-        schedule = warmup_cosine_schedule(optimizer, total=self.total_steps(), warmup=self.warmup)
+        schedule = warmup_cosine(optimizer, total=self.total_steps(), warmup=self.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def total_steps(self) -> int:
-        """Return the number of optimizer steps of the run: the datamodule's, or else Lightning's estimate.
-
-        Raises:
-            InputError: The run has no end.
-        """
+        """Return the number of optimizer steps of the run; raise `InputError` if it has no end."""
         # Lightning's estimate makes the loader before its position is restored: a resumed run would start over.
         planned = getattr(getattr(self.trainer, "datamodule", None), "total_steps", None)
         total = self.trainer.estimated_stepping_batches if planned is None else planned
@@ -230,11 +215,7 @@ class CausalLM(LightningModule):
         checkpoint["skipped_steps"] = self.skipped_steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the number of skipped steps; compare the parameters' names and shapes with this model's.
-
-        Raises:
-            InputError: They differ.
-        """
+        """Restore the number of skipped steps; refuse parameters of other names or shapes than this model's."""
         self.skipped_steps = checkpoint.get("skipped_steps", 0)
         given = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
         wanted = {name: tuple(parameter.shape) for name, parameter in self.trained()}

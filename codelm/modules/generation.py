@@ -19,13 +19,10 @@ _END_TOKENS = (END_OF_TEXT, FILE_SEPARATOR, REPOSITORY_NAME)
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is chosen.
+    """How the next token is chosen, and how many prompts are completed at a time.
 
-    Attributes:
-        max_new_tokens: Largest number of tokens in a completion.
-        temperature: 0 takes the likeliest token; 1 samples from the model's own probabilities.
-        top_p: Sample from the likeliest tokens that together have this probability.
-        batch_size: Prompts that are completed at a time.
+    Temperature 0 takes the likeliest token, 1 samples from the model's own probabilities; ``top_p`` keeps the likeliest
+    tokens that together have this probability.
     """
 
     max_new_tokens: int

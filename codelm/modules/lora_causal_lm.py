@@ -1,7 +1,6 @@
 """A causal language model with LoRA adapters, its base in 4 bits by default, as a Lightning module."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,22 +8,13 @@ from typing import Any
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.modules.adapters import (
-    Coverage,
-    LoRA,
-    adapter_disabled,
-    add_adapter,
-    coverage,
-    refuse_unknown_targets,
-    save_adapter,
-)
+from codelm.modules.adapters import Coverage, LoRA, add_adapter, coverage, refuse_unknown_targets, save_adapter
 from codelm.modules.base_identity import Identity, identify
 from codelm.modules.base_model import (
     Attention,
-    Loading,
     Quantization,
     checkpoint_activations,
-    declared_linear_layers,
+    linear_layers,
     load_base,
     load_config,
     refuse_unusual_head,
@@ -83,12 +73,7 @@ class LoRACausalLM(CausalLM):
         self.base_identity: Identity | None = None
 
     def check(self) -> None:
-        """Refuse settings that cannot work; only the base's configuration is loaded, no weights.
-
-        Raises:
-            InputError: There is no such base, a LoRA target matches no layer, or the precision would train weights in
-                a narrow type.
-        """
+        """Raise `InputError` for a base, target or precision that cannot work; no weights are loaded."""
         compute_dtype(self.precision)
         refuse_unknown_targets(self.lora.targets, self.linear_layers, base=self.base)
 
@@ -100,7 +85,7 @@ class LoRACausalLM(CausalLM):
     @cached_property
     def linear_layers(self) -> list[str]:
         """The names of the base's layers that can have adapters, by its configuration."""
-        return declared_linear_layers(load_config(self.base, self.revision))
+        return linear_layers(load_config(self.base, self.revision))
 
     @property
     def precision(self) -> str:
@@ -110,23 +95,21 @@ class LoRACausalLM(CausalLM):
     def build(self) -> Any:
         """Return the base with new adapters."""
         self.check()
-        base = load_base(self.base, self._loading(), revision=self.revision)
-        self.base_identity = identify(self.base, self.revision)
-        refuse_unusual_head(self.base, base)
-        model = add_adapter(base, self.lora, revision=self.revision)
-        if self.gradient_checkpointing:
-            checkpoint_activations(base)  # after peft, which would else make the embeddings require a gradient
-        return model
-
-    def _loading(self) -> Loading:
-        """Return how to load the base, given the trainer's precision and device."""
-        return Loading(
+        base = load_base(
+            self.base,
+            revision=self.revision,
             dtype=compute_dtype(self.precision),
             quantization=self.quantization,
             double_quantization=self.double_quantization,
             attention=self.attention,
             device=str(self._trainer.strategy.root_device) if self._trainer else "cpu",
         )
+        self.base_identity = identify(self.base, self.revision)
+        refuse_unusual_head(self.base, base)
+        model = add_adapter(base, self.lora, revision=self.revision)
+        if self.gradient_checkpointing:
+            checkpoint_activations(base)  # after peft, which would else make the embeddings require a gradient
+        return model
 
     @property
     def language_model(self) -> Any:
@@ -148,11 +131,10 @@ class LoRACausalLM(CausalLM):
         greedy = Sampling(self.max_new_tokens, temperature=0.0, top_p=1.0, batch_size=len(batch))
         return list(complete(self.model, self.tokenizer, batch, greedy))
 
-    @contextmanager
-    def base_disabled(self) -> Iterator[None]:
-        """Within this context, compute without the adapter, as the base."""
-        with adapter_disabled(self.model):
-            yield
+    def base_disabled(self) -> AbstractContextManager[None]:
+        """Return a context in which the adapter is disabled."""
+        disabled: AbstractContextManager[None] = self.model.disable_adapter()
+        return disabled
 
     def save_adapter(self, folder: str | Path) -> None:
         """Write the adapter, in PEFT's format, and the tokenizer into ``folder``."""

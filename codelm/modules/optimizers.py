@@ -1,11 +1,10 @@
-"""Optimizers, the learning rate schedule, and the norm of the gradient."""
+"""Optimizers and the learning rate schedule."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -13,19 +12,24 @@ from torch.optim.lr_scheduler import LambdaLR
 from codelm.errors import InputError
 from codelm.modules.adapters import paged_adamw_8bit
 
-__all__ = ["OptimizerName", "build_optimizer", "gradient_norm", "warmup_cosine", "warmup_cosine_schedule"]
+__all__ = ["OptimizerName", "build_optimizer", "warmup_cosine"]
 
 OptimizerName = Literal["adamw", "paged_adamw_8bit"]
 """``paged_adamw_8bit`` keeps the moments in 8 bits, in memory the GPU may page out; CUDA only."""
 
 
-def warmup_cosine(step: int, *, total: int, warmup: float) -> float:
+def warmup_cosine(optimizer: Optimizer, *, total: int, warmup: float) -> LambdaLR:
+    """Return a schedule that rises linearly over the share ``warmup`` of ``total`` steps, then falls as half a cosine.
+
+    It is above 0 at every step, the first and the last included.
+    """
+    return LambdaLR(optimizer, lambda step: _factor(step, total, warmup))
+
+
+def _factor(step: int, total: int, warmup: float) -> float:
     """Return the factor on the learning rate at ``step`` of ``total``.
 
-    It rises linearly over the share ``warmup`` of the steps, then falls as half a cosine. It is above 0 at every step,
-    the first and the last included.
-
-    >>> [round(warmup_cosine(step, total=8, warmup=0.25), 2) for step in range(9)]
+    >>> [round(_factor(step, total=8, warmup=0.25), 2) for step in range(9)]
     [0.5, 1.0, 1.0, 0.93, 0.75, 0.5, 0.25, 0.07, 0.0]
     """
     rise = round(total * warmup)
@@ -35,17 +39,11 @@ def warmup_cosine(step: int, *, total: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def warmup_cosine_schedule(optimizer: Optimizer, *, total: int, warmup: float) -> LambdaLR:
-    """Return a scheduler that applies `warmup_cosine`; ``total`` is the number of steps, ``warmup`` a share of it."""
-    return LambdaLR(optimizer, lambda step: warmup_cosine(step, total=total, warmup=warmup))
-
-
-def _decay_groups(parameters: Iterable[Parameter], weight_decay: float) -> list[dict[str, object]]:
+def _decay_groups(parameters: Sequence[Parameter], weight_decay: float) -> list[dict[str, object]]:
     """Return parameter groups: matrices, LoRA's too, with weight decay; vectors (norms, biases, magnitudes) without."""
-    trained = list(parameters)
     groups = [
-        {"params": [parameter for parameter in trained if parameter.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
+        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
 
@@ -71,8 +69,3 @@ def build_optimizer(
     if any(parameter.device.type != "cuda" for parameter in parameters):
         raise InputError(f"optimizer {name} needs a CUDA GPU, and the model is not on one: take adamw")
     return paged_adamw_8bit(groups, learning_rate=learning_rate)
-
-
-def gradient_norm(parameters: Iterable[Parameter]) -> Tensor:
-    """Return the Euclidean norm of all gradients together, a scalar; 0 if there are none."""
-    return torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])

@@ -9,19 +9,13 @@ from codelm.errors import InputError
 
 __all__ = ["auto_precision", "compute_dtype"]
 
-_Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
-"""Lightning's names of the precisions that keep trained weights in float32."""
-
 _COMPUTE_DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
 
 
-def auto_precision(accelerator: str = "auto") -> _Precision:
-    """Return the fastest precision that this machine trains well in.
+def auto_precision(accelerator: str = "auto") -> Literal["bf16-mixed", "16-mixed", "32-true"]:
+    """Return the fastest precision that this machine trains well in, by Lightning's name.
 
     GPUs before Ampere only emulate bfloat16, slowly: they use float16 with a gradient scaler.
-
-    Args:
-        accelerator: Lightning's name of the device; with ``cpu``, a GPU is ignored.
     """
     if accelerator != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
@@ -29,11 +23,7 @@ def auto_precision(accelerator: str = "auto") -> _Precision:
 
 
 def compute_dtype(precision: str) -> torch.dtype:
-    """Return the type of the base's frozen weights and of products under Lightning's ``precision``.
-
-    Raises:
-        InputError: The precision would keep trained weights in a narrow type.
-    """
+    """Return the type of frozen weights and products under a precision; refuse one that narrows trained weights."""
     if precision not in _COMPUTE_DTYPES:
         offered = ", ".join(_COMPUTE_DTYPES)
         raise InputError(

@@ -4,6 +4,7 @@ import pytest
 
 from codelm.bases import BUNDLED
 from codelm.bases.tokenizer import load_tokenizer
+from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
 
 
@@ -21,8 +22,6 @@ def test_a_folder_without_a_tokenizer_is_refused_in_one_sentence(tmp_path, kind)
 
 
 def test_a_base_without_its_tokenizer_is_refused_before_the_history_is_read(tmp_path, monkeypatch, rust_repository):
-    from codelm.datamodules import GitCommitDataModule
-
     shutil.copy(BUNDLED["tiny"] / "config.json", tmp_path)
     monkeypatch.setattr("codelm.datamodules.git_commits.build_store", lambda *_: pytest.fail("the history was read"))
     data = GitCommitDataModule(str(tmp_path), str(rust_repository), cache=str(tmp_path / "cache"))

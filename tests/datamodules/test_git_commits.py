@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import subprocess
@@ -7,7 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lightning.pytorch import LightningModule, Trainer
 
+from codelm.bases import tokenizer
+from codelm.batch import Batch
+from codelm.datamodules import GitCommitDataModule
+from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import InputError
 from codelm.history.epochs.importance import Importance
 from codelm.history.filters.selection import Filters
@@ -64,8 +70,6 @@ print("steps", len(losses), "of", bare.optimizer_steps(2))
 
 @pytest.fixture
 def make_data(rust_repository, tiny_base, tmp_path):
-    from codelm.datamodules import GitCommitDataModule
-
     def make(**settings):
         defaults = {"sequence_length": 512, "filters": Filters(ignore=IGNORE), "cache": str(tmp_path / "cache")}
         return GitCommitDataModule(str(tiny_base), str(rust_repository), **(defaults | settings))
@@ -80,8 +84,6 @@ def ready(data):
 
 
 def test_making_one_touches_nothing(tmp_path):
-    from codelm.datamodules import GitCommitDataModule
-
     GitCommitDataModule("no/such-model", "/no/such/folder", cache=str(tmp_path / "cache"))
     assert list(tmp_path.iterdir()) == []
 
@@ -112,8 +114,6 @@ def test_file_rules_decide_how_often_a_sample_is_drawn(make_data):
 
 
 def test_a_commit_of_forty_files_gives_each_its_own_weight():
-    from codelm.datamodules.sample_weights import sample_weights
-
     samples = np.zeros(40, SAMPLE)
     samples["path"], samples["kind"] = range(40), Kind.CHANGE
     commit = {"repository": "a", "time": 0, "author": "Jo <jo@example.org>", "message": "A trait"}
@@ -190,9 +190,6 @@ def test_every_phase_is_logged_where_it_begins(make_data, caplog, monkeypatch, r
 
 
 def test_a_batch_holds_what_the_docstring_and_the_page_say(make_data):
-    from codelm.batch import Batch
-    from codelm.datamodules import GitCommitDataModule
-
     batch = next(iter(ready(make_data()).train_dataloader()))
     assert set(batch) == set(Batch.__annotations__)
     assert [name for name in batch if f"``{name}``" not in GitCommitDataModule.__doc__] == []
@@ -228,7 +225,6 @@ def test_when_everything_is_filtered_away_the_reasons_are_logged_also_where_it_i
 @pytest.fixture
 def predict(tmp_path):
     """Return a function that lets a module predict on a datamodule, and returns what it was given."""
-    from lightning.pytorch import LightningModule, Trainer
 
     class Echo(LightningModule):
         def predict_step(self, batch, batch_idx):
@@ -251,8 +247,6 @@ def test_a_history_with_nothing_to_test_can_be_learned_but_not_tested(make_data,
 
 
 def test_to_predict_it_serves_the_prompts_and_reads_no_history(predict, tmp_path):
-    from codelm.datamodules import GitCommitDataModule
-
     nowhere = str(tmp_path / "nowhere")
     data = GitCommitDataModule(nowhere, nowhere, cache=nowhere, batch_size=2, prompts=["fn a", "", "impl B\n"])
     assert predict(data) == [["fn a", ""], ["impl B\n"]]
@@ -272,8 +266,6 @@ def test_an_unknown_tokenizer_is_refused_in_one_sentence(make_data):
 
 
 def test_the_tokenizer_is_that_of_the_revision(make_data, monkeypatch):
-    from codelm.bases import tokenizer
-
     asked = []
     load = tokenizer.load_tokenizer
     monkeypatch.setattr(
@@ -294,8 +286,6 @@ def test_another_project_needs_neither_peft_nor_bitsandbytes(rust_repository, ti
 
 
 def test_the_manifest_gets_json(make_data):
-    import json
-
     facts = ready(make_data()).facts
     assert json.loads(json.dumps(facts)) == facts
     assert 0 < facts["tokenize"]["packing_efficiency"] <= 1

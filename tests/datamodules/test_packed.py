@@ -1,25 +1,33 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
+
+from codelm.datamodules.packed import PackedDataModule
 
 LENGTHS = [5, 9, 3, 12, 7, 4, 6, 10, 2, 8] * 4
 
 
 @pytest.fixture
-def data(make_store):
-    from codelm.datamodules.packed import PackedDataModule
+def make_data(make_store):
+    """Return a function that makes a datamodule over training samples of the given lengths."""
 
-    module = PackedDataModule(
-        sequence_length=16, batch_size=2, context_weight=0.5, curriculum_epochs=0.0, seed=1, num_workers=0
-    )
-    module.store = make_store(train=LENGTHS)
-    return module
+    def make(lengths, **settings):
+        fixed = {"context_weight": 0.5, "seed": 1, "num_workers": 0}
+        data = PackedDataModule(**({"batch_size": 2, "curriculum_epochs": 0.0} | fixed | settings))
+        data.store = make_store(train=lengths)
+        return data
+
+    return make
+
+
+@pytest.fixture
+def data(make_data):
+    return make_data(LENGTHS, sequence_length=16)
 
 
 def drawn(loader):
     """Return how many tokens of each training sample a loader serves."""
-    import torch
-
     ids = torch.cat([batch["input_ids"].flatten() for batch in loader])
     return torch.bincount(ids, minlength=10 + len(LENGTHS))[10:].tolist()
 
@@ -85,23 +93,15 @@ def test_held_out_rows_weigh_added_lines_alone(data):
     assert float(batch["step_weight"]) == float(batch["weights"].sum())
 
 
-def test_under_a_curriculum_an_epoch_begins_with_short_samples(make_store):
-    from codelm.datamodules.packed import PackedDataModule
-
-    settings = {"sequence_length": 64, "batch_size": 1, "context_weight": 0.5, "seed": 1, "num_workers": 0}
-    data = PackedDataModule(curriculum_epochs=1.0, **settings)
-    data.store = make_store(train=range(2, 62))
+def test_under_a_curriculum_an_epoch_begins_with_short_samples(make_data):
+    data = make_data(range(2, 62), sequence_length=64, batch_size=1, curriculum_epochs=1.0)
     longest = [max(data.store.samples["length"][list(row)]) for row in data.rows(0)]
     assert max(longest[:2]) < max(longest)
     assert longest[-1] > 30
 
 
-def test_the_rows_that_the_trainer_takes_come_from_all_stages(make_store):
-    from codelm.datamodules.packed import PackedDataModule
-
-    settings = {"sequence_length": 64, "batch_size": 1, "context_weight": 0.5, "seed": 1, "num_workers": 0}
-    data = PackedDataModule(curriculum_epochs=1.0, **settings)
-    data.store = make_store(train=range(2, 62))
+def test_the_rows_that_the_trainer_takes_come_from_all_stages(make_data):
+    data = make_data(range(2, 62), sequence_length=64, batch_size=1, curriculum_epochs=1.0)
     whole = data.rows(0)
     data.trainer = SimpleNamespace(limit_train_batches=6, world_size=1)
     kept = data.rows(0)
@@ -113,13 +113,8 @@ def test_the_rows_that_the_trainer_takes_come_from_all_stages(make_store):
     assert data.rows(0) == whole
 
 
-def test_rows_of_4096_hold_samples_up_to_their_length(make_store):
-    from codelm.datamodules.packed import PackedDataModule
-
-    settings = {"context_weight": 0.5, "curriculum_epochs": 0.0, "seed": 1, "num_workers": 0}
-    data = PackedDataModule(sequence_length=4096, batch_size=2, **settings)
-    data.store = make_store(train=(4095, 4096))
-    (batch,) = data.train_dataloader()
+def test_rows_of_4096_hold_samples_up_to_their_length(make_data):
+    (batch,) = make_data((4095, 4096), sequence_length=4096).train_dataloader()
     assert batch["input_ids"].shape == (2, 4096)
     assert sorted(batch["position_ids"].max(dim=1).values.tolist()) == [4094, 4095]
 

@@ -1,11 +1,13 @@
 import pytest
 
+from codelm.batch import IGNORE
+from codelm.datamodules.rows import PackedRows
+from codelm.history.epochs.plan import MicroBatch
+
 
 @pytest.fixture
 def batch_of(make_store):
     """Return a function that makes the batch of rows of training samples of 5, 9, 3, 12 and 7 tokens."""
-    from codelm.datamodules.rows import PackedRows
-    from codelm.history.epochs.plan import MicroBatch
 
     def make(*rows, context_weight=0.25):
         return PackedRows(make_store(), context_weight)[MicroBatch(rows, step_weight=3.5)]
@@ -29,8 +31,6 @@ def test_rows_are_padded_to_a_multiple_of_64(batch):
 
 
 def test_labels_are_the_tokens_with_a_weight_and_nothing_else(batch):
-    from codelm.batch import IGNORE
-
     assert batch["labels"][0].tolist() == [IGNORE, 10, 10, 10, 10, IGNORE, 12, 12] + [IGNORE] * 56
     assert ((batch["labels"] != IGNORE) == (batch["weights"] > 0)).all()
 
@@ -40,8 +40,6 @@ def test_context_weighs_what_the_setting_says(batch):
 
 
 def test_context_of_weight_zero_is_not_learned(batch_of):
-    from codelm.batch import IGNORE
-
     labels = batch_of((1,), context_weight=0.0)["labels"]
     assert (labels != IGNORE).sum() == 5
 

@@ -1,33 +1,29 @@
 import logging
 
 import pytest
+import torch
+
+from codelm.errors import InputError
+from codelm.modules import LoRA
+from codelm.modules.adapters import kernel_warning_hidden, refuse_unknown_targets
 
 LAYERS = ["model.layers.0.self_attn.q_proj", "model.layers.0.mlp.c_fc"]
 
 
 @pytest.mark.parametrize("targets", [["c_attn"], ["q_proj", "c_attn"], ["fc"], ["lm_head"], []])
 def test_a_target_that_matches_no_layer_is_refused_with_the_real_names(targets):
-    from codelm.errors import InputError
-    from codelm.modules.adapters import refuse_unknown_targets
-
     with pytest.raises(InputError, match="it has c_fc, q_proj"):
         refuse_unknown_targets(targets, LAYERS, base="some")
 
 
 @pytest.mark.parametrize("targets", [["q_proj"], ["mlp.c_fc", "q_proj"], LAYERS])
 def test_a_target_is_a_layers_name_or_the_end_of_it(targets):
-    from codelm.modules.adapters import refuse_unknown_targets
-
     refuse_unknown_targets(targets, LAYERS, base="some")
 
 
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
 @pytest.mark.parametrize("extra", [{}, {"rslora": True}, {"dora": True}], ids=["plain", "rslora", "dora"])
 def test_fresh_adapters_change_nothing(adapted, make_batch, quantization, extra):
-    import torch
-
-    from codelm.modules import LoRA
-
     model = adapted(quantization=quantization, lora=LoRA(dropout=0.0, **extra))
     batch = make_batch([20, 10])
     with model.base_disabled():
@@ -36,8 +32,6 @@ def test_fresh_adapters_change_nothing(adapted, make_batch, quantization, extra)
 
 
 def test_settings_reach_the_adapters(adapted):
-    from codelm.modules import LoRA
-
     model = adapted(lora=LoRA(r=4, alpha=12, dropout=0.25, targets=["q_proj"], rslora=True))
     layer = model.language_model.model.layers[0].self_attn.q_proj
     assert layer.lora_A["default"].weight.shape == (4, 16)
@@ -46,8 +40,6 @@ def test_settings_reach_the_adapters(adapted):
 
 
 def test_coverage_counts_layers_and_parameters(adapted):
-    from codelm.modules import LoRA
-
     coverage = adapted(quantization="nf4", lora=LoRA(r=4, targets=["q_proj", "c_fc"])).coverage
     assert coverage.adapted_layers == {"q_proj": 2, "c_fc": 2}
     assert coverage.linear_layers == 12
@@ -61,8 +53,6 @@ def test_every_default_target_is_on_every_layer(adapted):
 
 
 def test_the_warning_of_bitsandbytes_is_hidden_for_a_while_alone(caplog):
-    from codelm.modules.adapters import kernel_warning_hidden
-
     logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
     with kernel_warning_hidden():
         logger.warning("hidden")

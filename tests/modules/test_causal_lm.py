@@ -1,14 +1,19 @@
 import math
+from types import SimpleNamespace
 
 import pytest
+import torch
+from lightning.pytorch import Callback
+from torch.optim import SGD
+from transformers import AutoModelForCausalLM
+
+from codelm.errors import CodelmError, InputError
+from codelm.modules import CausalLM
 
 
 @pytest.fixture
 def make_model(tiny_base):
     """Return a function that makes a CausalLM which trains all of the tiny base."""
-    from transformers import AutoModelForCausalLM
-
-    from codelm.modules import CausalLM
 
     class Everything(CausalLM):
         def build(self):
@@ -20,7 +25,6 @@ def make_model(tiny_base):
 @pytest.fixture
 def recorder():
     """Return a callback that keeps every step's logged numbers."""
-    from lightning.pytorch import Callback
 
     class Recorder(Callback):
         def __init__(self):
@@ -48,9 +52,6 @@ UNEVEN = [[32], [3], [2, 2, 5], [20, 10], [4], [30], [7, 8, 9], [2]]
 
 
 def test_eight_small_batches_learn_what_one_large_batch_learns(make_model, fit, make_batch):
-    import torch
-    from torch.optim import SGD
-
     batch = make_batch(*UNEVEN)
     together, apart = make_model(), make_model()
     for model in (together, apart):
@@ -71,8 +72,6 @@ def test_the_logged_loss_of_a_step_is_the_mean_over_its_label_weights(make_model
 
 
 def test_held_out_loss_is_the_mean_over_tokens_not_over_batches(make_model, fit, make_batch):
-    import torch
-
     held_out = [make_batch([2], seed=1), make_batch([32], [30], seed=2)]
     model = make_model()
     trainer = fit(model, [make_batch([8])], held_out)
@@ -83,8 +82,6 @@ def test_held_out_loss_is_the_mean_over_tokens_not_over_batches(make_model, fit,
 
 
 def test_the_first_token_of_a_sample_is_not_learned(make_model, make_batch):
-    import torch
-
     model = make_model()
     model.configure_model()
     batch = make_batch([10, 20])
@@ -107,8 +104,6 @@ def test_the_learning_rate_rises_and_falls_over_the_whole_run(make_model, fit, m
 
 
 def test_the_datamodule_knows_the_number_of_steps_best(make_model, make_batch):
-    from types import SimpleNamespace
-
     model = make_model()
     model._trainer = SimpleNamespace(datamodule=SimpleNamespace(total_steps=7), estimated_stepping_batches=99)
     assert model.total_steps() == 7
@@ -116,8 +111,6 @@ def test_the_datamodule_knows_the_number_of_steps_best(make_model, make_batch):
 
 @pytest.mark.filterwarnings("ignore:.*max_epochs. was not set")
 def test_a_run_without_an_end_is_refused(make_model, fit, make_batch):
-    from codelm.errors import InputError
-
     with pytest.raises(InputError, match=r"trainer\.max_epochs"):
         fit(make_model(), [make_batch([9])], max_epochs=-1)
 
@@ -127,8 +120,6 @@ def broken(batch):
 
 
 def test_a_step_that_is_not_finite_changes_nothing(make_model, fit, make_batch, recorder):
-    import torch
-
     good, bad = make_batch([20]), broken(make_batch([20]))
     model = make_model()
     fit(model, [good, bad, bad, good], callbacks=[recorder])
@@ -147,8 +138,6 @@ def test_a_resumed_run_goes_on_counting_skipped_steps(make_model, fit, make_batc
 
 
 def test_three_steps_in_a_row_that_are_not_finite_end_the_run(make_model, fit, make_batch):
-    from codelm.errors import CodelmError
-
     good, bad = make_batch([20]), broken(make_batch([20]))
     with pytest.raises(CodelmError, match="step 6") as failure:
         fit(make_model(), [good, bad, bad, good, bad, bad, bad, good])
@@ -157,11 +146,8 @@ def test_three_steps_in_a_row_that_are_not_finite_end_the_run(make_model, fit, m
 
 @pytest.mark.parametrize(("scale", "failures"), [(65536.0, 0), (0.5, 2)])
 def test_a_float16_scaler_may_overflow_while_its_scale_can_fall(make_model, scale, failures):
-    from types import SimpleNamespace
-
     model = make_model()
-    scaler = SimpleNamespace(get_scale=lambda: scale)
-    model._trainer = SimpleNamespace(precision_plugin=SimpleNamespace(scaler=scaler))
+    model._trainer = SimpleNamespace(scaler=SimpleNamespace(get_scale=lambda: scale))
     for _ in range(2):
         model._count_failure(loss=1.0, norm=math.inf)
     assert (model.failures, model.skipped_steps) == (failures, 2)
@@ -174,18 +160,12 @@ def test_gradients_can_be_clipped_in_every_precision(make_model, fit, make_batch
 
 
 def test_a_held_out_loss_that_is_not_finite_ends_the_run(make_model, fit, make_batch):
-    from codelm.errors import CodelmError
-
     with pytest.raises(CodelmError, match="val/loss is nan"):
         fit(make_model(), [make_batch([20])], [broken(make_batch([20]))])
 
 
 @pytest.mark.parametrize(("device", "dtype"), [("mps", "float32"), ("cpu", "float64"), ("cuda", "float64")])
 def test_held_out_losses_are_summed_in_the_widest_type_of_the_device(make_model, device, dtype):
-    from types import SimpleNamespace
-
-    import torch
-
     model = make_model()
     model._trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)))
     model.setup("fit")
@@ -197,15 +177,11 @@ def test_held_out_losses_are_summed_in_the_widest_type_of_the_device(make_model,
 
 
 def test_held_out_rows_without_any_label_are_no_broken_model(make_model, fit, make_batch):
-    from codelm.errors import InputError
-
     with pytest.raises(InputError, match=r"none of the held-out rows has a label; .*data\.held_out"):
         fit(make_model(), [make_batch([20])], [make_batch([1]), make_batch([1, 1])])
 
 
 def test_rows_without_targets_are_no_failure(make_model, fit, make_batch):
-    import torch
-
     silent = make_batch([1])
     model = make_model()
     fit(model, [silent, make_batch([20])], [make_batch([20]), silent], max_epochs=1)

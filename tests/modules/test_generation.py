@@ -1,17 +1,17 @@
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from codelm.modules.generation import Sampling, complete, decode_generated, end_token_ids
 
 
 @pytest.fixture(scope="module")
 def model_and_tokenizer(tiny_base):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     return AutoModelForCausalLM.from_pretrained(tiny_base), AutoTokenizer.from_pretrained(tiny_base)
 
 
 @pytest.fixture
 def sampling():
-    from codelm.modules.generation import Sampling
-
     return lambda **changes: Sampling(
         **({"max_new_tokens": 10, "temperature": 0.0, "top_p": 1.0, "batch_size": 4} | changes)
     )
@@ -21,8 +21,6 @@ PROMPTS = ["fn process(a: u8) -> u8 {", "a", "use std::", "match", "#[test]"]
 
 
 def test_prompts_of_different_length_are_completed_as_if_alone(model_and_tokenizer, sampling):
-    from codelm.modules.generation import complete
-
     together = list(complete(*model_and_tokenizer, PROMPTS, sampling()))
     alone = [next(complete(*model_and_tokenizer, [prompt], sampling())) for prompt in PROMPTS]
     assert together == alone
@@ -30,10 +28,6 @@ def test_prompts_of_different_length_are_completed_as_if_alone(model_and_tokeniz
 
 
 def test_the_same_seed_writes_the_same_and_another_something_else(model_and_tokenizer, sampling):
-    import torch
-
-    from codelm.modules.generation import complete
-
     def write(seed):
         torch.manual_seed(seed)
         return list(complete(*model_and_tokenizer, PROMPTS, sampling(temperature=1.0)))
@@ -42,8 +36,6 @@ def test_the_same_seed_writes_the_same_and_another_something_else(model_and_toke
 
 
 def test_a_text_ends_at_the_next_file(model_and_tokenizer):
-    from codelm.modules.generation import decode_generated, end_token_ids
-
     _, tokenizer = model_and_tokenizer
     row = [*tokenizer.encode("a  b ;"), tokenizer.convert_tokens_to_ids("<file_sep>"), *tokenizer.encode("c")]
     assert decode_generated(tokenizer, row, end_token_ids(tokenizer)) == ("a  b ;", True)
@@ -51,15 +43,11 @@ def test_a_text_ends_at_the_next_file(model_and_tokenizer):
 
 
 def test_a_completion_stays_within_the_models_positions(model_and_tokenizer, sampling):
-    from codelm.modules.generation import complete
-
     found = next(complete(*model_and_tokenizer, ["x" * 120], sampling(max_new_tokens=1000)))
     assert len(found.text) <= 8
 
 
 def test_the_tokenizer_is_left_as_it_was(model_and_tokenizer, sampling):
-    from codelm.modules.generation import complete
-
     _, tokenizer = model_and_tokenizer
     before = (tokenizer.padding_side, tokenizer.pad_token, tokenizer.truncation_side)
     list(complete(*model_and_tokenizer, PROMPTS, sampling()))
@@ -67,7 +55,5 @@ def test_the_tokenizer_is_left_as_it_was(model_and_tokenizer, sampling):
 
 
 def test_after_an_empty_prompt_a_new_text_begins(model_and_tokenizer, sampling):
-    from codelm.modules.generation import complete
-
     nothing, end = complete(*model_and_tokenizer, ["", "<|endoftext|>"], sampling())
     assert nothing == end

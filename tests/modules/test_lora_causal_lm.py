@@ -2,14 +2,20 @@ import os
 from itertools import pairwise
 
 import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch.utils.data import DataLoader
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from codelm.errors import InputError
+from codelm.modules import LoRA, LoRACausalLM, lora_causal_lm
+from codelm.modules.generation import decode_generated, end_token_ids
 
 ATTENTION = pytest.mark.parametrize("attention", ["eager", "sdpa"])
 QUANTIZATION = pytest.mark.parametrize("quantization", ["none", "nf4"])
 
 
 def states_of(model, batch):
-    import torch
-
     with torch.no_grad():
         return model(batch)
 
@@ -24,8 +30,6 @@ def slices(batch, row, *borders):
 
 @ATTENTION
 def test_packed_samples_do_not_see_each_other(adapted, make_batch, attention):
-    import torch
-
     model = adapted(attention=attention).eval()
     batch = make_batch([10, 1, 15], [32])
     assert model.language_model.config._attn_implementation == attention
@@ -37,8 +41,6 @@ def test_packed_samples_do_not_see_each_other(adapted, make_batch, attention):
 
 @ATTENTION
 def test_attention_to_another_sample_would_show(adapted, make_batch, attention):
-    import torch
-
     model = adapted(attention=attention).eval()
     batch = make_batch([10, 15])
     merged = batch | {"position_ids": torch.arange(32)[None]}
@@ -48,10 +50,6 @@ def test_attention_to_another_sample_would_show(adapted, make_batch, attention):
 @ATTENTION
 @pytest.mark.parametrize("gradient_checkpointing", [True, False])
 def test_packing_changes_neither_loss_nor_gradient(adapted, make_batch, attention, gradient_checkpointing):
-    import torch
-
-    from codelm.modules import LoRA
-
     model = adapted(attention=attention, gradient_checkpointing=gradient_checkpointing, lora=LoRA(dropout=0.0))
     names, parameters = zip(*model.trained(), strict=True)
     batch = make_batch([10, 15])
@@ -64,8 +62,6 @@ def test_packing_changes_neither_loss_nor_gradient(adapted, make_batch, attentio
 
 
 def test_the_loss_is_that_of_the_models_own_logits(adapted, make_batch):
-    import torch
-
     model = adapted().eval()
     batch = make_batch([32], [32])
     with torch.no_grad():
@@ -76,8 +72,6 @@ def test_the_loss_is_that_of_the_models_own_logits(adapted, make_batch):
 
 @QUANTIZATION
 def test_the_disabled_adapter_leaves_exactly_the_base(adapted, make_batch, fit, quantization):
-    import torch
-
     batch = make_batch([20, 12])
     model = adapted(quantization=quantization, learning_rate=0.1)
     before = states_of(model.eval(), batch)
@@ -90,8 +84,6 @@ def test_the_disabled_adapter_leaves_exactly_the_base(adapted, make_batch, fit, 
 
 @QUANTIZATION
 def test_every_weight_of_every_adapter_moves_and_nothing_else_does(adapted, make_batch, fit, quantization):
-    from lightning.pytorch import Callback
-
     def copies(model):
         return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
 
@@ -127,8 +119,6 @@ def test_gradient_checkpointing_computes_each_block_twice(adapted, make_batch, g
 
 @QUANTIZATION
 def test_training_goes_on_unharmed_after_an_evaluation(adapted, make_batch, quantization):
-    import torch
-
     batch = make_batch([20, 12])
     model = adapted(quantization=quantization)
 
@@ -144,8 +134,6 @@ def test_training_goes_on_unharmed_after_an_evaluation(adapted, make_batch, quan
 
 
 def test_training_starts_with_no_module_in_eval_mode(adapted, make_batch, fit):
-    from lightning.pytorch import Callback
-
     class Look(Callback):
         def on_train_start(self, trainer, pl_module):
             self.asleep = [name for name, module in pl_module.named_modules() if not module.training]
@@ -160,10 +148,6 @@ def test_training_starts_with_no_module_in_eval_mode(adapted, make_batch, fit):
 def test_the_base_is_kept_in_the_type_of_computation_and_adapters_in_float32(
     tiny_base, make_batch, fit, precision, kept, quantization
 ):
-    import torch
-
-    from codelm.modules import LoRACausalLM
-
     model = LoRACausalLM(str(tiny_base), quantization=quantization)
     trainer = fit(model, [make_batch([20])] * 2, [make_batch([9])], precision=precision)
     types = {name: parameter.dtype for name, parameter in model.named_parameters()}
@@ -192,8 +176,6 @@ def trained(adapted, make_batch, fit, tmp_path):
 
 
 def test_a_checkpoint_holds_the_adapter_only_and_goes_on_from_there(trained, adapted, make_batch, fit):
-    import torch
-
     model, path = trained
     weights = torch.load(path, weights_only=True)["state_dict"]
     assert set(weights) == {name for name, _ in model.trained()}
@@ -205,9 +187,6 @@ def test_a_checkpoint_holds_the_adapter_only_and_goes_on_from_there(trained, ada
 
 
 def test_a_checkpoint_of_other_adapters_is_refused(trained, adapted, make_batch, fit):
-    from codelm.errors import InputError
-    from codelm.modules import LoRA
-
     for lora in (LoRA(r=4), LoRA(targets=["q_proj"])):
         with pytest.raises(InputError, match="not this model's"):
             fit(adapted(lora=lora), [make_batch([20])] * 2, ckpt_path=trained[1])
@@ -215,9 +194,7 @@ def test_a_checkpoint_of_other_adapters_is_refused(trained, adapted, make_batch,
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")  # peft asks for a name that transformers 6 drops
 def test_peft_alone_reads_the_saved_adapter(trained, tiny_base, make_batch, tmp_path):
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from peft import PeftModel  # after codelm, which hides a warning that comes with it
 
     model, _ = trained
     model.save_adapter(tmp_path / "adapter")
@@ -242,8 +219,6 @@ def test_an_adapters_folder_has_no_blank_model_card_and_no_file_for_the_owner_al
 
 
 def test_a_constructor_only_remembers():
-    from codelm.modules import LoRACausalLM
-
     model = LoRACausalLM("/no/such/folder")
     assert list(model.parameters()) == []
 
@@ -256,9 +231,6 @@ def test_the_model_is_built_once(adapted):
 
 
 def test_wrong_targets_are_refused_before_weights_are_read(tiny_base, monkeypatch):
-    from codelm.errors import InputError
-    from codelm.modules import LoRA, LoRACausalLM, lora_causal_lm
-
     monkeypatch.setattr(lora_causal_lm, "load_base", lambda *_, **__: pytest.fail("weights were read"))
     model = LoRACausalLM(str(tiny_base), lora=LoRA(targets=["q_proj", "c_attn"]))
     with pytest.raises(InputError, match=r"c_attn: no such linear layer .* c_fc, c_proj, k_proj"):
@@ -266,16 +238,12 @@ def test_wrong_targets_are_refused_before_weights_are_read(tiny_base, monkeypatc
 
 
 def test_the_configuration_names_the_number_of_positions(tiny_base):
-    from codelm.modules import LoRACausalLM
-
     assert LoRACausalLM(str(tiny_base)).max_positions == 128
 
 
 @pytest.fixture
 def predict():
     """Return a function that completes prompts with a module, two at a time, and returns the texts."""
-    from lightning.pytorch import Trainer
-    from torch.utils.data import DataLoader
 
     def predict(model, prompts):
         quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
@@ -287,12 +255,6 @@ def predict():
 
 
 def test_prompts_are_completed_with_the_likeliest_tokens_also_by_a_model_that_was_learning(adapted, predict):
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from codelm.modules import LoRA
-    from codelm.modules.generation import decode_generated, end_token_ids
-
     prompts = ["fn process", "a", "use std::"]
     model = adapted(gradient_checkpointing=True, lora=LoRA(dropout=0.9), max_new_tokens=12)
     modes = [module.training for module in model.modules()]
@@ -310,8 +272,6 @@ def test_prompts_are_completed_with_the_likeliest_tokens_also_by_a_model_that_wa
 
 
 def test_it_is_the_tuned_model_that_completes(adapted, predict):
-    import torch
-
     model = adapted(max_new_tokens=12)
     before = predict(model, ["fn process"])
     with torch.no_grad():

@@ -1,11 +1,14 @@
 import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from codelm.modules.losses import token_nll, weighted_nll_sum
 
 
 @pytest.fixture
 def example():
     """Hidden states [2, 9, 8], a head [50, 8] with bias, labels with gaps and uneven weights."""
-    import torch
-
     torch.manual_seed(0)
     labels = torch.randint(50, (2, 9))
     labels[0, 3:5] = labels[1, 7] = -100
@@ -14,8 +17,6 @@ def example():
 
 
 def reference(hidden, head, bias, labels, weights):
-    from torch.nn.functional import cross_entropy
-
     logits = (hidden @ head.T + bias)[:, :-1].flatten(0, 1)
     nll = cross_entropy(logits, labels[:, 1:].flatten(), reduction="none", ignore_index=-100)
     return nll @ weights[:, 1:].flatten().to(nll.dtype)
@@ -23,10 +24,6 @@ def reference(hidden, head, bias, labels, weights):
 
 @pytest.mark.parametrize("chunk_elements", [1, 150, 2**24])
 def test_value_and_gradients_are_those_of_the_full_logits(example, chunk_elements):
-    import torch
-
-    from codelm.modules.losses import weighted_nll_sum
-
     (hidden, head, bias), labels, weights = example
     expected = reference(hidden, head, bias, labels, weights)
     loss = weighted_nll_sum(hidden, head, labels, weights, head_bias=bias, chunk_elements=chunk_elements)
@@ -36,10 +33,6 @@ def test_value_and_gradients_are_those_of_the_full_logits(example, chunk_element
 
 
 def test_a_frozen_head_gets_no_gradient_and_changes_nothing(example):
-    import torch
-
-    from codelm.modules.losses import weighted_nll_sum
-
     (hidden, head, bias), labels, weights = example
     wanted = torch.autograd.grad(reference(hidden, head, bias, labels, weights), hidden)
     frozen = head.detach()
@@ -49,10 +42,6 @@ def test_a_frozen_head_gets_no_gradient_and_changes_nothing(example):
 
 
 def test_nothing_to_learn_is_zero_with_a_gradient_of_zero(example):
-    import torch
-
-    from codelm.modules.losses import weighted_nll_sum
-
     (hidden, head, _), labels, weights = example
     loss = weighted_nll_sum(hidden, head, torch.full_like(labels, -100), weights)
     loss.backward()
@@ -62,10 +51,6 @@ def test_nothing_to_learn_is_zero_with_a_gradient_of_zero(example):
 
 
 def test_a_label_without_weight_is_not_learned(example):
-    import torch
-
-    from codelm.modules.losses import weighted_nll_sum
-
     (hidden, head, _), labels, weights = example
     silent = labels.clone()
     silent[0, 1:4] = -100
@@ -77,10 +62,6 @@ def test_a_label_without_weight_is_not_learned(example):
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_autocast_computes_narrow_and_sums_wide(example, dtype):
-    import torch
-
-    from codelm.modules.losses import weighted_nll_sum
-
     (hidden, head, bias), labels, weights = example
     hidden, head = hidden.detach().float().requires_grad_(), head.detach().float().requires_grad_()
     expected = reference(hidden, head, 0 * bias.float(), labels, weights)
@@ -93,10 +74,6 @@ def test_autocast_computes_narrow_and_sums_wide(example, dtype):
 
 
 def test_validation_makes_no_gradients(example):
-    import torch
-
-    from codelm.modules.losses import weighted_nll_sum
-
     (hidden, head, _), labels, weights = example
     with torch.no_grad(), shapes_made() as shapes:
         loss = weighted_nll_sum(hidden, head, labels, weights)
@@ -105,8 +82,6 @@ def test_validation_makes_no_gradients(example):
 
 
 def test_the_full_logits_never_exist(example):
-    from codelm.modules.losses import weighted_nll_sum
-
     (hidden, head, _), labels, weights = example
     with shapes_made() as shapes:
         weighted_nll_sum(hidden, head, labels, weights, chunk_elements=150).backward()
@@ -116,8 +91,6 @@ def test_the_full_logits_never_exist(example):
 
 def shapes_made():
     """Watch which shapes every operation returns."""
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
 
     class Watch(TorchDispatchMode):
         def __enter__(self):
@@ -136,11 +109,6 @@ def shapes_made():
 
 @pytest.mark.parametrize("chunk_elements", [1, 150, 2**24])
 def test_the_nll_of_each_token_is_that_of_the_full_logits(example, chunk_elements):
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    from codelm.modules.losses import token_nll
-
     (hidden, head, bias), labels, _ = example
     logits = (hidden @ head.T + bias)[:, :-1]
     wanted = cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), reduction="none", ignore_index=-100)
@@ -153,10 +121,6 @@ def test_the_nll_of_each_token_is_that_of_the_full_logits(example, chunk_element
 
 
 def test_the_nlls_of_tokens_sum_to_the_loss(example):
-    import torch
-
-    from codelm.modules.losses import token_nll, weighted_nll_sum
-
     (hidden, head, bias), labels, weights = example
     total = (token_nll(hidden, head, labels, head_bias=bias) * weights).sum()
     loss = weighted_nll_sum(hidden, head, labels, weights, head_bias=bias)
@@ -164,9 +128,5 @@ def test_the_nlls_of_tokens_sum_to_the_loss(example):
 
 
 def test_without_labels_every_nll_is_zero(example):
-    import torch
-
-    from codelm.modules.losses import token_nll
-
     (hidden, head, _), labels, _ = example
     assert not token_nll(hidden, head, torch.full_like(labels, -100)).any()
