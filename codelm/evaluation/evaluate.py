@@ -10,6 +10,7 @@ from codelm.errors import CodelmError, one_line
 from codelm.evaluation.data import EvaluationData
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.notes import UnmeasuredError, evaluation_notes, infilling_notes
+from codelm.evaluation.settings import EvaluationSettings
 from codelm.evaluation.tasks.forgetting import forgetting
 from codelm.evaluation.tasks.idioms import idioms
 from codelm.evaluation.tasks.infilling import InfillEvaluation
@@ -19,42 +20,19 @@ from codelm.evaluation.tasks.memorization import memorization
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.metrics.number_format import counted
 
-__all__ = ["EvaluationLimits", "EvaluationResult", "evaluate", "infilling"]
+__all__ = ["EvaluationResult", "evaluate", "infilling"]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationLimits:
-    """Limits on how much is measured.
-
-    Attributes:
-        minutes: Time for all tasks; what does not fit is measured on fewer items.
-        limit: Infill tasks, functions and windows of each kind at most.
-        tokens: Tokens of held-out samples at most.
-    """
-
-    minutes: float
-    limit: int
-    tokens: int
-
-
 @dataclass(slots=True)
 class EvaluationResult:
-    """The results of an evaluation.
-
-    Attributes:
-        figures: The figures of each task, by its name; None for a task that failed.
-        infill_rows: Each infill task with its answers, a row of ``holes.jsonl``.
-        notes: What was not measured, and why; a sentence each.
-    """
+    """Each task's figures, None if it failed; a row of ``holes.jsonl`` for each infill task; what was not measured."""
 
     figures: dict[str, Any] = field(default_factory=dict)
     infill_rows: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-
-_Task = Callable[[], dict[str, Any]]
 
 _DESCRIPTIONS = {
     "likelihood": "bits per byte of held-out commits",
@@ -66,23 +44,16 @@ _DESCRIPTIONS = {
 """What each task measures, as the log says it."""
 
 
-def evaluate(evaluated: EvaluatedModel, data: EvaluationData, limits: EvaluationLimits, seed: int) -> EvaluationResult:
-    """Run all tasks; one that fails has None for its figures, and a note.
-
-    Args:
-        evaluated: The model, as the base and as tuned.
-        data: What it is evaluated on.
-        limits: Limits on time and items.
-        seed: Decides on the items where there are more than the limits allow.
-    """
-    budget = TimeBudget(60 * limits.minutes)
+def evaluate(evaluated: EvaluatedModel, data: EvaluationData, settings: EvaluationSettings) -> EvaluationResult:
+    """Run all tasks; one that fails has None for its figures, and a note."""
+    budget, limit, seed = TimeBudget(60 * settings.minutes), settings.limit, settings.seed
     result = EvaluationResult()
-    tasks: dict[str, _Task] = {
-        "likelihood": lambda: likelihood(evaluated, data, limits.tokens, budget.share(0.25)),
+    tasks: dict[str, Callable[[], dict[str, Any]]] = {
+        "likelihood": lambda: likelihood(evaluated, data, settings.tokens, budget.share(0.25)),
         "general": lambda: forgetting(evaluated, data.encoder, budget.share(0.25)),
-        "holes": lambda: infilling(result, InfillEvaluation(evaluated, data, seed), limits.limit, budget.share(0.6)),
-        "idioms": lambda: idioms(evaluated, data, limits.limit, budget.share(0.5), seed),
-        "memory": lambda: memorization(evaluated, data, limits.limit, budget.share(0.9), seed),
+        "holes": lambda: infilling(result, InfillEvaluation(evaluated, data, seed), limit, budget.share(0.6)),
+        "idioms": lambda: idioms(evaluated, data, limit, budget.share(0.5), seed),
+        "memory": lambda: memorization(evaluated, data, limit, budget.share(0.9), seed),
     }
     for number, (name, task) in enumerate(tasks.items(), start=1):
         log.info("evaluation %d/%d: %s", number, len(tasks), _DESCRIPTIONS[name])
@@ -91,7 +62,7 @@ def evaluate(evaluated: EvaluatedModel, data: EvaluationData, limits: Evaluation
     return result
 
 
-def _run_task(name: str, task: _Task, result: EvaluationResult) -> dict[str, Any] | None:
+def _run_task(name: str, task: Callable[[], dict[str, Any]], result: EvaluationResult) -> dict[str, Any] | None:
     """Return a task's figures; if it fails, add a note to the result and return None.
 
     Any error is caught: a finished training must not be lost for a figure.

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
-from codelm.evaluation.evaluate import EvaluationLimits
-
 __all__ = ["EvaluationSettings"]
 
 
@@ -35,8 +33,3 @@ class EvaluationSettings:
     every_n_epochs: NonNegativeInt = 1
     batch_size: PositiveInt = 4
     seed: int = 42
-
-    @property
-    def limits(self) -> EvaluationLimits:
-        """How much is evaluated at the end."""
-        return EvaluationLimits(float(self.minutes), int(self.limit), int(self.tokens))

@@ -70,7 +70,7 @@ def evaluate_weights(
     pl_module.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU when training ended
     with preserved_state(trainer, pl_module, settings.seed):
         evaluated = evaluated_model(trainer, pl_module, settings.batch_size)
-        result = evaluate(evaluated, EvaluationData(data.store, data.encoder, samples), settings.limits, settings.seed)
+        result = evaluate(evaluated, EvaluationData(data.store, data.encoder, samples), settings)
     result.notes += [] if epochs else [no_epochs(folder)]
     facts = run_facts(folder, pl_module, data, epochs) | {"learned": fingerprint(step, samples)}
     facts["seconds"] = time.perf_counter() - started

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
 from codelm.errors import InputError
 from codelm.evaluation import evaluate as module
-from codelm.evaluation.evaluate import EvaluationLimits, evaluate
+from codelm.evaluation.evaluate import evaluate
+from codelm.evaluation.settings import EvaluationSettings
 from codelm.history.samples.formats import Formats
 
-LIMITS = EvaluationLimits(minutes=0.5, limit=2, tokens=2000)
+SETTINGS = EvaluationSettings(minutes=0.5, limit=2, tokens=2000, seed=0)
 FIGURES = {"found": 1}
 TASKS = {
     "likelihood": "likelihood",
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("few_texts")
 
 def test_all_tasks_are_run_and_each_infill_task_is_kept(data, evaluated, caplog):
     with caplog.at_level("INFO"):
-        found = evaluate(evaluated, data, LIMITS, seed=0)
+        found = evaluate(evaluated, data, SETTINGS)
     logged = [line for line in caplog.messages if line.startswith("evaluation ")]
     assert [line.split(":")[0] for line in logged] == [f"evaluation {number}/5" for number in range(1, 6)]
     assert list(found.figures) == list(TASKS)
@@ -38,7 +41,7 @@ def test_a_task_that_fails_has_a_note_and_the_others_have_figures(name, error, d
     monkeypatch.setattr(module, "evaluation_notes", lambda figures, snapshot: [])
     for each, function in TASKS.items():
         monkeypatch.setattr(module, function, lambda *_, each=each: fail(error) if each == name else FIGURES)
-    found = evaluate(evaluated, data, LIMITS, seed=0)
+    found = evaluate(evaluated, data, SETTINGS)
     assert found.figures == {each: None if each == name else FIGURES for each in TASKS}
     (note,) = found.notes
     assert note.startswith(f"{name} was not measured: ")
@@ -53,11 +56,11 @@ def fail(error):
 def test_ctrl_c_is_no_failure_of_a_task(data, evaluated, monkeypatch):
     monkeypatch.setattr(module, "forgetting", lambda *_: fail(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        evaluate(evaluated, data, LIMITS, seed=0)
+        evaluate(evaluated, data, SETTINGS)
 
 
 def test_when_time_is_over_little_is_measured_and_notes_say_so(data, evaluated):
-    found = evaluate(evaluated, data, EvaluationLimits(minutes=1e-9, limit=2, tokens=2000), seed=0)
+    found = evaluate(evaluated, data, replace(SETTINGS, minutes=1e-9))
     assert found.figures["likelihood"]["commits"] == 1
     assert (found.figures["holes"], found.figures["idioms"], found.figures["memory"]) == (None, None, None)
     assert found.figures["general"]["tuned"] > 0
@@ -74,7 +77,7 @@ def test_a_history_too_short_to_test_says_so_and_reports_what_it_can(make_data, 
         {"lib.rs": f"pub fn only_{n}() -> u64 {{\n    let only = {n * 97};\n    only + {n}\n}}\n" * 2}
         for n in range(10)
     ]
-    found = evaluate(evaluated, make_data(make_repository(commits)), LIMITS, seed=0)
+    found = evaluate(evaluated, make_data(make_repository(commits)), SETTINGS)
     assert found.figures["general"]["tuned"] > 0
     assert found.figures["likelihood"] is None or found.figures["likelihood"]["commits"] < 4
     assert any("give a longer history" in note for note in found.notes)
@@ -84,7 +87,7 @@ def test_a_history_too_short_to_test_says_so_and_reports_what_it_can(make_data, 
 def test_without_a_test_split_no_note_is_of_zero_commits(data, evaluated, monkeypatch):
     monkeypatch.setattr(data, "test_samples", lambda max_tokens: [])
     monkeypatch.setattr(data, "test_changes", list)
-    found = evaluate(evaluated, data, LIMITS, seed=0)
+    found = evaluate(evaluated, data, SETTINGS)
     assert (found.figures["likelihood"], found.figures["holes"]) == (None, None)
     assert found.notes[:-1] == [
         "nothing of the history is left to test on: raise data.held_out, or give a longer history",
@@ -99,7 +102,7 @@ def test_another_language_loses_syntax_and_idioms_by_name(make_data, make_reposi
         {"main.go": "package main\n" + "".join(f"func f{n}() int {{ return {n * 71} }}\n" for n in range(m))}
         for m in range(12)
     ]
-    found = evaluate(evaluated, make_data(make_repository(commits)), LIMITS, seed=0)
+    found = evaluate(evaluated, make_data(make_repository(commits)), SETTINGS)
     assert "the syntax of holes in go was not measured, which takes Rust or Python" in found.notes
     assert "idioms are told of Rust's functions of 80 bytes or more: the snapshot holds none" in found.notes
     assert found.figures["holes"]["infill"]["tuned"]["valid"] is None
@@ -108,6 +111,7 @@ def test_another_language_loses_syntax_and_idioms_by_name(make_data, make_reposi
 
 def test_a_store_without_files_says_what_it_cannot_know(make_data, rust_repository, evaluated):
     data = make_data(rust_repository, formats=Formats(whole_files=False))
-    found = evaluate(evaluated, data, LIMITS, seed=0)
-    assert any("data.formats.whole_files" in note for note in found.notes)
+    found = evaluate(evaluated, data, SETTINGS)
+    wanted = "no whole files are in the store (data.formats.whole_files): what is new to them is not known"
+    assert found.notes[-1] == wanted
     assert found.figures["likelihood"]["new"] is None
