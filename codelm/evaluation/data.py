@@ -29,12 +29,7 @@ _MEASURED = {"Rust": "rust", "Python": "python"}
 
 
 class SnapshotPath(NamedTuple):
-    """The path of a file of the snapshot; its commit tells apart repositories that have files of the same path.
-
-    Attributes:
-        commit: The number of the commit with which its repository's training split ended.
-        path: The path within the repository.
-    """
+    """A file of the snapshot; the number of its repository's last training commit tells apart files of equal paths."""
 
     commit: int
     path: str
@@ -42,13 +37,7 @@ class SnapshotPath(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeldOutSample:
-    """A sample of a change of the test split.
-
-    Attributes:
-        commit: The number of its commit in the store.
-        ids: Token ids, ``[T]``.
-        roles: The `Role` of each token, ``[T]``.
-    """
+    """A sample of a change of the test split: the number of its commit, and id and `Role` of each token, ``[T]``."""
 
     commit: int
     ids: NDArray[np.int64]
@@ -56,13 +45,7 @@ class HeldOutSample:
 
 
 class EvaluationData:
-    """The samples, files and commits of a store as evaluation needs them.
-
-    Args:
-        store: The store.
-        encoder: The encoder that made its tokens.
-        learned: The indices of the training samples that the weights have learned; None for all.
-    """
+    """The samples, files and commits of a store; ``learned`` are the training samples that the weights have learned."""
 
     def __init__(self, store: Store, encoder: Encoder, learned: Sequence[int] | None = None) -> None:
         self.store = store
@@ -139,16 +122,13 @@ class EvaluationData:
         return list(merge(*histories.values(), key=lambda number: int(self.commit(number)["time"])))
 
     def windows(self, split: Split, length: int, limit: int, seed: int = 0) -> list[NDArray[np.int64]]:
-        """Return windows of consecutive tokens whose second half consists of target tokens alone.
+        """Return windows of consecutive token ids, ``[length]``, whose second half consists of target tokens alone.
 
         Args:
             split: Where the samples are from; of the training split only those that the weights have learned.
             length: Tokens of a window.
             limit: Windows at most; each sample gives one at most.
             seed: Decides on the samples, and on the place of the window in each.
-
-        Returns:
-            Token ids, ``[length]`` each.
         """
         indices = self.learned if split == Split.TRAIN else self.store.indices(split)
         order = Random(seed).sample(indices.tolist(), len(indices))
@@ -185,10 +165,6 @@ def _heading_end(run: TextRun, roles: NDArray[np.uint8]) -> int:
 
 
 def language_of(path: str) -> str:
-    """Return the language of a file by its name: "rust", "python", or its suffix, or its name where it has none.
-
-    >>> [language_of(path) for path in ("src/lib.rs", "Cargo.toml", "src.d/Makefile")]
-    ['rust', 'toml', 'Makefile']
-    """
+    """Return the language of a file by its name: "rust", "python", or its suffix, or its name where it has none."""
     unmeasured = PurePosixPath(path).suffix[1:] or PurePosixPath(path).name
     return _MEASURED.get(language(path), unmeasured)

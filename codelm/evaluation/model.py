@@ -8,22 +8,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from codelm.batch import Batch, WeightedTokens, collate
+from codelm.batch import WeightedTokens, collate
 from codelm.history.epochs.packing import pack
 from codelm.modules.generation import Generated, Sampling, decode_generated, end_token_ids, generate
 
-__all__ = ["EvaluatedModel", "batch_of"]
+__all__ = ["EvaluatedModel"]
 
 _Ids = Sequence[int] | NDArray[np.integer]
 
 
 class EvaluatedModel:
-    """A model that can be evaluated as tuned, and without its adapter as the base.
+    """A `LoRACausalLM` in evaluation mode, evaluated as tuned, and without its adapter as the base.
 
-    Args:
-        module: A `LoRACausalLM` in evaluation mode, without gradients.
-        max_tokens: Tokens of a row.
-        batch_size: Rows, or prompts, of a batch.
+    A batch has ``batch_size`` prompts, or rows of ``max_tokens`` tokens.
     """
 
     def __init__(self, module: Any, *, max_tokens: int, batch_size: int) -> None:
@@ -42,10 +39,11 @@ class EvaluatedModel:
             ValueError: A text is longer than a row.
         """
         found: list[NDArray[np.float64]] = [np.zeros(0)] * len(texts)
+        tokens = [WeightedTokens(torch.tensor(ids, dtype=torch.int64), torch.ones(len(ids))) for ids in texts]
         rows = pack([len(ids) for ids in texts], self.max_tokens)
         for start in range(0, len(rows), self.batch_size):
             packed = rows[start : start + self.batch_size]
-            batch: dict[str, Any] = {**batch_of([[texts[index] for index in row] for row in packed])}
+            batch: dict[str, Any] = {**collate([[tokens[index] for index in row] for row in packed])}
             nll = self.module.token_nll({name: each.to(self.module.device) for name, each in batch.items()})
             for row, row_nll in zip(packed, nll.double().cpu().numpy(), strict=True):
                 ends = np.cumsum([len(texts[index]) for index in row])
@@ -68,9 +66,3 @@ class EvaluatedModel:
     def greedy(self, new_tokens: int) -> Sampling:
         """Return the settings for greedy decoding of at most ``new_tokens`` tokens."""
         return Sampling(new_tokens, temperature=0.0, top_p=1.0, batch_size=self.batch_size)
-
-
-def batch_of(rows: Sequence[Sequence[_Ids]]) -> Batch:
-    """Return rows of packed texts as a batch in which every token is a label."""
-    ids = ([torch.from_numpy(np.array(text, dtype=np.int64)) for text in row] for row in rows)
-    return collate([[WeightedTokens(text, torch.ones(len(text))) for text in row] for row in ids])

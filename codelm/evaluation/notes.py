@@ -22,9 +22,7 @@ class UnmeasuredError(CodelmError):
 def evaluation_notes(figures: Mapping[str, Any], *, snapshot: bool) -> list[str]:
     """Return notes on what was measured less often than wanted, and on what is too little for a comparison.
 
-    Args:
-        figures: The figures of all tasks; None for a task that failed, which has a note already.
-        snapshot: Whether the store has whole files, so that new lines are known.
+    A task that failed has None for its figures, and a note already; ``snapshot`` tells whether whole files are known.
     """
     writers = {
         "likelihood": _likelihood_notes,
@@ -63,10 +61,7 @@ def _forgetting_notes(general: Mapping[str, Any]) -> list[str]:
 def infilling_notes(languages: Sequence[str], chosen: int, modes: Sequence[str]) -> list[str]:
     """Return notes on infill tasks for which no time was left, and on what could not be measured of the others.
 
-    Args:
-        languages: The language of each task that was answered.
-        chosen: How many tasks there were.
-        modes: The modes in which they were answered, "infill" or "left_to_right".
+    Of ``chosen`` tasks, those of these ``languages`` were answered, in the modes "infill" or "left_to_right".
     """
     notes = []
     if "infill" not in modes:

@@ -10,11 +10,7 @@ Item = TypeVar("Item")
 
 
 class TimeBudget:
-    """Wall-clock time that starts to run at once.
-
-    Args:
-        seconds: How long it lasts.
-    """
+    """Wall-clock time in seconds, which starts to run at once."""
 
     def __init__(self, seconds: float) -> None:
         self.ends = time.perf_counter() + seconds

@@ -188,7 +188,7 @@ def compare(
     sizes = {"repository": len(repository), "held_out": len(held_out), "base": len(base), "tuned": len(tuned)}
     if min(len(base), len(tuned)) < MIN_FUNCTIONS:
         return {"functions": sizes, "distance": None, "gap_closed": None, "measures": {}, "strip": []}
-    found = _distances(repository, held_out, base, tuned)
+    found = _distances(repository, {"base": base, "tuned": tuned, "real": held_out})
     return {
         "functions": sizes,
         "distance": found,
@@ -208,15 +208,11 @@ def sample_sizes(functions: Mapping[str, int]) -> str:
     return f"{counted(functions['base'], 'function')} of the base and {functions['tuned']:,} of the tuned model"
 
 
-def _distances(
-    repository: Sequence[str], held_out: Sequence[str], base: Sequence[str], tuned: Sequence[str]
-) -> dict[str, Any]:
-    """Return the distances from the repository's profile in bits, all samples cut to the size of the smallest.
+def _distances(repository: Sequence[str], samples: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return each sample's distance from the repository's profile in bits, all cut to the size of the smallest.
 
-    Those of ``base``, ``tuned``, and of ``real`` functions, which are the held-out ones; None below `MIN_FUNCTIONS`.
+    None for a sample of fewer than `MIN_FUNCTIONS`, which does not count.
     """
-    whole = sum_counts(map(profile, repository))
-    compared = {"base": base, "tuned": tuned} | ({"real": held_out} if len(held_out) >= MIN_FUNCTIONS else {})
-    size = min(map(len, compared.values()))
-    distances = {name: distance(list(map(profile, sample)), whole, size) for name, sample in compared.items()}
-    return {"base": None, "tuned": None, "real": None} | distances
+    profiles = {name: list(map(profile, sample)) for name, sample in samples.items() if len(sample) >= MIN_FUNCTIONS}
+    whole, size = sum_counts(map(profile, repository)), min(map(len, profiles.values()))
+    return {name: distance(profiles[name], whole, size) if name in profiles else None for name in samples}

@@ -11,24 +11,13 @@ from codelm.history.store import Split
 from codelm.history.tokenization.encoder import Encoder
 
 
-def commits_of(data, split):
-    """The numbers of a split's commits as the store has them."""
-    return np.unique(data.store.samples["commit"][data.store.indices(split)])
-
-
-def test_the_snapshot_is_the_files_as_they_stood_at_the_cut(data, git, rust_repository):
+@pytest.mark.parametrize("sequence_length", [64, 1024])
+def test_the_snapshot_is_the_files_as_they_stood_at_the_cut(make_data, git, rust_repository, sequence_length):
+    data = make_data(rust_repository, sequence_length=sequence_length)
     cut = data.store.facts["scrape"]["repositories"][0]["split"]["cut"]
     assert len(data.snapshot) > 5
     for file, text in data.snapshot.items():
         assert text.rstrip("\n") == git(rust_repository, "show", f"{cut}:{file.path}")
-
-
-def test_files_longer_than_a_row_are_whole_again(make_data, git, rust_repository):
-    data = make_data(rust_repository, sequence_length=64)
-    cut = data.store.facts["scrape"]["repositories"][0]["split"]["cut"]
-    assert all(
-        text.rstrip("\n") == git(rust_repository, "show", f"{cut}:{file.path}") for file, text in data.snapshot.items()
-    )
 
 
 def indented(number):
@@ -121,7 +110,7 @@ def test_where_tokens_are_limited_whole_commits_spread_over_the_split_are_kept(d
     half = data.test_samples(sum(len(sample.ids) for sample in everything) // 2)
     commits = {sample.commit for sample in half}
     assert [sample.commit for sample in half] == [sample.commit for sample in everything if sample.commit in commits]
-    assert len(commits) == len(commits_of(data, Split.TEST)) // 2
+    assert len(commits) == len({sample.commit for sample in everything}) // 2
     assert len({sample.commit for sample in data.test_samples(1)}) == 1
 
 
@@ -185,7 +174,7 @@ def test_changes_of_the_test_split_are_the_files_after_the_commits(data, git, ru
 
 
 @pytest.mark.parametrize(
-    ("path", "language"), [("a/b.rs", "rust"), ("c.pyi", "python"), ("d.go", "go"), ("Makefile", "Makefile")]
+    ("path", "language"), [("a/b.rs", "rust"), ("c.pyi", "python"), ("d.go", "go"), ("e.d/Makefile", "Makefile")]
 )
 def test_the_language_of_a_file_follows_from_its_name(path, language):
     assert language_of(path) == language

@@ -7,14 +7,16 @@ READ = {"commits": 40, "of": 40, "left_out_by": None}
 DERIVES = {"derives": 32, "derives_of": 32}
 
 
+def notes_of(**figures):
+    return evaluation_notes(NONE | figures, snapshot=True)
+
+
 def test_commits_without_new_lines_are_not_counted_for_the_interval_of_new_lines():
     many = {"commits": 40, "interval": [-9.0, -1.0]}
     few = many | {"commits": 25, "interval": None}
-    figures = {"likelihood": {"commits": 40, "read": READ, "new": few, "added": many}}
-    (note,) = evaluation_notes(NONE | figures, snapshot=True)
+    (note,) = notes_of(likelihood={"read": READ, "new": few, "added": many})
     assert note.startswith("25 held-out commits with new lines are too few")
-    figures["likelihood"] |= {"new": many}
-    assert evaluation_notes(NONE | figures, snapshot=True) == []
+    assert notes_of(likelihood={"read": READ, "new": many, "added": many}) == []
 
 
 @pytest.mark.parametrize("setting", ["evaluation.minutes", "evaluation.tokens"])
@@ -22,8 +24,7 @@ def test_commits_without_new_lines_are_not_counted_for_the_interval_of_new_lines
 def test_commits_left_out_are_counted_and_the_setting_that_left_them_out_is_the_remedy(setting, of):
     new = {"commits": 25, "interval": None}
     read = {"commits": 27, "of": of, "left_out_by": setting}
-    figures = {"likelihood": {"commits": 27, "read": read, "new": new, "added": new}}
-    notes = evaluation_notes(NONE | figures, snapshot=True)
+    notes = notes_of(likelihood={"read": read, "new": new, "added": new})
     assert notes[0] == f"{setting} allowed to measure 27 of {of} held-out commits: raise it"
     remedy = setting if of == 44 else "data.held_out, or give a longer history"
     assert notes[1:] == [
@@ -41,23 +42,16 @@ def test_commits_left_out_are_counted_and_the_setting_that_left_them_out_is_the_
     ],
 )
 def test_too_few_functions_to_compare_have_a_note_with_the_setting_that_made_them_few(written, of, remedy):
-    idioms = {
-        "functions": {"base": 7, "tuned": 3},
-        "asked": DERIVES | {"functions": written, "of": of},
-        "distance": None,
-    }
-    figures = {"idioms": idioms}
-    assert evaluation_notes(NONE | figures, snapshot=True) == [
+    asked = DERIVES | {"functions": written, "of": of}
+    assert notes_of(idioms={"functions": {"base": 7, "tuned": 3}, "asked": asked}) == [
         "7 functions of the base and 3 of the tuned model: too few to compare idioms, which takes 25: raise " + remedy
     ]
 
 
 def test_fifty_functions_are_enough_and_fewer_have_a_note():
     asked = DERIVES | {"functions": 62, "of": 62}
-    idioms = {"functions": {"base": 50, "tuned": 51}, "asked": asked, "distance": {"base": 0.1}}
-    assert evaluation_notes(NONE | {"idioms": idioms}, snapshot=True) == []
-    idioms["functions"] = {"base": 50, "tuned": 49}
-    assert evaluation_notes(NONE | {"idioms": idioms}, snapshot=True) == [
+    assert notes_of(idioms={"functions": {"base": 50, "tuned": 51}, "asked": asked}) == []
+    assert notes_of(idioms={"functions": {"base": 50, "tuned": 49}, "asked": asked}) == [
         "the idioms are those of 50 functions of the base and 49 of the tuned model, where 50 tell repositories apart: "
         "raise evaluation.limit"
     ]
@@ -67,7 +61,6 @@ def test_whatever_there_was_no_time_for_has_a_note():
     idioms = {
         "functions": {"base": 60, "tuned": 60},
         "asked": {"functions": 60, "of": 60, "derives": 8, "derives_of": 32},
-        "distance": {"base": 0.1},
     }
     memory = {
         "windows": {"train": 32, "held_out": 50},
@@ -75,8 +68,7 @@ def test_whatever_there_was_no_time_for_has_a_note():
         "wanted": {"train": 50, "held_out": 50, "secrets": 5},
     }
     general = {"beside": {"rust standard library": {"bytes": 9}, "python standard library": None}}
-    figures = NONE | {"general": general, "idioms": idioms, "memory": memory}
-    assert evaluation_notes(figures, snapshot=True) == [
+    assert notes_of(general=general, idioms=idioms, memory=memory) == [
         "no time was left to read the python standard library: raise evaluation.minutes",
         "time allowed for 8 of 32 lists of traits: raise evaluation.minutes",
         "time allowed for 32 of 50 windows learned and 0 of 5 strings that look like secrets: raise evaluation.minutes",
@@ -90,8 +82,3 @@ def test_what_could_not_be_measured_of_infill_tasks_has_a_note():
         "time allowed for 3 of 4 holes: raise evaluation.minutes",
         "the syntax of holes in md and toml was not measured, which takes Rust or Python",
     ]
-
-
-def test_without_whole_files_it_is_not_known_what_is_new():
-    (note,) = evaluation_notes(NONE, snapshot=False)
-    assert note.startswith("no whole files are in the store")

@@ -8,14 +8,11 @@ def test_a_rust_completion_stops_behind_its_item():
     assert (done.text, done.finished) == ("(a: u8) -> u8 { a }", True)
 
 
-def test_a_rust_completion_without_tokens_left_stops_behind_its_last_whole_part():
-    done = completion("rust", "impl", " A {\n    fn b() {}\n    fn c() { d", stopped=False)
-    assert (done.text, done.finished) == (" A {\n    fn b() {}", False)
-
-
-def test_a_rust_completion_that_stopped_too_early_is_left_as_it_is():
-    done = completion("rust", "impl", " A {\n    fn b() {}\n    fn c() { d", stopped=True)
-    assert (done.text, done.finished) == (" A {\n    fn b() {}\n    fn c() { d", True)
+@pytest.mark.parametrize(("stopped", "lost"), [(False, "\n    fn c() { d"), (True, "")])
+def test_an_unfinished_rust_completion_loses_its_last_part_only_where_no_tokens_were_left(stopped, lost):
+    text = " A {\n    fn b() {}\n    fn c() { d"
+    done = completion("rust", "impl", text, stopped=stopped)
+    assert (done.text, done.finished) == (text.removesuffix(lost), stopped)
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,9 @@ def given(snapshot, text):
     return found
 
 
-def test_what_is_random_cannot_be_compressed():
+def test_noise_cannot_be_compressed_what_repeats_itself_takes_few_bits_and_a_short_text_pays_for_no_header():
     assert xz(noise(10_000)) == pytest.approx(8, abs=0.05)
-
-
-def test_what_repeats_itself_takes_few_bits():
     assert xz(CODE) < 1.5
-
-
-def test_a_short_text_pays_for_no_header():
     assert xz(b"fn main() {}") < 16
 
 

@@ -12,25 +12,14 @@ from codelm.metrics.infill_scores import chance_similarity, score, summarize, wi
 from codelm.metrics.infill_tasks import InfillTask
 from codelm.metrics.syntax.code_lines import code_lines
 
-LINE = InfillTask(
-    "c0ffee",
-    "walk.rs",
-    "rust",
-    1,
-    "fn deeper(&mut self) -> usize {\n",
-    "        let depth = self.depth + 1;\n",
-    "        depth\n}\n",
-)
-STATEMENTS = InfillTask(
-    "c0ffee",
-    "walk.py",
-    "python",
-    1,
-    "    def deeper(self):\n",
-    "        depth = self.depth + 1\n",
-    "        return depth\n",
-)
-RECORD = InfillTask("c0ffee", "walk.cob", "cobol", 0, "", "MOVE A TO B.\nMOVE C TO D.\n", "")
+
+def task(language, text, before="", after=""):
+    return InfillTask("c0ffee", "walk", language, before.count("\n"), before, text, after)
+
+
+LINE = task("rust", "        let depth = self.depth + 1;\n", "fn deeper(&mut self) -> usize {\n", "        depth\n}\n")
+STATEMENTS = task("python", "        depth = self.depth + 1\n", "    def deeper(self):\n", "        return depth\n")
+RECORD = task("cobol", "MOVE A TO B.\nMOVE C TO D.\n")
 
 
 def scored(task, text, *, finished=True, prompt_text="", own_names=frozenset()):
@@ -64,9 +53,9 @@ def test_a_missing_bracket_is_not_valid():
 
 
 def test_a_fault_of_the_real_file_does_not_count_against_an_infill():
-    task = replace(LINE, after=LINE.after + "\nfn broken( {\n")
-    assert scored(task, task.text).valid
-    assert scored(task, "        let depth = (self.depth + 1;\n").valid is False
+    broken = replace(LINE, after=LINE.after + "\nfn broken( {\n")
+    assert scored(broken, LINE.text).valid
+    assert scored(broken, "        let depth = (self.depth + 1;\n").valid is False
 
 
 def test_a_line_without_its_line_feed_is_valid_too():
@@ -138,7 +127,7 @@ def test_random_lines_of_a_repository_score_near_their_floor():
     ]
     draw = random.Random(0)
     pairs = [draw.sample(code, 2) for _ in range(500)]
-    scores = [scored(InfillTask("c0ffee", "a", "cobol", 0, "", real, ""), wrong) for real, wrong in pairs]
+    scores = [scored(task("cobol", real), wrong) for real, wrong in pairs]
     found = summarize(scores)
     assert 24 < found["similarity"] < 36
     assert found["exact"] < 0.02

@@ -51,10 +51,6 @@ def test_a_span_put_back_is_the_file(spans):
         assert found.before.count("\n") == found.start
 
 
-def test_one_line_is_a_line():
-    assert [found.kind for found in cut([(5, 6)])] == ["line"]
-
-
 def test_blank_lines_at_the_ends_are_not_part_of_the_span():
     (found,) = cut([(7, 9)], FILE.replace("impl Walker {", "impl Walker {\n"))
     assert (found.start, found.text, found.kind) == (8, "impl Walker {\n", "line")
@@ -76,9 +72,7 @@ def test_some_spans_make_no_task(spans, known):
 
 
 def test_one_line_that_was_not_there_before_makes_a_task():
-    assert [found.text for found in cut([(4, 6)], known={"depth: usize,"})] == [
-        "    depth: usize,\n    follow_links: bool,\n"
-    ]
+    assert cut([(4, 6)], known={"depth: usize,"}) == cut([(4, 6)]) != []
 
 
 def test_a_long_span_makes_no_task():

@@ -39,8 +39,7 @@ def test_items_that_repeat_their_commit_make_nothing_surer():
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
-    rng, runs = np.random.default_rng(2), 60
-    found = []
+    rng, runs, found = np.random.default_rng(2), 60, []
     for _ in range(runs):
         scores = np.repeat(rng.normal(1, 1, 60), 4) + rng.normal(0, 1, 240)
         found.append(mean_difference(np.zeros(240), scores, np.repeat(np.arange(60), 4)))

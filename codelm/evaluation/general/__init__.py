@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["FOLDER", "SUFFIXES", "Text", "library_texts", "own_texts", "rust_library"]
+from codelm.metrics.syntax.trees import GRAMMARS
+
+__all__ = ["FOLDER", "Text", "library_texts", "own_texts", "rust_library"]
 
 FOLDER = Path(__file__).parent
-SUFFIXES = {"rust": ".rs", "python": ".py"}
 _LIBRARY_BYTES = 60_000
 """Bytes that are taken from a standard library."""
 _MIN_BYTES, _MAX_BYTES = 2_000, 16_000
@@ -26,14 +27,7 @@ _EXCLUDED = frozenset({"encodings", "pydoc_data", "unicode", "test", "tests", "b
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One file of general code.
-
-    Attributes:
-        name: Its path within its source, with ``/``.
-        language: "rust" or "python".
-        source: Where it is from, as "own rust" or "python standard library".
-        text: Its content.
-    """
+    """One file of general code: its path in its source, "rust" or "python", and "own rust" or the like as source."""
 
     name: str
     language: str
@@ -42,25 +36,18 @@ class Text:
 
 
 def own_texts() -> list[Text]:
-    """Return the programs that are part of the package, about 66 kB, in a fixed order.
-
-    >>> sorted({text.source for text in own_texts()})
-    ['own python', 'own rust']
-    """
+    """Return the programs that are part of the package, about 66 kB, in a fixed order."""
     return [
         Text(path.name, language, f"own {language}", path.read_text("utf-8"))
-        for language, suffix in SUFFIXES.items()
-        for path in sorted((FOLDER / language).glob(f"*{suffix}"))
+        for language in GRAMMARS
+        for path in sorted((FOLDER / language).glob("*.*"))
     ]
 
 
 def library_texts(*, rust: Path | None = None, python: Path | None = None, limit: int = _LIBRARY_BYTES) -> list[Text]:
-    """Return sources of the standard libraries that are installed here, at most ``limit`` bytes of each language.
+    """Return sources of the standard libraries, at most ``limit`` bytes of each language.
 
-    Args:
-        rust: The folder that holds ``core`` and ``std``; None for those of an installed toolchain.
-        python: The folder that holds the modules; None for that of the running interpreter.
-        limit: Bytes of each language.
+    They are taken from the folders given, of Rust's crates and Python's modules, or from where they are installed.
     """
     rust = rust or rust_library()
     python = python or Path(sysconfig.get_path("stdlib"))
@@ -96,10 +83,9 @@ def _python_files(library: Path) -> Iterator[Path]:
 
 
 def _select_files(root: Path, paths: Iterable[Path], limit: int) -> Iterator[tuple[str, str]]:
-    """Yield name and text of files of middling size, at most ``limit`` bytes together.
+    """Yield name and text of files of middling size, at most ``limit`` bytes together, ordered by hashes of names.
 
-    They come in the order of their names' hashes: so they are spread over the library, and a file that is new in a
-    version changes little of the selection.
+    So they are spread over the library, and a file that is new in a version changes little of the selection.
     """
     names = {path.relative_to(root).as_posix(): path for path in paths}
     wanted = [name for name in names if not _EXCLUDED & set(name.removesuffix(".rs").split("/"))]

@@ -1,6 +1,8 @@
 """Forgetting: bits per byte of general code, which is not the repository's, by the base and by the tuned model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from codelm.evaluation.general import Text, library_texts, own_texts
@@ -23,11 +25,9 @@ def forgetting(evaluated: EvaluatedModel, encoder: Encoder, budget: TimeBudget) 
     apart from them, under ``beside``; None where no time was left.
     """
     before = budget.seconds_left
-    own = {name: _base_and_tuned(evaluated, encoder, files) for name, files in _by_source(own_texts()).items()}
+    own = {name: _base_and_tuned(evaluated, encoder, files) for name, files in _by_source(own_texts())}
     beside: dict[str, dict[str, Any] | None] = {}
-    for name, files in _by_source(
-        library_texts()
-    ).items():  # each is about as long as all own texts, and takes as much time
+    for name, files in _by_source(library_texts()):  # each is as long as all own texts, and takes as much time
         in_time = budget.seconds_left > before - budget.seconds_left
         beside[name] = _base_and_tuned(evaluated, encoder, files) if in_time else None
     whole = _pooled(list(own.values()))
@@ -45,14 +45,15 @@ def _base_and_tuned(evaluated: EvaluatedModel, encoder: Encoder, files: Sequence
     tuned = _files_bits_per_byte(evaluated, encoder, files)
     with evaluated.as_base():
         base = _files_bits_per_byte(evaluated, encoder, files)
-    return {"bytes": _total_bytes(files), "base": base, "tuned": tuned}
+    return {"bytes": sum(len(file.text.encode()) for file in files), "base": base, "tuned": tuned}
 
 
 def _files_bits_per_byte(evaluated: EvaluatedModel, encoder: Encoder, files: Sequence[Text]) -> float:
     """Return bits per byte of files, by the model in its present state."""
     length = min(_CHUNK_TOKENS, evaluated.max_tokens)
     chunks = [chunk for file in files for chunk in token_chunks(file.text, encoder, length)]
-    return bits_per_byte(float(sum(nll.sum() for nll in evaluated.token_nll(chunks))), _total_bytes(files))
+    nats = float(sum(nll.sum() for nll in evaluated.token_nll(chunks)))
+    return bits_per_byte(nats, sum(len(file.text.encode()) for file in files))
 
 
 def token_chunks(text: str, encoder: Encoder, length: int) -> list[list[int]]:
@@ -67,25 +68,13 @@ def token_chunks(text: str, encoder: Encoder, length: int) -> list[list[int]]:
 
 
 def _pooled(sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the bits per byte of several sources taken together.
-
-    >>> _pooled([{"bytes": 1, "base": 1.0, "tuned": 2.0}, {"bytes": 3, "base": 2.0, "tuned": 2.0}])
-    {'bytes': 4, 'base': 1.75, 'tuned': 2.0}
-    """
+    """Return the bits per byte of several sources taken together."""
     size = sum(each["bytes"] for each in sources)
     return {"bytes": size} | {
         model: sum(each["bytes"] * each[model] for each in sources) / size for model in ("base", "tuned")
     }
 
 
-def _by_source(files: Sequence[Text]) -> dict[str, list[Text]]:
-    """Return files grouped by their source."""
-    groups: dict[str, list[Text]] = {}
-    for file in files:
-        groups.setdefault(file.source, []).append(file)
-    return groups
-
-
-def _total_bytes(files: Sequence[Text]) -> int:
-    """Return the bytes of files in UTF-8."""
-    return sum(len(file.text.encode()) for file in files)
+def _by_source(files: Iterable[Text]) -> Iterator[tuple[str, list[Text]]]:
+    """Yield each source with its files, which come one after another."""
+    return ((source, list(group)) for source, group in groupby(files, attrgetter("source")))

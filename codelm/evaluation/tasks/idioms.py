@@ -21,23 +21,14 @@ from codelm.metrics.derived_traits import compare_derives
 from codelm.metrics.idioms import MIN_BYTES, comparable_functions, compare, functions
 from codelm.modules.generation import Sampling
 
-__all__ = [
-    "HEADS",
-    "MOST_FUNCTIONS",
-    "NEW_TOKENS",
-    "SPARE",
-    "cut_as_generated",
-    "generate_items",
-    "held_out_functions",
-    "idioms",
-]
+__all__ = ["HEADS", "NEW_TOKENS", "cut_as_generated", "generate_items", "held_out_functions", "idioms"]
 
 HEADS = ("fn", "pub fn", "    fn", "    pub fn", "#[test]\nfn")
 NEW_TOKENS = 160
-SPARE = 4
+_SPARE = 4
 """One more function is generated for every so many that are wanted: some are too short to count."""
 _TEMPERATURE, _TOP_P = 0.8, 0.95
-MOST_FUNCTIONS = 2000
+_MOST_FUNCTIONS = 2000
 """Functions at most of the repository, which make its profile, and of held-out commits, which are compared with it."""
 _DERIVE_TOKENS, _MOST_DERIVES = 32, 32
 """Tokens of a list of traits, and how many lists each model generates at most."""
@@ -53,7 +44,7 @@ def idioms(
         data: The repository's functions.
         limit: Functions wanted of each model.
         budget: Time for all of it.
-        seed: Decides on files, and on functions where there are more than `MOST_FUNCTIONS`.
+        seed: Decides on files, and on functions where there are more than `_MOST_FUNCTIONS`.
 
     Raises:
         UnmeasuredError: The repository holds no Rust to compare with, or no time was left.
@@ -64,7 +55,7 @@ def idioms(
         raise UnmeasuredError(
             f"idioms are told of Rust's functions of {MIN_BYTES} bytes or more: the snapshot holds none"
         )
-    prompts = _draw_prompts(sorted(files), HEADS, limit + limit // SPARE, seed)
+    prompts = _draw_prompts(sorted(files), HEADS, limit + limit // _SPARE, seed)
     base, tuned = generate_items(evaluated, data, prompts, NEW_TOKENS, budget.share(0.8))
     if not base:
         raise UnmeasuredError(
@@ -84,7 +75,7 @@ def idioms(
 def _draw_prompts(
     files: Sequence[SnapshotPath], heads: Sequence[str], count: int, seed: int
 ) -> list[tuple[SnapshotPath, str]]:
-    """Return ``count`` pairs of a file, in random order and spread over the repository, and a head, by turns.
+    """Return pairs of a file, in random order and spread over the repository, and a head, by turns.
 
     Args:
         files: The files of the snapshot.
@@ -99,8 +90,8 @@ def _draw_prompts(
 
 
 def _draw_functions(functions: Sequence[str], encoder: Encoder, seed: int) -> list[str]:
-    """Return at most `MOST_FUNCTIONS` functions in random order, cut as generated ones are."""
-    drawn = Random(seed).sample(functions, min(MOST_FUNCTIONS, len(functions)))
+    """Return at most `_MOST_FUNCTIONS` functions in random order, cut as generated ones are."""
+    drawn = Random(seed).sample(functions, min(_MOST_FUNCTIONS, len(functions)))
     return [cut_as_generated(function, encoder) for function in drawn]
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from random import Random
 
 from codelm.evaluation.data import EvaluationData, language_of
-from codelm.evaluation.general import Text, library_texts, own_texts
+from codelm.evaluation.general import library_texts, own_texts
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.held_out import HeldOutChange
@@ -18,20 +18,10 @@ from codelm.metrics.infill import Infill, cut_infill
 from codelm.metrics.infill_scores import Score, score
 from codelm.metrics.infill_tasks import InfillTask, choose_tasks, cut_tasks, visible_context
 from codelm.metrics.retrieval import nearest, nearest_lines
-from codelm.metrics.syntax.identifiers import own_names
+from codelm.metrics.syntax.identifiers import LEXERS, own_names
 
-__all__ = [
-    "FILES_PER_COMMIT",
-    "Answer",
-    "AnsweredTask",
-    "InfillEvaluation",
-    "after_line_end",
-    "draw_changes",
-    "shown_text",
-]
+__all__ = ["Answer", "AnsweredTask", "InfillEvaluation", "after_line_end", "draw_changes", "shown_text"]
 
-_CODE = ("rust", "python")
-"""The languages whose names and syntax are known."""
 _SYSTEMS = {"infill": ("base", "retrieval", "tuned"), "left_to_right": ("base", "tuned")}
 """The systems that answer a task, by mode. The "infill" mode shows the lines before and after the span, the other one
 those before it; "retrieval" is the base with an example in its prompt."""
@@ -47,7 +37,7 @@ _EXAMPLE_SHARE = 4
 """An example takes a quarter of the prompt at most."""
 _SPARE_COMMITS = 2
 """Commits that are searched for each task that is wanted: not every change has one."""
-FILES_PER_COMMIT = 8
+_FILES_PER_COMMIT = 8
 """Files of a commit that are searched, at most."""
 _NEAR = 8
 """Lines before and after a span that are compared with examples."""
@@ -70,13 +60,7 @@ class AnsweredTask:
 
 
 class InfillEvaluation:
-    """Chooses infill tasks and has them answered.
-
-    Args:
-        evaluated: The model, as the base and as tuned.
-        data: The changes that tasks are cut from, and the examples.
-        seed: Decides which tasks are chosen, and their order.
-    """
+    """Chooses infill tasks from the data's held-out changes, and has them answered; the seed decides which."""
 
     def __init__(self, evaluated: EvaluatedModel, data: EvaluationData, seed: int) -> None:
         self.evaluated = evaluated
@@ -88,23 +72,19 @@ class InfillEvaluation:
     @cached_property
     def own_names(self) -> dict[str, frozenset[str]]:
         """The names that the snapshot has and general code lacks, by language."""
-        general = [*own_texts(), *library_texts()]
-        return {language: self._own_names(language, general) for language in _CODE}
+        general = [(text.language, text.text) for text in (*own_texts(), *library_texts())]
+        snapshot = [(language_of(file.path), text) for file, text in self.data.snapshot.items()]
+        return {language: own_names(_of(language, snapshot), _of(language, general), language) for language in LEXERS}
 
     @cached_property
     def examples(self) -> list[tuple[str, str]]:
         """Path and text of the changes of the training split among which an example is sought."""
         return self.data.training_changes(_EXAMPLES)
 
-    def _own_names(self, language: str, general: Sequence[Text]) -> frozenset[str]:
-        files = self.data.snapshot.items()
-        snapshot = [text for file, text in files if language_of(file.path) == language]
-        return own_names(snapshot, [text.text for text in general if text.language == language], language)
-
     def tasks(self, limit: int) -> list[InfillTask]:
         """Return at most ``limit`` tasks, in random order: those that are answered in time then stand for all."""
         changes = self.data.test_changes()
-        code = [change for change in changes if language_of(change.path) in _CODE]
+        code = [change for change in changes if language_of(change.path) in LEXERS]
         # A changed line of prose or of settings says little about code; where there is nothing else, it has to do.
         found = self._cut_all(code, limit) or self._cut_all(changes, limit)
         chosen = choose_tasks(found, limit, seed=self.seed)
@@ -211,15 +191,19 @@ class InfillEvaluation:
 
 
 def draw_changes(changes: Sequence[HeldOutChange], commits: int, random: Random) -> list[HeldOutChange]:
-    """Return the changes of at most ``commits`` random commits, `FILES_PER_COMMIT` of each at most, in their order.
+    """Return the changes of at most ``commits`` random commits, `_FILES_PER_COMMIT` of each at most, in their order.
 
     To cut tasks means to read a whole file, and each task keeps it: all of a long history would take minutes.
     """
     by_commit: dict[int, list[int]] = {}
     for index in random.sample(range(len(changes)), len(changes)):
         by_commit.setdefault(changes[index].commit, []).append(index)
-    drawn = [indices[:FILES_PER_COMMIT] for indices in by_commit.values()][:commits]
+    drawn = [indices[:_FILES_PER_COMMIT] for indices in by_commit.values()][:commits]
     return [changes[index] for index in sorted(chain.from_iterable(drawn))]
+
+
+def _of(language: str, texts: Sequence[tuple[str, str]]) -> list[str]:
+    return [text for its, text in texts if its == language]
 
 
 def shown_text(sample: Sample) -> str:

@@ -33,15 +33,7 @@ LARGEST_SNAPSHOT = 30_000_000
 
 
 class _ScoredRun(NamedTuple):
-    """A run of text in which a commit added lines, scored by both models.
-
-    Attributes:
-        commit: The commit's number.
-        added: The nll of the added lines.
-        new: The nll of those of them that no file of the snapshot holds.
-        added_text: The added lines.
-        new_text: The new ones among them.
-    """
+    """A run of text in which a commit added lines, with their nll; the new ones are those that no file had before."""
 
     commit: int
     added: Nll
@@ -52,8 +44,6 @@ class _ScoredRun(NamedTuple):
 
 def likelihood(evaluated: EvaluatedModel, data: EvaluationData, max_tokens: int, budget: TimeBudget) -> dict[str, Any]:
     """Return the figures of the added lines, of those that no file of the snapshot holds, and of each commit.
-
-    Without a snapshot it is not known which lines are new.
 
     Args:
         evaluated: The model, as the base and as tuned.
@@ -102,15 +92,15 @@ def _coverage(data: EvaluationData, wanted: Sequence[HeldOutSample], scored: Seq
 def samples_in_time(
     evaluated: EvaluatedModel, samples: Sequence[HeldOutSample], budget: TimeBudget, data: EvaluationData
 ) -> list[HeldOutSample]:
-    """Return samples that can be scored twice in time: all, or those of whole commits spread over the test split.
+    """Return samples that can be scored by both models in time.
 
     The speed is measured on the first batch.
 
     Args:
         evaluated: The model.
         samples: All samples that are wanted.
-        budget: Time to score them by the base and by the tuned model.
-        data: Chooses fewer samples.
+        budget: Time for both models.
+        data: Chooses fewer samples, of whole commits spread over the test split.
     """
     trial = [sample.ids for sample in samples[: evaluated.batch_size]]
     evaluated.token_nll(trial)  # the first pass also loads kernels and allocates memory

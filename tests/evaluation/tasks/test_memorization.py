@@ -19,24 +19,8 @@ LIMIT = 6
 @pytest.fixture
 def long_rows(make_repository, make_data):
     """Data whose samples are longer than a window: each commit adds a function of its own words."""
-    words = [
-        "alder",
-        "birch",
-        "cedar",
-        "dogwood",
-        "elm",
-        "fir",
-        "gingko",
-        "hazel",
-        "ivy",
-        "juniper",
-        "katsura",
-        "larch",
-        "maple",
-        "nutmeg",
-        "oak",
-        "pine",
-    ]
+    trees, parts = ("alder", "birch", "cedar", "elm"), ("bark", "leaf", "root", "wood")
+    words = [f"{tree}_{part}" for tree in trees for part in parts]
 
     def function(number):
         word = words[number % len(words)]
@@ -134,17 +118,12 @@ def test_only_what_the_weights_have_learned_is_searched_for_secrets(long_rows, m
 
 def test_rows_too_short_for_a_window_measure_nothing(make_data, rust_repository, make_reciter):
     data = make_data(rust_repository, sequence_length=64, formats=Formats(fim_rate=0.0))
-    with pytest.raises(
-        UnmeasuredError, match=r"no 100 tokens in one piece were learned.*longer files .* rows above 100"
-    ):
+    with pytest.raises(UnmeasuredError, match=r"no 100 tokens in one piece were learned.* rows above 100"):
         memorization(make_reciter([]), data, LIMIT, TimeBudget(600), 0)
 
 
 def test_no_held_out_sample_as_long_as_a_window_is_an_error_that_says_so(long_rows, make_reciter, monkeypatch):
-    windows = long_rows.windows
-    monkeypatch.setattr(
-        long_rows, "windows", lambda split, *rest: windows(split, *rest) if split == Split.TRAIN else []
-    )
+    monkeypatch.setattr(long_rows, "windows", lambda split, *_: [[0]] if split == Split.TRAIN else [])
     with pytest.raises(UnmeasuredError, match=r"no 100 tokens in one piece were held out.*data.held_out"):
         memorization(make_reciter([]), long_rows, LIMIT, TimeBudget(600), 0)
 

@@ -51,9 +51,6 @@ def test_the_last_whole_item_inside_an_open_block_is_found():
     assert inner_end("mod tests { fn", 11) is None
 
 
-def test_an_item_that_does_not_end_has_no_end():
-    assert item_end("fn f() { g(") is None
-
-
-def test_a_string_that_never_ends_reaches_to_the_end():
-    assert item_end('fn f() { g("}}}') is None
+@pytest.mark.parametrize("text", ["fn f() { g(", 'fn f() { g("}}}'])
+def test_an_item_that_does_not_end_has_no_end(text):
+    assert item_end(text) is None
