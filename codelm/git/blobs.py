@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import Self
 
 from codelm.git.commits import Change, File, Hunk
@@ -19,19 +18,10 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
 class _UnreadableError(Exception):
-    """A file has no content that can be read as text."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """A file has no content that can be read as text; the message is the reason."""
 
 
 def _decode_text(content: bytes) -> str:
-    """Return the text of a file, exactly.
-
-    Raises:
-        UnreadableError: "binary", "LFS pointer" or "not UTF-8".
-    """
     if b"\0" in content[:_BINARY_SNIFF_BYTES]:
         raise _UnreadableError("binary")
     if content.startswith(_LFS_POINTER):
@@ -55,10 +45,8 @@ class BlobReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._git.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._git.__exit__()
 
     def request(self, ids: Iterable[str]) -> None:
         """Request blobs; git reads them while the caller goes on."""
@@ -85,7 +73,7 @@ class BlobReader:
 
     def _restart(self) -> None:
         """Start a new process after the damaged object that ended git."""
-        self._git.__exit__(None, None, None)
+        self._git.__exit__()
         self._git = self._start()
         self._git.write(list(self._sent)[1:])
 
@@ -117,7 +105,7 @@ def with_content(pending: PendingChange, blobs: BlobReader) -> Change:
         hunks = _hunks(pending.patch)
         return replace(change, after=_decode_text(readable[0]) if readable else None, hunks=hunks)
     except _UnreadableError as error:
-        return replace(change, dropped=error.reason)
+        return replace(change, dropped=str(error))
 
 
 def with_text(file: File, blobs: BlobReader) -> File:
@@ -127,7 +115,7 @@ def with_text(file: File, blobs: BlobReader) -> File:
     try:
         return replace(file, text=_decode_text(_readable(blobs.take())))
     except _UnreadableError as error:
-        return replace(file, dropped=error.reason)
+        return replace(file, dropped=str(error))
 
 
 def _readable(content: bytes | _UnreadableError) -> bytes:

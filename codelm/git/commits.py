@@ -1,10 +1,28 @@
-"""Commits, the files they change, the hunks of those changes, and the files of a tree."""
+"""A repository, its commits, the files they change, the hunks of those changes, and the files of a tree."""
 
 from dataclasses import dataclass
 
 from codelm.lines import lines_of
 
-__all__ = ["Change", "Commit", "File", "Hunk", "Node"]
+__all__ = ["Change", "Commit", "File", "Hunk", "Node", "Repository"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """An opened repository and the commits or range to read from it."""
+
+    path: str
+    objects: str
+    """Folder of the objects, which linked work trees share."""
+    object_format: str
+    """Hash function of the ids: "sha1" or "sha256"."""
+    name: str
+    revision: str
+    tip: str
+    base: str | None
+    """Commit at which a range begins: it and its ancestors are left out."""
+    shallow: frozenset[str]
+    """Commits whose parents were not fetched, so that their changes are unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,44 +1,36 @@
 """The environment in which git runs: only the objects of a repository decide what is read from it.
 
 The same history must give the same data on every machine, and reading must never run what a repository brings along.
-So git runs in the user's repository only to look up names (`run_in_repository`), with commands that execute nothing
-and without the user's settings. Everything else is read through an isolated git directory
-(`isolated_git_directory`): a temporary bare repository that shares the objects of the user's and nothing else.
-Configuration, hooks, attributes, grafts, replacements, index and work tree of the repository have no effect there, and
-neither have the settings of the user or of the machine.
+So git runs in the user's repository only to look up names (`run_in_repository`), with commands that execute nothing.
+All else is read through a temporary bare repository that shares its objects (`isolated_git`): there, no
+configuration, hooks, attributes, grafts, replacements, index or work tree have an effect.
 """
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from codelm.errors import ResourceError
+from codelm.git.commits import Repository
 
-__all__ = [
-    "git_start_errors",
-    "git_variables_hidden",
-    "isolated_git_directory",
-    "one_line",
-    "run_git",
-    "run_in_repository",
-]
+__all__ = ["git_start_errors", "git_variables_hidden", "isolated_git", "one_line", "run_git", "run_in_repository"]
 
 _CONFIG = """\
 [core]
 	repositoryformatversion = 1
 	bare = true
-	bigFileThreshold = {max_file_bytes}
+	bigFileThreshold = {limit}
 	commitGraph = false
 	attributesFile = {nothing}
 	hooksPath = {nothing}
 [extensions]
-	objectFormat = {object_format}
+	objectFormat = {repository.object_format}
 [mailmap]
-	blob = {tip}:.mailmap
+	blob = {repository.tip}:.mailmap
 	file = {nothing}
 [advice]
 	graftFileDeprecated = false
@@ -80,9 +72,7 @@ def _user_environment() -> dict[str, str]:
 @contextmanager
 def git_variables_hidden() -> Iterator[None]:
     """Hide the user's ``GIT_*`` variables from a library that reads them in this process."""
-    hidden = {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
-    for name in hidden:
-        del os.environ[name]
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GIT_")}
     try:
         yield
     finally:
@@ -98,7 +88,7 @@ def run_in_repository(folder: str, *arguments: str) -> _GitResult:
 
 
 def _trusted_folders() -> list[str]:
-    """Return the folders that the user or the machine declares safe; `_git_environment` hides those settings."""
+    """Return the folders that settings declare safe, which `_git_environment` hides."""
     commands = (["git", "config", scope, "--get-all", "safe.directory"] for scope in ("--system", "--global"))
     return [line for command in commands for line in run_git(command, _user_environment()).stdout.splitlines()]
 
@@ -116,11 +106,7 @@ def run_git(command: Sequence[str], environment: Mapping[str, str]) -> _GitResul
 
 @contextmanager
 def git_start_errors() -> Iterator[None]:
-    """Turn the failure to start a git process into a `ResourceError`.
-
-    Raises:
-        ResourceError: Git is not installed, or cannot be started.
-    """
+    """Turn the failure to start a git process into a `ResourceError`."""
     try:
         yield
     except OSError as error:
@@ -139,24 +125,15 @@ def one_line(output: bytes) -> str:
 
 
 @contextmanager
-def isolated_git_directory(
-    objects: str, object_format: str, tip: str, shallow: Iterable[str], max_file_bytes: int
-) -> Iterator[dict[str, str]]:
+def isolated_git(repository: Repository, max_file_bytes: int) -> Iterator[dict[str, str]]:
     """Make a temporary git directory that shares the objects of a repository; yield the environment that selects it.
 
-    Args:
-        objects: Folder of the objects.
-        object_format: Hash function of the ids, "sha1" or "sha256".
-        tip: Id of the commit whose ``.mailmap`` corrects the authors' names.
-        shallow: Ids of the commits at which a shallow clone ends.
-        max_file_bytes: Size above which git makes no patch of a file.
+    Authors' names are corrected by the ``.mailmap`` of the tip; of files above ``max_file_bytes`` git makes no patch.
 
     Raises:
         ResourceError: No temporary folder can be made.
     """
-    config = _CONFIG.format(
-        max_file_bytes=max(0, max_file_bytes), object_format=object_format, tip=tip, nothing=os.devnull
-    )
+    config = _CONFIG.format(limit=max(0, max_file_bytes), repository=repository, nothing=os.devnull)
     try:
         temporary = tempfile.TemporaryDirectory(prefix="codelm-")
     except OSError as error:
@@ -165,6 +142,6 @@ def isolated_git_directory(
         Path(folder, "refs").mkdir()
         Path(folder, "HEAD").write_text("ref: refs/heads/none\n")
         Path(folder, "config").write_text(config)
-        Path(folder, "shallow").write_text("".join(f"{sha}\n" for sha in shallow))
-        own = {"GIT_DIR": folder, "GIT_OBJECT_DIRECTORY": objects, "HOME": folder, "XDG_CONFIG_HOME": folder}
-        yield _git_environment() | own
+        Path(folder, "shallow").write_text("".join(f"{sha}\n" for sha in repository.shallow))
+        own = dict.fromkeys(("GIT_DIR", "HOME", "XDG_CONFIG_HOME"), folder)
+        yield _git_environment() | own | {"GIT_OBJECT_DIRECTORY": repository.objects}

@@ -7,27 +7,49 @@ from contextlib import suppress
 from pathlib import Path
 
 from codelm.errors import DamagedDataError, InputError, ResourceError
+from codelm.git.commits import Repository
 from codelm.git.environment import git_variables_hidden, one_line, run_in_repository
 
-__all__ = ["check_with_gitpython", "repository_name", "resolve_revision", "rev_parse", "shallow_commits"]
+__all__ = ["open_repository"]
 
 _GENERIC_NAMES = {".git", "repo", "repository", "git", "bare", ""}
 """Names of folders that do not name the project in them."""
-
 _FULL_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-"""A full object id, SHA-1 or SHA-256."""
-
 _VERIFY = ("rev-parse", "--verify", "--quiet", "--end-of-options")
 """Resolves a single name; what follows comes from the user and is never an option."""
 
 
-def check_with_gitpython(folder: str) -> None:
-    """Check with GitPython that a folder is in a repository; it reads files and runs nothing.
+def open_repository(path: str | Path, revision: str = "HEAD") -> Repository:
+    """Find the repository that holds ``path`` and what ``revision`` names: a commit, or a range ``A..B``.
 
     Raises:
-        InputError: It is not.
+        InputError: There is no such folder, repository or revision, or git does not trust the folder.
+        DamagedDataError: The revision names an object that is missing or broken.
         ResourceError: Git is not installed.
     """
+    if not str(path).strip():  # abspath would turn a shell's empty variable into the working directory
+        raise InputError("the repository's folder has an empty name; give a folder, or . for this one")
+    folder = os.path.abspath(os.path.expanduser(path))
+    if not os.path.isdir(folder):
+        raise InputError(f"{path}: no such folder; give the folder of a git repository")
+    _check_with_gitpython(folder)
+    git_directory = os.path.normpath(os.path.join(folder, _rev_parse(folder, "--git-common-dir")))
+    tip, base = _resolve_revision(folder, revision)
+    shallow = Path(git_directory, "shallow")
+    return Repository(
+        path=folder,
+        objects=os.path.join(git_directory, "objects"),
+        object_format=_rev_parse(folder, "--show-object-format"),
+        name=_repository_name(git_directory),
+        revision=revision,
+        tip=tip,
+        base=base,
+        shallow=frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset(),
+    )
+
+
+def _check_with_gitpython(folder: str) -> None:
+    """Check with GitPython that a folder is in a repository; it reads files and runs nothing."""
     try:
         from git import InvalidGitRepositoryError, Repo
     except ImportError as error:
@@ -40,40 +62,25 @@ def check_with_gitpython(folder: str) -> None:
         raise InputError(f"{folder}: not a git repository; give the folder that contains .git") from None
 
 
-def rev_parse(folder: str, option: str) -> str:
-    """Return what ``git rev-parse`` prints for one of its own options.
-
-    Raises:
-        InputError: Git cannot open the repository.
-    """
+def _rev_parse(folder: str, option: str) -> str:
     result = run_in_repository(folder, "rev-parse", option)
     if result.status:
         raise InputError(f"{folder}: git cannot read this repository: {result.stderr}")
     return result.stdout
 
 
-def repository_name(git_directory: str) -> str:
+def _repository_name(git_directory: str) -> str:
     """Return what people call the repository: the last folder of its path with a telling name.
 
-    >>> [repository_name(path) for path in ("/home/ann/parser/.git", "/srv/parser.git", "/mirror/parser/repo")]
+    >>> [_repository_name(path) for path in ("/home/ann/parser/.git", "/srv/parser.git", "/mirror/parser/repo")]
     ['parser', 'parser', 'parser']
     """
     names = (part.removesuffix(".git") for part in reversed(Path(git_directory).parts[1:]))
     return one_line(os.fsencode(next((name for name in names if name not in _GENERIC_NAMES), "repository")))
 
 
-def shallow_commits(file: Path) -> frozenset[str]:
-    """Return the ids of the commits at which a shallow clone ends, from its file ``shallow``."""
-    return frozenset(file.read_text().split()) if file.is_file() else frozenset()
-
-
-def resolve_revision(folder: str, revision: str) -> tuple[str, str | None]:
-    """Return the id of the commit at the end of ``revision`` and, for a range, that at its beginning.
-
-    Raises:
-        InputError: The revision names no commit and no range.
-        DamagedDataError: It names an object that cannot be read.
-    """
+def _resolve_revision(folder: str, revision: str) -> tuple[str, str | None]:
+    """Return the id of the commit at the end of ``revision`` and, for a range, that at its beginning."""
     if "\0" in revision or "..." in revision:
         raise InputError(f"revision {revision!r}: neither a commit nor a range; give a name, an id, or a range A..B")
     base, dots, tip = revision.rpartition("..")

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
-from types import TracebackType
 from typing import IO, Self
 
 from codelm.git.environment import git_start_errors, one_line
@@ -37,8 +36,7 @@ class PipeReader:
     def until(self, delimiter: bytes, leave: int = 0) -> bytes:
         """Return what comes before the delimiter, and take that and the delimiter but for its last ``leave`` bytes.
 
-        Raises:
-            GitEndedError: The delimiter does not come.
+        Without the delimiter it raises `GitEndedError`.
         """
         searched = 0
         while (position := self._data.find(delimiter, searched)) < 0:
@@ -49,11 +47,7 @@ class PipeReader:
         return content
 
     def take(self, size: int) -> bytes:
-        """Take exactly ``size`` bytes.
-
-        Raises:
-            GitEndedError: There are fewer.
-        """
+        """Take exactly ``size`` bytes; `GitEndedError` if there are fewer."""
         while len(self._data) < size:
             self._require_block()
         content = bytes(self._data[:size])
@@ -61,11 +55,7 @@ class PipeReader:
         return content
 
     def skip(self, size: int) -> None:
-        """Take ``size`` bytes without keeping them.
-
-        Raises:
-            GitEndedError: There are fewer.
-        """
+        """Take ``size`` bytes without keeping them; `GitEndedError` if there are fewer."""
         while size:
             size -= len(self.take(min(size, _BLOCK_BYTES)))
 
@@ -110,18 +100,14 @@ class Process:
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self.output = PipeReader(self._stdout)
-        self._writer = (
-            threading.Thread(target=self._write_all, args=(lines,), daemon=True) if lines is not None else None
-        )
+        self._writer = None if lines is None else threading.Thread(target=self._write_all, args=(lines,), daemon=True)
 
     def __enter__(self) -> Self:
         if self._writer is not None:
             self._writer.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._process.kill()
         self._process.wait()
         if self._writer is not None:

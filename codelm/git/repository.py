@@ -1,4 +1,4 @@
-"""Opening a git repository and reading its graph, commits and trees.
+"""Reading the graph, commits and trees of a git repository.
 
 Four plumbing commands suffice, however long the history: ``rev-list`` for the graph, a streaming ``diff-tree`` for what
 each commit changed, ``cat-file`` for the contents of files, ``ls-tree`` for the files of one commit.
@@ -7,16 +7,15 @@ each commit changed, ``cat-file`` for the contents of files, ``ls-tree`` for the
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from itertools import groupby, islice
-from pathlib import Path
 
-from codelm.errors import DamagedDataError, InputError
+from codelm.errors import DamagedDataError
 from codelm.git.blobs import BlobReader, with_content, with_text
-from codelm.git.commits import Commit, File, Node
-from codelm.git.environment import isolated_git_directory, run_git
-from codelm.git.opening import check_with_gitpython, repository_name, resolve_revision, rev_parse, shallow_commits
+from codelm.git.commits import Commit, File, Node, Repository
+from codelm.git.environment import isolated_git, run_git
+from codelm.git.opening import open_repository
 from codelm.git.patches import WITH_ENTRIES, WITH_HEADERS, WITH_PATCHES, DropFile, Record, read_record
 from codelm.git.process import GitEndedError, PipeReader, Process
 
@@ -25,51 +24,6 @@ __all__ = ["DropPath", "Repository", "count_files", "open_repository", "read_com
 DropPath = Callable[[str], str | None]
 """Returns why a path is not read, None where it is."""
 _NOT_FILES = {"120000": "symlink", "160000": "submodule"}
-
-
-@dataclass(frozen=True, slots=True)
-class Repository:
-    """An opened repository and the commits or range to read from it."""
-
-    path: str
-    objects: str
-    """Folder of the objects, which linked work trees share."""
-    object_format: str
-    name: str
-    revision: str
-    tip: str
-    base: str | None
-    """Commit at which a range begins: it and its ancestors are left out."""
-    shallow: frozenset[str]
-    """Commits whose parents were not fetched, so that their changes are unknown."""
-
-
-def open_repository(path: str | Path, revision: str = "HEAD") -> Repository:
-    """Find the repository that holds ``path`` and what ``revision`` names: a commit, or a range ``A..B``.
-
-    Raises:
-        InputError: There is no such folder, repository or revision, or git does not trust the folder.
-        DamagedDataError: The revision names an object that is missing or broken.
-        ResourceError: Git is not installed.
-    """
-    if not str(path).strip():  # abspath would turn a shell's empty variable into the working directory
-        raise InputError("the repository's folder has an empty name; give a folder, or . for this one")
-    folder = os.path.abspath(os.path.expanduser(path))
-    if not os.path.isdir(folder):
-        raise InputError(f"{path}: no such folder; give the folder of a git repository")
-    check_with_gitpython(folder)
-    git_directory = os.path.normpath(os.path.join(folder, rev_parse(folder, "--git-common-dir")))
-    tip, base = resolve_revision(folder, revision)
-    return Repository(
-        path=folder,
-        objects=os.path.join(git_directory, "objects"),
-        object_format=rev_parse(folder, "--show-object-format"),
-        name=repository_name(git_directory),
-        revision=revision,
-        tip=tip,
-        base=base,
-        shallow=shallow_commits(Path(git_directory, "shallow")),
-    )
 
 
 def read_graph(repository: Repository) -> list[Node]:
@@ -82,16 +36,10 @@ def read_graph(repository: Repository) -> list[Node]:
     """
     arguments = ["rev-list", "--topo-order", "--reverse", "--parents", repository.tip]
     arguments += [f"^{repository.base}"] if repository.base else []
-    with _isolated(repository, 0) as environment, Process(environment, arguments) as git:
+    with isolated_git(repository, 0) as environment, Process(environment, arguments) as git:
         lines = git.output.rest().decode().splitlines()
         _raise_if_failed(git, repository)
     return [Node(sha, tuple(parents)) for sha, *parents in map(str.split, lines)]
-
-
-def _isolated(repository: Repository, max_file_bytes: int) -> AbstractContextManager[dict[str, str]]:
-    return isolated_git_directory(
-        repository.objects, repository.object_format, repository.tip, repository.shallow, max_file_bytes
-    )
 
 
 def _raise_if_failed(git: Process, repository: Repository) -> None:
@@ -119,9 +67,11 @@ def read_commits(
     Raises:
         DamagedDataError: A commit or a tree is missing or broken.
     """
-    drop_file = _drop_file(drop_path)
-    with _isolated(repository, max_file_bytes) as environment, BlobReader(environment, max_file_bytes) as blobs:
-        for record in _prefetch(_records(repository, environment, shas, drop_file), blobs):
+    with (
+        isolated_git(repository, max_file_bytes) as environment,
+        BlobReader(environment, max_file_bytes) as blobs,
+    ):
+        for record in _prefetch(_records(repository, environment, shas, _drop_file(drop_path)), blobs):
             yield replace(record.commit, changes=tuple(with_content(change, blobs) for change in record.changes))
 
 
@@ -144,17 +94,7 @@ def _prefetch(records: Iterable[Record], blobs: BlobReader) -> Iterator[Record]:
 def _records(
     repository: Repository, environment: Mapping[str, str], shas: Sequence[str], drop_file: DropFile
 ) -> Iterator[Record]:
-    """Yield a record of each commit, also where git dies at a missing object.
-
-    Args:
-        repository: The repository.
-        environment: The environment of the git processes.
-        shas: Ids of the commits.
-        drop_file: Returns why a file is not read.
-
-    Raises:
-        DamagedDataError: A commit or a tree is missing or broken.
-    """
+    """Yield a record of each commit, also where git dies at a missing object."""
     for is_boundary, group in groupby(shas, key=repository.shallow.__contains__):
         unread = deque(group)
         while unread:
@@ -168,14 +108,7 @@ def _records(
 def _stream(
     environment: Mapping[str, str], shas: Sequence[str], arguments: Sequence[str], drop_file: DropFile
 ) -> Iterator[Record]:
-    """Yield the records that one git process prints; they end early at a missing object, where git dies.
-
-    Args:
-        environment: The environment of the process.
-        shas: Ids of the commits.
-        arguments: The git command.
-        drop_file: Returns why a file is not read.
-    """
+    """Yield the records that one git process prints; they end early at a missing object, where git dies."""
     with Process(environment, arguments, lines=shas) as git, suppress(GitEndedError):
         for sha, next_sha in zip(shas, [*shas[1:], None], strict=True):
             record = read_record(git.output, sha, next_sha, drop_file)
@@ -186,17 +119,7 @@ def _stream(
 
 
 def _damaged(repository: Repository, environment: Mapping[str, str], sha: str, drop_file: DropFile) -> Record:
-    """Read a commit at which git may have died; where it dies again, read the commit without contents.
-
-    Args:
-        repository: The repository.
-        environment: The environment of the git processes.
-        sha: Id of the commit.
-        drop_file: Returns why a file is not read.
-
-    Raises:
-        DamagedDataError: The commit or its tree is missing or broken.
-    """
+    """Read a commit at which git may have died; where it dies again, read the commit without contents."""
 
     def drop_missing(path: str, mode: str) -> str:
         return drop_file(path, mode) or "missing object"
@@ -222,7 +145,7 @@ def read_tree(repository: Repository, sha: str, drop_path: DropPath, max_file_by
     """
     arguments = ["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", sha]
     with (
-        _isolated(repository, max_file_bytes) as environment,
+        isolated_git(repository, max_file_bytes) as environment,
         BlobReader(environment, max_file_bytes) as blobs,
         Process(environment, arguments) as git,
     ):

@@ -118,14 +118,10 @@ def test_a_missing_blob_at_either_end_is_found(make_repository, read, git, age):
     assert [commit.changes[0].dropped for commit in read(folder)].count("missing object") == (1 if age == 0 else 2)
 
 
-def test_a_missing_blob_of_the_tree_is_one_file(make_repository, read_files, git):
+def test_a_missing_or_damaged_blob_of_the_tree_is_one_file(make_repository, read_files, git):
     folder = remove_blob(make_repository([{"a.rs": "a\n", "b.rs": "b\n", "c.rs": "c\n"}]), git, "HEAD:b.rs")
     files = [(file.text, file.dropped) for file in read_files(folder)]
     assert files == [("a\n", None), (None, "missing object"), ("c\n", None)]
-
-
-def test_a_damaged_blob_of_the_tree_is_one_file(make_repository, read_files, git):
-    folder = remove_blob(make_repository([{"a.rs": "a\n", "b.rs": "b\n", "c.rs": "c\n"}]), git, "HEAD:b.rs")
     sha = hashlib.sha1(b"blob 2\0b\n").hexdigest()
     (folder / ".git/objects" / sha[:2]).mkdir(exist_ok=True)
     (folder / ".git/objects" / sha[:2] / sha[2:]).write_bytes(b"garbage")
@@ -133,16 +129,9 @@ def test_a_damaged_blob_of_the_tree_is_one_file(make_repository, read_files, git
 
 
 @pytest.mark.parametrize("name", ["HEAD~2", "HEAD~2^{tree}"])
-def test_a_missing_commit_or_tree_is_damage(make_repository, read, git, name):
+def test_a_missing_commit_or_tree_is_reported_as_damage_in_a_line_without_gits_advice(make_repository, read, git, name):
     folder = remove_blob(make_repository([{"a.rs": f"{number}\n"} for number in range(4)]), git, name)
-    with pytest.raises(DamagedDataError, match="git fsck"):
-        read(folder)
-
-
-@pytest.mark.parametrize("name", ["HEAD~2", "HEAD~2^{tree}"])
-def test_damage_is_reported_in_a_line_without_gits_advice(make_repository, read, git, name):
-    folder = remove_blob(make_repository([{"a.rs": f"{number}\n"} for number in range(4)]), git, name)
-    with pytest.raises(DamagedDataError) as damage:
+    with pytest.raises(DamagedDataError, match="git fsck") as damage:
         read(folder)
     assert "hint" not in str(damage.value)
     assert len(str(damage.value)) < len(str(folder)) + 200
@@ -179,7 +168,6 @@ def test_a_partial_clone_fetches_nothing(make_repository, read, git, tmp_path):
     git(folder, "config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", f"file://{folder}", "partial")
     packs = sorted((tmp_path / "partial/objects/pack").iterdir())
-    assert [change.dropped for commit in read(tmp_path / "partial") for change in commit.changes] == [
-        "missing object"
-    ] * 4
+    reasons = [change.dropped for commit in read(tmp_path / "partial") for change in commit.changes]
+    assert reasons == ["missing object"] * 4
     assert sorted((tmp_path / "partial/objects/pack").iterdir()) == packs

@@ -93,20 +93,14 @@ def test_the_users_settings_change_nothing(make_repository, read, traps, marker,
 
 
 def test_the_repositorys_own_settings_and_attributes_run_and_change_nothing(
-    make_repository,
-    read,
-    read_files,
-    git,
-    traps,
-    marker,
+    make_repository, read, read_files, git, traps, marker
 ):
     folder = make_repository(RICH_HISTORY)
     expected = read(folder)
     tree = read_files(folder)
+    own = '[core]\n    worktree = /\n[remote "origin"]\n    promisor = true\n    url = ext::touch%20x\n'
     with (folder / ".git/config").open("a") as file:
-        file.write(
-            traps + '[core]\n    worktree = /\n[remote "origin"]\n    promisor = true\n    url = ext::touch%20x\n'
-        )
+        file.write(traps + own)
     (folder / ".git/info").mkdir(exist_ok=True)
     (folder / ".git/info/attributes").write_text("*.rs diff=rust -text\n* -diff\n")
     (folder / ".gitattributes").write_text("* -diff\n")

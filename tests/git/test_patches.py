@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codelm.git.environment import isolated_git_directory
+from codelm.git.environment import isolated_git
 from codelm.git.patches import WITH_PATCHES, Hunk, parse_hunks, read_record
 from codelm.git.process import GitEndedError, PipeReader, Process
 from codelm.git.repository import open_repository, read_commits, read_graph
@@ -55,10 +55,7 @@ def test_output_that_breaks_off_anywhere_gives_whole_records_or_none(make_reposi
     history = [{"a": "x\n", "b": "y\n"}, {}, {"a": "z\n", "b": None}, {"c": "y"}]
     repository = open_repository(make_repository([*history, ({"c": "a"}, {"modes": {"c": "120000"}}), {"a": "last"}]))
     shas = [node.sha for node in read_graph(repository)]
-    isolated = isolated_git_directory(
-        repository.objects, repository.object_format, repository.tip, repository.shallow, LIMIT
-    )
-    with isolated as environment, Process(environment, WITH_PATCHES, lines=shas) as git:
+    with isolated_git(repository, LIMIT) as environment, Process(environment, WITH_PATCHES, lines=shas) as git:
         output = git.output.rest()
     whole = records(output, shas)
     assert [len(record.changes) for record in whole] == [2, 0, 2, 1, 1, 1]
@@ -74,16 +71,14 @@ def test_naming_a_sibling_does_not_bring_its_changes_along(make_repository, plac
     sibling = open_repository(make_repository(base)).tip
     trap = {"author": f"A \x01{sibling} <a@example.org>"}.get(place, f"t\n\x01{sibling}\n\n:100644")
     files = {"a": "right\n", trap if place == "path" else "p": trap if place == "content" else "q"}
-    options = {"parents": [0], "author": "A <a@example.org>"} | (
-        {place: trap} if place in ("message", "author") else {}
-    )
+    options = {"parents": [0], "author": "A <a@example.org>"}
+    options |= {place: trap} if place in ("message", "author") else {}
     repository = open_repository(make_repository([*base, (files, options)]))
     orders = [[repository.tip, sibling], [sibling, repository.tip, sibling]]
     alone = {sha: list(read_commits(repository, [sha], keep_all, LIMIT)) for sha in orders[0]}
     for order in orders:
-        assert [[commit] for commit in read_commits(repository, order, keep_all, LIMIT)] == [
-            alone[sha] for sha in order
-        ]
+        together = read_commits(repository, order, keep_all, LIMIT)
+        assert [[commit] for commit in together] == [alone[sha] for sha in order]
     assert {change.path for change in alone[repository.tip][0].changes} == {os.fsdecode(path) for path in files}
     assert [change.after for change in alone[sibling][0].changes] == ["left\n"]
 
