@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from codelm.history.tokenization.encoder import Encoder
-from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, SPECIAL_TOKENS
+from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("no deadline")
@@ -63,11 +63,6 @@ def make_tokenizer():
 def encoder():
     """An encoder with all of StarCoder2's special tokens."""
     return Encoder(tokenizer(list(SPECIAL_TOKENS)))
-
-
-@pytest.fixture(scope="session")
-def encoder_without_fim():
-    return Encoder(tokenizer([name for name in SPECIAL_TOKENS if name not in FIM_TOKENS]))
 
 
 @pytest.fixture(scope="session")

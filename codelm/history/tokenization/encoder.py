@@ -8,26 +8,27 @@ piece would teach the model tokens that no prompt has, such as a line end apart 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
 from codelm.history.samples.pieces import Kind, Piece, Sample
-from codelm.history.tokenization.tokenizer import Encoding, Tokenizer, check_special_token, fingerprint, text_only
+from codelm.history.tokenization.tokenizer import Tokenizer, check_special_token, fingerprint, text_only
 from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
 
-__all__ = ["Encoded", "Encoder", "MakeSamples", "batches", "encode_within"]
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
+__all__ = ["Encoded", "Encoder", "MakeSamples", "encode_within"]
 
 _SHORTEST_ROW = 32
 """The shortest row, in tokens, that is worth cutting samples for."""
-
 _BATCH_CHARACTERS = 1 << 20
 """Characters tokenised at a time; the tokenizer holds a hundred bytes for each token until the batch is done."""
-
 _HEADING_CHARACTERS = 512
 """The most characters of texts whose token counts are kept, such as a repository's name and a path."""
-
 MakeSamples = Callable[[int], list[Sample]]
 """Makes the samples of one change or file for rows of that many tokens."""
 
@@ -82,7 +83,7 @@ class Encoder:
 
     def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
         """Return the tokens of each sample; many samples at a time keep all cores busy."""
-        return [encoded for batch in batches(samples) for encoded in self._encode(batch)]
+        return [encoded for batch in _batches(samples) for encoded in self._encode(batch)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids."""
@@ -102,7 +103,7 @@ class Encoder:
         encodings = iter(self._backend.encode_batch(texts, add_special_tokens=False))
         return [self._assemble(sample.kind, run, encodings) for sample, run in zip(samples, runs, strict=True)]
 
-    def _assemble(self, kind: Kind, runs: Sequence[Sequence[Piece]], encodings: Iterator[Encoding]) -> Encoded:
+    def _assemble(self, kind: Kind, runs: Sequence[Sequence[Piece]], encodings: "Iterator[Encoding]") -> Encoded:
         ids: list[int] = []
         roles: list[NDArray[np.uint8]] = []
         for run in runs:
@@ -142,27 +143,16 @@ def encode_within(makers: Sequence[MakeSamples], encoder: Encoder, max_tokens: i
 
 
 def _encode_groups(groups: Sequence[Sequence[Sample]], encoder: Encoder) -> list[list[Encoded]]:
-    """Encode groups of samples in one batch."""
     encoded = iter(encoder.encode([sample for group in groups for sample in group]))
     return [[next(encoded) for _ in group] for group in groups]
 
 
 def _longest(encoded: Sequence[Encoded]) -> int:
-    """Return the tokens of the longest sample, 0 if there is none."""
     return max((len(each.ids) for each in encoded), default=0)
 
 
 def _shorter_row(row_length: int, max_tokens: int, sample_length: int) -> int:
-    """Return the row length to try next.
-
-    Args:
-        row_length: The last row length that was tried, in tokens.
-        max_tokens: The most tokens of a sample.
-        sample_length: The tokens of the longest sample that was made, more than ``max_tokens``.
-
-    Raises:
-        InputError: The row length was 1 already.
-    """
+    """Return the row length to try after ``row_length`` made a sample of more than ``max_tokens`` tokens."""
     if row_length == 1:
         raise InputError(
             f"a row of {max_tokens} tokens cannot hold one character: give longer rows or another tokenizer"
@@ -170,14 +160,14 @@ def _shorter_row(row_length: int, max_tokens: int, sample_length: int) -> int:
     return max(1, min(row_length - (sample_length - max_tokens), row_length * max_tokens // sample_length))
 
 
-def batches(samples: Sequence[Sample], characters: int = _BATCH_CHARACTERS) -> Iterator[list[Sample]]:
+def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
     """Yield the samples in their order, in batches that end once they have so many characters."""
     batch: list[Sample] = []
     length = 0
     for sample in samples:
         batch.append(sample)
         length += sum(len(piece.text) for piece in sample.pieces)
-        if length >= characters:
+        if length >= _BATCH_CHARACTERS:
             yield batch
             batch, length = [], 0
     if batch:
@@ -191,11 +181,8 @@ def _token_runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
         yield from ([piece] for piece in run) if special else [run]
 
 
-def _token_roles(run: Sequence[Piece], encoding: Encoding) -> NDArray[np.uint8]:
-    """Return the role of each token, ``[T]``.
-
-    A token across two pieces takes the higher role, so that no target is lost.
-    """
+def _token_roles(run: Sequence[Piece], encoding: "Encoding") -> NDArray[np.uint8]:
+    """Return the role of each token, ``[T]``; one across two pieces takes the higher, so that no target is lost."""
     roles = np.full(len(encoding), run[0].role, np.uint8)
     length, start = sum(len(piece.text) for piece in run), 0
     for before, after in pairwise(run):
@@ -207,13 +194,13 @@ def _token_roles(run: Sequence[Piece], encoding: Encoding) -> NDArray[np.uint8]:
     return roles
 
 
-def _first_token(start: int, length: int, encoding: Encoding) -> int:
+def _first_token(start: int, length: int, encoding: "Encoding") -> int:
     """Return the first token at or after a character; a normaliser may have left characters without a token."""
     tokens = (encoding.char_to_token(character) for character in range(start, length))
     return next((token for token in tokens if token is not None), len(encoding))
 
 
-def _starts_before(start: int, token: int, encoding: Encoding) -> bool:
+def _starts_before(start: int, token: int, encoding: "Encoding") -> bool:
     """Return whether a token starts before a character, such as one of a line end and the indentation after it."""
     characters = encoding.token_to_chars(token) if token < len(encoding) else None
     return characters is not None and characters[0] < start
