@@ -1,7 +1,7 @@
 """Summary of a repository: languages, sizes, the extent of its history, and the configuration that fits it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -60,33 +60,22 @@ _BY_EXTENSION = {
 _UNKNOWN = "other"
 
 
-def analyse(
-    files: Iterable[File],
-    *,
-    commits: int | None = None,
-    commits_read: int | None = None,
-    authors: int | None = None,
-    first_time: int | None = None,
-    last_time: int | None = None,
-) -> dict[str, Any]:
+def analyse(files: Iterable[File], commits: int, authors: int, times: Sequence[int]) -> dict[str, Any]:
     """Describe a repository in values that JSON can hold.
 
     Args:
         files: The tree to describe, such as that of the newest commit; files without text are not counted.
         commits: Number of commits of the history.
-        commits_read: Number of the commits that were read; the other three arguments are about these.
-        authors: Number of authors.
-        first_time: Time of the oldest commit, in seconds since 1970.
-        last_time: Time of the newest commit, in seconds since 1970.
+        authors: Number of authors of the commits that were read.
+        times: When each of those was written, in seconds since 1970.
 
     Returns:
         ``languages`` (the largest first, each with ``files``, ``bytes`` and ``share`` of all bytes), ``files``,
-        ``bytes``, ``recommended_config``, and, where given, ``commits`` and below ``commits_read`` the ``count``,
-        ``authors``, ``first_date`` and ``last_date`` (ISO 8601, left out where the calendar has no such day).
+        ``bytes``, ``recommended_config``, ``commits``, and below ``commits_read`` the ``count``, ``authors``,
+        ``first_date`` and ``last_date`` (ISO 8601, left out where the calendar has no such day).
     """
     counts, sizes = _by_language(files)
-    read = {"count": commits_read, "authors": authors, "first_date": _date(first_time), "last_date": _date(last_time)}
-    given = {"commits": commits, "commits_read": _without_none(read) or None}
+    dates = {"first_date": min(times, default=None), "last_date": max(times, default=None)}
     total = sizes.total()
     return {
         "languages": {
@@ -96,24 +85,22 @@ def analyse(
         "files": counts.total(),
         "bytes": total,
         "recommended_config": _recommended_config(sizes),
-        **_without_none(given),
+        "commits": commits,
+        "commits_read": {
+            "count": len(times),
+            "authors": authors,
+            **{name: date for name, time in dates.items() if (date := _date(time))},
+        },
     }
 
 
 def language(path: str) -> str:
-    """Return the language of a file by its extension.
-
-    >>> language("src/lib.rs"), language("Makefile")
-    ('Rust', 'other')
-    """
+    """Return the language of a file by its extension, or "other"."""
     return _BY_EXTENSION.get(PurePosixPath(path).suffix[1:].lower(), _UNKNOWN)
 
 
 def _recommended_config(sizes: Counter[str]) -> str:
-    """Return the shipped configuration that fits a repository, by its number of bytes in each language.
-
-    Only programming languages are compared: a large changelog does not make a Markdown project.
-    """
+    # Only programming languages are compared: a large changelog does not make a Markdown project.
     largest = max((name for name in sizes if name in _LANGUAGES), key=lambda name: sizes[name], default="")
     return "configs/rust.yaml" if largest == "Rust" else "configs/default.yaml"
 
@@ -126,10 +113,6 @@ def _by_language(files: Iterable[File]) -> tuple[Counter[str], Counter[str]]:
             counts[language(file.path)] += 1
             sizes[language(file.path)] += len(file.text.encode(errors="replace"))
     return counts, sizes
-
-
-def _without_none(facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _date(time: int | None) -> str | None:

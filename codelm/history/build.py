@@ -1,7 +1,5 @@
 """Building a store of encoded samples from repositories, with a count of all that is dropped on the way.
 
-    read_graph ─▶ split ─▶ read_tree, read_commits ─▶ filter ─▶ samples ─▶ encode ─▶ store
-
 The training split is made of the files as of the cut and the changes of the commits before it; validation and test are
 the changes of the commits after it. Merge commits are not diffed: what they bring in is learned from the commits that
 they merge, so a change made in the merge itself is not seen.
@@ -18,16 +16,8 @@ from typing import Any, NamedTuple
 
 from codelm.git.commits import Change, Commit, File
 from codelm.git.repository import Repository, count_files, read_commits, read_tree
-from codelm.history.facts import (
-    History,
-    Progress,
-    analysis_facts,
-    commit_facts,
-    history_facts,
-    open_history,
-    split_totals,
-)
-from codelm.history.filters.drops import DropCounts, drop_commits, format_table, total
+from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_history, split_totals
+from codelm.history.filters.drops import DropCounts, format_table, total
 from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
 from codelm.history.filters.selection import Filters, filter_commits, filter_files
 from codelm.history.held_out import HeldOutWriter, held_out_change, held_out_writer
@@ -179,14 +169,14 @@ class _Builder:
         files_shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
         kept = filter_files(files_shown, self.settings.filters, self.drops["files"])
         # No message and no author: the weight of a whole file depends on its path alone.
-        facts = {"sha": cut, "repository": repository.name, "time": None, "author": "", "message": ""}
-        self._write(self._file_jobs(history, kept, self._add_commit(facts)))
+        commit = self._add_commit(sha=cut, repository=repository.name, time=None, author="", message="")
+        self._write(self._file_jobs(history, kept, commit))
 
     def _add_commits(self, history: History, shas: Sequence[str], split: Split) -> None:
         repository, name = history.repository, split.name.lower()
         drops, filters = self.drops[name], self.settings.filters
-        shas = drop_commits(shas, repository.shallow, _BOUNDARY, drops)
-        shas = drop_commits(shas, self.used, _SHARED, drops)
+        shas = drops.without_commits(shas, repository.shallow, _BOUNDARY)
+        shas = drops.without_commits(shas, self.used, _SHARED)
         self.used.update(shas)
         commits = history.record_authors(read_commits(repository, shas, history.drop_path, filters.max_file_bytes))
         commits_shown = self.progress(commits, len(shas), f"{repository.name}: {name} commits")
@@ -206,7 +196,9 @@ class _Builder:
 
     def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[_Job]:
         for commit in commits:
-            index = self._add_commit(commit_facts(commit, repository))
+            author = f"{commit.author} <{commit.email}>"
+            facts = {"time": commit.time, "author": author, "message": commit.message}
+            index = self._add_commit(sha=commit.sha, repository=repository.name, **facts)
             for change in commit.changes:
                 self._keep_text(change, index, split)
                 arguments = repository.name, commit.sha, change, self.settings.formats
@@ -236,7 +228,8 @@ class _Builder:
                     self.without_targets += not written
             self.seconds_encoding += time.perf_counter() - started
 
-    def _add_commit(self, facts: dict[str, Any]) -> int:
+    def _add_commit(self, **facts: Any) -> int:
+        """Add what is kept of a commit, by which its samples are weighted; return its index."""
         self.commits.append(facts)
         return len(self.commits) - 1
 

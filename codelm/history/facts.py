@@ -18,16 +18,7 @@ from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits
 from codelm.history.store import Split
 
-__all__ = [
-    "History",
-    "Progress",
-    "analysis_facts",
-    "commit_facts",
-    "history_facts",
-    "open_history",
-    "shallow_notices",
-    "split_totals",
-]
+__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_history", "shallow_notices", "split_totals"]
 
 _Item = TypeVar("_Item")
 _ATTRIBUTES = ".gitattributes"
@@ -62,11 +53,7 @@ class History:
 
 
 def open_history(repository: Repository, filters: Filters, held_out: float) -> History:
-    """Read the graph of a repository and split it; ``held_out`` is the share of commits that training does not see.
-
-    Raises:
-        InputError: It cannot be split.
-    """
+    """Read the graph of a repository and split it; `InputError` if it cannot be split."""
     graph = read_graph(repository)
     try:
         splits = split_commits(graph, held_out)
@@ -77,17 +64,6 @@ def open_history(repository: Repository, filters: Filters, held_out: float) -> H
     files = read_tree(repository, tip, lambda path: None if path == _ATTRIBUTES else "another file", 1 << 20)
     attributes = "".join(file.text or "" for file in files)
     return History(repository, graph, splits, path_filter(filters, attributes))
-
-
-def commit_facts(commit: Commit, repository: Repository) -> dict[str, Any]:
-    """Return what is kept of a commit, by which its samples are weighted."""
-    return {
-        "sha": commit.sha,
-        "repository": repository.name,
-        "time": commit.time,
-        "author": f"{commit.author} <{commit.email}>",
-        "message": commit.message,
-    }
 
 
 def shallow_notices(repositories: Sequence[Repository]) -> list[str]:
@@ -105,14 +81,8 @@ def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:
     started = time.perf_counter()
     repository = history.repository
     files = read_tree(repository, repository.tip, lambda path: None, Filters().max_file_bytes)
-    summary = analyse(
-        progress(files, count_files(repository, repository.tip), f"{repository.name}: newest files"),
-        commits=len(history.graph),
-        commits_read=len(history.times),
-        authors=len(history.authors),
-        first_time=min(history.times, default=None),
-        last_time=max(history.times, default=None),
-    )
+    files_shown = progress(files, count_files(repository, repository.tip), f"{repository.name}: newest files")
+    summary = analyse(files_shown, len(history.graph), len(history.authors), history.times)
     return {"name": repository.name, **summary, "seconds": time.perf_counter() - started}
 
 

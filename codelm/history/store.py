@@ -1,12 +1,10 @@
-"""The store of encoded samples: memory-mapped files, written once, completely or not at all.
+"""The store of encoded samples: a folder of memory-mapped files, written once, completely or not at all.
 
-A store is a folder:
-
-    tokens.bin    the ids of all samples, one after the other, four bytes each
-    roles.bin     the `Role` of each token, one byte each
-    samples.npy   the table of samples, with the place of each in the files above (`SAMPLE`)
-    test.jsonl.gz the changes of the test split as text, for evaluation (`codelm.history.held_out`)
-    facts.json    what was read, dropped, split and written
+tokens.bin    the ids of all samples, one after the other, four bytes each
+roles.bin     the `Role` of each token, one byte each
+samples.npy   the table of samples, with the place of each in the files above (`SAMPLE`)
+test.jsonl.gz the changes of the test split as text, for evaluation (`codelm.history.held_out`)
+facts.json    what was read, dropped, split and written
 """
 
 import json
@@ -143,48 +141,41 @@ def new_store(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
         InputError: The cache folder cannot be made or written to.
         ResourceError: Its disk is full.
     """
-    with _full_disk_errors(target.parent), _temporary_folder(target) as temporary:
-        writer, facts = StoreWriter(temporary), dict[str, Any]()
-        try:
-            yield writer, facts
-            writer.finish(facts)
-        finally:
-            with suppress(OSError):  # the files are given up, and closing writes buffers, which a full disk refuses
-                writer.close()
-        _put_in_place(temporary, target)
-
-
-@contextmanager
-def _full_disk_errors(cache: Path) -> Iterator[None]:
-    """Turn the error of a full disk into one that names the cache folder and the setting that chooses another."""
+    cache = target.parent
     try:
-        yield
+        temporary = _temporary_folder(target)
+        try:
+            yield from _build(temporary, target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         if error.errno not in FULL:
             raise
         raise cannot_write("cache folder", cache, error, "--data.cache") from error
 
 
-@contextmanager
-def _temporary_folder(target: Path) -> Iterator[Path]:
-    """Make the folder in which the store ``target`` is built, and remove it if it is still there at the end."""
+def _temporary_folder(target: Path) -> Path:
+    """Make the folder in which the store ``target`` is built."""
     cache = target.parent
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(cache)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=cache))
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=cache))
     except OSError as error:
-        if error.errno in FULL:  # `_full_disk_errors` reports this one
+        if error.errno in FULL:
             raise
         raise InputError(f"cache folder {cache}: {error.strerror}; choose another with --data.cache") from error
+
+
+def _build(temporary: Path, target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
+    """Let a store be written, and rename its folder unless another process has finished the same store."""
+    writer, facts = StoreWriter(temporary), dict[str, Any]()
     try:
-        yield folder
+        yield writer, facts
+        writer.finish(facts)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put_in_place(temporary: Path, target: Path) -> None:
-    """Rename the folder of a finished store to its target, unless another process has finished the same store."""
+        with suppress(OSError):  # the files are given up, and closing writes buffers, which a full disk refuses
+            writer.close()
     try:
         temporary.replace(target)
     except OSError:

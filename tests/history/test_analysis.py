@@ -11,7 +11,8 @@ CHANGELOG = File("CHANGELOG.md", "3", "words\n" * 100)
 
 
 def test_languages_are_counted_by_files_and_bytes():
-    facts = analyse([RUST, PYTHON, CHANGELOG, File("b.rs", "4", "é\n"), File("x.rs", "5", dropped="binary")])
+    files = [RUST, PYTHON, CHANGELOG, File("b.rs", "4", "é\n"), File("x.rs", "5", dropped="binary")]
+    facts = analyse(files, 0, 0, [])
     assert facts["languages"]["Rust"] == {"files": 2, "bytes": 13, "share": round(13 / 619, 4)}
     assert list(facts["languages"]) == ["Markdown", "Rust", "Python"]
     assert (facts["files"], facts["bytes"]) == (4, 619)
@@ -27,11 +28,11 @@ def test_languages_are_counted_by_files_and_bytes():
     ],
 )
 def test_rust_is_recommended_where_it_is_the_largest_programming_language(files, config):
-    assert analyse(files)["recommended_config"] == config
+    assert analyse(files, 0, 0, [])["recommended_config"] == config
 
 
-def test_the_history_is_described_where_it_is_given():
-    facts = analyse([], commits=3, commits_read=2, authors=1, first_time=0, last_time=10**18)
+def test_the_history_is_described_but_for_dates_that_no_calendar_has():
+    facts = analyse([], 3, 1, [10**18, 0])
     assert json.loads(json.dumps(facts)) == facts
     assert facts["commits"] == 3
     assert facts["commits_read"] == {"count": 2, "authors": 1, "first_date": "1970-01-01T00:00:00+00:00"}

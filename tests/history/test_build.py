@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -21,18 +22,22 @@ def in_silence(items, total, description):
 
 
 @pytest.fixture
-def store_of_rust(rust_repository, encoder, tmp_path):
-    """Build a store of the small project: ``store_of_rust(max_commits=3)``."""
+def store_of(encoder, tmp_path):
+    """Build a store: ``store_of(open_repository(folder), max_commits=3)``."""
 
-    def make(**changes):
+    def make(*repositories, **changes):
         folder = tmp_path / "store"
         with new_store(folder) as (writer, facts):
-            facts |= build_store(
-                [open_repository(rust_repository)], replace(SETTINGS, **changes), encoder, writer, in_silence
-            )
+            facts |= build_store(repositories, replace(SETTINGS, **changes), encoder, writer, in_silence)
         return open_store(folder)
 
     return make
+
+
+@pytest.fixture
+def store_of_rust(store_of, rust_repository):
+    """Build a store of the small project: ``store_of_rust(max_commits=3)``."""
+    return partial(store_of, open_repository(rust_repository))
 
 
 def test_every_commit_is_kept_or_dropped_for_one_reason(store_of_rust, git, rust_repository):
@@ -74,11 +79,8 @@ def test_held_out_commits_are_the_newest_and_share_nothing_with_training(store_o
     assert max(places[Split.VALIDATION]) < min(places[Split.TEST])
 
 
-def test_training_commits_of_a_fork_are_not_held_out_of_another_repository(encoder, rust_repository, tmp_path):
-    repositories = [open_repository(rust_repository, revision) for revision in ("HEAD~8", "HEAD")]
-    with new_store(tmp_path / "store") as (writer, facts):
-        facts |= build_store(repositories, SETTINGS, encoder, writer, in_silence)
-    store = open_store(tmp_path / "store")
+def test_training_commits_of_a_fork_are_not_held_out_of_another_repository(store_of, rust_repository):
+    store = store_of(*(open_repository(rust_repository, revision) for revision in ("HEAD~8", "HEAD")))
     commits = store.facts["commits"]
     shas = [
         {commits[row["commit"]]["sha"] for row in store.samples[store.indices(split)] if row["kind"] != Kind.FILE}
@@ -97,12 +99,10 @@ def test_each_added_line_of_the_training_commits_is_a_target_once(store_of_rust,
     store = store_of_rust(formats=Formats(whole_files=False), filters=Filters(ignore=IGNORE, duplicates=False))
     learned = {store.facts["commits"][row["commit"]]["sha"] for row in store.samples[store.indices(Split.TRAIN)]}
     changes = [change for commit in read(rust_repository) if commit.sha in learned for change in commit.changes]
-    added = [
-        line for change in changes if change.path.startswith("src/") for hunk in change.hunks for line in hunk.added
-    ]
+    hunks = [hunk for change in changes if change.path.startswith("src/") for hunk in change.hunks]
     rows = store.samples[store.indices(Split.TRAIN)]
     ends = sum(row["kind"] == Kind.FIM for row in rows)
-    tokens = sum(encoder.count(["".join(added)]))
+    tokens = sum(encoder.count(["".join(line for hunk in hunks for line in hunk.added)]))
     # Each end of text is one target more, and tokens at the seams may be cut otherwise.
     assert rows["targets"].sum() == pytest.approx(tokens + ends, rel=0.1)
 
@@ -126,23 +126,14 @@ def test_the_counts_agree_with_the_table(store_of_rust):
     for split in Split:
         rows = store.samples[store.indices(split)]
         counts = store.facts["tokenize"][split.name.lower()]
-        assert (counts["samples"], counts["tokens"], counts["targets"]) == (
-            len(rows),
-            rows["length"].sum(),
-            rows["targets"].sum(),
-        )
+        totals = len(rows), rows["length"].sum(), rows["targets"].sum()
+        assert (counts["samples"], counts["tokens"], counts["targets"]) == totals
         assert Counter(rows["kind"].tolist()) == {kind: n for kind in Kind if (n := counts["kinds"][kind.name.lower()])}
 
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"sequence_length": 128},
-        {"held_out": 0.3},
-        {"seed": 2},
-        {"formats": Formats(fim_rate=0.1)},
-        {"filters": Filters()},
-    ],
+    [{"sequence_length": 128}, {"held_out": 0.3}, {"seed": 2}, {"formats": Formats(0.1)}, {"filters": Filters()}],
 )
 def test_the_key_of_a_store_depends_on_all_that_decides_its_content(rust_repository, change):
     repositories = [open_repository(rust_repository)]
@@ -153,28 +144,26 @@ def test_the_key_of_a_store_depends_on_all_that_decides_its_content(rust_reposit
     assert key != store_key([open_repository(rust_repository, "HEAD~1")], SETTINGS, "tokenizer")
 
 
-def test_a_history_too_short_to_split_is_refused(make_repository, encoder, tmp_path):
+def test_a_history_too_short_to_split_is_refused(make_repository, store_of):
     folder = make_repository([{"a.rs": "fn a() {}\n"}])
-    with new_store(tmp_path / "store") as (writer, _), pytest.raises(InputError, match="at least 10") as refused:
-        build_store([open_repository(folder)], SETTINGS, encoder, writer, in_silence)
+    with pytest.raises(InputError, match="at least 10") as refused:
+        store_of(open_repository(folder))
     assert str(refused.value).startswith(f"{folder}: 1 commit ")
 
 
-def test_the_end_of_a_shallow_clone_is_no_empty_commit(encoder, rust_repository, git, tmp_path):
+def test_the_end_of_a_shallow_clone_is_no_empty_commit(store_of, rust_repository, git, tmp_path):
     git(tmp_path, "clone", "-q", "--depth=20", f"file://{rust_repository}", "cut")
-    with new_store(tmp_path / "store") as (writer, facts):
-        facts |= build_store([open_repository(tmp_path / "cut")], SETTINGS, encoder, writer, in_silence)
-    assert open_store(tmp_path / "store").facts["scrape"]["dropped"]["train"]["commits"] == {"shallow boundary": 1}
+    facts = store_of(open_repository(tmp_path / "cut")).facts
+    assert facts["scrape"]["dropped"]["train"]["commits"] == {"shallow boundary": 1}
 
 
-def test_attributes_of_the_tip_hold_for_all_commits(make_repository, encoder, tmp_path):
+def test_attributes_of_the_tip_hold_for_all_commits(make_repository, store_of):
     code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
     commits = [{f"src/{n}.rs": code.format(n=n), "src/made.rs": code.format(n=100 + n)} for n in range(12)]
     folder = make_repository([*commits, {".gitattributes": "src/made.rs linguist-generated\n"}])
-    with new_store(tmp_path / "store") as (writer, facts):
-        facts |= build_store([open_repository(folder)], SETTINGS, encoder, writer, in_silence)
-    assert "src/made.rs" not in facts["paths"]
-    assert "src/0.rs" in facts["paths"]
+    paths = store_of(open_repository(folder)).facts["paths"]
+    assert "src/made.rs" not in paths
+    assert "src/0.rs" in paths
 
 
 def test_the_changes_of_the_test_split_are_kept_as_text(store_of_rust, git, rust_repository):

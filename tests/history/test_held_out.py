@@ -13,26 +13,18 @@ CHANGES = [
 ]
 
 
-def test_what_was_written_is_read_back(tmp_path):
+@pytest.mark.parametrize("changes", [CHANGES, []])
+def test_what_was_written_is_read_back(tmp_path, changes):
     with held_out_writer(tmp_path) as write:
-        for change in CHANGES:
+        for change in changes:
             write(change)
-    assert list(held_out_changes(tmp_path)) == CHANGES
+    assert list(held_out_changes(tmp_path)) == changes
 
 
-def test_nothing_written_is_nothing_read(tmp_path):
-    with held_out_writer(tmp_path):
-        pass
-    assert list(held_out_changes(tmp_path)) == []
-
-
-def test_the_spans_are_the_added_lines_of_the_file_after_the_commit():
+def test_the_spans_are_the_added_lines_of_the_file_after_the_commit_and_a_deleted_file_is_empty():
     hunks = (Hunk(0, 0, (), ("a\n", "b\n")), Hunk(4, 6, ("x\n",), ()), Hunk(9, 10, ("y\n",), ("c\n",)))
     change = Change("new.rs", "old.rs", "R", "1", "2", after="text", hunks=hunks)
     assert held_out_change(change, 5) == HeldOutChange(5, "new.rs", "text", ((0, 2), (10, 11)))
-
-
-def test_a_deleted_file_is_empty():
     assert held_out_change(Change("a.rs", "a.rs", "D", "1", "0"), 0) == HeldOutChange(0, "a.rs", "", ())
 
 

@@ -34,6 +34,7 @@ def test_what_was_written_is_read_back(tmp_path):
     assert store.indices(Split.TEST).tolist() == []
     assert store.facts["about"] == "a test"
     assert roles.dtype == np.uint8
+    assert json.loads((store.folder / "facts.json").read_text())["tokens"] == 5
 
 
 def test_the_first_token_of_a_sample_is_never_learned(tmp_path):
@@ -146,11 +147,6 @@ def test_no_64_bytes_of_the_table_can_be_changed_unnoticed(tmp_path):
         file.write_bytes(content[:first] + middle + content[first + 64 :])
         with pytest.raises(DamagedDataError, match="delete that folder and run again"):
             open_store(tmp_path / "store")
-
-
-def test_facts_are_plain_json(tmp_path):
-    folder = build(tmp_path / "store").folder
-    assert json.loads((folder / "facts.json").read_text())["tokens"] == 5
 
 
 def unfinished(cache, name, *, folder_hours, file_hours):

@@ -10,25 +10,22 @@ from numpy.typing import NDArray
 
 from codelm.errors import InputError
 
-__all__ = ["STAGES", "competence", "difficulty", "draw_epoch", "resample"]
+__all__ = ["difficulty", "draw_epoch"]
 
 _START = 0.1
 """The share of samples, easiest first, that the first stage of a curriculum draws from."""
-STAGES = 8
+_STAGES = 8
 """The number of stages in an epoch under the curriculum."""
 
 _Floats = NDArray[np.floating]
 _Indices = NDArray[np.intp]
 
 
-def resample(weights: _Floats, draws: int, generator: np.random.Generator) -> _Indices:
+def _resample(weights: _Floats, draws: int, generator: np.random.Generator) -> _Indices:
     """Draw ``draws`` indices, ascending, so that each is drawn ``draws * weight / sum`` times, rounded down or up.
 
     This is systematic resampling (Kitagawa, "Monte Carlo filter and smoother", 1996): one random offset and equal
     steps along the summed weights. Equal weights with one draw each give every index exactly once.
-
-    >>> resample(np.ones(4), 4, np.random.default_rng(0)).tolist()
-    [0, 1, 2, 3]
     """
     # The offset stays off 0 and 1: there, rounding of the sums could give one index twice and its neighbour never.
     offset = 0.001 + 0.998 * generator.random()
@@ -36,14 +33,11 @@ def resample(weights: _Floats, draws: int, generator: np.random.Generator) -> _I
     return np.asarray(np.searchsorted(ends, (np.arange(draws) + offset) * (ends[-1] / draws)))
 
 
-def competence(progress: float) -> float:
+def _competence(progress: float) -> float:
     """Return the share of samples, easiest first, that may be drawn at ``progress`` (0 to 1) of the curriculum.
 
     The square root grows fast at first and so gives each new difficulty about the same time; Platanios et al.,
     "Competence-based curriculum learning for neural machine translation", 2019, equation 8.
-
-    >>> competence(0.0), competence(1.0), competence(7.0)
-    (0.1, 1.0, 1.0)
     """
     return min(1.0, math.sqrt(min(progress, 1.0) * (1 - _START**2) + _START**2))
 
@@ -51,9 +45,7 @@ def competence(progress: float) -> float:
 def difficulty(lengths: NDArray[np.integer], change_sizes: NDArray[np.integer]) -> _Floats:
     """Return the difficulty of each sample, ``[samples]``: 0 for the easiest, a short one of a small commit, to 1.
 
-    Args:
-        lengths: Tokens of each sample, ``[samples]``.
-        change_sizes: Learned tokens of the commit that each sample belongs to, ``[samples]``.
+    ``lengths`` are the tokens of each sample, ``change_sizes`` the learned tokens of the commit that it belongs to.
     """
     if not len(lengths):
         return np.zeros(0)
@@ -74,7 +66,7 @@ def draw_epoch(
     """Return the samples of one epoch as stages: arrays of indices, one after the other.
 
     Without a curriculum, or once it is over, an epoch is one stage with as many draws as there are samples. Under it
-    the epoch is cut into equal stages, each drawn from the share of samples that `competence` allows at its beginning,
+    the epoch is cut into equal stages, each drawn from the share of samples that `_competence` allows at its beginning,
     or from all where none of those has a weight.
 
     Args:
@@ -93,11 +85,11 @@ def draw_epoch(
         raise InputError("data.importance gives every sample the weight 0: leave something to learn")
     generator = np.random.default_rng([seed, epoch])
     if epoch >= curriculum_epochs:
-        return [resample(weights, len(weights), generator)]
+        return [_resample(weights, len(weights), generator)]
     stages = []
-    for stage, draws in enumerate(np.diff(np.linspace(0, len(weights), STAGES + 1).astype(int)).tolist()):
+    for stage, draws in enumerate(np.diff(np.linspace(0, len(weights), _STAGES + 1).astype(int)).tolist()):
         if draws:  # with fewer samples than stages, some have none
-            allowed = difficulties <= competence((epoch + stage / STAGES) / curriculum_epochs)
+            allowed = difficulties <= _competence((epoch + stage / _STAGES) / curriculum_epochs)
             easy = np.where(allowed, weights, 0.0)
-            stages.append(resample(easy if easy.any() else weights, draws, generator))
+            stages.append(_resample(easy if easy.any() else weights, draws, generator))
     return stages

@@ -1,8 +1,7 @@
 """The weight of a sample: the product of rules, each of which may be left out.
 
 **One file rule per sample.** The first pattern that matches a file's path gives its factor, to that file's samples
-alone; nothing is multiplied over the files of a commit. A commit of forty files in ``src/`` is forty changes that
-weigh 1.3, not one that weighs 1.3 ** 40. The weight of a large commit in all is bounded by `commit_cap`.
+alone; nothing is multiplied over the files of a commit, whose weight in all is bounded by `commit_cap`.
 """
 
 import math
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from codelm.errors import InputError
 from codelm.history.filters.paths import PathMatch, matcher
 
-__all__ = ["DAY", "Importance", "commit_cap", "recency", "sample_weight"]
+__all__ = ["DAY", "Importance", "commit_cap", "sample_weight"]
 
 DAY = 86_400
 """Seconds."""
@@ -73,22 +72,15 @@ def sample_weight(path: str, message: str, author: str, time: int, now: int, imp
     """
     return (
         _file_factor(path, _rules(importance.file_rules, "file_rules"))
-        * _directory_factor(path, importance.directories)
+        * _directory_factor(path, _rules(importance.directories, "directories"))
         * _message_factor(message, _rules(importance.message_rules, "message_rules"))
-        * _author_factor(author, importance.authors)
-        * recency(now - time, importance.half_life_days)
+        * _author_factor(author, _rules(importance.authors, "authors"))
+        * _recency(now - time, importance.half_life_days)
     )
 
 
-def recency(age: float, half_life_days: float | None) -> float:
-    """Return the factor of a commit that is ``age`` seconds older than the newest; 1 if the age is negative.
-
-    Raises:
-        InputError: The half-life is not above 0.
-
-    >>> recency(30 * DAY, 30.0), recency(-1, 30.0), recency(1e12, None)
-    (0.5, 1.0, 1.0)
-    """
+def _recency(age: float, half_life_days: float | None) -> float:
+    """Return the factor of a commit that is ``age`` seconds older than the newest; 1 if the age is negative."""
     if half_life_days is None:
         return 1.0
     if not half_life_days > 0:
@@ -134,8 +126,7 @@ def _matcher(pattern: str) -> Callable[[str], PathMatch]:
     return matcher([pattern], "importance.file_rules")
 
 
-def _directory_factor(path: str, directories: Mapping[str, float]) -> float:
-    rules = _rules(directories, "directories")
+def _directory_factor(path: str, rules: _Rules) -> float:
     matching = [(len(folder), factor) for folder, factor in rules if path.startswith(folder.rstrip("/") + "/")]
     return max(matching, default=(0, 1.0))[1]
 
@@ -154,8 +145,7 @@ def _whole_words(words: str) -> re.Pattern[str]:
         ) from error
 
 
-def _author_factor(author: str, authors: Mapping[str, float]) -> float:
+def _author_factor(author: str, rules: _Rules) -> float:
     name, _, address = author.partition(" <")
     names = {name.casefold(), address.rstrip(">").casefold(), author.casefold()}
-    rules = _rules(authors, "authors")
     return next((factor for listed, factor in rules if listed.casefold() in names), 1.0)

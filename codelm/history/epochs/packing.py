@@ -1,8 +1,5 @@
 """Samples packed into rows of one length by best-fit decreasing, a classic bin-packing heuristic.
 
-    max_tokens 8, samples of 5 4 3 2 2      row 0  [5 5 5 5 5 3 3 3]
-                                            row 1  [4 4 4 4 2 2 2 2]
-
 Source of the heuristic and its bound (at most 11/9 of the best number of rows): Johnson, "Near-optimal bin packing
 algorithms", 1973.
 """
@@ -20,9 +17,6 @@ def pack(lengths: Sequence[int] | NDArray[np.integer], max_tokens: int) -> list[
 
     The longest sample goes first, each into the fullest row that still takes it. One step takes a shift of a
     ``max_tokens``-bit integer, so 100,000 samples take well under a second.
-
-    >>> pack([5, 4, 3, 2, 2], max_tokens=8)
-    [[0, 2], [1, 3, 4]]
 
     Raises:
         ValueError: A sample is longer than a row.

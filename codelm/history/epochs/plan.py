@@ -14,20 +14,10 @@ from numpy.typing import NDArray
 
 from codelm.history.epochs.packing import pack
 
-__all__ = [
-    "FULL",
-    "MicroBatch",
-    "Row",
-    "efficiency",
-    "evenly_spaced",
-    "micro_batches",
-    "pack_stages",
-    "rows_of_steps",
-]
+__all__ = ["MicroBatch", "Row", "efficiency", "evenly_spaced", "micro_batches", "pack_stages", "rows_of_steps"]
 
 _Item = TypeVar("_Item")
-
-FULL = 0.98
+_FULL = 0.98
 """The share of filled positions from which a row is not packed again with the next stage."""
 Row = tuple[int, ...]
 """The indices of the samples that share one row."""
@@ -61,7 +51,7 @@ def pack_stages(
     for stage in stages:
         drawn = np.concatenate([np.array(waiting, dtype=np.intp), stage])
         packed = [tuple(drawn[row].tolist()) for row in pack(lengths[drawn], max_tokens)]
-        enough = FULL * max_tokens if stage is not stages[-1] else 0
+        enough = _FULL * max_tokens if stage is not stages[-1] else 0
         full = [row for row in packed if lengths[list(row)].sum() >= enough]
         waiting = tuple(index for row in packed if lengths[list(row)].sum() < enough for index in row)
         rows += [full[index] for index in generator.permutation(len(full))]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["DropCounts", "drop_commits", "format_table", "total"]
+__all__ = ["DropCounts", "format_table", "total"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +17,15 @@ class DropCounts:
 
     def as_dict(self) -> dict[str, dict[str, int]]:
         """Return the counts as plain dicts, the largest first."""
-        return {name: dict(_ranked(getattr(self, name))) for name in ("commits", "files", "hunks")}
+        counts = {"commits": self.commits, "files": self.files, "hunks": self.hunks}
+        return {name: dict(sorted(each.items(), key=lambda item: (-item[1], item[0]))) for name, each in counts.items()}
 
-
-def drop_commits(shas: Sequence[str], dropped: Container[str], reason: str, drops: DropCounts) -> Sequence[str]:
-    """Return the ids that are not in ``dropped``, and count the others.
-
-    Args:
-        shas: Ids of commits.
-        dropped: Ids of those to leave out.
-        reason: The reason under which they are counted.
-        drops: The counts, changed in place.
-    """
-    kept = [sha for sha in shas if sha not in dropped]
-    if len(kept) < len(shas):
-        drops.commits[reason] += len(shas) - len(kept)
-    return kept
+    def without_commits(self, shas: Sequence[str], dropped: Container[str], reason: str) -> Sequence[str]:
+        """Return the ids that are not in ``dropped``, and count the others."""
+        kept = [sha for sha in shas if sha not in dropped]
+        if len(kept) < len(shas):
+            self.commits[reason] += len(shas) - len(kept)
+        return kept
 
 
 def total(counts: Iterable[DropCounts]) -> DropCounts:
@@ -45,13 +38,7 @@ def total(counts: Iterable[DropCounts]) -> DropCounts:
 
 
 def format_table(drops: DropCounts) -> str:
-    """Return the counts as an aligned table, the largest first.
-
-    >>> print(format_table(DropCounts(commits=Counter(bot=2), hunks=Counter(duplicate=1200))))
-    dropped  reason     count
-    commits  bot            2
-    hunks    duplicate  1,200
-    """
+    """Return the counts as an aligned table, the largest first."""
     rows = [
         (name, reason, f"{count:,}") for name, reasons in drops.as_dict().items() for reason, count in reasons.items()
     ]
@@ -60,7 +47,3 @@ def format_table(drops: DropCounts) -> str:
     rows.insert(0, ("dropped", "reason", "count"))
     reason_width, count_width = (max(len(row[column]) for row in rows) for column in (1, 2))
     return "\n".join(f"{name:7}  {reason:{reason_width}}  {count:>{count_width}}" for name, reason, count in rows)
-
-
-def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

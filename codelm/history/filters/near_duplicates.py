@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from codelm.git.commits import Change, Commit, Hunk
 from codelm.history.filters.drops import DropCounts
 
-__all__ = ["MAX_PENDING", "NearDuplicates", "drop_near_duplicates"]
+__all__ = ["NearDuplicates", "drop_near_duplicates"]
 
 _N = 5
 """Words in an n-gram."""
 _MIN_CONTAINMENT = 0.8
 """Share of the n-grams of a hunk, known from training, from which the hunk is a near duplicate."""
-MAX_PENDING = 1 << 20
+_MAX_PENDING = 1 << 20
 """Digests that are collected before they are merged into the sorted ones: 8 MB."""
 _NEAR_DUPLICATE = "near copy of training"
 _ONLY_NEAR_DUPLICATES = "only near copies of training"
@@ -31,13 +31,7 @@ _Digests = NDArray[np.uint64]
 
 @dataclass(slots=True)
 class NearDuplicates:
-    """Remembers training text by 64-bit digests of its n-grams, 8 bytes each, to find near duplicates of it.
-
-    >>> near_duplicates = NearDuplicates()
-    >>> near_duplicates.add("fn main() { let a = b; let c = d; }")
-    >>> near_duplicates.containment("fn main ( ) { let a = b }"), near_duplicates.containment("struct A { b: C, d: E }")
-    (1.0, 0.0)
-    """
+    """Remembers training text by 64-bit digests of its n-grams, 8 bytes each, to find near duplicates of it."""
 
     known: _Digests = field(default_factory=lambda: np.empty(0, np.uint64))
     """Sorted, each once."""
@@ -48,23 +42,20 @@ class NearDuplicates:
         """Add training text: what one hunk added, or a whole file."""
         self.pending.append(_ngrams(text))
         self.count_pending += len(self.pending[-1])
-        if self.count_pending > MAX_PENDING:
+        if self.count_pending > _MAX_PENDING:
             self._merge_pending()
-
-    def containment(self, text: str) -> float:
-        """Return the share of the n-grams of ``text`` that occur in training text; 0 for fewer than five words."""
-        self._merge_pending()
-        ngrams = _ngrams(text)
-        if not len(ngrams) or not len(self.known):
-            return 0.0
-        places = np.minimum(np.searchsorted(self.known, ngrams), len(self.known) - 1)
-        return float(np.mean(self.known[places] == ngrams))
 
     def contains(self, hunk: Hunk) -> bool:
         """Return whether a hunk is long enough to judge (3 lines or 12 words) and a near duplicate."""
         text = "".join(hunk.added)
-        long_enough = len(hunk.added) >= 3 or len(_WORD.findall(text)) >= 12
-        return long_enough and self.containment(text) >= _MIN_CONTAINMENT
+        if len(hunk.added) < 3 and len(_WORD.findall(text)) < 12:
+            return False
+        self._merge_pending()
+        ngrams = _ngrams(text)
+        if not len(ngrams) or not len(self.known):
+            return False
+        places = np.minimum(np.searchsorted(self.known, ngrams), len(self.known) - 1)
+        return bool(np.mean(self.known[places] == ngrams) >= _MIN_CONTAINMENT)
 
     def _merge_pending(self) -> None:
         if self.pending:
@@ -81,9 +72,8 @@ def drop_near_duplicates(
     more.
     """
     for commit in commits:
-        changes = tuple(
-            filter(None, (_without_near_duplicates(each, near_duplicates, drops) for each in commit.changes))
-        )
+        kept = (_without_near_duplicates(change, near_duplicates, drops) for change in commit.changes)
+        changes = tuple(filter(None, kept))
         if changes:
             yield replace(commit, changes=changes)
         else:

@@ -1,9 +1,7 @@
 """Filters of commits, files and hunks, with a count of everything left out by its reason.
 
 A commit is dropped whole (empty, by a program, reverted) or loses changes; a change is dropped whole or loses hunks.
-Each commit is yielded or counted once in `DropCounts.commits`, each change of a commit not dropped whole is kept or
-counted once in `DropCounts.files`, and each hunk of a change not dropped whole is kept or counted once in
-`DropCounts.hunks`.
+Each is kept or counted once, but for what belongs to something that was dropped whole.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -18,7 +16,7 @@ from codelm.history.filters.paths import attribute_patterns, matcher
 from codelm.history.filters.reverts import RevertDetector, is_bot
 from codelm.history.filters.secrets import SecretScan
 
-__all__ = ["Filters", "content_reason", "filter_commits", "filter_files", "path_filter"]
+__all__ = ["Filters", "filter_commits", "filter_files", "path_filter"]
 
 _VENDORED = [
     *("vendor/", "vendors/", "vendored/", "third_party/", "third-party/", "thirdparty/"),
@@ -114,7 +112,7 @@ def path_filter(filters: Filters, attributes: str = "") -> Callable[[str], str |
     return reason
 
 
-def content_reason(text: str, filters: Filters) -> str | None:
+def _content_reason(text: str, filters: Filters) -> str | None:
     """Return why a text is left out by its measures, None where it is not; secrets are not searched for."""
     if filters.generated and content.is_generated(text):
         return "generated"
@@ -189,21 +187,20 @@ class _FilterState:
     def filter_change(self, change: Change) -> Change | str:
         """Return a change with the hunks to learn, or why there are none."""
         reason = change.dropped or self.path_reason(change.path) or _nothing_added(change)
-        reason = reason or content_reason(change.after or "", self.filters) or self._secret_reason(change)
+        reason = reason or _content_reason(change.after or "", self.filters) or self._secret_reason(change)
         if reason:
             return reason
-        reasons = [self.hunk_reason(hunk) for hunk in change.hunks]
+        reasons = [self._hunk_reason(hunk) for hunk in change.hunks]
         self.drops.hunks.update(filter(None, reasons))
         hunks = tuple(hunk for hunk, reason in zip(change.hunks, reasons, strict=True) if not reason)
         return replace(change, hunks=hunks) if hunks else _ONLY_DUPLICATES
 
-    def hunk_reason(self, hunk: Hunk) -> str | None:
-        """Return why a hunk is left out: it adds nothing, or is a duplicate."""
+    def _hunk_reason(self, hunk: Hunk) -> str | None:
         if not hunk.added:
             return _DELETED
-        return self.duplicate_reason(_digest("".join(hunk.removed), "".join(hunk.added)))
+        return self._duplicate_reason(_digest("".join(hunk.removed), "".join(hunk.added)))
 
-    def duplicate_reason(self, digest: int) -> str | None:
+    def _duplicate_reason(self, digest: int) -> str | None:
         """Return why the text of a digest is left out if it was seen before, and remember it if not."""
         if not self.filters.duplicates:
             return None
@@ -214,9 +211,10 @@ class _FilterState:
 
     def file_reason(self, file: File) -> str | None:
         """Return why a whole file is left out."""
-        reason = file.dropped or self.path_reason(file.path) or _empty(file.text)
-        reason = reason or content_reason(file.text or "", self.filters) or self._secret_reason(file)
-        return reason or self.duplicate_reason(_digest("", file.text or ""))
+        text = file.text or ""
+        reason = file.dropped or self.path_reason(file.path) or (None if text.strip() else "empty")
+        reason = reason or _content_reason(text, self.filters) or self._secret_reason(file)
+        return reason or self._duplicate_reason(_digest("", text))
 
     def _secret_reason(self, item: Change | File) -> str | None:
         kinds = self.secrets.kinds(item) if self.filters.secrets else ()
@@ -229,10 +227,6 @@ def _nothing_added(change: Change) -> str | None:
     if change.hunks:
         return None
     return _RENAMED if change.status in ("R", "C") else _UNCHANGED
-
-
-def _empty(text: str | None) -> str | None:
-    return None if text and not text.isspace() else "empty"
 
 
 def _digest(removed: str, added: str) -> int:

@@ -25,17 +25,9 @@ from codelm.history.samples.pieces import Kind, Piece, Role, Sample, heading_pie
 from codelm.history.samples.spans import Span, TokenCounter
 from codelm.history.samples.windows import MeasuredFile, Window, measure_file, widen, windows
 from codelm.lines import lines_of
-from codelm.special_tokens import (
-    END_OF_TEXT,
-    FIM_TOKENS,
-    HEADING_TOKENS,
-    MIDDLE,
-    PREFIX,
-    SPECIAL_TOKENS,
-    SUFFIX,
-)
+from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, HEADING_TOKENS, MIDDLE, PREFIX, SPECIAL_TOKENS, SUFFIX
 
-__all__ = ["Formats", "change_samples", "file_samples", "is_drawn", "missing_capabilities"]
+__all__ = ["Formats", "change_samples", "file_samples", "missing_capabilities"]
 
 
 @dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
@@ -104,7 +96,7 @@ def change_samples(
     shown = {
         hunk: window
         for index, hunk in enumerate(measured.spans)
-        if is_drawn(rate, seed, commit_sha, change.path, index) and (window := _fim_window(measured, hunk))
+        if _is_drawn(rate, seed, commit_sha, change.path, index) and (window := _fim_window(measured, hunk))
     }
     rest = [hunk for hunk in measured.spans if hunk not in shown]
     filled_in = (_fill_in_the_middle(frame, measured.lines, hunk, window) for hunk, window in shown.items())
@@ -151,15 +143,7 @@ def missing_capabilities(special: Container[str]) -> list[str]:
 def _file_frame(
     repository_name: str, path: str, max_tokens: int, count: TokenCounter, special: frozenset[str]
 ) -> _FileFrame:
-    """Return the frame of a file; without a heading where its tokens are missing or it would fill half of the row.
-
-    Args:
-        repository_name: The first name in the heading.
-        path: The second name in the heading.
-        max_tokens: The tokens of a row.
-        count: Returns the number of tokens of each text.
-        special: The names of the special tokens that the tokenizer has.
-    """
+    """Return the frame of a file; without a heading where its tokens are missing or it would fill half of the row."""
     repository, line = heading_pieces(repository_name, path, special)
     end = (special_token(END_OF_TEXT, Role.TARGET),) if END_OF_TEXT in special else ()
     texts = [piece.text for piece in (*repository, *line) if not piece.special]
@@ -169,7 +153,7 @@ def _file_frame(
     return _FileFrame(repository, line, end, max_tokens - length - len(end))
 
 
-def is_drawn(rate: float, seed: int, *names: object) -> bool:
+def _is_drawn(rate: float, seed: int, *names: object) -> bool:
     """Draw with probability ``rate``: the same seed and names give the same answer on every machine, in every run."""
     digest = hashlib.sha256("\0".join(map(str, (seed, *names))).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") < rate * 2**64
@@ -182,14 +166,7 @@ def _fim_window(measured: MeasuredFile, hunk: Span) -> Span | None:
 
 
 def _left_to_right(frame: _FileFrame, measured: MeasuredFile, spans: Sequence[Span], kind: Kind) -> Iterator[Sample]:
-    """Yield the samples in which the lines of some spans are learned after those before them.
-
-    Args:
-        frame: The pieces around the code.
-        measured: The file.
-        spans: The lines to learn, some of the file's spans.
-        kind: The kind of the samples.
-    """
+    """Yield the samples in which the lines of some of the file's spans are learned after those before them."""
     learned = {line for span in spans for line in range(*span)}
     for window in windows(measured, [span for span in spans if span.start < span.stop]):
         end = frame.end if window.stop == len(measured.lines) else ()
@@ -207,14 +184,7 @@ def _pieces_by_role(lines: Sequence[str], window: Window, learned: Container[int
 
 
 def _fill_in_the_middle(frame: _FileFrame, lines: Sequence[str], hunk: Span, window: Span) -> Sample:
-    """Return the sample in which a hunk is learned from the text before and after it.
-
-    Args:
-        frame: The pieces around the code.
-        lines: The lines of the file.
-        hunk: The lines to learn.
-        window: The hunk and the lines to show around it.
-    """
+    """Return the sample in which a hunk is learned from what its window shows before and after it."""
     before = text_pieces("".join(lines[window.start : hunk.start]), Role.CONTEXT)
     middle = text_pieces("".join(lines[hunk.start : hunk.stop]), Role.TARGET)
     after = text_pieces("".join(lines[hunk.stop : window.stop]), Role.CONTEXT)

@@ -12,7 +12,7 @@ from codelm.history.samples.pieces import (
 )
 from codelm.special_tokens import FILE_SEPARATOR, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
 
-__all__ = ["can_infill", "prompt", "without_trailing_space"]
+__all__ = ["can_infill", "prompt"]
 
 
 def can_infill(special: frozenset[str]) -> bool:
@@ -43,12 +43,12 @@ def prompt(
     shown = (*repository, *(_example_pieces(example, special) if example else ()))
     code = text_pieces(before, Role.CONTEXT)
     if after is None:
-        return Sample(without_trailing_space((*shown, *line, *code)), Kind.CHANGE)
+        return Sample(_without_trailing_space((*shown, *line, *code)), Kind.CHANGE)
     suffix = (special_token(SUFFIX), *text_pieces(after, Role.CONTEXT), special_token(MIDDLE))
     return Sample((*shown, special_token(PREFIX), *line, *code, *suffix), Kind.FIM)
 
 
-def without_trailing_space(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+def _without_trailing_space(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
     """Return pieces without the white space at their end.
 
     Tokens join it to what follows, a line end to the indentation: no text that was learned ends behind it.
@@ -57,7 +57,7 @@ def without_trailing_space(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
         return pieces
     *others, last = pieces
     kept = text_pieces(last.text.rstrip(), last.role)
-    return (*others, *kept) if kept else without_trailing_space(tuple(others))
+    return (*others, *kept) if kept else _without_trailing_space(tuple(others))
 
 
 def _example_pieces(example: tuple[str, str], special: frozenset[str]) -> tuple[Piece, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-__all__ = ["Span", "TokenCounter", "split_line", "split_long_lines"]
+__all__ = ["Span", "TokenCounter", "split_long_lines"]
 
 TokenCounter = Callable[[Sequence[str]], Sequence[int]]
 """Returns the number of tokens of each text."""
@@ -33,12 +33,12 @@ def split_long_lines(
         return lines, spans
     parts = [[line] for line in lines]
     for line in long:
-        parts[line] = split_line(lines[line], max_tokens, count)
+        parts[line] = _split_line(lines[line], max_tokens, count)
     starts = (0, *accumulate(map(len, parts)))
     return [part for line in parts for part in line], [Span(starts[start], starts[stop]) for start, stop in spans]
 
 
-def split_line(line: str, max_tokens: int, count: TokenCounter) -> list[str]:
+def _split_line(line: str, max_tokens: int, count: TokenCounter) -> list[str]:
     """Halve a line until each part has at most ``max_tokens`` tokens or is a single character."""
     parts = [line]
     while True:
@@ -51,11 +51,7 @@ def split_line(line: str, max_tokens: int, count: TokenCounter) -> list[str]:
 
 
 def _halves(text: str) -> tuple[str, str]:
-    """Cut a text near its middle, before a space if one is near.
-
-    >>> _halves("let x = vec![1,2,3,4];")
-    ('let x =', ' vec![1,2,3,4];')
-    """
+    """Cut a text near its middle, before a space if one is near."""
     middle = len(text) // 2
     space = text.rfind(" ", len(text) // 4, middle + 1)
     return (text[:space], text[space:]) if space > 0 else (text[:middle], text[middle:])

@@ -21,16 +21,7 @@ from typing import NamedTuple
 
 from codelm.history.samples.spans import Span, TokenCounter, split_long_lines
 
-__all__ = [
-    "MeasuredFile",
-    "TokenOffsets",
-    "Window",
-    "best_cut",
-    "measure_file",
-    "merge_spans",
-    "widen",
-    "windows",
-]
+__all__ = ["MeasuredFile", "Window", "measure_file", "widen", "windows"]
 
 
 class Window(NamedTuple):
@@ -41,7 +32,7 @@ class Window(NamedTuple):
     stop: int
 
 
-class TokenOffsets:
+class _TokenOffsets:
     """The lines' positions in a file, in tokens: running totals of their lengths."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
@@ -68,7 +59,7 @@ class MeasuredFile:
     """The lines of the file; a line to learn that is too long for a row stands here in parts."""
     spans: Sequence[Span]
     """The lines to learn, ascending; a span may be empty."""
-    offsets: TokenOffsets
+    offsets: _TokenOffsets
     context_lines: int
     """The most lines to show before a span, and after it."""
     max_tokens: int
@@ -95,7 +86,7 @@ def measure_file(
         # Measured with the line end before, not after: tokenizers join it to the indentation that follows.
         texts = ["\n" + line.removesuffix("\n") for line in lines[start:stop]]
         lengths[start:stop] = _token_bounds(texts, max_tokens, count)
-    return MeasuredFile(lines, spans, TokenOffsets(lengths), context_lines, max_tokens)
+    return MeasuredFile(lines, spans, _TokenOffsets(lengths), context_lines, max_tokens)
 
 
 def _with_context(span: Span, context_lines: int, end: int) -> Span:
@@ -104,11 +95,7 @@ def _with_context(span: Span, context_lines: int, end: int) -> Span:
 
 
 def _shown_regions(spans: Sequence[Span], context_lines: int, end: int) -> list[Span]:
-    """Return the stretches of a file of ``end`` lines that can be shown; no window reaches from one into another.
-
-    >>> _shown_regions([Span(3, 5), Span(9, 10), Span(20, 21)], context_lines=3, end=22)
-    [Span(start=0, stop=13), Span(start=17, stop=22)]
-    """
+    """Return the stretches of a file of ``end`` lines that can be shown; no window reaches from one into another."""
     regions: list[Span] = []
     for span in spans:
         start, stop = _with_context(span, context_lines, end)
@@ -134,32 +121,22 @@ def windows(measured: MeasuredFile, spans: Sequence[Span]) -> Iterator[Window]:
     up to a quarter of each row repeats what came before.
     """
     offsets, max_tokens = measured.offsets, measured.max_tokens
-    for start, stop in merge_spans(spans, offsets, measured.context_lines, max_tokens):
+    for start, stop in _merge_spans(spans, measured):
         while start < stop:
             spare = max_tokens - offsets.length(start, stop)
             limit = max(0, start - measured.context_lines)
             first = offsets.first_start(start, spare if spare >= 0 else max_tokens // 4, limit)
-            end = best_cut(measured.lines, offsets, Span(start, stop), max_tokens - offsets.length(first, start))
+            end = _best_cut(measured, Span(start, stop), max_tokens - offsets.length(first, start))
             yield Window(first, start, end)
             start = end
 
 
-def merge_spans(spans: Sequence[Span], offsets: TokenOffsets, context_lines: int, max_tokens: int) -> list[Span]:
-    """Merge the spans that are close to each other, as far as one row holds them.
-
-    Args:
-        spans: Lines, ascending.
-        offsets: The positions of the lines in the file.
-        context_lines: The most lines between two spans that are merged.
-        max_tokens: The tokens of a row.
-
-    >>> merge_spans([Span(3, 5), Span(7, 8), Span(20, 21)], TokenOffsets([1] * 30), context_lines=4, max_tokens=10)
-    [Span(start=3, stop=8), Span(start=20, stop=21)]
-    """
+def _merge_spans(spans: Sequence[Span], measured: MeasuredFile) -> list[Span]:
+    """Merge the spans that are within each other's context, as far as one row holds them."""
     merged: list[Span] = []
     for span in spans:
-        overlaps = bool(merged) and span.start - merged[-1].stop <= context_lines
-        if overlaps and offsets.length(merged[-1].start, span.stop) <= max_tokens:
+        overlaps = bool(merged) and span.start - merged[-1].stop <= measured.context_lines
+        if overlaps and measured.offsets.length(merged[-1].start, span.stop) <= measured.max_tokens:
             span = Span(merged.pop().start, span.stop)
         merged.append(span)
     return merged
@@ -178,24 +155,17 @@ def widen(measured: MeasuredFile, span: Span, max_tokens: int) -> Span | None:
     return Span(start, stop)
 
 
-def best_cut(lines: Sequence[str], offsets: TokenOffsets, span: Span, max_tokens: int) -> int:
-    """Return the line at which a row ends: the end of the span, or the best cut in the row's second half.
+def _best_cut(measured: MeasuredFile, span: Span, max_tokens: int) -> int:
+    """Return the line at which a row of ``max_tokens`` ends that begins with a span.
 
-    Args:
-        lines: The lines of the file.
-        offsets: The positions of these lines.
-        span: The lines of the row, and those after them.
-        max_tokens: The tokens of the row.
-
-    >>> text = ["fn a() {", "    1", "}", "", "fn b() {", "    2", "}"]
-    >>> best_cut(text, TokenOffsets([1] * 7), Span(0, 7), max_tokens=6)
-    4
+    It is the end of the span, or the best cut in the row's second half.
     """
+    offsets = measured.offsets
     last = max(span.start + 1, offsets.last_stop(span.start, max_tokens, span.stop))
     if last == span.stop:
         return last
     half = max(span.start + 1, offsets.last_stop(span.start, max_tokens // 2, span.stop))
-    return max(range(half, last + 1), key=lambda line: (*_cut_rank(lines, line), line))
+    return max(range(half, last + 1), key=lambda line: (*_cut_rank(measured.lines, line), line))
 
 
 def _cut_rank(lines: Sequence[str], line: int) -> tuple[bool, bool, int]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from codelm.history.tokenization.encoder import Encoder
 
-__all__ = ["TextRun", "between_special_tokens", "decode"]
+__all__ = ["TextRun", "decode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,15 @@ def decode(ids: Sequence[int] | NDArray[np.integer], encoder: Encoder) -> list[T
     """Return the runs of text of a sample, ``[T]``, in their order."""
     return [
         TextRun(first, text, _token_spans(run, text, encoder))
-        for first, run in between_special_tokens(ids, frozenset(encoder.special_ids.values()))
+        for first, run in _between_special_tokens(ids, frozenset(encoder.special_ids.values()))
         for text in [encoder.decode(run)]
     ]
 
 
-def between_special_tokens(
+def _between_special_tokens(
     ids: Sequence[int] | NDArray[np.integer], special_ids: frozenset[int]
 ) -> Iterator[tuple[int, list[int]]]:
-    """Yield each run of ids without special tokens, with the index of its first one.
-
-    >>> list(between_special_tokens([0, 5, 6, 0, 0, 7], frozenset([0])))
-    [(1, [5, 6]), (5, [7])]
-    """
+    """Yield each run of ids without special tokens, with the index of its first one."""
     for special, group in groupby(enumerate(map(int, ids)), key=lambda place: place[1] in special_ids):
         if not special:
             indices, run = zip(*group, strict=True)
@@ -64,12 +60,7 @@ def _token_spans(ids: list[int], text: str, encoder: Encoder) -> NDArray[np.int6
 def _decoded_length(decoded: str, text: str) -> tuple[int, int]:
     r"""Return how many characters of a text its first tokens hold in whole, and how many in whole or in part.
 
-    Args:
-        decoded: The first tokens as text, where a part of a character is "\ufffd".
-        text: The text of all tokens.
-
-    >>> _decoded_length("fn\ufffd", "fn漢x"), _decoded_length("fn漢", "fn漢x")
-    ((2, 3), (3, 3))
+    In ``decoded``, the text of the first tokens, a part of a character is "\ufffd".
     """
     whole = len(decoded)
     while not text.startswith(decoded[:whole]):

@@ -10,18 +10,11 @@ LENGTHS = st.lists(st.integers(1, MAX_TOKENS), max_size=200)
 
 
 @given(LENGTHS)
-def test_every_sample_is_in_exactly_one_row(lengths):
-    assert sorted(index for row in pack(lengths, MAX_TOKENS) for index in row) == list(range(len(lengths)))
-
-
-@given(LENGTHS)
-def test_no_row_overflows(lengths):
-    assert all(sum(lengths[index] for index in row) <= MAX_TOKENS for row in pack(lengths, MAX_TOKENS))
-
-
-@given(LENGTHS)
-def test_no_two_rows_would_fit_into_one(lengths):
-    used = sorted(sum(lengths[index] for index in row) for row in pack(lengths, MAX_TOKENS))
+def test_every_sample_is_in_one_row_and_no_row_overflows_and_no_two_would_fit_into_one(lengths):
+    rows = pack(lengths, MAX_TOKENS)
+    assert sorted(index for row in rows for index in row) == list(range(len(lengths)))
+    used = sorted(sum(lengths[index] for index in row) for row in rows)
+    assert all(length <= MAX_TOKENS for length in used)
     assert len(used) < 2 or used[0] + used[1] > MAX_TOKENS
 
 

@@ -19,8 +19,12 @@ impl Window { pub const fn area(&self) -> u32 { self.width * self.height } }
 """
 
 
+def hunk(text):
+    return Hunk(0, 0, (), tuple(lines_of(text)))
+
+
 def held_out(*added):
-    hunks = tuple(Hunk(0, 0, (), tuple(lines_of(text))) for text in added)
+    hunks = tuple(map(hunk, added))
     return Commit("c", (), "Jo", "", 0, "", (Change("a.rs", "a.rs", "M", "", "", "".join(added), hunks),))
 
 
@@ -49,23 +53,20 @@ def test_a_line_or_two_of_a_few_words_may_repeat():
 
 
 def test_white_space_and_signs_do_not_hide_a_near_duplicate():
-    near_duplicates = NearDuplicates()
-    near_duplicates.add(FUNCTION)
-    assert near_duplicates.containment(" ".join(FUNCTION.split()).replace("{", "")) == 1.0
-    assert near_duplicates.containment(OTHER) == 0.0
-    assert near_duplicates.containment("too few words") == 0.0
+    assert kept_of(held_out(" ".join(FUNCTION.split()).replace("{", "")))[0] == []
 
 
-def test_without_training_text_nothing_is_contained():
-    assert NearDuplicates().containment(FUNCTION) == 0.0
+def test_without_training_text_or_words_nothing_is_contained():
+    assert not NearDuplicates().contains(hunk(FUNCTION))
+    assert kept_of(held_out("a\nb\nc\n"))[0] == [held_out("a\nb\nc\n")]
 
 
 def test_much_text_is_remembered_once_and_compactly(monkeypatch):
-    monkeypatch.setattr("codelm.history.filters.near_duplicates.MAX_PENDING", 5000)
+    monkeypatch.setattr("codelm.history.filters.near_duplicates._MAX_PENDING", 5000)
     near_duplicates, words = NearDuplicates(), [f"w{number}" for number in range(2000)]
     for _ in range(10):
         near_duplicates.add(" ".join(words))
         assert near_duplicates.count_pending <= 5000
-    assert near_duplicates.containment(" ".join(words[1000:2000])) == 1.0
+    assert near_duplicates.contains(hunk(" ".join(words[1000:2000])))
     assert near_duplicates.known.dtype == np.uint64
     assert len(near_duplicates.known) == len(words) - 4

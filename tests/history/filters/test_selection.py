@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from codelm.errors import InputError
 from codelm.git.commits import Change, Commit, File, Hunk
 from codelm.history.filters.drops import DropCounts
-from codelm.history.filters.selection import Filters, content_reason, filter_commits, filter_files, path_filter
+from codelm.history.filters.selection import Filters, filter_commits, filter_files, path_filter
 from codelm.lines import lines_of
 
 SECRET = f'let t = "{"gh" + "p_"}{"".join(random.Random(0).choices(string.ascii_letters, k=36))}";\n'
@@ -115,16 +115,14 @@ def test_every_drop_has_its_reason(given, expected):
         ("let a = some_function(of, these);\n" * 2 + "let b = call(it);" * 20, "lines over 100 characters on average"),
         ("1 = 2 + 3;\n" * 9, "too few letters"),
         ("fn a() {}\n" + "0x1F, 0x2F,\n" * 100, "encoded data"),
+        ("let a = b;\n" + "q9" * 40, "encoded data"),
         ("fn a() {}\n" * 9, None),
-        ("", None),
     ],
 )
 def test_content_is_dropped_by_its_measures(text, reason):
-    assert content_reason(text, Filters()) == reason
-
-
-def test_a_short_file_of_mostly_data_is_left_out():
-    assert content_reason("let a = b;\n" + "q9" * 40, Filters()) == "encoded data"
+    drops = DropCounts()
+    assert len(list(filter_files([File("a.rs", "1", text)], Filters(), drops))) == (reason is None)
+    assert drops.files == Counter([reason] if reason else [])
 
 
 def test_equal_hunks_are_learned_once_the_newest():
@@ -181,19 +179,10 @@ def test_a_secret_that_a_later_commit_removed_is_dropped():
 
 
 def test_filters_can_be_turned_off():
-    kept, _ = kept_and_dropped(
-        commit(
-            change("// @generated\n" + SECRET, path="vendor/a.rs"),
-            author="a-bot",
-            message="This reverts commit abcdef0.",
-        ),
-        generated=False,
-        secrets=False,
-        vendored=[],
-        bots=False,
-        reverts=False,
-    )
-    assert len(kept) == 1
+    generated = change("// @generated\n" + SECRET, path="vendor/a.rs")
+    given = commit(generated, author="a-bot", message="This reverts commit abcdef0.")
+    off = dict.fromkeys(["generated", "secrets", "bots", "reverts"], False)
+    assert kept_and_dropped(given, vendored=[], **off)[0] == [given]
 
 
 CHANGES = st.builds(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from codelm.errors import InputError
 from codelm.git.commits import Change, File, Hunk
-from codelm.history.samples.formats import Formats, change_samples, file_samples, is_drawn, missing_capabilities
+from codelm.history.samples.formats import Formats, change_samples, file_samples, missing_capabilities
 from codelm.history.samples.pieces import Kind, Piece, Role
 from codelm.lines import lines_of
 from codelm.special_tokens import (
@@ -41,15 +41,8 @@ def change(lines, added, path="src/lib.rs"):
             hunks[-1].append(line)
         else:
             hunks.append([line])
-    return Change(
-        path,
-        path,
-        "M",
-        "",
-        "",
-        after="".join(lines),
-        hunks=tuple(Hunk(run[0], run[0], (), tuple(lines[line] for line in run)) for run in hunks),
-    )
+    made = tuple(Hunk(run[0], run[0], (), tuple(lines[line] for line in run)) for run in hunks)
+    return Change(path, path, "M", "", "", after="".join(lines), hunks=made)
 
 
 def samples_of(given_change, formats, max_tokens=4096, special=ALL, seed=0):
@@ -82,13 +75,19 @@ def shown(sample):
     return "".join(piece.text for piece in pieces if piece.role and not piece.special)
 
 
+HEADING = (
+    Piece(REPOSITORY_NAME, Role.IGNORED, special=True),
+    Piece("ripgrep", Role.IGNORED),
+    Piece(FILE_SEPARATOR, Role.IGNORED, special=True),
+)
+END = Piece(END_OF_TEXT, Role.TARGET, special=True)
+
+
 def test_left_to_right_reads_as_starcoder2_was_taught():
     [sample] = samples_of(change(numbered(5), {1, 3}), LEFT_TO_RIGHT)
     assert sample.kind == Kind.CHANGE
     assert sample.pieces == (
-        Piece(REPOSITORY_NAME, Role.IGNORED, special=True),
-        Piece("ripgrep", Role.IGNORED),
-        Piece(FILE_SEPARATOR, Role.IGNORED, special=True),
+        *HEADING,
         Piece("src/lib.rs\n", Role.IGNORED),
         Piece("000\n", Role.CONTEXT),
         Piece("001\n", Role.TARGET),
@@ -101,9 +100,7 @@ def test_fill_in_the_middle_reads_as_starcoder2_was_taught():
     [sample] = samples_of(change(numbered(5), {2}), ALWAYS_FIM)
     assert sample.kind == Kind.FIM
     assert sample.pieces == (
-        Piece(REPOSITORY_NAME, Role.IGNORED, special=True),
-        Piece("ripgrep", Role.IGNORED),
-        Piece(FILE_SEPARATOR, Role.IGNORED, special=True),
+        *HEADING,
         Piece(PREFIX, Role.IGNORED, special=True),
         Piece("src/lib.rs\n", Role.IGNORED),
         Piece("000\n001\n", Role.CONTEXT),
@@ -111,17 +108,13 @@ def test_fill_in_the_middle_reads_as_starcoder2_was_taught():
         Piece("003\n004\n", Role.CONTEXT),
         Piece(MIDDLE, Role.IGNORED, special=True),
         Piece("002\n", Role.TARGET),
-        Piece(END_OF_TEXT, Role.TARGET, special=True),
+        END,
     )
 
 
-def test_the_end_of_text_is_learned_where_the_file_ends():
-    assert samples_of(change(numbered(5), {4}), LEFT_TO_RIGHT)[0].pieces[-1] == Piece(
-        END_OF_TEXT, Role.TARGET, special=True
-    )
-
-
-def test_the_end_of_text_is_not_learned_before_the_file_ends():
+def test_the_end_of_text_is_learned_where_the_file_ends_and_nowhere_else():
+    [sample] = samples_of(change(numbered(5), {4}), LEFT_TO_RIGHT)
+    assert sample.pieces[-1] == END
     [sample] = samples_of(change(numbered(5), {3}), LEFT_TO_RIGHT)
     assert END_OF_TEXT not in written(sample)
 
@@ -147,12 +140,9 @@ def test_a_new_file_has_nothing_around_it_and_is_learned_left_to_right():
     assert [sample.kind for sample in samples_of(change(numbered(5), range(5)), ALWAYS_FIM)] == [Kind.CHANGE]
 
 
-def test_a_hunk_that_only_removes_teaches_nothing():
+def test_a_hunk_that_only_removes_and_a_deleted_file_teach_nothing():
     removal = Change("a.rs", "a.rs", "M", "", "", after="a\n", hunks=(Hunk(1, 1, ("b\n",), ()),))
     assert samples_of(removal, ALWAYS_FIM) == []
-
-
-def test_a_deleted_file_teaches_nothing():
     assert samples_of(Change("a.rs", "a.rs", "D", "", ""), ALWAYS_FIM) == []
 
 
@@ -193,12 +183,8 @@ def test_a_long_file_is_cut_before_an_item_and_every_part_has_the_heading():
     assert [END_OF_TEXT in written(sample) for sample in samples] == [False] * (len(samples) - 1) + [True]
 
 
-@pytest.mark.parametrize("text", ["", None])
-def test_an_empty_file_and_an_unread_one_teach_nothing(text):
-    assert files_of(text) == []
-
-
-def test_whole_files_can_be_left_out():
+def test_an_empty_file_and_an_unread_one_teach_nothing_and_none_does_where_whole_files_are_left_out():
+    assert files_of("") == files_of(None) == []
     assert file_samples("r", File("a", "", "x\n"), Formats(whole_files=False), 64, bytes_of, ALL) == []
 
 
@@ -208,21 +194,18 @@ def test_settings_out_of_range_are_refused(wrong):
         Formats(**wrong)
 
 
+def filled_in(hunks, rate):
+    """The numbers of the hunks, one line each, that are filled in."""
+    samples = samples_of(change(numbered(2 * hunks), range(0, 2 * hunks, 2)), Formats(rate, 1), seed=42)
+    return [int(text_with(sample, Role.TARGET)) // 2 for sample in samples if sample.kind == Kind.FIM]
+
+
 def test_the_choice_of_hunks_to_fill_in_is_the_same_on_every_machine():
-    assert [is_drawn(0.5, 42, "c0ffee", "src/lib.rs", index) for index in range(8)] == [
-        False,
-        True,
-        False,
-        True,
-        False,
-        False,
-        True,
-        False,
-    ]
+    assert filled_in(8, 0.5) == [1, 3, 6]
 
 
 def test_about_as_many_hunks_are_filled_in_as_fim_rate_says():
-    assert 0.27 < sum(is_drawn(0.3, 42, "c0ffee", "src/lib.rs", index) for index in range(5000)) / 5000 < 0.33
+    assert 0.27 < len(filled_in(5000, 0.3)) / 5000 < 0.33
 
 
 LINES = st.lists(st.text(alphabet="ab é\t\r\u3042", max_size=12), min_size=1, max_size=40).map(

@@ -2,10 +2,10 @@ import pytest
 
 from codelm.git.commits import Change, Hunk
 from codelm.history.samples.formats import Formats, change_samples
-from codelm.history.samples.pieces import Role, special_token, text_pieces
-from codelm.history.samples.prompts import can_infill, prompt, without_trailing_space
+from codelm.history.samples.pieces import special_token
+from codelm.history.samples.prompts import can_infill, prompt
 from codelm.lines import lines_of
-from codelm.special_tokens import FILE_SEPARATOR, FIM_TOKENS, MIDDLE, SPECIAL_TOKENS
+from codelm.special_tokens import FIM_TOKENS, MIDDLE, SPECIAL_TOKENS
 
 SPECIAL = frozenset(SPECIAL_TOKENS)
 PATH = "src/lib.rs"
@@ -76,8 +76,6 @@ def test_all_three_tokens_are_needed_to_fill_in():
     assert not any(can_infill(SPECIAL - {name}) for name in FIM_TOKENS)
 
 
-def test_pieces_behind_a_special_token_keep_it():
-    pieces = (*text_pieces("a", Role.CONTEXT), special_token(FILE_SEPARATOR))
-    assert without_trailing_space(pieces) == pieces
-    assert without_trailing_space((*pieces, *text_pieces(" \n", Role.CONTEXT))) == pieces
-    assert without_trailing_space(()) == ()
+def test_a_special_token_before_white_space_stays_the_last():
+    assert written(prompt("name", " ", "\n", None, SPECIAL)) == "<repo_name>name<file_sep>"
+    assert prompt("name", PATH, " \n", None, frozenset()).pieces == ()

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.history.samples.spans import Span, split_line, split_long_lines
+from codelm.history.samples.spans import Span, split_long_lines
 
 
 def characters(texts):
@@ -12,18 +12,19 @@ def test_a_line_is_broken_only_if_no_row_can_hold_it():
     lines, spans = split_long_lines(["a\n", "long line\n", "b\n", "c\n"], [Span(0, 2), Span(3, 4)], 5, characters)
     assert lines == ["a\n", "long", " line\n"[:3], "ne\n", "b\n", "c\n"]
     assert spans == [Span(0, 4), Span(5, 6)]
-    assert split_long_lines(["a\n", "long line\n"], [Span(0, 1)], 5, characters) == (
-        ["a\n", "long line\n"],
-        [Span(0, 1)],
-    )
+    unchanged = (["a\n", "long line\n"], [Span(0, 1)])
+    assert split_long_lines(*unchanged, 5, characters) == unchanged
 
 
 @given(st.text(min_size=1), st.integers(1, 50))
 def test_the_parts_of_a_line_are_short_and_lose_nothing(line, limit):
-    parts = split_line(line, limit, characters)
+    parts, _ = split_long_lines([line], [Span(0, 1)], limit, characters)
     assert "".join(parts) == line
     assert all(len(part) <= limit for part in parts)
 
 
-def test_a_character_is_never_broken():
-    assert split_line("éé", 1, lambda texts: [len(text.encode()) for text in texts]) == ["é", "é"]
+def test_a_line_is_broken_near_its_middle_before_a_space_and_never_within_a_character():
+    parts, _ = split_long_lines(["let x = vec![1,2,3,4];"], [Span(0, 1)], 15, characters)
+    assert parts == ["let x =", " vec![1,2,3,4];"]
+    parts, _ = split_long_lines(["éé"], [Span(0, 1)], 1, lambda texts: [len(text.encode()) for text in texts])
+    assert parts == ["é", "é"]

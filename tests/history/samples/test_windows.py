@@ -2,15 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.history.samples.spans import Span
-from codelm.history.samples.windows import (
-    TokenOffsets,
-    Window,
-    best_cut,
-    measure_file,
-    merge_spans,
-    widen,
-    windows,
-)
+from codelm.history.samples.windows import Window, measure_file, widen, windows
 
 
 def characters(texts):
@@ -63,19 +55,23 @@ def test_the_parts_of_a_long_hunk_repeat_what_came_before():
     ]
 
 
+def first_cut(text, max_lines):
+    """The line at which the first row of a text ends, where every line is one token."""
+    lines = text.splitlines(keepends=True)
+    measured = measure_file(lines, [Span(0, len(lines))], 0, max_lines, lambda texts: [1 for _ in texts])
+    return next(windows(measured, measured.spans)).stop
+
+
 def test_a_long_text_is_cut_before_an_item_rather_than_a_paragraph_or_a_line():
-    text = ["fn a() {\n", "    1\n", "\n", "    2\n", "}\n", "\n", "fn b() {\n", "    3\n", "\n", "    4\n", "}\n"]
-    assert best_cut(text, TokenOffsets([1] * 11), Span(0, 11), 9) == 6
+    assert first_cut("fn a() {\n    1\n\n    2\n}\n\nfn b() {\n    3\n\n    4\n}\n", 9) == 6
 
 
 def test_a_paragraph_is_preferred_to_a_line():
-    text = ["    1\n", "    2\n", "    3\n", "\n", "    4\n", "    5\n", "    6\n"]
-    assert best_cut(text, TokenOffsets([1] * 7), Span(0, 7), 6) == 4
+    assert first_cut("    1\n    2\n    3\n\n    4\n    5\n    6\n", 6) == 4
 
 
 def test_a_cut_in_the_first_half_of_a_row_is_not_worth_it():
-    text = ["a\n", "\n", "b\n", *(["    c\n"] * 20)]
-    assert best_cut(text, TokenOffsets([1] * 23), Span(0, 23), 10) == 10
+    assert first_cut("a\n\nb\n" + "    c\n" * 20, 10) == 10
 
 
 def test_the_context_around_a_hunk_is_even_and_one_side_takes_what_the_other_leaves():
@@ -90,9 +86,8 @@ def test_nothing_is_around_a_hunk_that_is_too_long():
 
 
 def test_hunks_are_joined_exactly_as_far_as_the_context_reaches():
-    offsets = TokenOffsets([1] * 30)
-    assert len(merge_spans([Span(3, 5), Span(9, 10)], offsets, 4, 20)) == 1
-    assert len(merge_spans([Span(3, 5), Span(9, 10)], offsets, 3, 20)) == 2
+    assert len(windows_of(numbered(30), [(3, 5), (9, 10)], 4, 1000)) == 1
+    assert len(windows_of(numbered(30), [(3, 5), (9, 10)], 3, 1000)) == 2
 
 
 def test_small_changes_are_not_counted():
@@ -114,8 +109,7 @@ def test_every_line_is_learned_once_and_no_window_is_too_long(lengths, learned, 
     measured = measured_file(lines, [(line, line + 1) for line in targets], context_lines, max_tokens)
     made = list(windows(measured, measured.spans))
     wanted = {line for span in measured.spans for line in range(*span)}
-    assert sorted(line for window in made for line in range(window.learn, window.stop) if line in wanted) == sorted(
-        wanted
-    )
+    learned_lines = [line for window in made for line in range(window.learn, window.stop) if line in wanted]
+    assert sorted(learned_lines) == sorted(wanted)
     assert all(measured.offsets.length(window.start, window.stop) <= max_tokens for window in made)
     assert all(window.start >= window.learn - context_lines for window in made)

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.history.samples.pieces import Kind, Role, Sample, special_token, text_pieces
-from codelm.history.tokenization.decoding import between_special_tokens, decode
-from codelm.special_tokens import END_OF_TEXT, FILE_SEPARATOR, REPOSITORY_NAME
+from codelm.history.samples.pieces import Kind, Piece, Role, Sample, special_token, text_pieces
+from codelm.history.tokenization.decoding import decode
+from codelm.special_tokens import END_OF_TEXT, FILE_SEPARATOR, REPOSITORY_NAME, SPECIAL_TOKENS
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
@@ -75,9 +75,10 @@ def test_without_text_there_is_no_run(encoder):
     assert decode([encoder.special_ids[END_OF_TEXT]] * 3, encoder) == []
 
 
-@given(st.lists(st.integers(0, 5)))
-def test_runs_and_special_tokens_are_all_there_is(ids):
-    special_ids = frozenset({0, 3})
-    runs = list(between_special_tokens(ids, special_ids))
-    assert [token for _, run in runs for token in run] == [token for token in ids if token not in special_ids]
-    assert all(ids[index : index + len(run)] == run for index, run in runs)
+@given(st.lists(st.one_of(st.sampled_from(SPECIAL_TOKENS), st.sampled_from(["fn", "a(", " é"])), max_size=12))
+def test_runs_and_special_tokens_are_all_there_is(encoder, texts):
+    pieces = [Piece(text, Role.TARGET, special=text in SPECIAL_TOKENS) for text in texts]
+    ids = encoded(encoder, *pieces).tolist() if pieces else []
+    special_ids = set(encoder.special_ids.values())
+    places = [run.first + index for run in decode(ids, encoder) for index in range(len(run.spans))]
+    assert places == [index for index, token in enumerate(ids) if token not in special_ids]
