@@ -6,7 +6,7 @@ from typing import NamedTuple, TypedDict
 import torch
 from torch import Tensor
 
-__all__ = ["IGNORE", "Batch", "WeightedTokens", "collate", "learned_labels", "learned_weights"]
+__all__ = ["IGNORE", "Batch", "WeightedTokens", "collate", "learned_labels", "learned_tokens", "learned_weights"]
 
 IGNORE = -100
 """The label of a position that is not learned."""
@@ -67,3 +67,8 @@ def learned_labels(batch: Batch) -> Tensor:
 def learned_weights(batch: Batch) -> Tensor:
     """Return the loss weight of each label, ``[B, T]``, 0 where none is learned (see `learned_labels`)."""
     return batch["weights"].masked_fill(learned_labels(batch) == IGNORE, 0)
+
+
+def learned_tokens(batch: Batch) -> Tensor:
+    """Return the number of labels with weight, a scalar on the batch's device."""
+    return (learned_weights(batch) > 0).sum()

@@ -4,9 +4,11 @@ Written against lightning 2.6. `ATTRIBUTES` and `CHECKPOINT_KEYS` list every suc
 says in a sentence which one an upgrade has moved.
 """
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.plugins import CheckpointIO, TorchCheckpointIO
 
 __all__ = [
     "ATTRIBUTES",
@@ -18,6 +20,8 @@ __all__ = [
     "rewind_to_last_step",
     "set_up_validation_data",
     "to_device",
+    "use_checkpoint_io",
+    "validation_precision",
 ]
 
 ATTRIBUTES = (
@@ -66,6 +70,18 @@ def set_up_validation_data(trainer: Trainer) -> None:
 def to_device(trainer: Trainer, batch: Any) -> Any:
     """Return a batch as validation gets it."""
     return trainer.strategy.batch_to_device(trainer.precision_plugin.convert_input(batch))
+
+
+def validation_precision(trainer: Trainer) -> AbstractContextManager[None]:
+    """Return a context in which the model computes in the precision of validation."""
+    context: AbstractContextManager[None] = trainer.precision_plugin.val_step_context()
+    return context
+
+
+def use_checkpoint_io(trainer: Trainer, ours: CheckpointIO) -> None:
+    """Let a trainer read and write checkpoints with ``ours`` instead of Lightning's own; a user's plugin stays."""
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+        trainer.strategy.checkpoint_io = ours
 
 
 def rewind_to_last_step(checkpoint: dict[str, Any], accumulate: int) -> None:

@@ -128,6 +128,16 @@ def stop_at():
     return Stop
 
 
+def recording_callbacks(evaluation, *, summary=True):
+    """The callbacks that record a run and end it, without prompts."""
+    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, TrainingHistory
+    from codelm.runs.finish import default_steps
+
+    every = evaluation.every_n_epochs if evaluation.enabled else 0
+    steps = default_steps(evaluation, summary=summary)
+    return [BaseReference(), TrainingHistory(), Manifest(), Forgetting(every), FinishRun(steps)]
+
+
 @pytest.fixture
 def make_history_data(tmp_path, tiny_base, rust_repository):
     """Return a function that makes the datamodule of a small history."""
@@ -140,17 +150,14 @@ def make_history_data(tmp_path, tiny_base, rust_repository):
 @pytest.fixture
 def run_history(few_texts, make_module, make_history_data, make_trainer):
     """Train a few batches of a small history with what a run has; return trainer, module and the run's record."""
-    from codelm.callbacks import recording_callbacks
     from codelm.evaluation.settings import EvaluationSettings
-    from codelm.runs.record import RunRecord
 
     def train(*others, ckpt_path=None, evaluation=None, **options):
-        record = RunRecord()
         settings = EvaluationSettings(**({"limit": 1, "minutes": 0.1, "tokens": 500} | (evaluation or {})))
-        callbacks = recording_callbacks(record, settings, summary=False)
+        callbacks = recording_callbacks(settings, summary=False)
         trainer = make_trainer(*others, *callbacks, **({"limit_train_batches": 3, "limit_val_batches": 2} | options))
         module = make_module()
         trainer.fit(module, datamodule=make_history_data(), ckpt_path=ckpt_path)
-        return trainer, module, record
+        return trainer, module, callbacks[0].record
 
     return train

@@ -1,19 +1,17 @@
-"""Lightning callbacks that measure a training and end it; they share one record of the run.
+"""Lightning callbacks that measure a training and end it, also with a trainer of one's own.
 
-With a trainer of one's own:
+Those that measure or end share one record of the run, and stand in this order:
 
-    from codelm.callbacks import BehavioralEvaluation, SaveWhenStopped, recording_callbacks
-    from codelm.runs.record import RunRecord
+    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, SaveWhenStopped, TrainingHistory
 
-    record = RunRecord()
-    behavior = BehavioralEvaluation(["fn process"], language="rust", record=record)
-    trainer = Trainer(callbacks=[behavior, SaveWhenStopped(), *recording_callbacks(record)])
+    recording = [BaseReference(), TrainingHistory(), Manifest(), Forgetting(), FinishRun()]
+    trainer = Trainer(callbacks=[SaveWhenStopped(), *recording])
 """
 
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.checkpoint_report import CheckpointReport
-from codelm.callbacks.finish import FinishRun, recording_callbacks
+from codelm.callbacks.finish import FinishRun
 from codelm.callbacks.forgetting import Forgetting
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
@@ -35,5 +33,4 @@ __all__ = [
     "SaveWhenStopped",
     "TokensPerSecond",
     "TrainingHistory",
-    "recording_callbacks",
 ]

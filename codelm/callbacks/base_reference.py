@@ -11,7 +11,7 @@ from codelm.callbacks.recording import RecordingCallback
 from codelm.lightning_internals import set_up_validation_data, to_device
 from codelm.runs.trainer import log_scalars, preserved_state, sum_over_ranks, validates_training
 
-__all__ = ["BaseReference", "base_loss"]
+__all__ = ["BaseReference"]
 
 
 class BaseReference(RecordingCallback):
@@ -25,7 +25,7 @@ class BaseReference(RecordingCallback):
         """Measure the base, unless the run that is resumed has done so."""
         if self.record.base_loss is None:
             with preserved_state(trainer, pl_module, seed=0):
-                self.record.base_loss = base_loss(trainer, pl_module)
+                self.record.base_loss = _base_loss(trainer, pl_module)
         self._log(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -46,18 +46,14 @@ class BaseReference(RecordingCallback):
         self.record.base_loss = state_dict["loss"]
 
 
-def base_loss(trainer: Trainer, pl_module: Any) -> float | None:
+def _base_loss(trainer: Trainer, pl_module: Any) -> float | None:
     """Return the mean nll of the base per weight of held-out label, in nats; None where nothing is held out."""
     set_up_validation_data(trainer)
+    batches = sum(trainer.num_val_batches)
+    limit = None if math.isinf(batches) else int(batches)
     sums = torch.zeros(2, dtype=torch.float64)
     with pl_module.base_disabled():
-        for batch in islice(trainer.val_dataloaders or (), _limit(trainer)):
+        for batch in islice(trainer.val_dataloaders or (), limit):
             sums += torch.stack(pl_module.weighted_nll(to_device(trainer, batch))).cpu().double()
     total, weight = (float(part) for part in sum_over_ranks(trainer, sums))
     return total / weight if weight and math.isfinite(total) else None
-
-
-def _limit(trainer: Trainer) -> int | None:
-    """Return how many batches a validation of this run takes; None for all."""
-    batches = sum(trainer.num_val_batches)
-    return None if math.isinf(batches) else int(batches)

@@ -1,22 +1,16 @@
-"""The end of a training run, as a list of steps, and the callbacks that measure what the steps need."""
+"""The end of a training run, as a list of steps."""
 
 import logging
 from collections.abc import Sequence
 
 from lightning.pytorch import LightningModule, Trainer
 
-from codelm.callbacks.base_reference import BaseReference
-from codelm.callbacks.forgetting import Forgetting
-from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.recording import RecordingCallback
-from codelm.callbacks.training_history import TrainingHistory
 from codelm.errors import one_line
-from codelm.evaluation.settings import EvaluationSettings
-from codelm.runs.finish import Evaluate, ExportAdapter, FinishingStep, PrintSummary, WriteManifest
-from codelm.runs.outcome import cut_short
-from codelm.runs.record import RunRecord
+from codelm.runs.finish import FinishingStep, default_steps
+from codelm.runs.record import RunRecord, cut_short
 
-__all__ = ["FinishRun", "recording_callbacks"]
+__all__ = ["FinishRun"]
 
 log = logging.getLogger(__name__)
 
@@ -31,19 +25,14 @@ class FinishRun(RecordingCallback):
     Args:
         steps: The steps in their order; None exports the adapter, evaluates, writes the manifest and prints a summary.
             Without `WriteManifest` the manifest keeps saying that the run is running.
-        record: The record that the callbacks of a run share; None for one of its own.
     """
 
-    def __init__(self, steps: Sequence[FinishingStep] | None = None, record: RunRecord | None = None) -> None:
-        self.given = steps is not None
-        self.steps = _default_steps() if steps is None else list(steps)
+    def __init__(self, steps: Sequence[FinishingStep] | None = None) -> None:
+        super().__init__()
+        self.is_configured = steps is not None
+        self.steps = default_steps() if steps is None else list(steps)
         self.finished = False
-        super().__init__(record)
-
-    @property
-    def is_configured(self) -> bool:
-        """Whether the steps were given."""
-        return self.given
+        self.attach(self.record)
 
     def attach(self, record: RunRecord) -> None:
         """Let the steps read this record."""
@@ -95,30 +84,3 @@ class FinishRun(RecordingCallback):
                 step.abort(trainer, pl_module, reason)
             except Exception as error:  # what ended the run is the error to report
                 log.warning("%s failed after the run had ended: %s", type(step).__name__, error)
-
-
-def _default_steps(evaluation: EvaluationSettings | None = None, *, summary: bool = True) -> list[FinishingStep]:
-    """Return the steps that end a run; the manifest is written before the evaluation too, which may take long."""
-    steps = [ExportAdapter(), WriteManifest(), Evaluate(evaluation), WriteManifest(required=False)]
-    return [*steps, PrintSummary()] if summary else steps
-
-
-def recording_callbacks(
-    record: RunRecord, evaluation: EvaluationSettings | None = None, *, summary: bool = True
-) -> list[RecordingCallback]:
-    """Return the callbacks that measure a training and end it, in the order in which they depend on each other.
-
-    Args:
-        record: What they write to and read.
-        evaluation: What is evaluated, and for how long.
-        summary: Whether to print the result at the end.
-    """
-    settings = evaluation or EvaluationSettings()
-    every = settings.every_n_epochs if settings.enabled else 0
-    return [
-        BaseReference(record),
-        TrainingHistory(record),
-        Manifest(record),
-        Forgetting(every, settings.batch_size, settings.seed, record),
-        FinishRun(_default_steps(settings, summary=summary), record),
-    ]

@@ -10,7 +10,6 @@ from codelm.callbacks.recording import RecordingCallback
 from codelm.errors import one_line
 from codelm.evaluation.tasks.forgetting import own_bits_per_byte
 from codelm.runs.evaluation import evaluated_model, has_history
-from codelm.runs.record import RunRecord
 from codelm.runs.trainer import log_scalars, preserved_state
 
 __all__ = ["Forgetting"]
@@ -28,19 +27,12 @@ class Forgetting(RecordingCallback):
         every_n_epochs: Epochs from one measurement to the next; 0 for none.
         batch_size: Rows at a time; fewer need less memory.
         seed: Of the random state while measuring.
-        record: The record that the callbacks of a run share; None for one of its own.
     """
 
     state_key = "Evaluation"  # the name under which checkpoints of earlier versions keep it
 
-    def __init__(
-        self,
-        every_n_epochs: NonNegativeInt = 1,
-        batch_size: PositiveInt = 4,
-        seed: int = 42,
-        record: RunRecord | None = None,
-    ) -> None:
-        super().__init__(record)
+    def __init__(self, every_n_epochs: NonNegativeInt = 1, batch_size: PositiveInt = 4, seed: int = 42) -> None:
+        super().__init__()
         self.every_n_epochs = every_n_epochs
         self.batch_size = batch_size
         self.seed = seed

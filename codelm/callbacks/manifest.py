@@ -4,7 +4,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from codelm.callbacks.recording import RecordingCallback
 from codelm.errors import InputError
-from codelm.runs.finish.write_manifest import try_to_write, write_manifest
+from codelm.runs.finish.write_manifest import write_manifest
 from codelm.runs.trainer import run_folder, validates_training
 
 __all__ = ["Manifest"]
@@ -24,15 +24,15 @@ class Manifest(RecordingCallback):
             InputError: It cannot be written.
         """
         try:
-            write_manifest(self.record, trainer, pl_module)
+            write_manifest(self.record, trainer, pl_module, required=True)
         except OSError as error:
             raise InputError(f"output folder {run_folder(trainer)}: {error.strerror}; choose another") from error
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write down a validation of training."""
         if validates_training(trainer):
-            try_to_write(self.record, trainer, pl_module)
+            write_manifest(self.record, trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write once more: by now Lightning has saved the last epoch's checkpoint and judged whether it is the best."""
-        try_to_write(self.record, trainer, pl_module)
+        write_manifest(self.record, trainer, pl_module)

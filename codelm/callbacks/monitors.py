@@ -6,11 +6,11 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from codelm.batch import Batch, learned_weights
+from codelm.batch import Batch, learned_tokens
 from codelm.runs.environment import peaks
 from codelm.runs.trainer import log_scalars
 
-__all__ = ["MemoryPeaks", "TokensPerSecond", "learned_tokens"]
+__all__ = ["MemoryPeaks", "TokensPerSecond"]
 
 
 class TokensPerSecond(Callback):
@@ -68,11 +68,6 @@ class MemoryPeaks(Callback):
         """Log after the last batch of every n-th step."""
         if _is_time_to_log(trainer, batch_idx):
             log_scalars(trainer, {f"memory/{name}": value for name, value in peaks().items()})
-
-
-def learned_tokens(batch: Batch) -> Tensor:
-    """Return the number of labels with weight, a scalar on the batch's device."""
-    return (learned_weights(batch) > 0).sum()
 
 
 def _is_time_to_log(trainer: Trainer, batch_idx: int) -> bool:

@@ -39,11 +39,7 @@ class Predictions(Callback):
 
 
 def _shown(one: Completion) -> str:
-    r"""Return a completion as it is printed: a line that names the prompt, then the code as it goes on.
-
-    >>> _shown(Completion("fn\tid", "(a: u8) -> u8 {\n    a\n}", finished=True))
-    'completion of `fn id`\n\nfn  id(a: u8) -> u8 {\n    a\n}\n\n'
-    """
+    """Return a completion as it is printed: a line that names the prompt, then the code as it goes on."""
     prompt = " ".join(printable(one.prompt).split())
     state = "" if one.finished else ", cut off at the limit of tokens"
     return f"completion of `{prompt}`{state}\n\n{printable(one.prompt + one.text).rstrip()}\n\n"

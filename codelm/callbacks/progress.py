@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from tqdm import tqdm
 
-from codelm.runs.train_loss import TrainLoss
+from codelm.callbacks.training_history import TrainingHistory
 from codelm.runs.trainer import validates_training
 
 __all__ = ["Progress"]
@@ -20,7 +20,8 @@ __all__ = ["Progress"]
 class Progress(TQDMProgressBar):
     """Lightning's bar where standard output is a terminal; elsewhere a readable line every so many seconds.
 
-    Lightning draws its bar into files too, where every step becomes one more carriage return.
+    Lightning draws its bar into files too, where every step becomes one more carriage return. Behind `TrainingHistory`
+    a validation is told with the mean training loss before it.
 
     Args:
         every_seconds: Time between two lines, in seconds.
@@ -33,7 +34,6 @@ class Progress(TQDMProgressBar):
         self.writes_lines = False
         self.last_line = self.began = 0.0
         self.batches = 0
-        self.train_loss = TrainLoss()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Choose between bar and lines; Lightning has disabled both on all processes but the first."""
@@ -54,24 +54,21 @@ class Progress(TQDMProgressBar):
         """Move the bar, or write where the epoch is if it is time to."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         self.batches += 1
-        self.train_loss.add(outputs["loss"], batch)
         now = time.monotonic()
         if self.writes_lines and now - self.last_line >= self.every_seconds:
             self.last_line, rate = now, self.batches / max(now - self.began, 1e-9)
             total = float(self.total_train_batches)
             left = "?" if math.isinf(total) else tqdm.format_interval((total - batch_idx - 1) / rate)
             place = f"{batch_idx + 1}/{total:.0f}, {rate:.2f} a second, {left} of the epoch left"
-            self._write(f"epoch {trainer.current_epoch + 1}: batch {place}, {self._numbers(trainer, pl_module)}")
+            numbers = _describe(self.get_metrics(trainer, pl_module))
+            self._write(f"epoch {trainer.current_epoch + 1}: batch {place}, {numbers}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the validation's bar, or write what it measured."""
         super().on_validation_end(trainer, pl_module)
-        if validates_training(trainer):
-            self.train_loss.gather(trainer)
-            if self.writes_lines:
-                measured = _describe(self._epoch_numbers(trainer, pl_module))
-                self._write(f"epoch {trainer.current_epoch + 1} measured, {measured}")
-            self.train_loss.reset()
+        if self.writes_lines and validates_training(trainer):
+            numbers = self.get_metrics(trainer, pl_module) | _mean_train_loss(trainer)
+            self._write(f"epoch {trainer.current_epoch + 1} measured, {_describe(numbers)}")
 
     def print(self, *parts: Any, sep: str = " ", **options: Any) -> None:
         """Write above the bar, or just write where there is none."""
@@ -80,28 +77,22 @@ class Progress(TQDMProgressBar):
             return
         super().print(*parts, sep=sep, **options)
 
-    def _numbers(self, trainer: Trainer, pl_module: LightningModule) -> str:
-        """Return what Lightning would show behind the bar."""
-        return _describe(self.get_metrics(trainer, pl_module))
-
-    def _epoch_numbers(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Return the same with the mean training loss since the last validation instead of the last step's."""
-        found = dict(self.get_metrics(trainer, pl_module))
-        mean = self.train_loss.mean
-        return found if mean is None else found | {"train/loss": mean}
-
     def _write(self, line: str) -> None:
         """Write a line and flush it, so that a log grows while it is read."""
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 
-def _describe(numbers: Mapping[str, Any]) -> str:
-    """Return numbers as text, without the version of the run, which its folder says.
+def _mean_train_loss(trainer: Trainer) -> dict[str, float]:
+    """Return the training loss of the validation that was just recorded, if one was."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    record = next((one.record for one in callbacks if isinstance(one, TrainingHistory)), None)
+    validation = record.at_step(trainer.global_step) if record else None
+    return {"train/loss": validation.train_loss} if validation and validation.train_loss is not None else {}
 
-    >>> _describe({"v_num": 3, "train/loss": 1.23456, "steps": 7})
-    'train/loss 1.235, steps 7'
-    """
+
+def _describe(numbers: Mapping[str, Any]) -> str:
+    """Return numbers as text, without the version of the run, which its folder says."""
     shown = {name: value for name, value in numbers.items() if name != "v_num"}
     return ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()

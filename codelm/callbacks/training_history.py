@@ -1,5 +1,6 @@
 """The losses and the time of a training."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -7,12 +8,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from codelm.batch import Batch
-from codelm.callbacks.monitors import learned_tokens
+from codelm.batch import Batch, learned_tokens
 from codelm.callbacks.recording import RecordingCallback
-from codelm.runs.outcome import validation_size
 from codelm.runs.record import Validation
-from codelm.runs.trainer import validates_training
+from codelm.runs.trainer import sum_over_ranks, validates_training
 
 __all__ = ["TrainingHistory"]
 
@@ -54,8 +53,9 @@ class TrainingHistory(RecordingCallback):
         if not validates_training(trainer):
             return
         record = self.record
-        record.train_loss.gather(trainer)
-        record.held_out = validation_size(trainer, self.counts, record.facts)
+        if record.train_loss.sums is not None:
+            record.train_loss.sums = sum_over_ranks(trainer, record.train_loss.sums)
+        record.held_out = _validation_size(trainer, self.counts, record.facts)
         val_loss = trainer.callback_metrics.get("val/loss")
         record.history.append(
             Validation(
@@ -78,3 +78,19 @@ class TrainingHistory(RecordingCallback):
         self.record.history = [Validation(**each) for each in state_dict["history"]]
         self.record.earlier_seconds = state_dict["seconds"]
         self.record.train_loss.sums = state_dict.get("train_loss")
+
+
+def _validation_size(trainer: Trainer, counts: Tensor, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return on how many held-out batches, rows and target tokens a loss rests, and of how many, where that is known.
+
+    ``counts`` ``[3]`` are this process's; the batches are its own, rows and targets those of all processes.
+    """
+    loaders: Any = trainer.val_dataloaders
+    _, rows, targets = sum_over_ranks(trainer, counts.clone()).long().tolist()
+    return {
+        "batches": int(counts[0]),
+        "of_batches": len(loaders) if hasattr(loaders, "__len__") else None,
+        "rows": rows,
+        "targets": targets,
+        "of_targets": facts.get("tokenize", {}).get("validation", {}).get("targets"),
+    }

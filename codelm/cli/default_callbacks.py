@@ -6,17 +6,21 @@ from jsonargparse import Namespace
 from lightning.pytorch.callbacks import Callback, ProgressBar
 
 from codelm.callbacks import (
+    BaseReference,
     BehavioralEvaluation,
     CheckpointReport,
+    FinishRun,
+    Forgetting,
+    Manifest,
     MemoryPeaks,
     Predictions,
     Progress,
     SaveWhenStopped,
     TokensPerSecond,
-    recording_callbacks,
+    TrainingHistory,
 )
 from codelm.callbacks.recording import RecordingCallback
-from codelm.runs.record import RunRecord
+from codelm.runs.finish import default_steps
 
 __all__ = ["default_callbacks"]
 
@@ -32,21 +36,26 @@ def default_callbacks(given: Sequence[Callback], settings: Namespace, *, predict
         predicts: Whether the command completes prompts.
         quiet: Whether to print neither progress nor a summary.
     """
-    record = RunRecord()
+    evaluation = settings.evaluation
     recording: list[RecordingCallback] = [
-        BehavioralEvaluation(**settings.behavior, record=record),
-        *recording_callbacks(record, settings.evaluation, summary=not quiet),
-        CheckpointReport(settings.evaluation, record, summary=not quiet),
+        BehavioralEvaluation(**settings.behavior),
+        BaseReference(),
+        TrainingHistory(),
+        Manifest(),
+        Forgetting(evaluation.every_n_epochs if evaluation.enabled else 0, evaluation.batch_size, evaluation.seed),
+        FinishRun(default_steps(evaluation, summary=not quiet)),
+        CheckpointReport(evaluation, summary=not quiet),
     ]
     theirs = {type(one): one for one in given if isinstance(one, RecordingCallback) and one.is_configured}
-    recording = [theirs.get(type(ours), ours) for ours in recording]
-    for one in recording:
-        one.attach(record)
     others: list[Callback] = [TokensPerSecond(), MemoryPeaks(), SaveWhenStopped()]
-    if not (quiet or any(isinstance(one, ProgressBar) for one in given)):
-        others.append(Progress())
     if predicts:
         others.append(Predictions(settings.behavior.language))
-    kept = [one for one in given if not isinstance(one, RecordingCallback)]
+    bars: list[Callback] = [one for one in given if isinstance(one, ProgressBar)]
+    kept = [one for one in given if not isinstance(one, RecordingCallback | ProgressBar)]
     kinds = {type(one) for one in kept}
-    return [*kept, *(one for one in others if type(one) not in kinds), *recording]
+    return [
+        *kept,
+        *(one for one in others if type(one) not in kinds),
+        *(theirs.get(type(ours), ours) for ours in recording),
+        *(bars if bars or quiet else [Progress()]),
+    ]

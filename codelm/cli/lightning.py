@@ -86,10 +86,7 @@ class _CodelmCLI(LightningCLI):
         """Add what a run has beside model, data and trainer, each under a short name."""
         parser.add_argument("--output", type=str, default="runs", help="Folder for the runs.")
         parser.add_argument("--name", type=str | None, help="Name of the run; null for the repository's.")
-        # Both are made here and not by Lightning, which would not hand them the run's record.
-        parser.add_class_arguments(
-            BehavioralEvaluation, "behavior", instantiate=False, sub_configs=True, skip={"record"}
-        )
+        parser.add_class_arguments(BehavioralEvaluation, "behavior", instantiate=False, sub_configs=True)
         parser.add_class_arguments(EvaluationSettings, "evaluation")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")

@@ -10,6 +10,7 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 
 from codelm.errors import cannot_write
 from codelm.files import new_file
+from codelm.lightning_internals import use_checkpoint_io
 from codelm.runs.checkpoints import damaged_checkpoint
 
 __all__ = ["AtomicCheckpointIO", "use_atomic_checkpoints"]
@@ -58,5 +59,4 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 def use_atomic_checkpoints(trainer: Trainer) -> None:
     """Let a trainer read and write checkpoints with `AtomicCheckpointIO`, unless the user chose another plugin."""
-    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
-        trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+    use_checkpoint_io(trainer, AtomicCheckpointIO())

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from codelm.errors import DamagedDataError, InputError, one_line
 from codelm.runs.folder import version_number
+from codelm.runs.record import RunRecord
 
-__all__ = ["best_checkpoint", "checkpoint_file", "damaged_checkpoint", "read_step", "read_weights"]
+__all__ = ["best_checkpoint", "checkpoint_file", "damaged_checkpoint", "read_step", "read_weights", "saved_step"]
 
 
 def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
@@ -69,6 +70,19 @@ def best_checkpoint(trainer: Trainer) -> Path | None:
     # Lightning names the file also where writing it was refused.
     path = Path(getattr(trainer.checkpoint_callback, "best_model_path", "") or "/nowhere")
     return path if path.is_file() else None
+
+
+def saved_step(record: RunRecord, trainer: Trainer) -> int | None:
+    """Return the optimizer step of the weights that were saved, or would be now; None if the file cannot be read."""
+    if record.weights_step is not None:
+        return record.weights_step
+    best = best_checkpoint(trainer)
+    if best is None:
+        return int(trainer.global_step)
+    try:
+        return read_step(best)
+    except DamagedDataError:  # whoever needs its weights reports it
+        return None
 
 
 def read_weights(checkpoint: Path) -> Mapping[str, Tensor]:

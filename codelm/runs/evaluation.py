@@ -4,6 +4,7 @@ import logging
 import shlex
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from codelm.evaluation.data import EvaluationData
 from codelm.evaluation.evaluate import evaluate
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.settings import EvaluationSettings
-from codelm.runs.figures import figures, run_facts
+from codelm.report.tensorboard import log_evaluation
+from codelm.runs.figures import write_report
 from codelm.runs.tested_run import fingerprint, no_epochs
 from codelm.runs.trainer import preserved_state
 
-__all__ = ["evaluate_weights", "evaluated_model", "has_history", "learned_samples", "reason_of", "warn_of_stop"]
+__all__ = ["evaluate_weights", "evaluated_model", "has_history", "learned_samples"]
 
 log = logging.getLogger(__name__)
 
@@ -49,46 +51,63 @@ def evaluate_weights(
     settings: EvaluationSettings,
     *,
     folder: Path,
+    checkpoint: object,
     step: int,
     epochs: list[dict[str, Any]],
-    prompts: Sequence[dict[str, Any]],
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Evaluate the model's weights; return the figures, and a row for each infill task.
+    prompts: list[dict[str, Any]],
+) -> tuple[dict[str, Any] | None, str | None]:
+    """Evaluate the model's weights and write the report; return the figures, or else why it failed, in one line.
 
     Args:
         trainer: The trainer, with the data.
         pl_module: The model with the weights of ``step``.
         settings: What is evaluated, and for how long.
         folder: The run's folder.
+        checkpoint: The file of the weights, for the command that repeats a stopped evaluation; None for the last one.
         step: The optimizer step of the weights.
         epochs: What is known of each epoch, for the report.
         prompts: What base and tuned model wrote in training, for the report.
     """
     log.info("evaluation: about %g min; evaluation.minutes and evaluation.limit change it", settings.minutes)
     started = time.perf_counter()
-    data, samples = _data_of(trainer), learned_samples(trainer, step)
-    pl_module.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU when training ended
-    with preserved_state(trainer, pl_module, settings.seed):
-        evaluated = evaluated_model(trainer, pl_module, settings.batch_size)
-        result = evaluate(evaluated, EvaluationData(data.store, data.encoder, samples), settings)
-    result.notes += [] if epochs else [no_epochs(folder)]
-    facts = run_facts(folder, pl_module, data, epochs) | {"learned": fingerprint(step, samples)}
-    facts["seconds"] = time.perf_counter() - started
-    return figures(result, facts, epochs, prompts), result.infill_rows
+    try:
+        data, samples = _data_of(trainer), learned_samples(trainer, step)
+        pl_module.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU when training ended
+        with preserved_state(trainer, pl_module, settings.seed):
+            model = evaluated_model(trainer, pl_module, settings.batch_size)
+            result = evaluate(model, EvaluationData(data.store, data.encoder, samples), settings)
+        result.notes += [] if epochs else [no_epochs(folder)]
+        run = _run_facts(folder, pl_module, data, epochs) | {"learned": fingerprint(step, samples)}
+        run["seconds"] = time.perf_counter() - started
+        head = {"codelm_evaluation": 1, "run": run, "notes": result.notes}
+        figures = head | result.figures | {"epochs": epochs, "prompts": prompts}
+        write_report(folder, figures, result.infill_rows)
+        log_evaluation(trainer, figures, step)
+    except Exception as error:
+        log.debug("evaluation", exc_info=error)
+        return None, str(error) if isinstance(error, CodelmError) else one_line(error)
+    except BaseException:  # Ctrl-C, or SIGTERM
+        given = ["--config", str(folder / "config.yaml"), "--ckpt_path", str(checkpoint or "last")]
+        command = shlex.join(["codelm", "test", *given])
+        log.warning("the evaluation was stopped, everything else stands: %s makes the report", command)
+        raise
+    return figures, None
 
 
-def reason_of(error: Exception) -> str:
-    """Return why an evaluation failed, in one line."""
-    log.debug("evaluation", exc_info=error)
-    return str(error) if isinstance(error, CodelmError) else one_line(error)
-
-
-def warn_of_stop(folder: Path, checkpoint: object) -> None:
-    """Log that the evaluation of a checkpoint was stopped, and the command that repeats it."""
-    command = shlex.join(
-        ["codelm", "test", "--config", str(folder / "config.yaml"), "--ckpt_path", str(checkpoint or "last")]
-    )
-    log.warning("the evaluation was stopped, everything else stands: %s makes the report", command)
+def _run_facts(folder: Path, pl_module: Any, data: Any, epochs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return which run, base, repositories and commits the figures belong to."""
+    repositories = data.store.facts["scrape"]["repositories"]
+    return {
+        "name": folder.parent.name,
+        "version": folder.name,
+        "base": str(pl_module.base),
+        "repositories": [each["name"] for each in repositories],
+        "part": "test",
+        "cuts": [each["split"]["cut"] for each in repositories],
+        "test_cuts": [each["split"]["second_cut"] for each in repositories],
+        "best_epoch": next((each["epoch"] for each in epochs if each["chosen"]), None),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _data_of(trainer: Trainer) -> Any:

@@ -1,28 +1,17 @@
-"""The figures of an evaluation as one dictionary of plain types, and the files that hold them."""
+"""What the report shows of a training, and the files that hold the figures of an evaluation."""
 
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from codelm.evaluation.evaluate import EvaluationResult
 from codelm.files import new_file, new_folder, write_text
 from codelm.report.page import page
 from codelm.runs.manifest_content import to_json
 
-__all__ = [
-    "FOLDER",
-    "REPORT",
-    "base_and_saved",
-    "epoch_figures",
-    "figures",
-    "prompt_pairs",
-    "run_facts",
-    "write_report",
-]
+__all__ = ["FOLDER", "REPORT", "base_and_saved", "epoch_figures", "prompt_pairs", "write_report"]
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +22,7 @@ FOLDER = "evaluation"
 def epoch_figures(epochs: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
     """Return the epochs after which general code was measured, as the report shows them.
 
-    Args:
-        epochs: What was measured: ``epoch``, ``step``, ``bits`` per byte, and the ``loss`` of base and tuned model.
-        step: The step whose weights are evaluated; its epoch is marked as chosen.
+    ``epochs`` are those of `RunRecord.forgetting`; that of ``step``, whose weights are evaluated, is marked as chosen.
     """
     return [_epoch(each, epochs[0], chosen=each["step"] == step) for each in epochs]
 
@@ -50,44 +37,6 @@ def _epoch(each: Mapping[str, Any], base: Mapping[str, Any], *, chosen: bool) ->
         "general_change_percent": 100 * (each["bits"] / base["bits"] - 1),
         "chosen": chosen,
     }
-
-
-def run_facts(folder: Path, pl_module: Any, data: Any, epochs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return which run, base, repositories and commits the figures belong to.
-
-    Args:
-        folder: The run's folder.
-        pl_module: The evaluated model.
-        data: The datamodule.
-        epochs: What `epoch_figures` returned.
-    """
-    repositories = data.store.facts["scrape"]["repositories"]
-    return {
-        "name": folder.parent.name,
-        "version": folder.name,
-        "base": str(pl_module.base),
-        "repositories": [each["name"] for each in repositories],
-        "part": "test",
-        "cuts": [each["split"]["cut"] for each in repositories],
-        "test_cuts": [each["split"]["second_cut"] for each in repositories],
-        "best_epoch": next((each["epoch"] for each in epochs if each["chosen"]), None),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def figures(
-    result: EvaluationResult, facts: dict[str, Any], epochs: Sequence[dict[str, Any]], prompts: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    """Return the one dictionary that report, manifest and TensorBoard are made from.
-
-    Args:
-        result: What was measured.
-        facts: What `run_facts` returned.
-        epochs: What `epoch_figures` returned.
-        prompts: What `prompt_pairs` returned.
-    """
-    head = {"codelm_evaluation": 1, "run": facts, "notes": result.notes}
-    return head | result.figures | {"epochs": list(epochs), "prompts": list(prompts)}
 
 
 def base_and_saved(

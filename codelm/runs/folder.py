@@ -20,9 +20,6 @@ _FREE_BYTES = 4 * 2**20
 def run_name(name: str | None, repositories: Sequence[str]) -> str:
     """Return the name a user chose, or one made from the names of the repositories.
 
-    >>> run_name(None, ["my crate", "fd"])
-    'my-crate-and-1-more'
-
     Raises:
         InputError: The name could lead out of the output folder, or be no folder at all.
     """

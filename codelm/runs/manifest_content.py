@@ -10,7 +10,7 @@ from typing import Any
 
 from codelm.runs.record import Validation
 
-__all__ = ["MANIFEST_FILE", "hashes", "perplexity", "phase_results", "plain", "to_json", "training_phase"]
+__all__ = ["MANIFEST_FILE", "hashes", "phase_results", "to_json", "training_phase"]
 
 _DATA_PHASES = {"phase_0_analysis": "analysis", "phase_1_scrape": "scrape", "phase_2_tokenize": "tokenize"}
 """The phases that the datamodule's facts describe, and their names there."""
@@ -34,7 +34,7 @@ def training_phase(
     seconds: float,
     stopped_early: bool,
 ) -> dict[str, Any]:
-    """Return the training phase.
+    """Return the training phase; its ``final_...`` numbers are those of the weights that were saved.
 
     Args:
         history: All validations.
@@ -44,42 +44,24 @@ def training_phase(
         seconds: Training time.
         stopped_early: Whether early stopping ended the training.
     """
-    stats = _training_stats(saved, base_loss=base_loss, minutes=seconds / 60, stopped_early=stopped_early)
-    if not history:
-        stats["final_train_loss"] = train_loss
-    validations = [asdict(each) | {"perplexity": perplexity(each.val_loss)} for each in history]
-    return {"seconds": seconds, "training_stats": stats, "history": validations}
-
-
-def _training_stats(
-    saved: Validation | None, *, base_loss: float | None, minutes: float, stopped_early: bool
-) -> dict[str, Any]:
-    """Return the numbers people look for; ``final_...`` are those of the weights that were saved.
-
-    >>> stats = _training_stats(Validation(2, 20, 1.5, 0.0, 60.0), base_loss=None, minutes=1.0, stopped_early=False)
-    >>> stats["final_train_loss"], stats["final_val_loss"], stats["final_perplexity"], stats["best_epoch"]
-    (1.5, 0.0, 1.0, 2)
-    """
     val_loss = saved.val_loss if saved else None
-    return {
-        "final_train_loss": saved.train_loss if saved else None,
+    stats = {
+        "final_train_loss": saved.train_loss if saved else None if history else train_loss,
         "final_val_loss": val_loss,
-        "final_perplexity": perplexity(val_loss),
-        "training_time_minutes": minutes,
+        "final_perplexity": _perplexity(val_loss),
+        "training_time_minutes": seconds / 60,
         "base_val_loss": base_loss,
-        "base_perplexity": perplexity(base_loss),
+        "base_perplexity": _perplexity(base_loss),
         "best_epoch": saved.epoch if saved else None,
         "best_step": saved.step if saved else None,
         "stopped_early": stopped_early,
     }
+    validations = [asdict(each) | {"perplexity": _perplexity(each.val_loss)} for each in history]
+    return {"seconds": seconds, "training_stats": stats, "history": validations}
 
 
-def perplexity(loss: float | None) -> float | None:
-    """Return the exponential of a loss in nats; None where there is none or it is beyond all numbers.
-
-    >>> perplexity(0.0), perplexity(None), perplexity(1e9)
-    (1.0, None, None)
-    """
+def _perplexity(loss: float | None) -> float | None:
+    """Return the exponential of a loss in nats; None where there is none or it is beyond all numbers."""
     if loss is None or not loss < math.log(1.7e308):
         return None
     return math.exp(loss)
@@ -89,36 +71,30 @@ def hashes(folder: Path | None) -> dict[str, str]:
     """Return the SHA-256 of each file in a folder, by its name there; nothing where there is no folder."""
     if folder is None or not folder.is_dir():
         return {}
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
-
-
-def _sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def to_json(content: Mapping[str, Any]) -> str:
-    """Return the content as JSON that every parser takes: no NaN, no Infinity, whatever is in it.
+    """Return the content as JSON that every parser takes: no NaN, no Infinity, no lone surrogates.
 
-    >>> to_json({"loss": float("nan"), "folder": Path("runs"), "shape": (1, 2)}).split()
-    ['{', '"loss":', 'null,', '"folder":', '"runs",', '"shape":', '[', '1,', '2', ']', '}']
+    Numbers that are none become null, and what JSON does not know its text.
     """
-    return (
-        json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False).encode(errors="replace").decode()
-        + "\n"
-    )
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="replace").decode() + "\n"
 
 
-def plain(value: Any) -> Any:
-    """Return the value in JSON's types; numbers that are none become None, and what JSON does not know its text."""
+def _plain(value: Any) -> Any:
+    """Return the value in JSON's types."""
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return _plain(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
+        return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(part) for part in value]
+        return [_plain(part) for part in value]
     return _scalar(value)
 
 

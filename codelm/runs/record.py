@@ -6,10 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from codelm.errors import one_line
-from codelm.runs.train_loss import TrainLoss
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Timer
+from torch import Tensor
 
-__all__ = ["RunRecord", "Validation"]
+from codelm.batch import Batch, learned_weights
+from codelm.errors import one_line
+from codelm.lightning_internals import is_at_end_of_epoch
+
+__all__ = ["RunRecord", "TrainLoss", "Validation", "cut_short"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,31 @@ class Validation:
     train_loss: float | None
     val_loss: float | None
     seconds: float
+
+
+class TrainLoss:
+    """The mean training loss since the last `reset`, over label weights and not over batches."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.sums: Tensor | None = None
+
+    def add(self, loss: Tensor, batch: Batch) -> None:
+        """Count a batch and its share of its optimizer step's mean loss, as Lightning hands it to the batch's end."""
+        weight = learned_weights(batch)[:, 1:].sum()
+        sums = torch.stack([loss.detach().float() * batch["step_weight"], weight.float()])
+        # A resumed run has its checkpoint's sums on the CPU.
+        self.sums = sums if self.sums is None else self.sums.to(sums.device) + sums
+
+    @property
+    def mean(self) -> float | None:
+        """The mean loss in nats; None before the first batch."""
+        if self.sums is None or not self.sums[1]:
+            return None
+        return float(self.sums[0] / self.sums[1])
 
 
 @dataclass(slots=True)
@@ -108,14 +139,26 @@ class RunRecord:
         return next((each for each in reversed(self.history) if each.step == step), None)
 
     def ended_by(self, error: BaseException) -> None:
-        """Set the status, and for a failure the reason, that an exception gives a run.
-
-        >>> record = RunRecord()
-        >>> record.ended_by(ValueError("no"))
-        >>> record.status, record.reason
-        ('failed', 'ValueError: no')
-        """
+        """Set the status, and for a failure the reason, that an exception gives a run."""
         if isinstance(error, Exception):
             self.status, self.reason = "failed", one_line(error, longest=1000)
         else:  # Ctrl-C, and SIGTERM, which Lightning raises as a SystemExit
             self.status, self.reason = "interrupted", None
+
+
+def cut_short(record: RunRecord, trainer: Trainer, pl_module: Any) -> str | None:
+    """Return why a run ended before its epochs did, or had nothing to do; None for all others."""
+    step = trainer.global_step
+    if record.resumed_at in (None, (step, len(record.history))):
+        return (
+            f"nothing was left to train: the run is at epoch {trainer.current_epoch} of {trainer.max_epochs}; "
+            "raise trainer.max_epochs, or trainer.max_steps or max_time where given"
+        )
+    at_end = is_at_end_of_epoch(trainer) and trainer.current_epoch == trainer.max_epochs
+    if 0 < trainer.max_steps <= step and not at_end:
+        return f"trainer.max_steps reached after {step} steps"
+    timer = next((each for each in trainer.callbacks if isinstance(each, Timer)), None)  # type: ignore[attr-defined]
+    left = timer.time_remaining() if timer else None
+    if left is not None and left <= 0 and step < (steps := pl_module.total_steps()):
+        return f"trainer.max_time reached after {step} of {steps} steps"
+    return None

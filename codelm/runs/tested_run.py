@@ -22,10 +22,7 @@ log = logging.getLogger(__name__)
 def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[int]]) -> Path | None:
     """Return the folder of the run that a checkpoint belongs to; None, with a warning, where a report would be wrong.
 
-    Args:
-        checkpoint: The file.
-        data: The datamodule of the test.
-        drawn: The samples that the settings of the test would have learned by an optimizer step.
+    ``drawn`` returns the samples that the settings of the test would have learned by an optimizer step.
 
     Raises:
         InputError: The folder cannot be written to.
@@ -50,8 +47,9 @@ def _no_report(folder: Path, given: Provenance, drawn: Callable[[int], Sequence[
     if not path.is_file():
         return f"there is no {path}, which would say what the checkpoint has learned from"
     manifest = _read_json(path)
-    learned = _learned_from(manifest)
-    if learned is None:
+    try:
+        learned = provenance(manifest["phase_results"]["phase_1_scrape"])
+    except (LookupError, TypeError):
         return f"{path} does not say what the checkpoint has learned from"
     if learned != given:
         mended = _remedy(folder, learned, given)
@@ -70,11 +68,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _remedy(folder: Path, learned: Provenance, given: Provenance) -> str:
-    """Return what restores the data that a run learned from. Names count: they stand in every prompt that it learned.
-
-    >>> _remedy(Path("run"), [("fd", "a" * 40)], [("fd-old", "a" * 40)])
-    'rename the folder back to fd'
-    """
+    """Return what restores the data that a run learned from. Names count: they stand in every prompt it learned."""
     if [cut for _, cut in learned] != [cut for _, cut in given]:
         return f"give {_config_of(folder)}"
     names = [name for (name, _), (other, _) in zip(learned, given, strict=True) if name != other]
@@ -102,14 +96,6 @@ def fingerprint(step: int, samples: Sequence[int]) -> dict[str, Any]:
 def _config_of(folder: Path) -> str:
     """Return the argument that repeats a run's settings."""
     return f"--config {folder / 'config.yaml'}"
-
-
-def _learned_from(manifest: Any) -> Provenance | None:
-    """Return the provenance of the data that a run learned from, by its manifest; None where it is not there."""
-    try:
-        return provenance(manifest["phase_results"]["phase_1_scrape"])
-    except (LookupError, TypeError):
-        return None
 
 
 def earlier_epochs(folder: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
+from codelm.lightning_internals import validation_precision
+
 __all__ = ["log_scalars", "preserved_state", "run_folder", "sum_over_ranks", "validates_training", "writes_files"]
 
 
@@ -52,25 +54,15 @@ def preserved_state(trainer: Trainer, pl_module: LightningModule, seed: int) -> 
     also when the block fails.
     """
     modes = [(module, module.training) for module in pl_module.modules()]
-    with _restored_random_state(), trainer.precision_plugin.val_step_context(), torch.inference_mode():
-        torch.manual_seed(seed)
-        random.seed(seed)
-        pl_module.eval()
-        try:
+    random_state = isolate_rng()
+    random_state.__enter__()
+    try:
+        with validation_precision(trainer), torch.inference_mode():
+            torch.manual_seed(seed)
+            random.seed(seed)
+            pl_module.eval()
             yield
-        finally:
-            for module, training in modes:
-                module.training = training
-
-
-@contextmanager
-def _restored_random_state() -> Iterator[None]:
-    """Put all random states back at the end of the block, however it ends; Lightning's own does not after an error."""
-    failure: BaseException | None = None
-    with isolate_rng():
-        try:
-            yield
-        except BaseException as error:
-            failure = error
-    if failure is not None:
-        raise failure
+    finally:
+        random_state.__exit__(None, None, None)  # as if all went well: after an error Lightning restores nothing
+        for module, training in modes:
+            module.training = training

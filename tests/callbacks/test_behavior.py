@@ -2,14 +2,18 @@ import logging
 import random
 
 import pytest
+import torch
+from lightning.pytorch import Callback
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from codelm.callbacks import BehavioralEvaluation
 
 PROMPTS = ["fn process", "Result<", "where\n    T:"]
 
 
 @pytest.fixture(scope="module")
 def behavior():
-    from codelm.callbacks import BehavioralEvaluation
-
     return lambda **settings: BehavioralEvaluation(PROMPTS, **({"max_new_tokens": 12} | settings))
 
 
@@ -19,8 +23,6 @@ def weights(module):
 
 @pytest.mark.parametrize(("quantization", "precision"), [("none", "32-true"), ("nf4", "bf16-mixed")])
 def test_training_with_and_without_it_ends_with_the_same_bits(fit, make_module, behavior, quantization, precision):
-    import torch
-
     _, without = fit(module=make_module(quantization=quantization), precision=precision)
     _, with_it = fit(behavior(), module=make_module(quantization=quantization), precision=precision)
     before, after = weights(without), weights(with_it)
@@ -29,8 +31,6 @@ def test_training_with_and_without_it_ends_with_the_same_bits(fit, make_module, 
 
 
 def test_training_is_the_same_where_it_fails_halfway(fit, behavior, monkeypatch, caplog):
-    import torch
-
     _, without = fit()
 
     def fail(*_, **__):
@@ -60,8 +60,6 @@ def test_several_validations_in_an_epoch_are_one_turn(fit, behavior):
 
 
 def test_where_training_stops_within_an_epoch_the_tuned_model_is_completed_as_well(fit, behavior):
-    from lightning.pytorch import Callback
-
     class Enough(Callback):
         def on_train_batch_end(self, trainer, *_):
             trainer.should_stop = trainer.global_step == 3
@@ -72,9 +70,6 @@ def test_where_training_stops_within_an_epoch_the_tuned_model_is_completed_as_we
 
 
 def test_the_base_writes_what_it_writes_without_an_adapter(fit, behavior, tiny_base, make_module):
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     callback = behavior(temperature=0.0, language="text")
     module = make_module()
     module.configure_model()
@@ -91,8 +86,6 @@ def test_the_base_writes_what_it_writes_without_an_adapter(fit, behavior, tiny_b
 
 
 def test_models_modes_and_settings_are_left_as_they_were(fit, behavior, make_trainer, make_module, make_data):
-    from lightning.pytorch import Callback
-
     class Spy(Callback):
         def look(self, module):
             config = module.model.generation_config.to_dict() | {"use_cache": module.model.config.use_cache}
@@ -124,8 +117,6 @@ def test_a_resumed_run_keeps_the_records(fit, behavior, tmp_path):
 
 @pytest.mark.parametrize("prompts", [PROMPTS[:2], [*PROMPTS[:2], "struct "]])
 def test_a_run_resumed_with_other_prompts_completes_them_with_the_base_anew(fit, behavior, prompts):
-    from codelm.callbacks import BehavioralEvaluation
-
     trainer, _ = fit(behavior(), max_epochs=1)
     second = BehavioralEvaluation(prompts, max_new_tokens=12)
     fit(second, max_epochs=2, ckpt_path=trainer.checkpoint_callback.best_model_path)
@@ -134,8 +125,6 @@ def test_a_run_resumed_with_other_prompts_completes_them_with_the_base_anew(fit,
 
 
 def test_texts_and_numbers_go_to_tensorboard(fit, behavior):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     trainer, _ = fit(behavior())
     events = EventAccumulator(trainer.log_dir)
     events.Reload()
@@ -155,8 +144,6 @@ def test_a_language_without_grammar_keeps_its_texts_and_says_so_once(fit, behavi
 
 
 def test_nothing_is_done_without_prompts_or_in_a_validation_of_its_own(make_trainer, make_module, make_data, behavior):
-    from codelm.callbacks import BehavioralEvaluation
-
     callback = behavior()
     make_trainer(callback).validate(make_module(), datamodule=make_data(), verbose=False)
     assert not callback.records

@@ -16,9 +16,7 @@ def tested(tmp_path, monkeypatch):
     (tmp_path / "checkpoints").mkdir()
     torch.save({"global_step": 4}, tmp_path / "checkpoints/best.ckpt")
     given = []
-    monkeypatch.setattr(f"{MODULE}.evaluate_weights", lambda *_, **options: given.append(options) or (FIGURES, []))
-    monkeypatch.setattr(f"{MODULE}.write_report", lambda *_: None)
-    monkeypatch.setattr(f"{MODULE}.log_evaluation", lambda *_: None)
+    monkeypatch.setattr(f"{MODULE}.evaluate_weights", lambda *_, **options: given.append(options) or (FIGURES, None))
     callback = CheckpointReport()
     callback.folder = tmp_path
     trainer = SimpleNamespace(ckpt_path=str(tmp_path / "checkpoints/best.ckpt"))
@@ -28,7 +26,7 @@ def tested(tmp_path, monkeypatch):
 def test_a_tested_checkpoint_has_learned_up_to_its_step(tested, tmp_path, capsys):
     callback, trainer, given = tested
     callback.on_test_end(trainer, None)
-    assert [each["step"] for each in given] == [4]
+    assert [(each["step"], each["checkpoint"]) for each in given] == [(4, trainer.ckpt_path)]
     assert f"report         {tmp_path}/report.html\n" in capsys.readouterr().out
 
 
@@ -53,27 +51,9 @@ def test_the_tested_step_is_the_chosen_one(tested, monkeypatch):
 
 def test_a_test_whose_evaluation_fails_ends_with_its_error_once_the_loss_is_printed(tested, monkeypatch):
     callback, trainer, _ = tested
-
-    def fail(*_, **__):
-        raise RuntimeError("no memory")
-
     callback.teardown(None, None, "test")
-    monkeypatch.setattr(f"{MODULE}.evaluate_weights", fail)
+    monkeypatch.setattr(f"{MODULE}.evaluate_weights", lambda *_, **__: (None, "RuntimeError: no memory"))
     callback.on_test_end(trainer, None)
     callback.teardown(None, None, "fit")
     with pytest.raises(CodelmError, match="no report, the test loss stands: RuntimeError: no memory"):
         callback.teardown(None, None, "test")
-
-
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_a_test_that_is_stopped_names_the_command_that_makes_the_report(tested, monkeypatch, caplog, stop):
-    callback, trainer, _ = tested
-
-    def interrupt(*_, **__):
-        raise stop
-
-    monkeypatch.setattr(f"{MODULE}.evaluate_weights", interrupt)
-    with pytest.raises(stop):
-        callback.on_test_end(trainer, None)
-    assert f"--ckpt_path {trainer.ckpt_path} makes the report" in caplog.text
-    assert callback.failure is None

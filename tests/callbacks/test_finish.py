@@ -1,12 +1,18 @@
 """The steps that end a run: their order, and what becomes of the others where one fails or is stopped."""
 
+import json
+
 import pytest
+
+from codelm.callbacks import FinishRun
+from codelm.evaluation.settings import EvaluationSettings
+from codelm.runs.finish import FinishingStep
+from tests.training import recording_callbacks
 
 
 @pytest.fixture
 def make_steps():
     """Return a function that makes steps which note what is done, one of which may raise an error."""
-    from codelm.runs.finish import FinishingStep
 
     class Step(FinishingStep):
         def __init__(self, name, done, error=None):
@@ -28,16 +34,12 @@ def make_steps():
 
 
 def test_each_step_is_done_in_its_order(fit, make_steps):
-    from codelm.callbacks import FinishRun
-
     done, steps = make_steps()
     fit(FinishRun(steps), max_epochs=1)
     assert done == [("a", "completed"), ("b", "completed"), ("c", "completed")]
 
 
 def test_a_step_that_fails_keeps_no_other_from_being_done_and_its_error_ends_the_run(fit, make_steps, caplog):
-    from codelm.callbacks import FinishRun
-
     done, steps = make_steps(a=OSError("no space left"), b=ValueError("later"))
     with pytest.raises(OSError, match="no space left"):
         fit(FinishRun(steps), max_epochs=1)
@@ -51,8 +53,6 @@ def test_a_step_that_fails_keeps_no_other_from_being_done_and_its_error_ends_the
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(143)])
 def test_a_step_that_is_stopped_and_those_behind_it_do_what_they_still_can(fit, make_steps, stop):
-    from codelm.callbacks import FinishRun
-
     done, steps = make_steps(b=stop)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         fit(FinishRun(steps), max_epochs=1)
@@ -61,8 +61,6 @@ def test_a_step_that_is_stopped_and_those_behind_it_do_what_they_still_can(fit, 
 
 
 def test_a_training_that_fails_aborts_each_step_once(fit, make_steps, stop_at):
-    from codelm.callbacks import FinishRun
-
     done, steps = make_steps()
     with pytest.raises(ValueError, match="broken"):
         fit(FinishRun(steps), stop_at(3, ValueError("broken")))
@@ -70,8 +68,6 @@ def test_a_training_that_fails_aborts_each_step_once(fit, make_steps, stop_at):
 
 
 def test_a_step_that_cannot_be_aborted_keeps_no_other_from_it(fit, make_steps, stop_at, caplog):
-    from codelm.callbacks import FinishRun
-
     done, steps = make_steps()
 
     def fail(*_):
@@ -85,8 +81,6 @@ def test_a_step_that_cannot_be_aborted_keeps_no_other_from_it(fit, make_steps, s
 
 
 def test_a_training_that_was_stopped_is_interrupted_whatever_its_steps_are(fit, make_steps, stop_at):
-    from codelm.callbacks import FinishRun
-
     _, steps = make_steps()
     with pytest.raises(SystemExit):
         fit(FinishRun(steps), stop_at(3, KeyboardInterrupt()))
@@ -96,7 +90,6 @@ def test_a_training_that_was_stopped_is_interrupted_whatever_its_steps_are(fit, 
 def test_an_evaluation_that_is_stopped_after_the_first_manifest_failed_is_in_the_second(
     run_history, monkeypatch, tmp_path
 ):
-    import json
 
     from codelm.runs.finish import write_manifest as module
 
@@ -119,19 +112,13 @@ def test_an_evaluation_that_is_stopped_after_the_first_manifest_failed_is_in_the
     assert (content["status"], content["evaluation"]) == ("failed", {"unfinished": "stopped"})
 
 
-def test_all_callbacks_of_a_run_share_its_record():
-    from codelm.callbacks import recording_callbacks
-    from codelm.runs.record import RunRecord
-
-    record = RunRecord()
-    callbacks = recording_callbacks(record)
-    assert all(callback.record is record for callback in callbacks)
-    assert all(step.record is record for step in callbacks[-1].steps)
+def test_all_callbacks_and_steps_of_a_trainer_share_one_record(fit):
+    callbacks = recording_callbacks(EvaluationSettings(enabled=False))
+    fit(*callbacks, fast_dev_run=True)
+    assert len({id(one.record) for one in (*callbacks, *callbacks[-1].steps)}) == 1
 
 
 def test_a_failed_export_loses_neither_the_manifest_nor_its_reason(run_history, monkeypatch, tmp_path):
-    import json
-
     def full(*_):
         raise OSError("no space left")
 

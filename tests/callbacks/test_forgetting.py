@@ -1,8 +1,16 @@
 import json
 import logging
+import random
 from pathlib import Path
 
 import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from codelm.callbacks import Forgetting
+from codelm.evaluation.settings import EvaluationSettings
+from codelm.runs.finish import Evaluate
+from tests.training import recording_callbacks
 
 
 def weights(module):
@@ -55,25 +63,16 @@ def test_without_measurements_there_are_no_epochs_and_a_report(run_history):
 
 
 def test_training_with_it_ends_with_the_same_bits(run_history):
-    import torch
-
     without = weights(run_history(evaluation={"enabled": False})[1])
     with_it = weights(run_history()[1])
     assert all(torch.equal(value, with_it[name]) for name, value in without.items())
 
 
 def test_modes_and_random_states_are_left_as_they_were(run_history, monkeypatch):
-    import random
-
-    import torch
-
     seen = []
 
     def look(trainer, pl_module, *_):
         seen.append(([one.training for one in pl_module.modules()], torch.get_rng_state().tolist(), random.getstate()))
-
-    from codelm.callbacks import Forgetting
-    from codelm.runs.finish import Evaluate
 
     for kind, name in ((Forgetting, "on_train_start"), (Forgetting, "on_train_epoch_end"), (Evaluate, "finish")):
         original = getattr(kind, name)
@@ -127,13 +126,7 @@ def test_a_measurement_that_fails_ends_no_training(run_history, monkeypatch, cap
 
 
 def test_data_of_the_user_s_own_is_not_evaluated(make_module, make_trainer, make_rows):
-    from torch.utils.data import DataLoader
-
-    from codelm.callbacks import recording_callbacks
-    from codelm.runs.record import RunRecord
-
-    record = RunRecord()
-    trainer = make_trainer(*recording_callbacks(record), max_epochs=1)
+    callbacks = recording_callbacks(EvaluationSettings())
     loaders = (DataLoader(make_rows(count), batch_size=None) for count in (2, 1))
-    trainer.fit(make_module(), *loaders)
-    assert (record.forgetting, record.figures) == ([], None)
+    make_trainer(*callbacks, max_epochs=1).fit(make_module(), *loaders)
+    assert (callbacks[0].record.forgetting, callbacks[0].record.figures) == ([], None)

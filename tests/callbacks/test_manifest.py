@@ -4,23 +4,22 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch.utils.data import DataLoader
+
+from codelm.callbacks import BaseReference, BehavioralEvaluation, FinishRun, Manifest, TrainingHistory
+from codelm.errors import InputError
+from codelm.runs.finish import ExportAdapter, WriteManifest
 
 
-@pytest.fixture
 def make():
-    """Return a function that makes a record, and the callbacks that write to it, in their order."""
-    from codelm.callbacks import BaseReference, BehavioralEvaluation, FinishRun, Manifest, TrainingHistory
-    from codelm.runs.finish import ExportAdapter, WriteManifest
-    from codelm.runs.record import RunRecord
-
-    def callbacks():
-        record = RunRecord()
-        behavior = BehavioralEvaluation(["fn"], max_new_tokens=4, record=record)
-        steps = [ExportAdapter(), WriteManifest()]
-        ours = [behavior, BaseReference(record), TrainingHistory(record), Manifest(record), FinishRun(steps, record)]
-        return record, ours
-
-    return callbacks
+    """Return a record, and the callbacks that write to it, in their order."""
+    behavior = BehavioralEvaluation(["fn"], max_new_tokens=4)
+    finish = FinishRun([ExportAdapter(), WriteManifest()])
+    return behavior.record, [behavior, BaseReference(), TrainingHistory(), Manifest(), finish]
 
 
 def read(trainer):
@@ -35,7 +34,7 @@ def stats(content):
 
 
 @pytest.fixture
-def run(fit, make, tmp_path):
+def run(fit, tmp_path):
     """Train to the end or to an error; return the manifest, the trainer and the record."""
 
     def train(*others, **options):
@@ -73,10 +72,6 @@ def test_a_completed_run_says_what_it_did(run, tiny_base):
 
 
 def test_the_training_loss_is_the_mean_over_the_epochs_labels(fit, make_rows):
-    from lightning.pytorch import Callback
-
-    from codelm.callbacks import TrainingHistory
-
     class Listen(Callback):
         def __init__(self):
             self.sums = [0.0, 0.0]
@@ -90,11 +85,17 @@ def test_the_training_loss_is_the_mean_over_the_epochs_labels(fit, make_rows):
     assert history.record.history[0].train_loss == pytest.approx(listen.sums[0] / listen.sums[1], rel=1e-5)
 
 
+def test_the_training_loss_is_that_of_all_processes(fit, monkeypatch):
+    alone, all_of_them = TrainingHistory(), TrainingHistory()
+    fit(alone, max_epochs=1)
+    sums = torch.tensor([2.0, 4.0])
+    module = "codelm.callbacks.training_history"
+    monkeypatch.setattr(f"{module}.sum_over_ranks", lambda _, own: own * sums if len(own) == 2 else own)
+    fit(all_of_them, max_epochs=1)
+    assert all_of_them.record.history[0].train_loss == pytest.approx(alone.record.history[0].train_loss / 2)
+
+
 def test_the_training_loss_does_not_depend_on_accumulation(make_trainer, make_module, make_rows):
-    from torch.utils.data import DataLoader
-
-    from codelm.callbacks import TrainingHistory
-
     losses = []
     for accumulate in (1, 3):
         rows = make_rows(6)
@@ -111,8 +112,6 @@ def test_the_training_loss_does_not_depend_on_accumulation(make_trainer, make_mo
 
 
 def test_it_is_written_when_training_starts(run, stop_at):
-    from lightning.pytorch import Callback
-
     seen = []
 
     class Look(Callback):
@@ -125,8 +124,6 @@ def test_it_is_written_when_training_starts(run, stop_at):
 
 
 def test_after_an_epoch_it_tells_of_that_epochs_checkpoint(run):
-    from lightning.pytorch import Callback
-
     seen = []
 
     class Look(Callback):
@@ -147,9 +144,7 @@ def test_a_stopped_run_is_interrupted_and_describes_its_adapter(run, stop_at):
     assert set(content["adapter"]["sha256"]) == {path.name for path in record.adapter.iterdir()}
 
 
-def test_the_final_numbers_are_those_of_the_weights_saved_whatever_made_them_best(
-    make, make_trainer, make_module, make_data
-):
+def test_the_final_numbers_are_those_of_the_weights_saved_whatever_made_them_best(make_trainer, make_module, make_data):
     record, callbacks = make()
     trainer = make_trainer(*callbacks)
     trainer.checkpoint_callback.monitor = "step"  # the lowest is the best: the first validation's
@@ -158,7 +153,7 @@ def test_the_final_numbers_are_those_of_the_weights_saved_whatever_made_them_bes
     assert (numbers["best_step"], numbers["final_val_loss"]) == (6, record.history[0].val_loss)
 
 
-def test_weights_that_no_validation_has_seen_have_no_loss(make, make_trainer, make_module, make_data, stop_at):
+def test_weights_that_no_validation_has_seen_have_no_loss(make_trainer, make_module, make_data, stop_at):
     trainer = make_trainer(stop_at(9, KeyboardInterrupt()), *make()[1])
     trainer.callbacks.remove(trainer.checkpoint_callback)
     with pytest.raises(SystemExit):
@@ -170,8 +165,6 @@ def test_weights_that_no_validation_has_seen_have_no_loss(make, make_trainer, ma
 
 
 def test_a_terminated_run_is_interrupted(run, stop_at):
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
-
     content, _, _ = run(stop_at(9, SIGTERMException()))
     assert content["status"] == "interrupted"
 
@@ -183,8 +176,6 @@ def test_a_failed_run_says_why(run, stop_at):
 
 
 def test_early_stopping_is_told(run):
-    from lightning.pytorch.callbacks import EarlyStopping
-
     content, _, _ = run(EarlyStopping("val/loss", patience=1, min_delta=100.0), max_epochs=6)
     assert content["status"] == "completed"
     assert stats(content)["stopped_early"] is True
@@ -204,16 +195,12 @@ def test_a_resumed_run_tells_of_the_whole_training(run):
 
 
 def test_a_file_where_the_folder_should_be_is_found_out_before_training(fit, tmp_path):
-    from codelm.callbacks import Manifest
-    from codelm.errors import InputError
-
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match=r"taken.*choose another"):
         fit(Manifest(), logger=False, default_root_dir=tmp_path / "taken")
 
 
 def test_a_full_disk_in_the_middle_does_not_end_the_training(fit, monkeypatch, caplog):
-    from codelm.callbacks import Manifest
     from codelm.runs.finish import write_manifest as module
 
     calls = []
@@ -230,8 +217,6 @@ def test_a_full_disk_in_the_middle_does_not_end_the_training(fit, monkeypatch, c
 
 
 def test_a_rehearsal_and_a_validation_of_its_own_leave_nothing(fit, make_trainer, make_module, make_data, tmp_path):
-    from codelm.callbacks import Manifest
-
     fit(Manifest(), fast_dev_run=True)
     make_trainer(Manifest()).validate(make_module(), datamodule=make_data(), verbose=False)
     assert not list(tmp_path.rglob("MANIFEST.json"))

@@ -1,12 +1,15 @@
 from types import SimpleNamespace
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from codelm.batch import IGNORE
+from codelm.callbacks import MemoryPeaks, TokensPerSecond
 
 
 @pytest.fixture
 def scalars(fit):
     """Train with a callback and return what it logged: name to pairs of step and value."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     def read(callback, **options):
         trainer, _ = fit(callback, **options)
@@ -20,9 +23,6 @@ def scalars(fit):
 
 
 def test_tokens_read_and_learned_are_counted_apart(make_rows, monkeypatch):
-    from codelm.batch import IGNORE
-    from codelm.callbacks import TokensPerSecond
-
     clock, logged = iter([0.0, 2.0, 2.0]), {}
     monkeypatch.setattr("codelm.callbacks.monitors.time", SimpleNamespace(perf_counter=lambda: next(clock)))
     logger = SimpleNamespace(log_metrics=lambda found, step: logged.update(found))
@@ -44,8 +44,6 @@ def test_tokens_read_and_learned_are_counted_apart(make_rows, monkeypatch):
 
 
 def test_speed_is_logged_at_each_step_and_how_full_the_rows_are_once(scalars):
-    from codelm.callbacks import TokensPerSecond
-
     found = scalars(TokensPerSecond(), max_epochs=1)
     for name in ("train/tokens_per_second", "train/learned_tokens_per_second"):
         assert [step for step, _ in found[name]] == [1, 2, 3, 4, 5, 6]
@@ -53,18 +51,6 @@ def test_speed_is_logged_at_each_step_and_how_full_the_rows_are_once(scalars):
 
 
 def test_only_every_nth_step_is_logged(scalars):
-    from codelm.callbacks import MemoryPeaks, TokensPerSecond
-
     for callback, name in ((TokensPerSecond(), "train/tokens_per_second"), (MemoryPeaks(), "memory/ram_gib")):
         found = scalars(callback, max_epochs=1, accumulate_grad_batches=2, log_every_n_steps=2)
         assert [step for step, _ in found[name]] == [2, 3]
-
-
-def test_labels_without_weight_are_not_learned(make_rows):
-    from codelm.batch import IGNORE
-    from codelm.callbacks.monitors import learned_tokens
-
-    (batch,) = make_rows(1)
-    batch["labels"][:, :3] = IGNORE
-    batch["weights"][:, 3:5] = 0
-    assert int(learned_tokens(batch)) == batch["labels"].numel() - 5

@@ -1,10 +1,16 @@
+from types import SimpleNamespace
+
 import pytest
+from torch.utils.data import DataLoader
+
+from codelm.callbacks import Predictions
+from codelm.modules.generation import Generated
+from codelm.report.printable_text import printable
 
 
 @pytest.fixture
 def predict(make_module, make_trainer):
     """Return a function that completes prompts with some callbacks."""
-    from torch.utils.data import DataLoader
 
     def run(callback, prompts, batch_size=2):
         loader = DataLoader(prompts, batch_size=batch_size, collate_fn=list)
@@ -14,9 +20,6 @@ def predict(make_module, make_trainer):
 
 
 def test_every_prompt_is_printed_with_what_the_model_wrote(predict, capsys):
-    from codelm.callbacks import Predictions
-    from codelm.report.printable_text import printable
-
     prompts = ["fn a", "use b", "impl\nC"]
     batches = predict(Predictions("text"), prompts)
     out = capsys.readouterr().out
@@ -29,10 +32,6 @@ def test_every_prompt_is_printed_with_what_the_model_wrote(predict, capsys):
 
 def say(text, stopped, language="rust", prompt="fn a", first=True):
     """Let the callback print one completion that somebody wrote."""
-    from types import SimpleNamespace
-
-    from codelm.callbacks import Predictions
-    from codelm.modules.generation import Generated
 
     trainer = SimpleNamespace(is_global_zero=first)
     Predictions(language).on_predict_batch_end(trainer, None, [Generated(text, stopped)], [prompt], 0)

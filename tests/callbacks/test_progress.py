@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from codelm.callbacks import Progress, TrainingHistory
+
 
 @pytest.fixture
 def progress():
-    from codelm.callbacks import Progress
-
     return lambda **settings: Progress(**({"every_seconds": 1e-9} | settings))
 
 
@@ -22,6 +22,7 @@ def test_a_log_gets_readable_lines_and_no_carriage_returns(fit, progress, capsys
     assert "train/loss" in lines[3]
     assert lines[-1].startswith("epoch 1 measured")
     assert "val/loss" in lines[-1]
+    assert "v_num" not in out
 
 
 def test_lines_come_only_every_so_often(fit, progress, capsys, monkeypatch):
@@ -51,19 +52,6 @@ def test_a_process_whose_bar_is_disabled_writes_nothing(fit, progress, capsys):
     assert "epoch" not in capsys.readouterr().out
 
 
-def test_the_mean_of_all_processes_is_asked_for_by_each_and_forgotten_by_each(fit, progress, monkeypatch):
-    from codelm.runs.train_loss import TrainLoss
-
-    asked = []
-    monkeypatch.setattr(TrainLoss, "gather", lambda self, trainer: asked.append(self.mean is not None))
-    callbacks = progress(), progress()
-    callbacks[1].disable()
-    for callback in callbacks:
-        fit(callback, max_epochs=1, enable_progress_bar=True)
-    assert asked == [True, True]
-    assert [callback.train_loss.mean for callback in callbacks] == [None, None]
-
-
 def test_what_the_model_prints_is_still_seen(progress, capsys):
     callback = progress()
     callback.writes_lines = True
@@ -72,10 +60,8 @@ def test_what_the_model_prints_is_still_seen(progress, capsys):
 
 
 def test_a_measured_epoch_is_told_with_its_mean_training_loss(fit, progress, capsys):
-    from codelm.callbacks import TrainingHistory
-
     history = TrainingHistory()
-    fit(progress(), history, max_epochs=2, enable_progress_bar=True)
+    fit(history, progress(), max_epochs=2, enable_progress_bar=True)
     lines = [line for line in capsys.readouterr().out.splitlines() if " measured, " in line]
     means = [f"train/loss {each.train_loss:.4g}" for each in history.record.history]
     assert [mean in line for mean, line in zip(means, lines, strict=True)] == [True, True]

@@ -15,13 +15,13 @@ def callbacks():
     )
 
 
-def test_all_that_write_to_the_record_share_one_and_stand_in_their_order(callbacks):
-    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, TrainingHistory
+def test_all_that_write_to_the_record_stand_in_their_order_and_progress_behind_them(callbacks):
+    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, Progress, TrainingHistory
     from codelm.callbacks.recording import RecordingCallback
 
-    found = [one for one in callbacks(Manifest(), Forgetting()) if isinstance(one, RecordingCallback)]
-    assert len({id(one.record) for one in found}) == 1
-    order = [type(one) for one in found]
+    found = callbacks(Progress(), Manifest(), Forgetting())
+    assert type(found[-1]) is Progress
+    order = [type(one) for one in found if isinstance(one, RecordingCallback)]
     assert order[1:-1] == [BaseReference, TrainingHistory, Manifest, Forgetting, FinishRun]
 
 
@@ -33,7 +33,6 @@ def test_a_listed_callback_with_settings_of_its_own_replaces_ours(callbacks):
     found = callbacks(finish, forgetting, progress)
     for one in (finish, forgetting, progress):
         assert [each for each in found if type(each) is type(one)] == [one]
-    assert finish.steps[0].record is forgetting.record
 
 
 def test_a_listed_finish_without_steps_follows_the_settings_of_the_command(callbacks):

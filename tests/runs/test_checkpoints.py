@@ -1,10 +1,13 @@
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from codelm.errors import DamagedDataError, InputError
-from codelm.runs.checkpoints import checkpoint_file, read_weights
+from codelm.runs.checkpoints import checkpoint_file, read_weights, saved_step
+from codelm.runs.record import RunRecord
 
 
 def test_last_is_that_of_the_newest_run(runs):
@@ -55,3 +58,14 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, content):
     (tmp_path / "a.ckpt").write_bytes(content)
     with pytest.raises(DamagedDataError, match=r"a\.ckpt cannot be read \(.+\): use another checkpoint"):
         read_weights(tmp_path / "a.ckpt")
+
+
+def test_what_was_saved_is_of_the_best_checkpoint_s_step_or_of_this_one_where_there_is_none(tmp_path):
+    best = tmp_path / "best.ckpt"
+    trainer = SimpleNamespace(checkpoint_callback=SimpleNamespace(best_model_path=str(best)), global_step=9)
+    assert saved_step(RunRecord(), trainer) == 9
+    torch.save({"global_step": 4, "state_dict": {}}, best)
+    assert saved_step(RunRecord(), trainer) == 4
+    assert saved_step(RunRecord(weights="last", weights_step=9), trainer) == 9
+    best.write_bytes(b"nothing")
+    assert saved_step(RunRecord(), trainer) is None

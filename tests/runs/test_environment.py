@@ -1,9 +1,11 @@
 import resource
 
+import torch
+
+from codelm.runs.environment import hardware, peaks, versions
+
 
 def test_the_machine_is_described():
-    from codelm.runs.environment import hardware
-
     found = hardware()
     assert found["cpu"]
     assert found["cpu_threads"] >= 1
@@ -11,23 +13,13 @@ def test_the_machine_is_described():
 
 
 def test_the_peak_is_what_the_system_counts():
-    from codelm.runs.environment import peaks
-
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     assert 0.9 * before <= peaks()["ram_gib"] <= 1.5 * before
 
 
-def test_versions_are_those_of_the_libraries():
-    import torch
-
-    from codelm.runs.environment import versions
-
+def test_versions_are_those_of_the_libraries_that_read_train_and_parse():
     found = versions()
     assert torch.__version__.startswith(found["torch"].partition("+")[0])
-    assert {"python", "codelm", "lightning", "transformers", "peft"} <= set(found)
-
-
-def test_the_versions_of_what_reads_the_settings_and_the_history_are_told():
-    from codelm.runs.environment import versions
-
-    assert {"jsonargparse", "gitpython", "pathspec"} <= set(versions())
+    assert {"python", "codelm", "lightning", "transformers", "peft", "jsonargparse", "gitpython", "pathspec"} <= set(
+        found
+    )

@@ -1,16 +1,20 @@
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from codelm.runs.manifest_content import hashes, phase_results, to_json, training_phase
+from codelm.runs.record import Validation
 
 
 @pytest.fixture
 def validation():
-    from codelm.runs.record import Validation
-
     return lambda **changes: Validation(
         **({"epoch": 1, "step": 10, "train_loss": 2.0, "val_loss": 1.0, "seconds": 6.0} | changes)
     )
@@ -18,8 +22,6 @@ def validation():
 
 @pytest.fixture
 def phase(validation):
-    from codelm.runs.manifest_content import training_phase
-
     def make(*history, saved=None, base_loss=1.5, seconds=90.0, stopped_early=False):
         return training_phase(
             history, saved, train_loss=None, base_loss=base_loss, seconds=seconds, stopped_early=stopped_early
@@ -29,8 +31,6 @@ def phase(validation):
 
 
 def test_the_five_phases_each_have_their_time(phase):
-    from codelm.runs.manifest_content import phase_results
-
     facts = {name: {"seconds": number} for number, name in enumerate(("analysis", "scrape", "tokenize"))}
     results = phase_results(facts, phase())
     assert list(results) == [
@@ -65,11 +65,11 @@ def test_before_the_first_validation_the_numbers_are_unknown(phase):
     assert stats["final_val_loss"] is stats["final_perplexity"] is stats["base_perplexity"] is None
 
 
-def test_a_perplexity_beyond_all_numbers_is_unknown():
-    from codelm.runs.manifest_content import perplexity
-
-    assert perplexity(709.7) == math.exp(709.7)
-    assert perplexity(1e4) is perplexity(math.nan) is perplexity(math.inf) is None
+@pytest.mark.parametrize(
+    ("loss", "perplexity"), [(0.0, 1.0), (709.7, math.exp(709.7)), (1e4, None), (math.nan, None), (math.inf, None)]
+)
+def test_a_perplexity_beyond_all_numbers_is_unknown(phase, loss, perplexity):
+    assert phase(base_loss=loss)["training_stats"]["base_perplexity"] == perplexity
 
 
 VALUES = st.recursive(
@@ -81,8 +81,6 @@ VALUES = st.recursive(
 @settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(), VALUES))
 def test_whatever_a_manifest_holds_is_json_without_infinities(content):
-    from codelm.runs.manifest_content import to_json
-
     def refuse(word):
         raise AssertionError(word)
 
@@ -90,22 +88,15 @@ def test_whatever_a_manifest_holds_is_json_without_infinities(content):
 
 
 def test_numbers_of_other_libraries_and_settings_become_plain():
-    import numpy as np
-    import torch
-
-    from codelm.runs.manifest_content import plain
-
     @dataclass(frozen=True, slots=True)
     class Settings:
         rank: int
 
-    values = [np.float32("nan"), np.int64(3), torch.tensor(2.5), Settings(4), {1}, np.bool_(True)]
-    assert plain(values) == [None, 3, 2.5, {"rank": 4}, [1], True]
+    values = [np.float32("nan"), np.int64(3), torch.tensor(2.5), Settings(4), {1}, np.bool_(True), Path("runs")]
+    assert json.loads(to_json({"values": values}))["values"] == [None, 3, 2.5, {"rank": 4}, [1], True, "runs"]
 
 
 def test_files_are_hashed_by_their_place_in_the_folder(tmp_path):
-    from codelm.runs.manifest_content import hashes
-
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.txt").write_text("abc")
     assert hashes(tmp_path) == {"a/b.txt": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}

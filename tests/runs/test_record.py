@@ -1,6 +1,7 @@
 import pytest
+import torch
 
-from codelm.runs.record import RunRecord, Validation
+from codelm.runs.record import RunRecord, TrainLoss, Validation
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,25 @@ def test_a_run_that_begins_forgets_how_the_one_before_ended():
     record.begin({"scrape": {}})
     assert (record.status, record.reason, record.figures, record.evaluation_failure) == ("running", None, None, None)
     assert (record.manifest, record.facts, record.base_loss) == ({}, {"scrape": {}}, 2.0)
+
+
+def test_the_mean_training_loss_is_over_weights_and_not_over_batches(make_rows):
+    small, large = make_rows(2)
+    small["weights"] = small["weights"] / 3
+    small["step_weight"] = small["weights"][:, 1:].sum()
+    loss = TrainLoss()
+    assert loss.mean is None
+    loss.add(torch.tensor(4.0), small)
+    loss.add(torch.tensor(1.0), large)
+    weights = float(small["step_weight"]), float(large["step_weight"])
+    assert loss.mean == pytest.approx((4 * weights[0] + weights[1]) / sum(weights), rel=1e-6)
+    loss.reset()
+    assert loss.mean is None
+
+
+def test_the_sums_of_a_checkpoint_follow_the_batches_to_their_device(make_rows):
+    loss = TrainLoss()
+    loss.sums = torch.ones(2)
+    (batch,) = make_rows(1)
+    loss.add(torch.ones((), device="meta"), {name: tensor.to("meta") for name, tensor in batch.items()})
+    assert loss.sums.device.type == "meta"

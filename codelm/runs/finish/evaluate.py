@@ -6,10 +6,9 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from codelm.evaluation.settings import EvaluationSettings
-from codelm.report.tensorboard import log_evaluation
 from codelm.runs.checkpoints import best_checkpoint
-from codelm.runs.evaluation import evaluate_weights, has_history, reason_of, warn_of_stop
-from codelm.runs.figures import epoch_figures, prompt_pairs, write_report
+from codelm.runs.evaluation import evaluate_weights, has_history
+from codelm.runs.figures import epoch_figures, prompt_pairs
 from codelm.runs.finish.step import FinishingStep
 from codelm.runs.trainer import run_folder, writes_files
 
@@ -35,21 +34,19 @@ class Evaluate(FinishingStep):
         """Evaluate the weights that were saved."""
         if not (self.settings.enabled and writes_files(trainer) and has_history(trainer) and trainer.global_step > 0):
             return
-        record, folder = self.record, run_folder(trainer)
+        record = self.record
         # Unknown only where no weights could be chosen: the model then has those of the last step.
         step = int(trainer.global_step) if record.weights_step is None else record.weights_step
-        try:
-            epochs = epoch_figures(record.forgetting, step)
-            prompts = prompt_pairs(record.completions, step)
-            record.figures, rows = evaluate_weights(
-                trainer, pl_module, self.settings, folder=folder, step=step, epochs=epochs, prompts=prompts
-            )
-            write_report(folder, record.figures, rows)
-            log_evaluation(trainer, record.figures, step)
-        except Exception as error:
-            record.evaluation_failure = reason_of(error)
+        record.evaluation_failure = "stopped"  # unless it comes to its end
+        record.figures, record.evaluation_failure = evaluate_weights(
+            trainer,
+            pl_module,
+            self.settings,
+            folder=run_folder(trainer),
+            checkpoint=best_checkpoint(trainer),
+            step=step,
+            epochs=epoch_figures(record.forgetting, step),
+            prompts=prompt_pairs(record.completions, step),
+        )
+        if record.evaluation_failure is not None:
             log.warning("the evaluation failed, everything else stands: %s", record.evaluation_failure)
-        except BaseException:  # Ctrl-C, or SIGTERM
-            record.evaluation_failure = "stopped"
-            warn_of_stop(folder, best_checkpoint(trainer))
-            raise

@@ -17,7 +17,7 @@ from codelm.runs.checkpoints import best_checkpoint, read_step, read_weights
 from codelm.runs.finish.step import FinishingStep
 from codelm.runs.trainer import run_folder, writes_files
 
-__all__ = ["ExportAdapter", "set_weights"]
+__all__ = ["ExportAdapter"]
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +57,12 @@ class ExportAdapter(FinishingStep):
         except Exception as failure:  # the run's own error is the one to report
             log.warning("the adapter could not be saved: %s", failure)
         finally:
-            set_weights(pl_module, before)
+            _set_weights(pl_module, before)
 
     def _choose(self, trainer: Trainer, pl_module: Any, best: Path | None) -> None:
         """Give the model the weights that are exported."""
         if best:
-            set_weights(pl_module, read_weights(best))
+            _set_weights(pl_module, read_weights(best))
         self.record.weights_step = read_step(best) if best else int(trainer.global_step)
 
     def _export(self, trainer: Trainer, pl_module: Any, weights: Literal["best", "last"]) -> None:
@@ -90,7 +90,7 @@ def _system_error(error: Exception) -> OSError | None:
 
 
 @torch.no_grad()
-def set_weights(pl_module: Any, weights: Mapping[str, Tensor]) -> None:
+def _set_weights(pl_module: Any, weights: Mapping[str, Tensor]) -> None:
     """Give the trained parameters the values of ``weights``.
 
     Raises:

@@ -9,10 +9,10 @@ from lightning.pytorch import Trainer
 
 from codelm.report.outline import lines as outline_lines
 from codelm.report.printable_text import printable, side_by_side
+from codelm.runs.checkpoints import saved_step
 from codelm.runs.figures import REPORT, base_and_saved
 from codelm.runs.finish.step import FinishingStep
 from codelm.runs.manifest_content import MANIFEST_FILE
-from codelm.runs.outcome import saved_step
 from codelm.runs.trainer import run_folder, writes_files
 
 __all__ = ["PrintSummary", "completion_lines", "evaluation_lines", "loss_lines"]
@@ -88,11 +88,7 @@ def _epochs(content: Mapping[str, Any]) -> int:
 
 
 def _change(base: float | None, tuned: float) -> str:
-    """Return two numbers and how far the second lies from the first.
-
-    >>> _change(2.0, 1.5), _change(None, 1.5)
-    ('base 2.0000 -> tuned 1.5000 (-25.0 %)', 'tuned 1.5000')
-    """
+    """Return two numbers and how far the second lies from the first."""
     if not base:
         return f"tuned {tuned:.4f}"
     return f"base {base:.4f} -> tuned {tuned:.4f} ({100 * (tuned - base) / base:+.1f} %)"

@@ -8,14 +8,14 @@ from lightning.pytorch import Trainer
 
 from codelm.files import write_text
 from codelm.report.outline import outline
+from codelm.runs.checkpoints import saved_step
 from codelm.runs.environment import hardware, peaks, versions
 from codelm.runs.finish.step import FinishingStep
 from codelm.runs.manifest_content import MANIFEST_FILE, hashes, phase_results, to_json, training_phase
-from codelm.runs.outcome import saved_step
 from codelm.runs.record import RunRecord
 from codelm.runs.trainer import run_folder, writes_files
 
-__all__ = ["WriteManifest", "try_to_write", "write_manifest"]
+__all__ = ["WriteManifest", "write_manifest"]
 
 log = logging.getLogger(__name__)
 
@@ -49,38 +49,38 @@ class WriteManifest(FinishingStep):
         Raises:
             OSError: It cannot be written, and is required.
         """
-        (write_manifest if self.required else try_to_write)(self.record, trainer, pl_module)
+        write_manifest(self.record, trainer, pl_module, required=self.required)
 
     def abort(self, trainer: Trainer, pl_module: Any, error: BaseException) -> None:
         """Write the manifest, if the run had begun."""
         if self.record.started:
-            try_to_write(self.record, trainer, pl_module)
+            write_manifest(self.record, trainer, pl_module)
 
 
-def try_to_write(record: RunRecord, trainer: Trainer, pl_module: Any) -> None:
-    """Write the manifest or log why not: training is worth more than a file about it."""
-    try:
-        write_manifest(record, trainer, pl_module)
-    except OSError as error:
-        log.warning("%s was not written: %s", run_folder(trainer) / MANIFEST_FILE, error)
-
-
-def write_manifest(record: RunRecord, trainer: Trainer, pl_module: Any) -> None:
+def write_manifest(record: RunRecord, trainer: Trainer, pl_module: Any, *, required: bool = False) -> None:
     """Write the manifest of this moment; the file is replaced in one step.
 
     Raises:
-        OSError: It cannot be written; the one before still stands.
+        OSError: It cannot be written, and is required; else that is logged. The one before still stands.
     """
-    if writes_files(trainer):
+    if not writes_files(trainer):
+        return
+    file = run_folder(trainer) / MANIFEST_FILE
+    try:
         content = _manifest(record, trainer, pl_module)
-        write_text(run_folder(trainer) / MANIFEST_FILE, to_json(content))
+        write_text(file, to_json(content))
+    except OSError as error:
+        if required:
+            raise
+        log.warning("%s was not written: %s", file, error)
+    else:
         record.manifest = content
 
 
 def _manifest(record: RunRecord, trainer: Trainer, pl_module: Any) -> dict[str, Any]:
     """Return the manifest of this moment."""
     evaluation = outline(record.figures) if record.figures else None
-    if record.evaluation_failure is not None:  # also where there are figures: their report may be missing
+    if record.evaluation_failure is not None:
         evaluation = {"unfinished": record.evaluation_failure}
     return {
         "codelm_manifest": 1,

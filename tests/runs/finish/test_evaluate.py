@@ -1,9 +1,12 @@
 import json
 import logging
+import time
 from pathlib import Path
 
 import pytest
+from lightning.pytorch import Callback
 
+from codelm.report.outline import outline
 from codelm.runs.tested_run import fingerprint
 
 
@@ -30,13 +33,7 @@ def test_only_what_the_saved_weights_have_learned_counts_as_learned(run_history,
 
 
 @pytest.mark.parametrize(
-    "what",
-    [
-        "evaluation.evaluate",
-        "evaluation.EvaluationData",
-        "finish.evaluate.write_report",
-        "finish.evaluate.log_evaluation",
-    ],
+    "what", ["evaluation.evaluate", "evaluation.EvaluationData", "figures.new_file", "evaluation.log_evaluation"]
 )
 def test_a_failure_costs_neither_the_adapter_nor_the_manifest(run_history, monkeypatch, caplog, what):
     def fail(*_, **__):
@@ -76,13 +73,9 @@ def test_the_time_of_training_leaves_out_the_evaluation(run_history, monkeypatch
     first, original = {}, module.evaluate
 
     def late(*arguments):
-        import time
-
         first["content"] = json.loads((folder(holder["trainer"]) / "MANIFEST.json").read_text())
         time.sleep(0.3)
         return original(*arguments)
-
-    from lightning.pytorch import Callback
 
     holder = {}
 
@@ -98,8 +91,6 @@ def test_the_time_of_training_leaves_out_the_evaluation(run_history, monkeypatch
 
 
 def test_the_manifest_s_part_is_the_figures_without_their_lists(run_history):
-    from codelm.report.outline import outline
-
     trainer, _, record = run_history(max_epochs=1)
     assert manifest(trainer)["evaluation"] == json.loads(json.dumps(outline(record.figures)))
 

@@ -1,16 +1,23 @@
+from pathlib import Path
+
 import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from codelm.callbacks import FinishRun
+from codelm.errors import DamagedDataError, ResourceError
+from codelm.modules import LoRACausalLM
+from codelm.runs.finish import ExportAdapter
 
 
 def export():
-    from codelm.callbacks import FinishRun
-    from codelm.runs.finish import ExportAdapter
-
     return FinishRun([ExportAdapter()])
 
 
 def saved_weights(folder):
-    from safetensors.torch import load_file
-
     return load_file(folder / "adapter_model.safetensors")
 
 
@@ -19,21 +26,15 @@ def by_peft_name(state):
 
 
 def checkpoint_weights(trainer):
-    import torch
-
     return by_peft_name(torch.load(trainer.checkpoint_callback.best_model_path, weights_only=True)["state_dict"])
 
 
 def assert_same(one, two):
-    import torch
-
     assert one.keys() == two.keys()
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_the_best_checkpoint_is_what_is_saved(fit):
-    from pathlib import Path
-
     callback = export()
     trainer, module = fit(callback)
     adapter = Path(trainer.log_dir) / "adapter"
@@ -51,8 +52,6 @@ def trained(module):
 @pytest.fixture
 def spoil():
     """A callback that makes the second epoch's weights worse than the first's."""
-    import torch
-    from lightning.pytorch import Callback
 
     class Spoil(Callback):
         def on_validation_start(self, trainer, pl_module):
@@ -78,10 +77,6 @@ def test_a_process_that_saves_nothing_gets_the_best_weights_too(fit, spoil, monk
 
 
 def test_peft_alone_loads_what_was_saved_and_finds_the_same_loss(fit, tiny_base, make_rows):
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
     callback = export()
     trainer, _ = fit(callback)
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_base), callback.record.adapter).eval()
@@ -96,8 +91,6 @@ def test_peft_alone_loads_what_was_saved_and_finds_the_same_loss(fit, tiny_base,
 
 
 def test_without_checkpoints_the_weights_are_saved_as_they_are(make_module, make_data, tmp_path):
-    from lightning.pytorch import Trainer
-
     callback, module = export(), make_module()
     options = {"enable_checkpointing": False, "logger": False, "enable_progress_bar": False, "accelerator": "cpu"}
     trainer = Trainer(
@@ -134,8 +127,6 @@ def test_a_run_that_failed_before_its_first_validation_saves_nothing(fit, stop_a
 
 
 def test_an_export_that_fails_does_not_hide_why_the_run_failed(fit, stop_at, monkeypatch, caplog):
-    from codelm.modules import LoRACausalLM
-
     def full(*_):
         raise OSError("no space left")
 
@@ -153,21 +144,14 @@ def test_a_rehearsal_leaves_nothing(fit, tmp_path):
     assert not list(tmp_path.rglob("adapter"))
 
 
-def test_a_checkpoint_without_a_trained_weight_is_refused(make_module):
-    from codelm.errors import DamagedDataError
-    from codelm.runs.finish.export_adapter import set_weights
-
-    module = make_module()
-    module.configure_model()
+def test_a_checkpoint_without_a_trained_weight_is_refused(fit, monkeypatch):
+    monkeypatch.setattr("codelm.runs.finish.export_adapter.read_weights", lambda checkpoint: {})
     with pytest.raises(DamagedDataError, match=r"lacks 12 trained weights"):
-        set_weights(module, {})
+        fit(export(), max_epochs=1)
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, Exception])
 def test_a_disk_that_is_full_for_a_library_in_rust_is_an_error_of_the_system(fit, monkeypatch, kind):
-    from codelm.errors import ResourceError
-    from codelm.modules import LoRACausalLM
-
     def full(*_):
         raise kind("Error while serializing: I/O error: No space left on device (os error 28)")
 
@@ -177,8 +161,6 @@ def test_a_disk_that_is_full_for_a_library_in_rust_is_an_error_of_the_system(fit
 
 
 def test_another_failure_of_the_export_is_not_taken_for_one_of_the_system(fit, monkeypatch):
-    from codelm.modules import LoRACausalLM
-
     def fail(*_):
         raise RuntimeError("no such layer")
 

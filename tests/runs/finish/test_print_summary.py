@@ -3,6 +3,11 @@ import re
 
 import pytest
 
+from codelm.callbacks import BehavioralEvaluation
+from codelm.evaluation.settings import EvaluationSettings
+from codelm.runs.finish.print_summary import completion_lines, loss_lines
+from tests.training import recording_callbacks
+
 CONTENT = {
     "status": "completed",
     "phase_results": {
@@ -32,8 +37,6 @@ CONTENT = {
 
 
 def test_loss_and_perplexity_stand_with_their_change():
-    from codelm.runs.finish.print_summary import loss_lines
-
     assert loss_lines(CONTENT) == [
         "val loss       base 2.0000 -> tuned 1.5000 (-25.0 %)",
         "perplexity     base 7.3890 -> tuned 4.4817 (-39.3 %)",
@@ -42,8 +45,6 @@ def test_loss_and_perplexity_stand_with_their_change():
 
 
 def test_numbers_that_are_unknown_are_left_out():
-    from codelm.runs.finish.print_summary import loss_lines
-
     content = copy.deepcopy(CONTENT)
     content["status"] = "interrupted"
     stats = content["phase_results"]["phase_4_training"]["training_stats"]
@@ -53,8 +54,6 @@ def test_numbers_that_are_unknown_are_left_out():
 
 
 def test_the_first_completion_that_differs_is_shown_as_the_saved_weights_write_it():
-    from codelm.runs.finish.print_summary import completion_lines
-
     lines = completion_lines(CONTENT, 6, width=16, lines=8)
     assert lines[1] == "completion of `impl`"
     assert lines[3] == "base             | tuned, epoch 1  "
@@ -62,14 +61,10 @@ def test_the_first_completion_that_differs_is_shown_as_the_saved_weights_write_i
 
 
 def test_completions_of_other_weights_than_the_saved_are_not_shown():
-    from codelm.runs.finish.print_summary import completion_lines
-
     assert completion_lines(CONTENT, 7, 16, 8) == completion_lines(CONTENT, None, 16, 8) == []
 
 
 def test_long_completions_are_cut():
-    from codelm.runs.finish.print_summary import completion_lines
-
     content = copy.deepcopy(CONTENT)
     content["behavior"]["evaluations"][1]["completions"][1]["text"] = "\nx" * 50
     lines = completion_lines(content, 6, width=16, lines=4)
@@ -81,25 +76,13 @@ def test_long_completions_are_cut():
     "behavior", [None, {"evaluations": []}, {"evaluations": CONTENT["behavior"]["evaluations"][1:]}]
 )
 def test_without_a_pair_no_completion_is_shown(behavior):
-    from codelm.runs.finish.print_summary import completion_lines
-
     assert completion_lines(CONTENT | {"behavior": behavior}, 6, 16, 8) == []
 
 
 @pytest.fixture
-def record():
-    from codelm.runs.record import RunRecord
-
-    return RunRecord()
-
-
-@pytest.fixture
-def all_of_them(record):
-    from codelm.callbacks import BehavioralEvaluation, recording_callbacks
-    from codelm.evaluation.settings import EvaluationSettings
-
-    behavior = BehavioralEvaluation(["fn", "impl"], max_new_tokens=8, record=record)
-    return [behavior, *recording_callbacks(record, EvaluationSettings(enabled=False))]
+def all_of_them():
+    behavior = BehavioralEvaluation(["fn", "impl"], max_new_tokens=8)
+    return [behavior, *recording_callbacks(EvaluationSettings(enabled=False))]
 
 
 def test_a_run_ends_with_its_result(fit, all_of_them, capsys):
@@ -124,15 +107,13 @@ def test_a_failed_run_prints_no_result(fit, all_of_them, stop_at, capsys):
     assert "held-out" not in capsys.readouterr().out
 
 
-def test_a_run_stopped_before_its_first_validation_says_so_and_keeps_its_mean_loss(
-    fit, all_of_them, record, stop_at, capsys
-):
+def test_a_run_stopped_before_its_first_validation_says_so_and_keeps_its_mean_loss(fit, all_of_them, stop_at, capsys):
     with pytest.raises(SystemExit):
         fit(stop_at(3, KeyboardInterrupt()), *all_of_them)
     out = capsys.readouterr().out
     assert "stopped before the first validation, " in out
     assert "None" not in out.split("completion")[0]
-    stats = record.manifest["phase_results"]["phase_4_training"]["training_stats"]
+    stats = all_of_them[0].record.manifest["phase_results"]["phase_4_training"]["training_stats"]
     assert 0 < stats["final_train_loss"] < 10
 
 
@@ -143,9 +124,9 @@ def test_a_run_stopped_before_its_first_validation_says_so_and_keeps_its_mean_lo
         ({"max_steps": 8}, r"trainer\.max_steps reached after 8 steps"),
     ],
 )
-def test_a_run_that_is_cut_short_says_by_what(fit, all_of_them, record, capsys, limit, reason):
+def test_a_run_that_is_cut_short_says_by_what(fit, all_of_them, capsys, limit, reason):
     fit(*all_of_them, **({"max_epochs": 20} | limit))
-    content = record.manifest
+    content = all_of_them[0].record.manifest
     assert content["status"] == "completed"
     assert re.fullmatch(reason, content["reason"])
     assert f"ended early    {content['reason']}\n" in capsys.readouterr().out
