@@ -76,10 +76,7 @@ def _remedy(folder: Path, learned: Provenance, given: Provenance) -> str:
 
 
 def _has_other_draw(manifest: Any, drawn: Callable[[int], Sequence[int]]) -> bool:
-    """Return whether the test's settings draw other samples than the run learned by its manifest.
-
-    False for a manifest without an evaluation, which records no samples.
-    """
+    """Return whether the test's settings draw other samples than the manifest records; False where it records none."""
     try:
         recorded = manifest["evaluation"]["run"]["learned"]
         return bool(fingerprint(recorded["step"], drawn(recorded["step"])) != recorded)
