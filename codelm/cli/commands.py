@@ -38,18 +38,16 @@ settings that most people want:
 
 codelm COMMAND --help lists every setting; --print_config shows them with their values.
 
-{switches}
+anywhere on the line:
+  --quiet        say only what went wrong
+  --debug        say more, and show where an error came from
+  --allow_code   let configs name code from outside codelm and Lightning; it runs, so read it first
   -h, --help     say this
   --version      print the version
 """
-
-_SWITCHES = """anywhere on the line:
-  --quiet        say only what went wrong
-  --debug        say more, and show where an error came from
-  --allow_code   let configs name code from outside codelm and Lightning; it runs, so read it first"""
 
 
 def help_text() -> str:
     """Return what ``codelm --help`` prints."""
     commands = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
-    return _HELP.format(commands=commands, configs="\n  ".join(shipped_names()), switches=_SWITCHES)
+    return _HELP.format(commands=commands, configs="\n  ".join(shipped_names()))

@@ -12,7 +12,7 @@ from codelm.cli.error_messages import did_you_mean
 from codelm.cli.yaml_files import read_nodes
 from codelm.errors import InputError
 
-__all__ = ["GROUPS", "checked_arguments", "find_config", "shipped_folder", "shipped_names"]
+__all__ = ["GROUPS", "checked_arguments", "shipped_folder", "shipped_names"]
 
 GROUPS = ("model", "data", "trainer", "behavior", "evaluation", "early_stopping", "checkpoint")
 """The settings that are groups; the parser would take a single value in place of one, and drop it."""
@@ -38,11 +38,7 @@ def checked_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with every spelling of a configuration made one: ``--config=FILE``.
-
-    >>> _joined(["-c", "a.yaml", "--config", "b.yaml", "-cc.yaml", "--name", "x"])
-    ['--config=a.yaml', '--config=b.yaml', '--config=c.yaml', '--name', 'x']
-    """
+    """Return the arguments with every spelling of a configuration made one: ``--config=FILE``."""
     tokens = iter(arguments)
     return [
         f"--config={next(tokens, '')}" if token in ("-c", "--config") else _SHORT.sub("--config=", token)
@@ -51,7 +47,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 
 def _checked_config(name: str) -> Path:
-    path = find_config(name)
+    path = _find_config(name)
     tree = read_nodes(path)
     if tree is None:
         raise InputError(f"config {name} is empty; write settings as name: value, or leave it out")
@@ -59,8 +55,9 @@ def _checked_config(name: str) -> Path:
         raise InputError(f"config {name} holds no settings; write them as name: value")
     for key, value in tree.value:
         if key.value in GROUPS and not _holds_settings(value, path):
+            written = (value.value[:99] or "nothing") if isinstance(value, yaml.ScalarNode) else "a list"
             raise InputError(
-                f"config {name}, line {key.start_mark.line + 1}: {key.value}: {_as_written(value)} is not a group of "
+                f"config {name}, line {key.start_mark.line + 1}: {key.value}: {written} is not a group of "
                 "settings; write them below it, indented, as name: value"
             )
     return path
@@ -73,14 +70,7 @@ def _holds_settings(value: yaml.Node, path: Path) -> bool:
     return isinstance(value, yaml.MappingNode)
 
 
-def _as_written(value: yaml.Node) -> str:
-    """Return a value that is no group as it stands in the file, cut where it is long."""
-    if isinstance(value, yaml.ScalarNode):
-        return value.value[:99] or "nothing"
-    return "a list"
-
-
-def find_config(name: str) -> Path:
+def _find_config(name: str) -> Path:
     """Return the file of that name, or the shipped configuration of that name where no such file exists."""
     candidates = [Path(expanduser(name)), *_shipped_candidates(name)]
     found = next(filter(_is_file, candidates), None)

@@ -13,7 +13,7 @@ from codelm.cli.error_messages import did_you_mean
 from codelm.cli.signals import stop_signals
 from codelm.errors import FULL, CodelmError, InputError, ResourceError
 
-__all__ = ["main", "split_switches"]
+__all__ = ["main"]
 
 _DISK_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
 """Error numbers of the system for a disk that is full or cannot be written to."""
@@ -36,26 +36,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 done, 1 failed, 2 wrong request, 3 damaged data, 4 out of something, 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
-    switches, arguments = split_switches(sys.argv[1:] if argv is None else argv)
+    switches, arguments = _split_switches(sys.argv[1:] if argv is None else argv)
     with stop_signals() as received:
         try:
             return _dispatch(arguments, switches)
         except KeyboardInterrupt:
             return _print_error("stopped", 128 + received[0] if received else 130)
         except SystemExit as exit_:  # --help and --print_config; and Lightning after Ctrl-C, with a status of its own
-            return _print_error("stopped", 128 + received[0]) if received else _status_of(exit_)
+            if received:
+                return _print_error("stopped", 128 + received[0])
+            return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         except Exception as error:
             if switches.debug:
                 traceback.print_exc()
             return _print_error(*_message_and_status(error, switches))
 
 
-def split_switches(argv: Sequence[str]) -> tuple[_Switches, list[str]]:
-    """Take the switches out of a command line, wherever they stand.
-
-    >>> split_switches(["fit", "--quiet", "--name", "x"])
-    (_Switches(quiet=True, debug=False, allow_code=False), ['fit', '--name', 'x'])
-    """
+def _split_switches(argv: Sequence[str]) -> tuple[_Switches, list[str]]:
+    """Take the switches out of a command line, wherever they stand."""
     names = {f"--{name}": name for name in ("quiet", "debug", "allow_code")}
     given = {names[token]: True for token in argv if token in names}
     return _Switches(**given), [token for token in argv if token not in names]
@@ -84,11 +82,6 @@ def _require_command(word: str) -> None:
         raise InputError(f"the command comes first: codelm {'|'.join(COMMANDS)}, then {word}")
     if word not in COMMANDS:
         raise InputError(f"no command {word!r}{did_you_mean(word, COMMANDS)} (there are {', '.join(COMMANDS)})")
-
-
-def _status_of(exit_: SystemExit) -> int:
-    """Return the status with which a program would end; one that exits with text has failed."""
-    return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
 
 
 def _message_and_status(error: Exception, switches: _Switches) -> tuple[str, int]:

@@ -29,6 +29,7 @@ _PARSER = (
         r"Importing '(\S+)' is not allowed",
         r"\1 is code from outside codelm that runs when a config names it; read it, then give --allow_code",
     ),
+    (r"^unrecognized arguments: ([^-\s]\S*)", r"unexpected '\1': settings are given as --name value"),
     (r'^Linked "(.+)" must be given via "(.+)"', r"\1 follows \2; give \2 instead"),
     # jsonargparse's message for a linked setting whose type is a union, which cannot be called to refuse it
     (r"^argument (\S+) --> (\S+): .* is not callable", r"\2 follows \1; give \1 instead"),
@@ -52,36 +53,19 @@ _LIGHTNING = (
 _MIN_SIMILARITY = 0.65
 """The similarity, from 0 to 1, above which a name may have been meant: "fti" and "fit" have 0.67."""
 
-_LONGEST = 300
-"""Characters of a message that no rule here knows."""
-
 
 def explain(message: str, known: Iterable[str]) -> str:
-    r"""Return the parser's ``message`` as one line, with the nearest of the ``known`` settings where a name is wrong.
-
-    >>> explain("unrecognized arguments: --model.bsae x", ["model.base"])
-    'unknown setting --model.bsae: did you mean --model.base?'
-    >>> explain("Parser key \"model.lora.r\":\n  Expected a <class 'int'>. Got value: many", [])
-    'model.lora.r: "many" is not a whole number'
-    """
+    """Return the parser's ``message`` as one line, with the nearest of the ``known`` settings where a name is wrong."""
     for pattern, meaning in _PARSER:
         if found := re.search(pattern, message):
             return found.expand(meaning)
-    if found := re.match(r"unrecognized arguments: (\S+)", message):
-        return _unknown_argument(found[1], known)
+    if found := re.match(r"unrecognized arguments: -+([^\s=]+)", message):
+        return f"unknown setting --{found[1]}{did_you_mean(found[1], known, prefix='--')}"
     if found := re.search(r"does not accept option '(.+)'", message):
         return f"unknown setting {found[1]}{did_you_mean(found[1], known)}"
     if found := re.match(r'Parser key "(.+?)":(.*)', message, re.DOTALL):
         return _wrong_value(found[1], found[2], known)
     return _one_line(message)
-
-
-def _unknown_argument(token: str, known: Iterable[str]) -> str:
-    """Return the message for an argument that no setting claims."""
-    if not token.startswith("-"):
-        return f"unexpected {token!r}: settings are given as --name value"
-    name = token.partition("=")[0].lstrip("-")
-    return f"unknown setting --{name}{did_you_mean(name, known, prefix='--')}"
 
 
 def _wrong_value(key: str, details: str, known: Iterable[str]) -> str:
@@ -103,11 +87,7 @@ def _wrong_value(key: str, details: str, known: Iterable[str]) -> str:
 
 
 def _kind(text: str) -> str:
-    """Return the parser's name for a type in words.
-
-    >>> _kind("<class 'int'>"), _kind("typing.Literal['a', 'b']")
-    ('a whole number', "one of 'a', 'b'")
-    """
+    """Return the parser's name for a type in words."""
     if found := re.search(r"Literal\[(.*)\]", text):
         return f"one of {found[1]}"
     name = re.sub(r"<class '(.*)'>", r"\1", text).rpartition(".")[2]
@@ -115,11 +95,7 @@ def _kind(text: str) -> str:
 
 
 def lightning_message(text: str) -> str:
-    """Return why Lightning refused a setting, in one line.
-
-    >>> lightning_message("No supported gpu backend found!")
-    'trainer.accelerator gpu: no GPU was found; leave it at auto or give cpu'
-    """
+    """Return why Lightning refused a setting, in one line."""
     for pattern, meaning in _LIGHTNING:
         if found := re.search(pattern, text):
             return found.expand(meaning)
@@ -127,20 +103,15 @@ def lightning_message(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return ``text`` on one line, cut to `_LONGEST` characters."""
+    """Return ``text`` on one line, cut to 300 characters."""
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
+    return line if len(line) <= 300 else f"{line[:300]} ..."
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
     """Return ``": did you mean ...?"`` with the known name most like ``word``, or nothing where none is alike.
 
     Dotted names are compared whole, then by their last parts.
-
-    >>> did_you_mean("model.lora.rr", ["model.lora.r", "model.base"], prefix="--")
-    ': did you mean --model.lora.r?'
-    >>> did_you_mean("epochs", ["trainer.max_epochs"])
-    ': did you mean trainer.max_epochs?'
     """
     names = list(known)
     by_last_part = {name.rpartition(".")[2]: name for name in reversed(names)}

@@ -32,7 +32,6 @@ from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.checks import open_repositories
 from codelm.errors import InputError, ResourceError
 from codelm.evaluation.settings import EvaluationSettings
-from codelm.git.repository import Repository
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
 from codelm.runs.checkpoint_io import use_atomic_checkpoints
@@ -45,36 +44,26 @@ log = logging.getLogger(__name__)
 
 
 class _CodelmCLI(LightningCLI):
-    """Lightning's command line for one model class and one datamodule class.
-
-    Args:
-        arguments: The command and its settings.
-        cleanup: Closed when the run is over; removes the run's folder where nothing came of it.
-        quiet: Whether to draw no progress bar.
-    """
+    """Lightning's command line for one model class and one datamodule class; ``cleanup`` is closed when it is over."""
 
     def __init__(self, arguments: Sequence[str], cleanup: ExitStack, *, quiet: bool) -> None:
         self.cleanup = cleanup
         self.quiet = quiet
-        each = {name: command_help(name, what) | {"parser_mode": MODE} for name, what in COMMANDS.items()}
+        shared = {"parser_mode": MODE, "dump_header": [f"codelm {__version__}"]}
+        each = {name: command_help(name, what) | shared for name, what in COMMANDS.items()}
         super().__init__(
             LoRACausalLM,
             GitCommitDataModule,
             args=list(arguments),
             parser_class=OneLineParser,
             # abbreviations are off, or --trainer.max_epoch would pass
-            parser_kwargs={"prog": "codelm", "allow_abbrev": False, "parser_mode": MODE, **each},
+            parser_kwargs={"prog": "codelm", "allow_abbrev": False, **shared, **each},
             seed_everything_default=42,
             save_config_callback=SaveFitConfig,
             save_config_kwargs={"overwrite": True},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
-
-    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """Make a parser whose configurations say what wrote them."""
-        parser: LightningArgumentParser = super().init_parser(**kwargs, dump_header=[f"codelm {__version__}"])
-        return parser
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add model and data before the trainer, whose forty settings hide what comes after them."""
@@ -127,7 +116,8 @@ class _CodelmCLI(LightningCLI):
         settings.name = run_name(settings.name, [repository.name for repository in repositories])
         settings.data.repo = paths[0] if len(paths) == 1 else paths
         if len(repositories) == 1:  # several have no commit in common that the setting could name
-            settings.data.revision = _commits_of(repositories[0])
+            base, tip = repositories[0].base, repositories[0].tip
+            settings.data.revision = f"{base}..{tip}" if base else tip
         if settings.model.base not in BUNDLED and Path(settings.model.base).is_dir():
             settings.model.base = settings.data.tokenizer = _absolute(settings.model.base)
         settings.trainer.precision = settings.trainer.precision or auto_precision(str(settings.trainer.accelerator))
@@ -187,11 +177,6 @@ class _CodelmCLI(LightningCLI):
 def _absolute(path: str) -> str:
     """Return a path that means the same from every folder."""
     return str(Path(expanduser(path)).resolve())
-
-
-def _commits_of(repository: Repository) -> str:
-    """Return the revision that goes on meaning the same commits when branches move on."""
-    return f"{repository.base}..{repository.tip}" if repository.base else repository.tip
 
 
 def _refuse_long_rows(sequence_length: int, max_positions: int | None, base: str) -> None:

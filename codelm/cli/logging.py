@@ -4,7 +4,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
@@ -28,46 +28,22 @@ def run_logging(*, quiet: bool, debug: bool) -> Iterator[None]:
         quiet: Only warnings and errors of codelm's.
         debug: All messages of codelm and of its libraries.
     """
-    wanted = logging.WARNING if quiet else logging.INFO
-    levels = {"codelm": wanted} | dict.fromkeys(_LIBRARIES, logging.ERROR)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    levels = dict.fromkeys(levels, logging.DEBUG) if debug else levels
-    # In a log each update of a bar, such as that of loading weights, is a line.
-    with warnings.catch_warnings(), _levels(levels), _progress_bars(not quiet and sys.stderr.isatty()):
+    with warnings.catch_warnings(), ExitStack() as cleanup:
         if not debug:
             for beginning in _EXPECTED:
                 warnings.filterwarnings("ignore", beginning)
             for category in _NOT_FOR_USERS:
                 warnings.simplefilter("ignore", category)
+        own = logging.WARNING if quiet else logging.INFO
+        for name, level in {"codelm": own, **dict.fromkeys(_LIBRARIES, logging.ERROR)}.items():
+            logger = logging.getLogger(name)
+            cleanup.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.DEBUG if debug else level)
+        handler = logging.StreamHandler(sys.stderr)
         logging.getLogger("codelm").addHandler(handler)
-        try:
-            yield
-        finally:
-            logging.getLogger("codelm").removeHandler(handler)
-
-
-@contextmanager
-def _levels(levels: dict[str, int]) -> Iterator[None]:
-    """Set the levels of loggers for a while."""
-    before = {name: logging.getLogger(name).level for name in levels}
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    try:
+        cleanup.callback(logging.getLogger("codelm").removeHandler, handler)
+        # In a log each update of a bar, such as that of loading weights, is a line.
+        if is_progress_bar_enabled() and (quiet or not sys.stderr.isatty()):
+            disable_progress_bar()  # type: ignore[no-untyped-call]
+            cleanup.callback(enable_progress_bar)
         yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
-
-
-@contextmanager
-def _progress_bars(shown: bool) -> Iterator[None]:
-    """Hide the progress bars of transformers for a while, unless they are to be ``shown``."""
-    hide = is_progress_bar_enabled() and not shown
-    if hide:
-        disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if hide:
-            enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
 """The parser of settings: help texts, and errors of one line."""
 
+from pathlib import Path
 from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
@@ -23,16 +24,13 @@ class OneLineParser(LightningArgumentParser):
         parser = getattr(ex, "subcommand_parser", None) or self
         raise InputError(explain(message, parser.get_defaults().keys())) from ex
 
-    def add_method_arguments(self, theclass: type[Any], themethod: str, *args: Any, **kwargs: Any) -> list[str]:
+    def add_method_arguments(self, theclass: type[Any], themethod: str, *, skip: set[str | int]) -> list[str]:
         """Add the arguments of Lightning's ``fit`` and its like, with a help text of ours for ``ckpt_path``."""
-        added: list[str] = super().add_method_arguments(theclass, themethod, *args, **kwargs)
-        group = self._action_groups[-1]
-        group.title = f"Lightning's settings of {themethod}"
-        for action in group._group_actions:
-            if action.dest == "ckpt_path":
-                otherwise = "training begins anew" if themethod == "fit" else "the untouched base is taken"
-                action.help = _CHECKPOINT.format(otherwise=otherwise)
-        return added
+        group = self.add_argument_group(f"Lightning's settings of {themethod}")
+        otherwise = "training begins anew" if themethod == "fit" else "the untouched base is taken"
+        group.add_argument("--ckpt_path", type=str | Path | None, help=_CHECKPOINT.format(otherwise=otherwise))
+        rest = group.add_method_arguments(theclass, themethod, as_group=False, skip=skip | {"ckpt_path"})
+        return ["ckpt_path", *rest]
 
 
 def command_help(command: str, what: str) -> dict[str, str]:

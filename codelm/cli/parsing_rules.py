@@ -118,10 +118,6 @@ def _settled(value: Any) -> Any:
 
 
 def _file_as_path(value: Any) -> Any:
-    """Return the value of a group of settings; the name of a file as a path that is no dotted name.
-
-    >>> _file_as_path("lora.yaml"), _file_as_path("parts/lora.yaml"), _file_as_path(None)
-    ('./lora.yaml', 'parts/lora.yaml', None)
-    """
+    """Return the value of a group of settings; the name of a file as a path that is no dotted name."""
     is_name = isinstance(value, str) and _DOTTED.fullmatch(value) and value.endswith((".yaml", ".yml", ".json"))
     return f"./{value}" if is_name else _settled(value)

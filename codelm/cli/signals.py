@@ -32,7 +32,8 @@ def stop_signals() -> Iterator[list[int]]:
         received.append(number)
         raise Stopped
 
-    before = {number: signal.getsignal(number) for number in _STOPPING} if _in_main_thread() else {}
+    may_set_handlers = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in _STOPPING} if may_set_handlers else {}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop)
@@ -41,8 +42,3 @@ def stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _in_main_thread() -> bool:
-    """Say whether Python lets this thread set signal handlers."""
-    return threading.current_thread() is threading.main_thread()

@@ -37,26 +37,23 @@ def parse(text: str, name: str) -> yaml.Node | None:
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{name} is not text that YAML can hold; give a YAML file in UTF-8") from error
     if tree is not None:
-        _check(tree, name)
+        _check(tree, name, {})
     return tree
 
 
-def _check(tree: yaml.Node, name: str) -> None:
-    """Refuse keys that stand twice, of which a parser keeps the last, and aliases of what holds them, without end."""
-    inside: set[int] = set()
-    done: set[int] = set()
-    todo = [(tree, False)]
-    while todo:
-        node, leaving = todo.pop()
-        if leaving:
-            inside.remove(id(node))
-            done.add(id(node))
-        elif id(node) in inside:
-            line = node.start_mark.line + 1
-            raise InputError(f"{name}, line {line}: an alias leads back to what holds it; write it out")
-        elif id(node) not in done:
-            inside.add(id(node))
-            todo += [(node, True), *((child, False) for child in _children(node, name))]
+def _check(node: yaml.Node, name: str, entered: dict[int, bool]) -> None:
+    """Refuse keys that stand twice, of which a parser keeps the last, and aliases of what holds them, without end.
+
+    ``entered`` says of each node's id whether the check is still inside it.
+    """
+    if entered.get(id(node)):
+        line = node.start_mark.line + 1
+        raise InputError(f"{name}, line {line}: an alias leads back to what holds it; write it out")
+    if id(node) not in entered:
+        entered[id(node)] = True
+        for child in _children(node, name):
+            _check(child, name, entered)
+        entered[id(node)] = False
 
 
 def _children(node: yaml.Node, name: str) -> list[yaml.Node]:

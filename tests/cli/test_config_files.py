@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from codelm.cli.config_files import checked_arguments, find_config, shipped_folder, shipped_names
+from codelm.cli.config_files import checked_arguments, shipped_folder, shipped_names
 from codelm.errors import InputError
 
 
@@ -23,23 +23,10 @@ def test_every_spelling_of_a_configuration_is_checked(given):
 
 
 def test_settings_keep_their_order_around_configurations():
-    given = ["--name", "x", "--config", "mine.yaml", "--data.repo=.", "--config=mine.yaml"]
-    assert checked_arguments(given) == [*("--name", "x", "--config=mine.yaml", "--data.repo=.", "--config=mine.yaml")]
-
-
-def test_a_part_may_lie_in_a_file_of_its_own():
-    Path("part.yaml").write_text("max_epochs: 2\n")
-    Path("mine.yaml").write_text("trainer: part.yaml\n")
-    assert checked_arguments(["--config=mine.yaml"])
-
-
-def test_what_the_user_types_is_the_users_will():
-    assert checked_arguments(["--trainer.logger=my.Logger"])[-1] == "--trainer.logger=my.Logger"
-
-
-def test_a_checkpoint_is_no_configuration():
     Path("last.ckpt").write_bytes(b"PK\x03\x04\xff")
-    assert checked_arguments(["--ckpt_path", "last.ckpt"])[-2:] == ["--ckpt_path", "last.ckpt"]
+    before, after = ["--name", "x"], ["--trainer.logger=my.Logger", "--ckpt_path", "last.ckpt"]
+    given = [*before, "--config", "mine.yaml", *after, "--config=mine.yaml"]
+    assert checked_arguments(given) == [*before, "--config=mine.yaml", *after, "--config=mine.yaml"]
 
 
 def test_without_a_configuration_the_shipped_default_comes_first():
@@ -50,13 +37,13 @@ def test_without_a_configuration_the_shipped_default_comes_first():
 
 @pytest.mark.parametrize("name", ["configs/rust.yaml", "rust.yaml", "rust", "configs/hardware/6gb.yaml"])
 def test_a_shipped_configuration_is_found_from_any_folder(name):
-    assert shipped_folder() in find_config(name).parents
+    assert checked_arguments(["--config", name])[0].startswith(f"--config={shipped_folder()}/")
 
 
 def test_a_file_of_ones_own_comes_before_the_shipped_one():
     Path("configs").mkdir()
     Path("configs/rust.yaml").write_text("name: mine\n")
-    assert find_config("configs/rust.yaml") == Path("configs/rust.yaml")
+    assert checked_arguments(["--config", "configs/rust.yaml"]) == ["--config=configs/rust.yaml"]
 
 
 def test_the_shipped_configurations_are_named_as_one_asks_for_them():

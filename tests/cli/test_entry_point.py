@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
 import codelm
 from codelm.cli import main
-from codelm.cli.entry_point import split_switches
 from codelm.errors import DamagedDataError, InputError, ResourceError
 
 
@@ -34,9 +34,7 @@ def failing_run(monkeypatch):
         def run(*arguments, **settings):
             raise error
 
-        module = type(sys)("codelm.cli.lightning")
-        module.run = run
-        monkeypatch.setitem(sys.modules, "codelm.cli.lightning", module)
+        monkeypatch.setitem(sys.modules, "codelm.cli.lightning", types.SimpleNamespace(run=run))
 
     return install
 
@@ -114,9 +112,15 @@ def test_debug_shows_where_an_error_came_from(failing_run, capsys):
     assert error.endswith("codelm: error: ZeroDivisionError: by zero\n")
 
 
-def test_switches_may_stand_anywhere():
-    assert split_switches(["--quiet", "fit"]) == split_switches(["fit", "--quiet"])
-    assert split_switches(["fit", "--allow_code"])[0].allow_code
+@pytest.mark.parametrize(
+    "argv", [["--quiet", "fit", "--name", "--allow_code", "x"], ["fit", "--name", "x", "--allow_code", "--quiet"]]
+)
+def test_switches_may_stand_anywhere(argv, monkeypatch):
+    seen = []
+    module = types.SimpleNamespace(run=lambda arguments, **switches: seen.append((arguments[-2:], switches)))
+    monkeypatch.setitem(sys.modules, "codelm.cli.lightning", module)
+    assert main(argv) == 0
+    assert seen == [(["--name", "x"], {"quiet": True, "debug": False, "allow_code": True})]
 
 
 STOPPED = """
