@@ -10,8 +10,6 @@ from markupsafe import Markup
 from codelm.report.markup import element
 
 __all__ = [
-    "CHARACTER",
-    "LINE",
     "Box",
     "Frame",
     "Point",
@@ -25,10 +23,6 @@ __all__ = [
     "ticks",
 ]
 
-CHARACTER = 7.0
-"""Width of an average character of a label, in units of the drawing, rather too wide than too narrow."""
-LINE = 15.0
-"""Height of a label with its leading, in units of the drawing."""
 Point = tuple[float, float]
 
 
@@ -42,11 +36,7 @@ class Scale:
     stop: float
 
     def __call__(self, value: float) -> float:
-        """Return the coordinate of a value.
-
-        >>> Scale(0, 10, 100, 200)(2.5), Scale(0, 10, 100, 200)(99), Scale(1, 1, 0, 8)(1)
-        (125.0, 200.0, 4.0)
-        """
+        """Return the coordinate of a value; the middle where the ends are one."""
         extent = self.high - self.low
         share = (value - self.low) / extent if extent else 0.5
         return self.start + min(1.0, max(0.0, share)) * (self.stop - self.start)
@@ -54,7 +44,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The size of a drawing and the margins around its plot, in units of the drawing."""
+    """The size of a drawing, and the coordinates of the edges of its plot."""
 
     width: float
     height: float
@@ -65,11 +55,11 @@ class Frame:
 
     def across(self, low: float, high: float) -> Scale:
         """Return the horizontal scale, from left to right."""
-        return Scale(low, high, self.left, self.width - self.right)
+        return Scale(low, high, self.left, self.right)
 
     def up(self, low: float, high: float) -> Scale:
         """Return the vertical scale, from bottom to top."""
-        return Scale(low, high, self.height - self.bottom, self.top)
+        return Scale(low, high, self.bottom, self.top)
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -94,11 +84,6 @@ def spread_labels(wanted: Sequence[float], gap: float, lowest: float, highest: f
         gap: the least distance between neighbours.
         lowest: the lower bound, exceeded where they do not all fit.
         highest: the upper bound.
-
-    >>> spread_labels([10, 12, 50], 10, 0, 52)
-    [10, 20, 50]
-    >>> spread_labels([49, 50], 10, 0, 50)
-    [40, 50]
     """
     order = sorted(range(len(wanted)), key=wanted.__getitem__)
     places = [min(max(wanted[index], lowest), highest) for index in order]
@@ -139,17 +124,9 @@ def label(x: float, y: float, text: str, anchor: str = "start", class_: str | No
     return element("text", text, x=x, y=y, dy="0.32em", text_anchor=anchor, class_=class_)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
-    """Return a straight line.
-
-    Args:
-        x1: the horizontal coordinate of its start.
-        y1: the vertical coordinate of its start.
-        x2: the horizontal coordinate of its end.
-        y2: the vertical coordinate of its end.
-        class_: its class in the style sheet.
-    """
-    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+def line(start: Point, end: Point, class_: str) -> Markup:
+    """Return a straight line."""
+    return element("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], class_=class_)
 
 
 def drawing(frame: Frame, title: str, class_: str, *children: str) -> Markup:

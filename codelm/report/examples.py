@@ -7,16 +7,14 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from codelm.metrics.number_format import decimals
-from codelm.report.markup import brief, element, escaped, join
-from codelm.report.printable_text import printable
+from codelm.report.markup import element, escaped, join
+from codelm.report.printable_text import brief, printable
 from codelm.report.text_difference import Piece, difference
 
 __all__ = ["continuations", "infill_texts", "shorten"]
 
 _LINES, _WIDTH = 40, 240
 """How much of a text is shown at most, in lines and in characters of a line."""
-_NOTHING = element("em", "nothing")
-_CARET = "\N{CARET}"
 _BREAK = re.compile(r"(\A\s+|\s*\n\s*|\s+\Z)")
 
 
@@ -44,7 +42,7 @@ def _alike(similarity: float | None) -> str:
 def _compared(real: str, written: str) -> Markup:
     """Return the written text with its differences from the real one marked."""
     if not written.strip():
-        return _NOTHING
+        return element("em", "nothing")
     marked = {"same": lambda piece: escaped(piece.text), "extra": _extra, "missing": _missing}
     return join(*(marked[piece.kind](piece) for piece in difference(real, written)))
 
@@ -59,7 +57,9 @@ def _extra(piece: Piece) -> Markup:
 def _missing(piece: Piece) -> Markup:
     """Return the sign that something of the real text is missing."""
     lost = piece.text.strip()
-    return element("span", _CARET, title=f"missing: {brief(lost, _WIDTH)}", class_="missing") if lost else Markup("")
+    return (
+        element("span", "\N{CARET}", title=f"missing: {brief(lost, _WIDTH)}", class_="missing") if lost else Markup("")
+    )
 
 
 def _outdented(texts: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from codelm.metrics.likelihood import main_comparison, main_kind
 from codelm.metrics.number_format import MISSING, NBSP, bare_percent, change, counted, decimals, percent, share
 
-__all__ = ["FORGETTING", "GAIN", "Outcome", "goals", "headline", "main_change"]
+__all__ = ["FORGETTING", "GAIN", "goals", "headline", "main_change"]
 
 GAIN = 10.0
 """Goal: percent by which new lines become easier to predict, at least."""
@@ -17,7 +17,7 @@ FORGETTING = 5.0
 _MODES = {"infill": "Filling gaps", "left_to_right": "Continuing code"}
 
 
-class Outcome(StrEnum):
+class _Outcome(StrEnum):
     """Whether a goal was met, in the words of the page."""
 
     MET = "met"
@@ -27,26 +27,19 @@ class Outcome(StrEnum):
     UNKNOWN = "not known"
 
     @classmethod
-    def of(cls, met: bool) -> "Outcome":
+    def of(cls, met: bool) -> "_Outcome":
         """Return the outcome of a goal on which there is enough data."""
         return cls.MET if met else cls.MISSED
 
 
 @dataclass(frozen=True, slots=True)
 class _Goal:
-    """A goal of the training.
-
-    Attributes:
-        text: the goal in words.
-        found: what was measured, in figures.
-        outcome: whether it was met.
-        missed: the sentence that the headline has if it was missed.
-    """
+    """A goal of the training, what was found, and the sentence that the headline has if it was missed."""
 
     text: str
-    found: str
-    outcome: Outcome
-    missed: str
+    found: str = MISSING
+    outcome: _Outcome = _Outcome.UNKNOWN
+    missed: str = ""
 
 
 def goals(figures: Mapping[str, Any]) -> list[_Goal]:
@@ -57,7 +50,7 @@ def goals(figures: Mapping[str, Any]) -> list[_Goal]:
 
 def headline(figures: Mapping[str, Any]) -> list[str]:
     """Return the sentences of the page's first heading: the gain, then each goal that was missed."""
-    return [_gain_sentence(figures), *(goal.missed for goal in goals(figures) if goal.outcome == Outcome.MISSED)]
+    return [_gain_sentence(figures), *(goal.missed for goal in goals(figures) if goal.outcome == _Outcome.MISSED)]
 
 
 def main_change(figures: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -108,13 +101,13 @@ def _gain_goal(figures: Mapping[str, Any]) -> _Goal:
     text = f"{what} at least {percent(GAIN)} easier to predict, the interval off zero"
     missed = f"The goal of {percent(GAIN)}, beyond chance, is missed."
     if main is None:
-        return _Goal(text, MISSING, Outcome.UNKNOWN, missed)
+        return _Goal(text)
     gain, found = -main["change_percent"], _gains(main)
     if found is None:
-        outcome = Outcome.MISSED if gain < GAIN else Outcome.UNKNOWN
+        outcome = _Outcome.MISSED if gain < GAIN else _Outcome.UNKNOWN
         return _Goal(text, f"{percent(gain)}, no interval", outcome, missed)
     shown = f"{percent(gain)} ({bare_percent(found[1])} to {bare_percent(found[2])})"
-    return _Goal(text, shown, Outcome.of(gain >= GAIN and found[1] > 0), missed)
+    return _Goal(text, shown, _Outcome.of(gain >= GAIN and found[1] > 0), missed)
 
 
 def _infill_goals(infilling: Mapping[str, Any]) -> Iterator[_Goal]:
@@ -122,10 +115,11 @@ def _infill_goals(infilling: Mapping[str, Any]) -> Iterator[_Goal]:
     for mode, words in _MODES.items():
         found = infilling.get(mode)
         if found is None:
-            yield _Goal(f"{words}: as good as the base or better", MISSING, Outcome.UNKNOWN, "")
+            yield _Goal(f"{words}: as good as the base or better")
             continue
-        yield _exact_goal(words, found, counted(infilling["tasks"], "hole"))
-        yield _similarity_goal(words, found, infilling["similarity_by_chance"], counted(infilling["tasks"], "hole"))
+        chance, of = infilling["similarity_by_chance"], counted(infilling["tasks"], "hole")
+        yield _exact_goal(words, found, of)
+        yield _similarity_goal(words, found, of if chance is None else f"chance {decimals(chance, 1)}, {of}")
 
 
 def _exact_goal(words: str, found: Mapping[str, Any], of: str) -> _Goal:
@@ -137,24 +131,16 @@ def _exact_goal(words: str, found: Mapping[str, Any], of: str) -> _Goal:
     return _Goal(text, f"{shown}, {of}{_without_interval(difference)}", _not_below_base(difference), missed)
 
 
-def _similarity_goal(words: str, found: Mapping[str, Any], chance: float | None, of: str) -> _Goal:
-    """Return the goal on similarity to the real text, beside the similarity by chance.
-
-    Args:
-        words: the mode of the tasks in words.
-        found: the figures of the mode.
-        chance: the similarity of unrelated texts, of 100.
-        of: the number of tasks in words.
-    """
+def _similarity_goal(words: str, found: Mapping[str, Any], of: str) -> _Goal:
+    """Return the goal on similarity to the real text; ``of`` is that of unrelated texts, and the number of tasks."""
     difference = found["similarity_difference"]
     shown = f"{decimals(found['tuned']['similarity'], 1)}, base {decimals(found['base']['similarity'], 1)} of 100"
     missed = f"{words}, it comes less close to the real text: {shown}."
     text = f"{words}: at least as close to the real text as the base"
-    known = "" if chance is None else f", chance {decimals(chance, 1)}"
-    return _Goal(text, f"{shown}{known}, {of}{_without_interval(difference)}", _not_below_base(difference), missed)
+    return _Goal(text, f"{shown}, {of}{_without_interval(difference)}", _not_below_base(difference), missed)
 
 
-def _not_below_base(difference: Mapping[str, Any]) -> Outcome:
+def _not_below_base(difference: Mapping[str, Any]) -> _Outcome:
     """Return whether tuned does no worse than base.
 
     An interval that holds zero shows no difference either way. Without an interval the outcome is unknown: a single
@@ -162,8 +148,8 @@ def _not_below_base(difference: Mapping[str, Any]) -> Outcome:
     """
     low, high = difference["low"], difference["high"]
     if low is None:
-        return Outcome.UNKNOWN
-    return Outcome.UNSURE if low <= 0 <= high else Outcome.of(low > 0)
+        return _Outcome.UNKNOWN
+    return _Outcome.UNSURE if low <= 0 <= high else _Outcome.of(low > 0)
 
 
 def _without_interval(difference: Mapping[str, Any]) -> str:
@@ -181,12 +167,12 @@ def _forgetting_goal(figures: Mapping[str, Any]) -> _Goal:
     text = f"General code at most {percent(FORGETTING)} harder to predict"
     general = figures.get("general")
     if general is None:
-        return _Goal(text, MISSING, Outcome.UNKNOWN, "")
+        return _Goal(text)
     lost = general["forgetting_percent"]
     # 5.04 rounded to 5 would read as if the goal were met.
     above = percent(lost) if percent(lost) != percent(FORGETTING) else f"a little over {percent(FORGETTING)}"
     missed = f"It forgot: general code became {above} harder to predict, the goal is at most {percent(FORGETTING)}."
-    return _Goal(text, change(lost), Outcome.of(lost <= FORGETTING), missed)
+    return _Goal(text, change(lost), _Outcome.of(lost <= FORGETTING), missed)
 
 
 def _secret_goal(figures: Mapping[str, Any]) -> _Goal:
@@ -194,7 +180,7 @@ def _secret_goal(figures: Mapping[str, Any]) -> _Goal:
     text = "No string that looks like a secret recited"
     secrets = (figures.get("memory") or {}).get("secrets")
     if not secrets or not secrets["tried"]:
-        return _Goal(text, "not asked", Outcome.UNKNOWN, "")
+        return _Goal(text, "not asked")
     found = f"{secrets['recited']:,} of {secrets['tried']:,}, base {secrets['recited_by_base']:,}"
     missed = f"It recites strings that look like secrets: {found}."
-    return _Goal(text, found, Outcome.of(secrets["recited"] == 0), missed)
+    return _Goal(text, found, _Outcome.of(secrets["recited"] == 0), missed)

@@ -5,10 +5,10 @@ from typing import Any
 
 from codelm.metrics.idioms import sample_sizes, too_few_functions
 from codelm.metrics.number_format import counted, decimals, percent
-from codelm.report.markup import brief
+from codelm.report.printable_text import brief
 from codelm.report.tables import Table
 
-__all__ = ["derives", "idiom_places", "idiom_summary", "idiom_tables", "measures"]
+__all__ = ["idiom_places", "idiom_summary", "idiom_tables"]
 
 _SOURCES = ("repository", "base", "tuned")
 _MEASURES = {
@@ -21,24 +21,19 @@ _MEASURES = {
 
 def idiom_summary(idioms: Mapping[str, Any]) -> str:
     """Return how far base and tuned are from the repository, or that there are too few functions to say so."""
-    if idioms["distance"] is None:
+    far = idioms["distance"]
+    if far is None:
         return f"{too_few_functions(idioms['functions'])}."
-    return _distance(idioms) + _gap(idioms)
+    return (
+        f"The mix of constructs in what the base writes is {decimals(far['base'], 3)} bits away from the repository's, "
+        f"the tuned model's {decimals(far['tuned'], 3)}. Counted in {sample_sizes(idioms['functions'])}.{_gap(idioms)}"
+    )
 
 
 def idiom_tables(idioms: Mapping[str, Any]) -> list[Table]:
     """Return the tables of the named measures and of the derived traits, as far as they are known."""
-    measured = [] if idioms["distance"] is None else [measures(idioms["measures"])]
-    return [*measured, *([derives(idioms["derives"])] if idioms.get("derives") else [])]
-
-
-def _distance(idioms: Mapping[str, Any]) -> str:
-    """Return the distances of base and tuned from the repository, as sentences."""
-    far = idioms["distance"]
-    return (
-        f"The mix of constructs in what the base writes is {decimals(far['base'], 3)} bits away from the repository's, "
-        f"the tuned model's {decimals(far['tuned'], 3)}. Counted in {sample_sizes(idioms['functions'])}."
-    )
+    measured = [] if idioms["distance"] is None else [_measures(idioms["measures"])]
+    return [*measured, *([_derives(idioms["derives"])] if idioms.get("derives") else [])]
 
 
 def _gap(idioms: Mapping[str, Any]) -> str:
@@ -57,7 +52,7 @@ def idiom_places(row: Mapping[str, Any]) -> dict[str, str]:
     return {name: f"{2 + 96 * max(0.0, row[name]) / largest:.1f}%" for name in _SOURCES}
 
 
-def measures(found: Mapping[str, Mapping[str, float | None]]) -> Table:
+def _measures(found: Mapping[str, Mapping[str, float | None]]) -> Table:
     """Return the named measures, as far as they are known."""
     rows = [
         (words, *(decimals(found[key][name], 2) for name in _SOURCES))
@@ -67,7 +62,7 @@ def measures(found: Mapping[str, Mapping[str, float | None]]) -> Table:
     return Table("More is not better: closer to the repository is", ("", *_SOURCES), rows)
 
 
-def derives(found: Mapping[str, Any]) -> Table:
+def _derives(found: Mapping[str, Any]) -> Table:
     """Return which traits are derived together, in percent of all lists of derived traits."""
     counts = found["counts"]
     caption = (

@@ -4,7 +4,7 @@ from markupsafe import Markup, escape
 
 from codelm.report.printable_text import printable
 
-__all__ = ["brief", "element", "escaped", "join"]
+__all__ = ["element", "escaped", "join"]
 
 
 def escaped(value: object) -> Markup:
@@ -34,12 +34,3 @@ def element(name: str, /, *children: str, **attributes: str | float | None) -> M
 def join(*children: str) -> Markup:
     """Return the children one after the other, each as `escaped`."""
     return Markup("").join(map(escaped, children))
-
-
-def brief(text: str, most: int) -> str:
-    """Return the text in at most so many characters.
-
-    >>> brief("abcdef", 4), brief("abc", 4)
-    ('abc…', 'abc')
-    """
-    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -6,19 +6,15 @@ from typing import Any
 from codelm.metrics.likelihood import XZ_BASELINE_KEYS, main_kind
 from codelm.metrics.number_format import counted
 
-__all__ = ["LISTS", "lines", "outline"]
+__all__ = ["lines", "outline"]
 
-LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts"})
+_LISTS = frozenset({"by_commit", "best", "worst", "strip", "epochs", "prompts"})
 """Figures that the manifest leaves to ``evaluation/figures.json``."""
 
 
 def outline(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures without their lists, at any depth.
-
-    >>> outline({"likelihood": {"commits": 2, "by_commit": [1, 2]}, "epochs": []})
-    {'likelihood': {'commits': 2}}
-    """
-    kept = {name: value for name, value in figures.items() if name not in LISTS}
+    """Return the figures without their lists, at any depth."""
+    kept = {name: value for name, value in figures.items() if name not in _LISTS}
     return {name: outline(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
 
 
@@ -39,11 +35,7 @@ def _likelihood_lines(section: Mapping[str, Any] | None) -> list[str]:
 
 
 def _xz_lines(found: Mapping[str, float | None] | None, of: str) -> list[str]:
-    """Return the line on the bits per byte of the compressor xz, to be compared with the first line.
-
-    >>> _xz_lines({"xz": 1.75, "xz_given_snapshot": 1.136}, "new lines")
-    ['floors         xz 1.750, knowing the repository 1.136 bits per byte of new lines']
-    """
+    """Return the line on the bits per byte of the compressor xz, to be compared with the first line."""
     if not found:
         return []
     known = found["xz_given_snapshot"]
@@ -52,11 +44,7 @@ def _xz_lines(found: Mapping[str, float | None] | None, of: str) -> list[str]:
 
 
 def _bits(label: str, found: Mapping[str, Any]) -> str:
-    """Return a line on bits per byte.
-
-    >>> _bits("new lines", {"base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": None, "commits": 9})
-    'new lines      base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 9 held-out commits'
-    """
+    """Return a line on bits per byte."""
     interval = found["interval"]
     sure = f", 95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
     change = f"{found['change_percent']:+.1f} %{sure}"
@@ -66,20 +54,17 @@ def _bits(label: str, found: Mapping[str, Any]) -> str:
 
 def _infill_lines(section: Mapping[str, Any] | None) -> list[str]:
     """Return a line for each mode of the infill tasks."""
-    found = []
+    if not section:
+        return []
+    found, chance = [], section["similarity_by_chance"]
+    by_chance = "" if chance is None else f" (chance {chance:.1f})"
     for mode, label in (("infill", "filling gaps"), ("left_to_right", "continuing code")):
-        if section and section.get(mode):
+        if section.get(mode):
             base, tuned = section[mode]["base"], section[mode]["tuned"]
             exact = f"exact {base['exact']:.1%} -> {tuned['exact']:.1%}"
             similar = f"similarity {base['similarity']:.1f} -> {tuned['similarity']:.1f}"
-            found.append(f"{label:<17}{exact}, {similar}{_chance(section)}, of {section['tasks']}")
+            found.append(f"{label:<17}{exact}, {similar}{by_chance}, of {section['tasks']}")
     return found
-
-
-def _chance(section: Mapping[str, Any]) -> str:
-    """Return the similarity of unrelated texts; empty where there is a single task."""
-    found = section["similarity_by_chance"]
-    return "" if found is None else f" (chance {found:.1f})"
 
 
 def _side_effect_lines(figures: Mapping[str, Any]) -> list[str]:
@@ -96,11 +81,7 @@ def _side_effect_lines(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _secret_lines(found: Mapping[str, int]) -> list[str]:
-    """Return the line on strings that look like secrets; none where none was tried.
-
-    >>> _secret_lines({"tried": 5, "recited": 3, "recited_by_base": 0})
-    ['secrets        3 (base 0) of 5 strings that look like secrets recited']
-    """
+    """Return the line on strings that look like secrets; none where none was tried."""
     if not found["tried"]:
         return []
     look = "looks like a secret" if found["tried"] == 1 else "look like secrets"
@@ -109,11 +90,7 @@ def _secret_lines(found: Mapping[str, int]) -> list[str]:
 
 
 def _recited_windows(memory: Mapping[str, Any], split: str) -> str:
-    """Return how many windows of a split were recited.
-
-    >>> _recited_windows({"windows": {"train": 50}, "train": {"base": 0.0, "tuned": 0.04}}, "train")
-    '2 (base 0) of 50'
-    """
+    """Return how many windows of a split were recited."""
     number = memory["windows"][split]
     base, tuned = (round(number * memory[split][model]) for model in ("base", "tuned"))
     return f"{tuned} (base {base}) of {number}"

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from codelm.metrics.number_format import counted, date, decimals, format_change
 from codelm.report.axis import (
-    LINE,
     Box,
     Frame,
     Point,
@@ -23,13 +22,16 @@ from codelm.report.axis import (
     svg_points,
     ticks,
 )
-from codelm.report.markup import brief, element
+from codelm.report.markup import element
+from codelm.report.printable_text import brief
 from codelm.report.tables import Picture, Table
 
-__all__ = ["half_window", "over_time", "running_means", "with_crossings"]
+__all__ = ["over_time"]
 
-_WIDE = Frame(width=880, height=360, left=34, right=80, top=34, bottom=32)
-_NARROW = Frame(width=358, height=300, left=32, right=72, top=34, bottom=32)
+_WIDE = Frame(width=880, height=360, left=34, right=800, top=34, bottom=328)
+_NARROW = Frame(width=358, height=300, left=32, right=286, top=34, bottom=268)
+_LINE = 15.0
+"""Height of a label with its leading, in units of the drawing."""
 _LEAST_EXTENT = 0.5
 """Bits per byte that the axis spans at least, so that a negligible difference looks negligible."""
 _FEW_COMMITS = 12
@@ -53,19 +55,14 @@ def over_time(likelihood: Mapping[str, Any]) -> Picture | None:
     if not commits:
         return None
     xz = {_XZ_LABELS[key]: value for key, value in (likelihood["floors"] or {}).items() if value is not None}
-    around = half_window(len(commits))
-    curves = _Curves(commits, running_means(commits, "base", around), running_means(commits, "tuned", around), xz)
+    around = 0 if len(commits) <= _FEW_COMMITS else max(2, len(commits) // 20)
+    curves = _Curves(commits, _running_means(commits, "base", around), _running_means(commits, "tuned", around), xz)
     drawings = both_widths(lambda frame, class_: _draw(curves, frame, class_), _WIDE, _NARROW)
     return Picture(drawings, _reading(curves, around), _commit_table(commits))
 
 
-def half_window(commits: int) -> int:
-    """Return how many commits on each side a running mean includes."""
-    return 0 if commits <= _FEW_COMMITS else max(2, commits // 20)
-
-
-def running_means(commits: Sequence[Mapping[str, Any]], model: str, around: int) -> list[float]:
-    """Return a model's running mean of bits per byte at each commit, commits weighted by their bytes."""
+def _running_means(commits: Sequence[Mapping[str, Any]], model: str, around: int) -> list[float]:
+    """Return a model's bits per byte over each commit and ``around`` of them on either side, weighted by bytes."""
     windows = (commits[max(0, index - around) : index + around + 1] for index in range(len(commits)))
     return [_mean(window, model) for window in windows]
 
@@ -78,9 +75,7 @@ def _mean(commits: Sequence[Mapping[str, Any]], model: str) -> float:
 
 def _draw(curves: _Curves, frame: Frame, class_: str) -> Markup:
     """Return the drawing at one size."""
-    across = frame.across(0, max(1, len(curves.commits) - 1))
-    if len(curves.commits) == 1:
-        across = frame.across(0, 0)
+    across = frame.across(0, len(curves.commits) - 1)
     grid = ticks(*_extent(curves))
     up = frame.up(grid[0], grid[-1])
     places = [across(index) for index in range(len(curves.commits))]
@@ -91,7 +86,7 @@ def _draw(curves: _Curves, frame: Frame, class_: str) -> Markup:
         f"{class_} over-time",
         *_grid_lines(frame, up, grid),
         *_days(curves.commits, places, frame),
-        *_xz_lines(curves.xz, frame, up),
+        *(_level(frame, up(value), "floor") for value in curves.xz.values()),
         *_shaded_areas(list(zip(places, map(up, curves.base), map(up, curves.tuned), strict=True))),
         *(_commit_marks(commit, x, frame, up, radius) for commit, x in zip(curves.commits, places, strict=True)),
         element("polyline", points=svg_points(zip(places, map(up, curves.base), strict=True)), class_="trail base"),
@@ -121,14 +116,14 @@ def _outlier_bound(curves: _Curves) -> float:
 def _grid_lines(frame: Frame, up: Scale, grid: Sequence[float]) -> list[Markup]:
     """Return the horizontal lines, their numbers, and the name of the axis."""
     digits = 0 if grid[1] - grid[0] >= 1 else 1
-    marks = [line(frame.left, up(value), frame.width - frame.right, up(value), "grid") for value in grid]
+    marks = [_level(frame, up(value), "grid") for value in grid]
     names = [label(frame.left - 8, up(value), decimals(value, digits), "end") for value in grid]
     return [*marks, *names, label(0, 10, "bits per byte, lower is better", class_="axis")]
 
 
 def _days(commits: Sequence[Mapping[str, Any]], places: Sequence[float], frame: Frame) -> list[Markup]:
     """Return the days of the first commit, the last one and some between, below the axis."""
-    most = max(1, int((frame.width - frame.left - frame.right) // 120))
+    most = max(1, int((frame.right - frame.left) // 120))
     last = len(commits) - 1
     chosen = sorted({round(last * step / most) for step in range(most + 1)})
     shown: list[Markup] = []
@@ -143,14 +138,14 @@ def _days(commits: Sequence[Mapping[str, Any]], places: Sequence[float], frame: 
     return shown
 
 
-def _xz_lines(xz: Mapping[str, float], frame: Frame, up: Scale) -> list[Markup]:
-    """Return a dashed line at the bits per byte of each compressor."""
-    return [line(frame.left, up(value), frame.width - frame.right, up(value), "floor") for value in xz.values()]
+def _level(frame: Frame, y: float, class_: str) -> Markup:
+    """Return a horizontal line across the plot."""
+    return line((frame.left, y), (frame.right, y), class_)
 
 
 def _shaded_areas(curves: list[tuple[float, float, float]]) -> list[Markup]:
     """Return the areas between the lines, one where tuned is better and one where base is, from (x, base, tuned)."""
-    whole = with_crossings(curves)
+    whole = _with_crossings(curves)
     back = [(x, base) for x, base, _ in reversed(whole)]
     # Fewer bits are better, and y grows downwards.
     won = [(x, max(base, tuned)) for x, base, tuned in whole]
@@ -159,7 +154,7 @@ def _shaded_areas(curves: list[tuple[float, float, float]]) -> list[Markup]:
             element("polygon", points=svg_points(lost + back), class_="lost")]  # fmt: skip
 
 
-def with_crossings(curves: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+def _with_crossings(curves: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
     """Return the points (x, base, tuned) with one more wherever the two lines cross."""
     found = curves[:1]
     for (x, base, tuned), after in pairwise(curves):
@@ -186,8 +181,8 @@ def _commit_marks(commit: Mapping[str, Any], x: float, frame: Frame, up: Scale, 
     return element(
         "g",
         element("title", _tooltip(commit)),
-        element("rect", x=x - 4, y=frame.top, width=8, height=frame.height - frame.top - frame.bottom, class_="touch"),
-        line(x, base, x, tuned, "stem"),
+        element("rect", x=x - 4, y=frame.top, width=8, height=frame.bottom - frame.top, class_="touch"),
+        line((x, base), (x, tuned), "stem"),
         element("circle", cx=x, cy=base, r=radius, class_="dot base"),
         element("circle", cx=x, cy=tuned, r=radius, class_="dot tuned"),
         class_="commit",
@@ -204,8 +199,8 @@ def _tooltip(commit: Mapping[str, Any]) -> str:
 def _end_labels(curves: _Curves, frame: Frame, up: Scale) -> list[Markup]:
     """Return the names of the lines at their right ends, without overlaps."""
     ends = {"base": curves.base[-1], "tuned": curves.tuned[-1], **curves.xz}
-    places = spread_labels([up(value) for value in ends.values()], LINE, frame.top, frame.height - frame.bottom)
-    x = frame.width - frame.right + 8
+    places = spread_labels([up(value) for value in ends.values()], _LINE, frame.top, frame.bottom)
+    x = frame.right + 8
     classes = [name if name in {"base", "tuned"} else "floor" for name in ends]
     return [label(x, y, name, class_=f"end {own}") for name, y, own in zip(ends, places, classes, strict=True)]
 

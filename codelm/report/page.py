@@ -15,14 +15,15 @@ from codelm.report.examples import continuations, infill_texts, shorten
 from codelm.report.figures import infill_tables, likelihood_table
 from codelm.report.headline import goals, headline, main_change
 from codelm.report.idioms import idiom_places, idiom_summary, idiom_tables
-from codelm.report.markup import brief, escaped
+from codelm.report.markup import escaped
 from codelm.report.over_time import over_time
+from codelm.report.printable_text import brief
 from codelm.report.side_effects import forgetting, memorization, secrets
 from codelm.report.trade_off import trade_off
 
-__all__ = ["TEMPLATES", "page"]
+__all__ = ["page"]
 
-TEMPLATES = Environment(
+_TEMPLATES = Environment(
     loader=PackageLoader("codelm.report", ""),
     autoescape=True,
     finalize=escaped,
@@ -31,13 +32,13 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-TEMPLATES.filters |= {"brief": brief, "fixed": decimals}
+_TEMPLATES.filters |= {"brief": brief, "fixed": decimals}
 _FUNCTIONS = (
     *(over_time, trade_off, forgetting, memorization, secrets, infill_texts, continuations, shorten),
     *(idiom_places, idiom_summary, idiom_tables, likelihood_table, infill_tables),
 )
 """What the templates call."""
-TEMPLATES.globals |= {function.__name__: function for function in _FUNCTIONS}
+_TEMPLATES.globals |= {function.__name__: function for function in _FUNCTIONS}
 _SECTIONS = ("likelihood", "epochs", "general", "memory", "holes", "prompts", "idioms", "notes")
 
 
@@ -45,7 +46,7 @@ def page(figures: Mapping[str, Any]) -> str:
     """Return report.html from the figures of an evaluation; of a section that is None it says so."""
     sections = {name: figures.get(name) for name in _SECTIONS}
     opening = {"headline": headline(figures), "lead": _lead(figures), "goals": goals(figures)}
-    return TEMPLATES.get_template("page.html").render(sections, **opening, run=figures["run"])
+    return _TEMPLATES.get_template("page.html").render(sections, **opening, run=figures["run"])
 
 
 def _lead(figures: Mapping[str, Any]) -> str:
@@ -65,15 +66,7 @@ def _lead(figures: Mapping[str, Any]) -> str:
 
 
 def _of_how_many(counting: int, read: Mapping[str, Any], lines: str) -> str:
-    """Return how many commits have lines that count, of how many measured, of how many that there are.
-
-    >>> _of_how_many(30, {"commits": 31, "of": 35}, "new lines")
-    '30 commits with new lines, of 31 measured, of 35'
-    >>> _of_how_many(31, {"commits": 31, "of": 35}, "new lines")
-    '31 of 35 commits'
-    >>> _of_how_many(30, {"commits": 31, "of": 31}, "new lines")
-    '30 commits with new lines, of 31'
-    """
+    """Return how many commits have lines that count, of how many measured, of how many that there are."""
     measured, there = read["commits"], read["of"]
     if counting == measured:
         return f"{'' if measured == there else f'{measured:,} of '}{counted(there, 'commit')}"

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
-__all__ = ["cell", "clip", "printable", "side_by_side", "table"]
+__all__ = ["brief", "cell", "printable", "side_by_side", "table"]
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories without a glyph: controls, formats, surrogates, private use, unassigned, separators."""
@@ -55,24 +55,16 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def side_by_side(heads: tuple[str, str], texts: tuple[str, str], width: int) -> list[str]:
-    r"""Return the lines of two texts beside each other, each in a column of ``width`` characters, cut where longer.
-
-    >>> for line in side_by_side(("base", "tuned"), ("fn a() {", "fn b() {\n}"), 8):
-    ...     print(line.rstrip())
-    base     | tuned
-    -------- | --------
-    fn a() { | fn b() {
-             | }
-    """
+    """Return the lines of two texts beside each other, each in a column of ``width`` characters, cut where longer."""
     left, right = (printable(text).rstrip().split("\n") for text in texts)
     lines = [heads, ("-" * width, "-" * width), *zip_longest(left, right, fillvalue="")]
-    return [" | ".join(clip(part, width) for part in line) for line in lines]
+    return [" | ".join(brief(part, width).ljust(width) for part in line) for line in lines]
 
 
-def clip(text: str, width: int) -> str:
-    """Return the text in exactly ``width`` characters.
+def brief(text: str, most: int) -> str:
+    """Return the text in at most so many characters.
 
-    >>> clip("abcdef", 4), clip("ab", 4)
-    ('abc…', 'ab  ')
+    >>> brief("abcdef", 4), brief("abc", 4)
+    ('abc…', 'abc')
     """
-    return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"

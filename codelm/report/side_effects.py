@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codelm.metrics.number_format import MISSING, counted, decimals, format_change, share
-from codelm.report.markup import brief
+from codelm.report.printable_text import brief
 from codelm.report.tables import Table
 
 __all__ = ["forgetting", "memorization", "secrets"]

@@ -9,7 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from codelm.report.outline import outline
 from codelm.report.printable_text import table
 
-__all__ = ["log_evaluation", "scalars"]
+__all__ = ["log_evaluation"]
 
 _DESCRIPTION = frozenset({"codelm_evaluation", "run"})
 """Parts of the figures that describe the run and whose numbers are no metrics."""
@@ -19,27 +19,21 @@ def log_evaluation(trainer: Trainer, figures: Mapping[str, Any], step: int) -> N
     """Write an evaluation to the loggers, at the step of the weights that were evaluated."""
     results = {name: value for name, value in outline(figures).items() if name not in _DESCRIPTION}
     for logger in trainer.loggers:
-        logger.log_metrics(scalars(results, "evaluation"), step)
+        logger.log_metrics(_scalars(results, "evaluation"), step)
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
             _add_commits(logger.experiment, figures)
             _add_tables(logger.experiment, figures, step)
 
 
-def scalars(figures: Mapping[str, Any], prefix: str) -> dict[str, float]:
-    """Return the numbers among the figures by their path, also both ends of each interval.
-
-    >>> scalars({"general": {"base": 1.0, "tuned": 1.1}, "notes": ["a"]}, "evaluation")
-    {'evaluation/general/base': 1.0, 'evaluation/general/tuned': 1.1}
-    >>> scalars({"interval": [-8.5, -2.5]}, "evaluation/new")
-    {'evaluation/new/interval/low': -8.5, 'evaluation/new/interval/high': -2.5}
-    """
+def _scalars(figures: Mapping[str, Any], prefix: str) -> dict[str, float]:
+    """Return the numbers among the figures by their path, also both ends of each interval."""
     found: dict[str, float] = {}
     for name, value in figures.items():
         if isinstance(value, Mapping):
-            found |= scalars(value, f"{prefix}/{name}")
+            found |= _scalars(value, f"{prefix}/{name}")
         elif name == "interval" and value is not None:
-            found |= scalars(dict(zip(("low", "high"), value, strict=True)), f"{prefix}/{name}")
+            found |= _scalars(dict(zip(("low", "high"), value, strict=True)), f"{prefix}/{name}")
         elif isinstance(value, int | float) and not isinstance(value, bool):
             found[f"{prefix}/{name}"] = float(value)
     return found

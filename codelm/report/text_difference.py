@@ -12,12 +12,9 @@ _WORD = re.compile(r"\s*(?:\w+|[^\w\s])|\s+\Z")
 
 
 class Piece(NamedTuple):
-    """A stretch of text.
+    """A stretch of text, its kind "same", "extra" (only in the written text) or "missing" (only in the real text).
 
-    Attributes:
-        text: the characters.
-        kind: "same", "extra" (only in the written text) or "missing" (only in the real text).
-        instead_of: the characters of the real text in the place of an "extra" piece.
+    ``instead_of`` is the real text in the place of an "extra" piece.
     """
 
     text: str

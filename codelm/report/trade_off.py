@@ -7,20 +7,21 @@ from typing import Any
 from markupsafe import Markup
 
 from codelm.metrics.number_format import change, decimals
-from codelm.report.axis import CHARACTER, Box, Frame, Point, Scale, both_widths, drawing, label, line, svg_points, ticks
+from codelm.report.axis import Box, Frame, Point, both_widths, drawing, label, line, svg_points, ticks
 from codelm.report.headline import FORGETTING, GAIN
 from codelm.report.markup import element
 from codelm.report.tables import Picture, Table
 
 __all__ = ["trade_off"]
 
-_WIDE = Frame(width=880, height=360, left=34, right=16, top=34, bottom=52)
-_NARROW = Frame(width=358, height=300, left=40, right=16, top=34, bottom=52)
+_WIDE = Frame(width=880, height=360, left=34, right=864, top=34, bottom=308)
+_NARROW = Frame(width=358, height=300, left=40, right=342, top=34, bottom=248)
 _RADIUS = 5.0
+_CHARACTER = 7.0
+"""Width of an average character of a label, in units of the drawing, rather too wide than too narrow."""
 _NEAR, _FAR = (28.0,), (28.0, 46.0, 64.0)
 """How far above its dot a label may be; only the kept epoch, which must have its label, takes the far ones."""
 _GOAL_LABEL = "size of the goals"
-"""Label of the tinted corner."""
 _STEPS = 60
 """Number of steps into which a line is divided to find what overlaps it."""
 _Epoch = Mapping[str, Any]
@@ -50,53 +51,42 @@ def _draw(epochs: Sequence[_Epoch], frame: Frame, class_: str) -> Markup:
     rows = ticks(min(0.0, *(y for _, y in points)), max(FORGETTING * 1.2, *(1.1 * y for _, y in points)))
     across, up = frame.across(columns[0], columns[-1]), frame.up(rows[0], rows[-1])
     dots = [(across(x), up(y)) for x, y in points]
+    vertical, horizontal = (
+        [(value, scale(value)) for value in marks] for scale, marks in ((across, columns), (up, rows))
+    )
     return drawing(
         frame,
         "Validation loss won against loss on general code, by epoch",
         f"{class_} trade-off",
-        *_goal_area(frame, across, up),
-        *_grid_lines(frame, across, up, columns, rows),
+        *_goal_area(frame, across(GAIN), up(FORGETTING)),
+        *_grid_lines(frame, vertical, horizontal),
         element("polyline", points=svg_points(dots), class_="route"),
         *(_epoch_mark(epoch, x, y) for epoch, (x, y) in zip(epochs, dots, strict=True)),
-        *_epoch_labels(epochs, dots, frame, _goal_box(frame)),
+        *_epoch_labels(epochs, dots, frame),
     )
 
 
-def _goal_area(frame: Frame, across: Scale, up: Scale) -> Iterator[Markup]:
-    """Return the tinted corner that has the size of both goals, and its label."""
-    x, y = across(GAIN), up(FORGETTING)
-    right, bottom = frame.width - frame.right, frame.height - frame.bottom
-    yield element("rect", x=x, y=y, width=right - x, height=bottom - y, class_="goal")
-    yield label(right - 6, bottom - 10, _GOAL_LABEL, "end", class_="goal-name")
+def _goal_area(frame: Frame, x: float, y: float) -> Iterator[Markup]:
+    """Return the tinted corner below and right of the goals' values, and its label."""
+    yield element("rect", x=x, y=y, width=frame.right - x, height=frame.bottom - y, class_="goal")
+    yield label(frame.right - 6, frame.bottom - 10, _GOAL_LABEL, "end", class_="goal-name")
 
 
 def _goal_box(frame: Frame) -> Box:
     """Return the box of the corner's label."""
-    right, bottom = frame.width - frame.right, frame.height - frame.bottom
-    return Box(right - 6 - CHARACTER * len(_GOAL_LABEL), bottom - 20, right, bottom)
+    return Box(frame.right - 6 - _CHARACTER * len(_GOAL_LABEL), frame.bottom - 20, frame.right, frame.bottom)
 
 
-def _grid_lines(
-    frame: Frame, across: Scale, up: Scale, columns: Sequence[float], rows: Sequence[float]
-) -> Iterator[Markup]:
-    """Return the lines of the grid with their numbers, and the names of both axes.
-
-    Args:
-        frame: the size of the drawing.
-        across: the horizontal scale.
-        up: the vertical scale.
-        columns: the values of the vertical lines.
-        rows: the values of the horizontal lines.
-    """
-    right, bottom = frame.width - frame.right, frame.height - frame.bottom
-    for value in rows:
-        yield line(frame.left, up(value), right, up(value), "zero" if value == 0 else "grid")
-        yield label(frame.left - 8, up(value), _tick(value), "end")
-    for value in columns:
-        yield line(across(value), frame.top, across(value), bottom, "zero" if value == 0 else "grid")
-        yield label(across(value), bottom + 14, _tick(value), "middle")
+def _grid_lines(frame: Frame, vertical: Sequence[Point], horizontal: Sequence[Point]) -> Iterator[Markup]:
+    """Return the lines of the grid, given as (value, coordinate), with their values, and the names of both axes."""
+    for value, y in horizontal:
+        yield line((frame.left, y), (frame.right, y), "zero" if value == 0 else "grid")
+        yield label(frame.left - 8, y, _tick(value), "end")
+    for value, x in vertical:
+        yield line((x, frame.top), (x, frame.bottom), "zero" if value == 0 else "grid")
+        yield label(x, frame.bottom + 14, _tick(value), "middle")
     yield label(0, 10, "general code harder to predict, %", class_="axis")
-    yield label(right, frame.height - 10, "validation loss lower than the base's, %", "end", class_="axis")
+    yield label(frame.right, frame.height - 10, "validation loss lower than the base's, %", "end", class_="axis")
 
 
 def _tick(value: float) -> str:
@@ -118,21 +108,14 @@ def _tooltip(epoch: _Epoch) -> str:
     return f"epoch {epoch['epoch']}, step {epoch['step']}{kept}: validation loss {moved[0]}, general code {moved[1]}"
 
 
-def _epoch_labels(epochs: Sequence[_Epoch], dots: Sequence[Point], frame: Frame, *reserved: Box) -> Iterator[Markup]:
-    """Return the labels of those dots beside which there is space, that of the kept epoch first.
-
-    Args:
-        epochs: the epochs.
-        dots: their places, in the same order.
-        frame: the size of the drawing.
-        reserved: boxes that no label may overlap.
-    """
-    taken = [*reserved, *(_square(x, y, 10) for x, y in dots), *_route(dots)]
+def _epoch_labels(epochs: Sequence[_Epoch], dots: Sequence[Point], frame: Frame) -> Iterator[Markup]:
+    """Return the labels of those dots beside which there is space, that of the kept epoch first."""
+    taken = [_goal_box(frame), *(_square(x, y, 10) for x, y in dots), *_route(dots)]
     for index in sorted(range(len(epochs)), key=lambda index: (not epochs[index]["chosen"], index)):
         text = _label_text(epochs[index])
-        for box in _label_boxes(*dots[index], CHARACTER * len(text), _FAR if epochs[index]["chosen"] else _NEAR):
+        for box in _label_boxes(dots[index], _CHARACTER * len(text), _FAR if epochs[index]["chosen"] else _NEAR):
             inside = box.left >= frame.left and box.right <= frame.width and box.top >= frame.top - 10
-            if inside and box.bottom <= frame.height - frame.bottom and not any(box.overlaps(other) for other in taken):
+            if inside and box.bottom <= frame.bottom and not any(box.overlaps(other) for other in taken):
                 taken.append(box)
                 yield label((box.left + box.right) / 2, (box.top + box.bottom) / 2, text, "middle")
                 break
@@ -150,15 +133,9 @@ def _route(dots: Sequence[Point]) -> Iterator[Box]:
             yield _square(x + part * (next_x - x), y + part * (next_y - y), 1)
 
 
-def _label_boxes(x: float, y: float, width: float, rises: Sequence[float]) -> Iterator[Box]:
-    """Return the possible boxes of a dot's label: right, left, above, below, and higher up on either side.
-
-    Args:
-        x: the horizontal coordinate of the dot.
-        y: its vertical coordinate.
-        width: the width of the label.
-        rises: how far above the dot the tops of the higher boxes are.
-    """
+def _label_boxes(dot: Point, width: float, rises: Sequence[float]) -> Iterator[Box]:
+    """Return the possible boxes of a dot's label: right, left, above, below, and so far above it on either side."""
+    x, y = dot
     yield Box(x + 12, y - 8, x + 12 + width, y + 8)
     yield Box(x - 12 - width, y - 8, x - 12, y + 8)
     yield Box(x - width / 2, y - 28, x + width / 2, y - 12)
@@ -169,7 +146,7 @@ def _label_boxes(x: float, y: float, width: float, rises: Sequence[float]) -> It
 
 
 def _label_text(epoch: _Epoch) -> str:
-    """Return the label of a dot; the untrained model is the base."""
+    """Return the label of a dot."""
     if epoch["step"] == 0:
         return "base"
     return f"epoch {epoch['epoch']}, kept" if epoch["chosen"] else str(epoch["epoch"])

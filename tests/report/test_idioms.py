@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.report.idioms import derives, idiom_summary, idiom_tables, measures
+from codelm.report.idioms import idiom_summary, idiom_tables
 from codelm.report.page import page
 
 
@@ -10,7 +10,8 @@ def test_each_measure_that_is_known_by_name_is_shown():
         "with_lifetime": {"repository": 0.17, "base": 0.03, "tuned": 0.11},
         "question_mark_share": {"repository": 0.81, "base": 0.32, "tuned": None},
     }
-    assert measures(found).rows[:2] == [
+    (table,) = idiom_tables({"distance": {}, "measures": found})
+    assert table.rows[:2] == [
         ("named lifetimes ('static too), per function", "0.22", "0.04", "0.13"),
         ("functions that name a lifetime, as a share of all", "0.17", "0.03", "0.11"),
     ]
@@ -18,7 +19,8 @@ def test_each_measure_that_is_known_by_name_is_shown():
 
 def test_what_is_derived_together_is_shown_with_the_number_of_lists():
     strip = [{"derive": "Clone, <Debug>", "repository": 41.2, "base": 9.4, "tuned": 29.0}]
-    shown = derives({"counts": {"repository": 1200, "base": 32, "tuned": 31}, "strip": strip})
+    counts = {"repository": 1200, "base": 32, "tuned": 31}
+    (shown,) = idiom_tables({"distance": None, "derives": {"counts": counts, "strip": strip}})
     assert "in percent of 1,200 lists of the repository, 32 of the base and 31 of the tuned model" in shown.caption
     assert shown.rows == [("Clone, <Debug>", "41", "9", "29")]
 

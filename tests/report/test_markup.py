@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from codelm.report.markup import element, join
-from codelm.report.page import TEMPLATES
+from codelm.report.page import page
 from codelm.report.printable_text import printable
 
 
@@ -31,7 +31,6 @@ def test_text_that_was_added_to_markup_is_escaped():
     assert join(f"{Markup('<b>')}<i>") == "&lt;b&gt;&lt;i&gt;"
 
 
-def test_templates_escape_text_and_attributes_once_and_keep_only_what_can_be_seen():
-    template = TEMPLATES.from_string('<p title="{{ text }}">{{ text }}{{ markup }}</p>')
-    shown = template.render(text="\u202e\x1b<\"&'>", markup=Markup("<b>"))
-    assert shown == '<p title="&lt;&#34;&amp;&#39;&gt;">&lt;&#34;&amp;&#39;&gt;<b></p>'
+def test_the_page_escapes_text_once_and_keeps_only_what_can_be_seen(some_figures):
+    shown = page(some_figures() | {"notes": ["\u202e\x1b<\"&'>"]})
+    assert "<li>&lt;&#34;&amp;&#39;&gt;</li>" in shown

@@ -2,25 +2,41 @@ import re
 
 import pytest
 
-from codelm.report.over_time import half_window, over_time, running_means, with_crossings
+from codelm.report.over_time import over_time
 from codelm.report.page import page
 
 
-def commit(size, base):
-    return {"bytes": size, "base": base, "tuned": base}
+def shown(*commits):
+    """Return the picture of commits, given as (bytes, base, tuned)."""
+    about = {"commit": "a" * 40, "time": 0, "subject": ""}
+    rows = [about | dict(zip(("bytes", "base", "tuned"), commit, strict=True)) for commit in commits]
+    return over_time({"by_commit": rows, "floors": None})
+
+
+def points(picture, class_):
+    """Return the points (x, y) of the first line or area of a class."""
+    found = re.search(rf'points="([^"]*)" class="{class_}"', picture.drawings)[1]
+    return [tuple(map(float, point.split(","))) for point in found.split()]
 
 
 def test_the_running_mean_weighs_commits_by_their_bytes():
-    assert running_means([commit(100, 1.0), commit(300, 2.0)], "base", 1) == [1.75, 1.75]
+    small, large = (1, 1.0, 1.0), (10**9, 2.0, 2.0)
+    heights = [y for _, y in points(shown(*[small] * 6, large, *[small] * 6), "trail base")]
+    assert len(set(heights[4:9])) == 1
+    assert len({heights[3], heights[6], heights[9]}) == 2
 
 
-@pytest.mark.parametrize(("commits", "around"), [(1, 0), (12, 0), (13, 2), (110, 5)])
-def test_few_commits_are_joined_and_many_are_smoothed(commits, around):
-    assert half_window(commits) == around
+@pytest.mark.parametrize(
+    ("commits", "lines"), [(2, "the dots joined"), (12, "the dots joined"), (13, "over 5 commits"), (110, "over 11")]
+)
+def test_few_commits_are_joined_and_many_are_smoothed(commits, lines):
+    assert lines in shown(*[(1, 1.0, 1.0)] * commits).caption
 
 
 def test_where_lines_cross_the_shades_meet():
-    assert with_crossings([(0, 10, 20), (10, 20, 10)]) == [(0, 10, 20), (5, 15, 15), (10, 20, 10)]
+    (_, first), (middle, crossing), (_, last), *_ = points(shown((1, 1.0, 2.0), (1, 2.0, 1.0)), "won")
+    assert middle == 34 + (800 - 34) / 2
+    assert first == last > crossing
 
 
 def test_each_commit_has_its_two_dots_in_both_sizes(some_figures):
@@ -64,6 +80,5 @@ def test_one_commit_far_above_the_rest_does_not_flatten_them(some_figures):
 
 
 def test_a_difference_of_nothing_looks_like_nothing():
-    commits = [{"commit": "a" * 40, "time": 0, "subject": "", "bytes": 9, "base": 1.0, "tuned": 0.999}]
-    heights = re.findall(r'cy="([\d.]+)"', over_time({"by_commit": commits, "floors": None}).drawings)
+    heights = re.findall(r'cy="([\d.]+)"', shown((9, 1.0, 0.999)).drawings)
     assert abs(float(heights[0]) - float(heights[1])) < 1

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.report.tensorboard import log_evaluation, scalars
+from codelm.report.tensorboard import log_evaluation
 
 TASK = {"path": "a.rs", "line": 3, "real": "a | b", "base": "", "tuned": "a\nb"}
 FIGURES = {
@@ -77,4 +77,7 @@ def test_both_ends_of_an_interval_are_shown_and_the_description_of_the_run_is_no
 
 def test_only_numbers_are_scalars():
     figures = {"a": {"b": 1, "c": None, "d": True, "e": "x", "f": [1]}, "g": 2.5, "h": math.inf}
-    assert scalars(figures, "e") == {"e/a/b": 1.0, "e/g": 2.5, "e/h": math.inf}
+    logged = {}
+    logger = SimpleNamespace(log_metrics=lambda found, step: logged.update(found))
+    log_evaluation(SimpleNamespace(loggers=[logger]), figures, 7)
+    assert logged == {"evaluation/a/b": 1.0, "evaluation/g": 2.5, "evaluation/h": math.inf}
