@@ -104,7 +104,7 @@ def test_another_language_loses_syntax_and_idioms_by_name(make_data, make_reposi
     ]
     found = evaluate(evaluated, make_data(make_repository(commits)), SETTINGS)
     assert "the syntax of holes in go was not measured, which takes Rust or Python" in found.notes
-    assert "idioms are told of Rust's functions of 80 bytes or more: the snapshot holds none" in found.notes
+    assert "idioms are counted in Rust functions of 80 bytes or more: the snapshot holds none" in found.notes
     assert found.figures["holes"]["infill"]["tuned"]["valid"] is None
     assert found.figures["likelihood"]["new"]["tuned"] > 0
 

@@ -53,7 +53,7 @@ def idioms(
     repository = [function for text in sorted(files.values(), key=len) for function in functions(text)]
     if not comparable_functions(repository):
         raise UnmeasuredError(
-            f"idioms are told of Rust's functions of {MIN_BYTES} bytes or more: the snapshot holds none"
+            f"idioms are counted in Rust functions of {MIN_BYTES} bytes or more: the snapshot holds none"
         )
     prompts = _draw_prompts(sorted(files), HEADS, limit + limit // _SPARE, seed)
     base, tuned = generate_items(evaluated, data, prompts, NEW_TOKENS, budget.share(0.8))
