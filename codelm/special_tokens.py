@@ -6,6 +6,7 @@ __all__ = [
     "FIM_TOKENS",
     "HEADING_TOKENS",
     "MIDDLE",
+    "PADDING",
     "PREFIX",
     "REPOSITORY_NAME",
     "SPECIAL_TOKENS",
@@ -13,7 +14,7 @@ __all__ = [
 ]
 
 REPOSITORY_NAME, FILE_SEPARATOR, END_OF_TEXT = "<repo_name>", "<file_sep>", "<|endoftext|>"
-PREFIX, SUFFIX, MIDDLE = "<fim_prefix>", "<fim_suffix>", "<fim_middle>"
+PREFIX, SUFFIX, MIDDLE, PADDING = "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>"
 HEADING_TOKENS = frozenset({REPOSITORY_NAME, FILE_SEPARATOR})
 """Those of a sample's heading, its repository and its file."""
 FIM_TOKENS = frozenset({PREFIX, SUFFIX, MIDDLE})

@@ -6,11 +6,11 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from codelm.special_tokens import END_OF_TEXT, FILE_SEPARATOR, MIDDLE, PREFIX, REPOSITORY_NAME, SUFFIX
+from codelm.special_tokens import END_OF_TEXT, FILE_SEPARATOR, MIDDLE, PADDING, PREFIX, REPOSITORY_NAME, SUFFIX
 
-__all__ = ["SPECIAL_TOKENS", "save", "train_bpe"]
+__all__ = ["save", "train_bpe"]
 
-SPECIAL_TOKENS = [END_OF_TEXT, PREFIX, MIDDLE, SUFFIX, "<fim_pad>", REPOSITORY_NAME, FILE_SEPARATOR]
+_SPECIAL_TOKENS = [END_OF_TEXT, PREFIX, MIDDLE, SUFFIX, PADDING, REPOSITORY_NAME, FILE_SEPARATOR]
 """In this order from id 0; StarCoder2's first one is begin, end, unknown and padding at once."""
 
 
@@ -22,7 +22,7 @@ def train_bpe(texts: Iterable[str], entries: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=entries, special_tokens=SPECIAL_TOKENS, initial_alphabet=alphabet, show_progress=False
+        vocab_size=entries, special_tokens=_SPECIAL_TOKENS, initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
@@ -33,7 +33,7 @@ def save(tokenizer: Tokenizer, folder: Path, positions: int) -> None:
     names = dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token"), END_OF_TEXT)
     fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
-        additional_special_tokens=SPECIAL_TOKENS[1:],
+        additional_special_tokens=_SPECIAL_TOKENS[1:],
         model_max_length=positions,
         clean_up_tokenization_spaces=False,
         **names,

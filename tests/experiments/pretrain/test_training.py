@@ -1,25 +1,41 @@
+import json
+
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from codelm.errors import InputError
+from codelm.history.tokenization.encoder import Encoder
+from codelm.special_tokens import SPECIAL_TOKENS
+from experiments.pretrain import rows
+from experiments.pretrain.checkpoints import MADE_WITH, step_of
+from experiments.pretrain.corpus import Document
+from experiments.pretrain.evaluate import CONTEXT, windows
+from experiments.pretrain.export import write_model
+from experiments.pretrain.loops import LoopUnlikelihood
+from experiments.pretrain.optimizers import muon_with_adamw
+from experiments.pretrain.rows import DecayRows, PretrainingRows
+from experiments.pretrain.tokenizer import save, train_bpe
+from experiments.pretrain.train import Pretraining, Schedule, Shape, finish, train
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning has much to say about a run this small
 
 
 @pytest.fixture
 def tokenizer_folder(tmp_path):
-    from experiments.pretrain.tokenizer import save, train_bpe
-
     save(train_bpe(["fn main() { let x = 1234; }\n" * 50], 300), tmp_path / "tokenizer", 4096)
     return tmp_path / "tokenizer"
 
 
 @pytest.fixture
 def tokenizer(tokenizer_folder):
-    from transformers import AutoTokenizer
-
     return AutoTokenizer.from_pretrained(tokenizer_folder)
 
 
 def test_the_tokenizer_has_the_special_tokens_in_their_places(tokenizer):
-    from experiments.pretrain.tokenizer import SPECIAL_TOKENS
-
-    assert tokenizer.convert_tokens_to_ids(SPECIAL_TOKENS) == list(range(7))
+    of_infilling = ["<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>"]
+    in_order = ["<|endoftext|>", *of_infilling, "<repo_name>", "<file_sep>"]
+    assert tokenizer.convert_tokens_to_ids(in_order) == list(range(7))
     assert {tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id} == {0}
 
 
@@ -35,34 +51,22 @@ def test_digits_stand_alone(tokenizer):
 
 
 def test_our_encoder_takes_the_tokenizer(tokenizer):
-    from codelm.history.tokenization.encoder import Encoder
-    from codelm.special_tokens import SPECIAL_TOKENS
-
     assert Encoder(tokenizer).special == frozenset(SPECIAL_TOKENS)
 
 
 @pytest.fixture
 def schedule():
-    from experiments.pretrain.train import Schedule
-
     return Schedule(rate=1e-3, warmup=2)
 
 
 @pytest.fixture
 def shape():
-    from experiments.pretrain.train import Shape
-
     return Shape(vocabulary=300, width=32, layers=2, inner=64, heads=2, key_value_heads=1)
 
 
 @pytest.fixture
 def store(tmp_path, tokenizer, monkeypatch):
-    import json
     from dataclasses import asdict
-
-    from codelm.history.tokenization.encoder import Encoder
-    from experiments.pretrain import rows
-    from experiments.pretrain.corpus import Document
 
     monkeypatch.setattr(rows, "ROW_LENGTHS", (64, 128))
     monkeypatch.setattr(rows, "DECAY_SHARDS", 1)
@@ -76,8 +80,6 @@ def store(tmp_path, tokenizer, monkeypatch):
 
 
 def test_a_step_always_reads_the_same_rows(store):
-    from experiments.pretrain.rows import PretrainingRows
-
     plans = [PretrainingRows(store, batch_tokens=256, epochs=2) for _ in range(2)]
     for data in plans:
         data.setup()
@@ -86,8 +88,6 @@ def test_a_step_always_reads_the_same_rows(store):
 
 
 def test_the_decay_goes_on_where_the_stable_phase_was_left_with_rows_kept_for_it(store):
-    from experiments.pretrain.rows import DecayRows, PretrainingRows
-
     stable, decay = PretrainingRows(store, batch_tokens=256), DecayRows(store, batch_tokens=256, begins=3)
     for data in (stable, decay):
         data.setup()
@@ -99,8 +99,6 @@ def test_the_decay_goes_on_where_the_stable_phase_was_left_with_rows_kept_for_it
 
 @pytest.fixture
 def stable(store, tokenizer_folder, shape, schedule, tmp_path):
-    from experiments.pretrain.train import train
-
     def run(**changed):
         settings = {"steps": 2, "batch_tokens": 256, "shape": shape, "schedule": schedule} | changed
         train(store, tokenizer_folder, tmp_path / "run", **settings)
@@ -112,8 +110,6 @@ def stable(store, tokenizer_folder, shape, schedule, tmp_path):
 @pytest.fixture
 def decay(store, tokenizer_folder, shape, stable, tmp_path):
     """A function that runs or resumes a decay and returns the steps that it took."""
-    from experiments.pretrain.train import Pretraining, Schedule, finish
-
     stable()
 
     def run(folder, *, breaks_off=None, rate=1e-3, length=4, **changed):
@@ -136,15 +132,19 @@ def decay(store, tokenizer_folder, shape, stable, tmp_path):
 
 def rewrite(checkpoint, change):
     """Change the content of a checkpoint."""
-    import torch
-
     torch.save(change(torch.load(checkpoint, weights_only=False)), checkpoint)
+
+
+def assert_equal(folder, steps):
+    """Assert that the runs "one" and "two" ended at a step with the same weights."""
+    one, two = (torch.load(folder / name / "last.ckpt", weights_only=False) for name in ("one", "two"))
+    assert one["global_step"] == two["global_step"] == steps
+    for name, tensor in one["state_dict"].items():
+        torch.testing.assert_close(two["state_dict"][name], tensor)
 
 
 def without_recipe(content):
     """Remove the recipe, as in checkpoints of before it was recorded."""
-    from experiments.pretrain.checkpoints import MADE_WITH
-
     return {name: fact for name, fact in content.items() if name != MADE_WITH}
 
 
@@ -159,48 +159,26 @@ def change_tokenizer(folder):
 
 
 def change_store(folder):
-    import json
-
     file = folder / "facts.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"held_out_bytes": 1}))
 
 
-@pytest.mark.filterwarnings("ignore")  # Lightning has much to say about a run this small
 def test_a_resumed_run_ends_as_an_uninterrupted_one(store, tokenizer_folder, shape, schedule, tmp_path):
-    import torch
-
-    from experiments.pretrain.train import train
-
     settings = {"batch_tokens": 256, "shape": shape, "schedule": schedule}
     train(store, tokenizer_folder, tmp_path / "one", steps=4, **settings)
     train(store, tokenizer_folder, tmp_path / "two", steps=2, **settings)
     train(store, tokenizer_folder, tmp_path / "two", steps=4, **settings)
-    one, two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("one", "two"))
-    assert one["global_step"] == two["global_step"] == 4
-    for name, tensor in one["state_dict"].items():
-        torch.testing.assert_close(two["state_dict"][name], tensor)
+    assert_equal(tmp_path, steps=4)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_run_logs_its_bits_per_byte_on_held_out_code(stable, monkeypatch, caplog):
-    from experiments.pretrain import train
-
-    monkeypatch.setattr(train, "STEPS_BETWEEN_VALIDATIONS", 2)
+    monkeypatch.setattr("experiments.pretrain.train.STEPS_BETWEEN_VALIDATIONS", 2)
     with caplog.at_level("INFO"):
         stable()
     assert "step 2, 0.00 M tokens: held-out bits per byte" in caplog.text
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_finished_model_loads_by_its_folder(store, shape, stable, tokenizer, tokenizer_folder, tmp_path):
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from experiments.pretrain.checkpoints import step_of
-    from experiments.pretrain.export import write_model
-    from experiments.pretrain.loops import LoopUnlikelihood
-    from experiments.pretrain.train import Schedule, finish
-
     last = stable()
     assert step_of(last) == 2
     module = LoopUnlikelihood(shape, Schedule(1e-3, warmup=2, decay_from=2, decay=2), tokenizer)
@@ -217,26 +195,16 @@ def test_a_finished_model_loads_by_its_folder(store, shape, stable, tokenizer, t
     ]
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_resumed_decay_ends_as_an_uninterrupted_one(decay, tmp_path):
-    import torch
-
     decay("one")
     with pytest.raises(SystemExit):
         decay("two", breaks_off=4)
     assert decay("two") == [4, 5]
-    one, two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("one", "two"))
-    assert one["global_step"] == two["global_step"] == 6
-    for name, tensor in one["state_dict"].items():
-        torch.testing.assert_close(two["state_dict"][name], tensor)
+    assert_equal(tmp_path, steps=6)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_training_does_not_go_on_with_another_rate_or_batch_or_shape(stable, shape):
     from dataclasses import replace
-
-    from codelm.errors import InputError
-    from experiments.pretrain.train import Schedule
 
     last = stable()
     before = last.read_bytes()
@@ -250,10 +218,7 @@ def test_training_does_not_go_on_with_another_rate_or_batch_or_shape(stable, sha
     assert last.read_bytes() == before
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_training_does_not_go_on_with_another_store_or_tokenizer(stable, store, tokenizer_folder):
-    from codelm.errors import InputError
-
     stable()
     change_store(store)
     with pytest.raises(InputError, match="made with store"):
@@ -263,10 +228,7 @@ def test_training_does_not_go_on_with_another_store_or_tokenizer(stable, store, 
         stable(steps=4)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_decay_refuses_a_training_with_another_rate_or_batch_or_store(decay, store):
-    from codelm.errors import InputError
-
     with pytest.raises(InputError, match="made with rate"):
         decay("branch", rate=2e-3)
     with pytest.raises(InputError, match="batch tokens 256 instead of 512"):
@@ -276,17 +238,13 @@ def test_a_decay_refuses_a_training_with_another_rate_or_batch_or_store(decay, s
         decay("branch")
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_decay_begins_from_a_checkpoint_that_records_nothing_but_its_rate(decay, tmp_path):
-    from codelm.errors import InputError
-
     rewrite(tmp_path / "run" / "last.ckpt", without_recipe)
     assert decay("branch", batch_tokens=128) == [2, 3, 4, 5]
     with pytest.raises(InputError, match="made with rate"):
         decay("branch", rate=2e-3)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_decay_of_another_schedule_or_another_training_begins_anew(decay, stable, tmp_path, caplog):
     decay("branch", length=2)
     assert decay("branch", length=2) == []
@@ -301,11 +259,7 @@ def test_a_decay_of_another_schedule_or_another_training_begins_anew(decay, stab
     assert decay("branch") == [2, 3, 4, 5]
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_run_is_not_begun_whose_rows_do_not_suffice(stable, decay, store, monkeypatch):
-    from codelm.errors import InputError
-    from experiments.pretrain.rows import DecayRows, PretrainingRows
-
     monkeypatch.setattr("experiments.pretrain.train.Trainer", lambda **_: pytest.fail("begun, and would never end"))
     for data, run in (
         (PretrainingRows(store, batch_tokens=256), lambda most: stable(steps=most + 1)),
@@ -318,9 +272,6 @@ def test_a_run_is_not_begun_whose_rows_do_not_suffice(stable, decay, store, monk
 
 
 def test_a_model_is_written_whole_or_not_at_all_and_leaves_other_files_be(shape, tokenizer_folder, tmp_path):
-    from experiments.pretrain.export import write_model
-    from experiments.pretrain.train import Pretraining, Schedule
-
     module = Pretraining(shape, Schedule())
     module.configure_model()
     folder = tmp_path / "model"
@@ -337,9 +288,6 @@ def test_a_model_is_written_whole_or_not_at_all_and_leaves_other_files_be(shape,
 
 
 def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
-    from experiments.pretrain.optimizers import muon_with_adamw
-    from experiments.pretrain.train import Pretraining, Schedule
-
     module = Pretraining(shape, Schedule())
     module.configure_model()
     muon, adamw = muon_with_adamw(module.model, learning_rate=1e-3, weight_decay=0.0).param_groups
@@ -349,8 +297,6 @@ def test_muon_moves_hidden_matrices_and_adamw_the_rest(shape):
 
 
 def test_windows_count_every_token_once_and_show_at_most_the_context():
-    from experiments.pretrain.evaluate import CONTEXT, windows
-
     found = list(windows(10, 5000))
     assert [index for _, scored, stop in found for index in range(scored, stop)] == list(range(10, 5000))
     assert all(stop - start <= CONTEXT for start, _, stop in found)
