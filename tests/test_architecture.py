@@ -47,7 +47,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "cli": (
         "the command",
-        {"bases", "callbacks", "datamodules", "errors", "evaluation", "git", "modules", "runs"},
+        {"bases", "callbacks", "datamodules", "errors", "evaluation", "modules", "runs"},
     ),
 }
 HEAVY = ("torch", "transformers", "lightning", "peft", "bitsandbytes")
