@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from git import NULL_TREE, Repo
@@ -38,11 +39,7 @@ def _timed(work: Callable[[], float]) -> tuple[float, float]:
 
 
 def newest(folder: str, count: int) -> list[str]:
-    """Return the SHAs of the newest commits that are not merges.
-
-    Raises:
-        InputError: There is no such repository, or no commit was wanted.
-    """
+    """Return the SHAs of the newest commits that are not merges."""
     if count < 1:
         raise InputError(f"COMMITS is {count}: give a whole number of 1 or more")
     return [node.sha for node in reversed(read_graph(open_repository(folder))) if not node.is_merge][:count]
@@ -97,12 +94,9 @@ def _full_loss(hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
 def _compare(folder: str, count: int) -> None:
     """Print a table: what was done, what each found in what time, and how many times as long the peer took."""
     shas = newest(folder, count)
-    races = [
-        (
-            f"bytes of {len(shas)} commits; GitPython",
-            lambda: read_with_codelm(folder, shas),
-            lambda: read_with_gitpython(folder, shas),
-        ),
+    what = f"bytes of {len(shas)} commits; GitPython"
+    races: list[tuple[str, Callable[[], float], Callable[[], float]]] = [
+        (what, partial(read_with_codelm, folder, shas), partial(read_with_gitpython, folder, shas)),
         ("loss of 1,024 tokens; full logits", _loss_step(_chunked_loss), _loss_step(_full_loss)),
     ]
     print(f"{'what; peer':<36}{'codelm found':>14}{'peer found':>14}{'codelm s':>10}{'peer s':>10}{'ratio':>8}")
@@ -118,14 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m experiments.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("repository", metavar="REPOSITORY", help="the repository's folder")
-    parser.add_argument(
-        "commits",
-        metavar="COMMITS",
-        type=int,
-        nargs="?",
-        default=_COMMITS,
-        help=f"newest commits (default: {_COMMITS})",
-    )
+    commits = f"newest commits (default: {_COMMITS})"
+    parser.add_argument("commits", metavar="COMMITS", type=int, nargs="?", default=_COMMITS, help=commits)
     options = parser.parse_args(arguments)
     try:
         _compare(options.repository, options.commits)

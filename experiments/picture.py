@@ -20,12 +20,7 @@ _BASE, _TUNED = "#8a8f98", "#c2571a"
 
 
 def _draw(axes: Any, phases: dict[str, Any]) -> None:
-    """Draw one run: the base as a level, the tuned model as a line over the steps.
-
-    Args:
-        axes: Matplotlib's axes.
-        phases: The ``phase_results`` of the run's manifest.
-    """
+    """Draw the ``phase_results`` of a manifest: the base as a level, the tuned model as a line over the steps."""
     training = phases["phase_4_training"]
     base, tuned = (training["training_stats"][name] for name in ("base_val_loss", "final_val_loss"))
     steps = [0, *(epoch["step"] for epoch in training["history"])]
@@ -39,18 +34,14 @@ def _draw(axes: Any, phases: dict[str, Any]) -> None:
 
 
 def _draw_all(target: Path, runs: Sequence[Path]) -> None:
-    """Draw all runs side by side into ``target``.
-
-    Raises:
-        InputError: A folder is not of a finished run on one repository, or the picture cannot be written.
-    """
+    """Draw all runs side by side into ``target``."""
     figure, panels = plt.subplots(1, len(runs), figsize=(3.6 * len(runs), 2.9), squeeze=False, layout="constrained")
     for axes, run in zip(panels[0], runs, strict=True):
         try:
             _draw(axes, json.loads((run / "MANIFEST.json").read_text(encoding="utf-8"))["phase_results"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            why = one_line(error)
-            raise InputError(f"{run} holds no manifest of a finished run on one repository: {why}") from error
+            what = f"{run} holds no manifest of a finished run on one repository"
+            raise InputError(f"{what}: {one_line(error)}") from error
     panels[0][0].set_ylabel("validation loss, nats per token")
     panels[0][0].legend(frameon=False)
     try:

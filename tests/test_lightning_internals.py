@@ -9,6 +9,8 @@ from torch.utils.data import DataLoader
 
 from codelm.lightning_internals import ATTRIBUTES, CHECKPOINT_KEYS, CLI_HOOKS, rewind_to_last_step
 
+QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+
 
 class Line(LightningModule):
     def __init__(self):
@@ -28,9 +30,8 @@ class Line(LightningModule):
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
     """A trainer that has trained for five batches, two of which make an optimizer step."""
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
     folder = tmp_path_factory.mktemp("trainer")
-    trainer = Trainer(max_epochs=1, accumulate_grad_batches=2, default_root_dir=folder, **quiet)
+    trainer = Trainer(max_epochs=1, accumulate_grad_batches=2, default_root_dir=folder, **QUIET)
     trainer.fit(Line(), *(DataLoader(torch.ones(5, 1)) for _ in range(2)))
     return trainer
 
@@ -63,9 +64,8 @@ def test_a_checkpoint_within_an_accumulation_goes_back_to_the_last_step(tmp_path
             if batch_idx == 2:
                 trainer.save_checkpoint(tmp_path / "a.ckpt")
 
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
     options = {"max_epochs": 1, "accumulate_grad_batches": 2, "default_root_dir": tmp_path, "limit_val_batches": 0}
-    Trainer(callbacks=[Save()], **options, **quiet).fit(Line(), DataLoader(torch.ones(5, 1)))
+    Trainer(callbacks=[Save()], **options, **QUIET).fit(Line(), DataLoader(torch.ones(5, 1)))
     checkpoint = torch.load(tmp_path / "a.ckpt", weights_only=False)
     rewind_to_last_step(checkpoint, accumulate=2)
     batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]

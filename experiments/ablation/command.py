@@ -5,14 +5,15 @@ import hashlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from operator import methodcaller
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from codelm.bases import locate
 from codelm.cli.signals import Stopped, stop_signals
 from codelm.errors import CodelmError, InputError
 from codelm.files import write_text
 from codelm.git.repository import open_repository
-from experiments.ablation.outputs import refuse_file, refuse_folder
 from experiments.ablation.rows import (
     CONTROLS,
     DEFAULT_ROWS,
@@ -24,7 +25,7 @@ from experiments.ablation.rows import (
 )
 from experiments.ablation.settings import read_settings, set_value
 
-__all__ = ["CONFIGS", "ablate", "digest_of_weights", "experiment_of", "main", "parse_options", "plan_runs"]
+__all__ = ["CONFIGS", "ablate", "experiment_of", "main", "parse_options", "plan_runs"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = (_ROOT / "configs" / "tiny.yaml", Path(__file__).parent / "rules.yaml")
@@ -85,18 +86,31 @@ def ablate(options: argparse.Namespace) -> int:
 def _refuse_unwritable(options: argparse.Namespace, results: Path, key: str) -> None:
     """Raise `InputError` where the command's output could not be written: now, and not after hours of runs."""
     if not options.only_table:
-        refuse_folder("--work", options.work / key)
-        refuse_file("--results", results)
+        _refuse_folder("--work", options.work / key, options.work / key)
+        _refuse_file("--results", results)
     if options.table:
-        refuse_file("--table", options.table)
+        _refuse_file("--table", options.table)
+
+
+def _refuse_file(option: str, path: Path) -> None:
+    """Raise `InputError` where the file cannot be written; its folder is made if need be."""
+    if path.is_dir():
+        raise InputError(f"{option} {path} is a folder; give the name of a file")
+    _refuse_folder(option, path, path.parent)
+
+
+def _refuse_folder(option: str, path: Path, folder: Path) -> None:
+    """Raise `InputError`, naming an option and its ``path``, where no file can be made in ``folder``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{option} {path} cannot be written: {error.strerror}; allow it, or give another") from error
 
 
 def experiment_of(options: argparse.Namespace) -> Experiment:
-    """Return what all runs have in common.
-
-    Raises:
-        InputError: There is no such configuration, base or repository, or the revision is a range.
-    """
+    """Return what all runs have in common."""
     configuration = read_settings(options.config or CONFIGS)
     if options.base:
         set_value(configuration, "model.base", options.base)
@@ -109,11 +123,11 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
         repository.tip,
         steps=round_to_validations(options.steps),
         test_tokens=options.tokens,
-        base_digest=digest_of_weights(configuration.get("model", {}).get("base")),
+        base_digest=_digest_of_weights(configuration.get("model", {}).get("base")),
     )
 
 
-def digest_of_weights(base: str | None) -> str:
+def _digest_of_weights(base: str | None) -> str:
     """Return the SHA-256 of the weights of a base that is a folder, in hexadecimal; empty for any other base."""
     digest, files = hashlib.sha256(), sorted(Path(locate(base)).glob("*.safetensors")) if base else []
     for path in files:
@@ -122,11 +136,7 @@ def digest_of_weights(base: str | None) -> str:
 
 
 def plan_runs(rows: Sequence[str], seeds: Sequence[int], variant_seeds: Sequence[int] | None) -> list[tuple[str, int]]:
-    """Return the row and seed of all runs, seed by seed, so that an early table has all rows.
-
-    >>> plan_runs(["ours", "-fim"], [0, 1], None)
-    [('ours', 0), ('-fim', 0), ('ours', 1)]
-    """
+    """Return the row and seed of all runs, seed by seed, so that an early table has all rows."""
     of_variants = seeds[:1] if variant_seeds is None else variant_seeds
     order = dict.fromkeys([*seeds, *of_variants])
     return [(row, seed) for seed in order for row in rows if seed in (of_variants if row in VARIANTS else seeds)]
@@ -138,21 +148,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     return _parser().parse_args(masked)
 
 
-def _row_name(word: str) -> str:
-    """Return a row's name, also if it was masked.
-
-    >>> _row_name("without-fim")
-    '-fim'
-    """
-    return word.removeprefix(_MASK)
-
-
 def _at_least(least: int) -> Callable[[str], int]:
-    """Return an argument type: a whole number that is not below ``least``.
-
-    >>> _at_least(1)("240")
-    240
-    """
+    """Return an argument type: a whole number that is not below ``least``."""
 
     def number(word: str) -> int:
         if not word.removeprefix("-").isdecimal() or int(word) < least:
@@ -177,7 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     configs = ", ".join(str(path.relative_to(_ROOT)) for path in CONFIGS)
     add("--config", type=Path, action="append", help=f"configuration of ours, may be repeated (default: {configs})")
     rows = f"of {' '.join(ROWS)} (default: all but {', '.join(CONTROLS)})"
-    add("--rows", nargs="+", type=_row_name, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
+    unmasked = methodcaller("removeprefix", _MASK)
+    add("--rows", nargs="+", type=unmasked, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)
     seeds = "of peer and ours (default: 0 1 2)"
     add("--seeds", nargs="+", type=_at_least(0), default=[0, 1, 2], metavar="N", help=seeds)
     variant_seeds = "of the others (default: the first of --seeds)"

@@ -22,16 +22,7 @@ from codelm.special_tokens import MIDDLE
 from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.settings import Settings
 
-__all__ = [
-    "INFILL",
-    "LEFT_TO_RIGHT",
-    "AdapterEvaluator",
-    "CommitNll",
-    "Measured",
-    "commit_nll",
-    "load_adapter",
-    "load_float32",
-]
+__all__ = ["INFILL", "LEFT_TO_RIGHT", "AdapterEvaluator", "CommitNll", "Measured", "commit_nll", "load_float32"]
 
 _TokenNll = NDArray[np.float64]
 """The nll of each token of a sample in nats, ``[T]``."""
@@ -43,15 +34,7 @@ INFILL, LEFT_TO_RIGHT = "hole", "left to right"
 
 @dataclass(frozen=True, slots=True)
 class CommitNll:
-    """Nll of one commit's new lines in one form.
-
-    Attributes:
-        commit: The commit's SHA.
-        form: `INFILL` or `LEFT_TO_RIGHT`.
-        bytes: Bytes of the lines.
-        base: Their nll under the base, in nats.
-        tuned: Their nll with the adapter, in nats.
-    """
+    """Nll of one commit's new lines in one form, under the base and with the adapter, in nats."""
 
     commit: str
     form: str
@@ -71,9 +54,7 @@ class Measured:
 class AdapterEvaluator:
     """Evaluates adapters, all on the same commits; the nll under the untouched base is computed once.
 
-    Args:
-        settings: Those of ours, without a seed: they decide commits and prompts alike for all rows.
-        test_tokens: Tokens of held-out samples at most.
+    The settings are those of ours, without a seed: they decide commits and prompts alike for all rows.
     """
 
     def __init__(self, settings: Settings, test_tokens: int) -> None:
@@ -88,7 +69,7 @@ class AdapterEvaluator:
         data = open_evaluation_data(datamodule)
         samples = data.test_samples(self.test_tokens)
         load_float32(model)
-        load_adapter(model, adapter)
+        _load_adapter(model, adapter)
         evaluated = EvaluatedModel(model, max_tokens=datamodule.sequence_length, batch_size=_ROWS_AT_A_TIME)
         tuned_nll = evaluated.token_nll([sample.ids for sample in samples])
         if self.base_nll is None:
@@ -106,12 +87,8 @@ def load_float32(model: LoRACausalLM) -> None:
     model.to(trainer.strategy.root_device).eval()
 
 
-def load_adapter(model: LoRACausalLM, folder: Path) -> None:
-    """Load the weights of an adapter in PEFT's format into a model.
-
-    Raises:
-        InputError: The adapter is of another shape, or lacks weights.
-    """
+def _load_adapter(model: LoRACausalLM, folder: Path) -> None:
+    """Load the weights of an adapter in PEFT's format into a model of the same shape."""
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 

@@ -35,11 +35,7 @@ def _parser() -> ArgumentParser:
 
 
 def parse_settings(settings: Mapping[str, Any]) -> Namespace:
-    """Return the settings of model and data with all defaults.
-
-    Raises:
-        InputError: One of them is unknown or of the wrong kind.
-    """
+    """Return the settings of model and data with all defaults."""
     known = {name: settings[name] for name in ("seed_everything", "model", "data") if name in settings}
     try:
         found: Namespace = _parser().parse_object(known)
@@ -49,11 +45,7 @@ def parse_settings(settings: Mapping[str, Any]) -> Namespace:
 
 
 def instantiate(settings: Mapping[str, Any]) -> _Objects:
-    """Return the model and the data module of nested settings.
-
-    Raises:
-        InputError: A setting is unknown or of the wrong kind.
-    """
+    """Return the model and the data module of nested settings."""
     try:
         made = _parser().instantiate(parse_settings(settings))
     except TypeError as error:  # jsonargparse finds one value in place of several only here

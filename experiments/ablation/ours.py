@@ -34,10 +34,6 @@ def train_ours(experiment: Experiment, row: str, seed: int, folder: Path) -> Tra
         row: The row's name.
         seed: The run's seed.
         folder: Where the adapter, the settings and the run's folder go.
-
-    Raises:
-        InputError: The history is too short for so many steps.
-        CodelmError: The training failed; why stands on standard error.
     """
     settings = settings_of_equal_tokens(experiment, row, seed)
     refuse_short_epochs(experiment, settings)
@@ -94,11 +90,7 @@ def _fullness(settings: Settings) -> float:
 
 
 def figures(settings: Settings, manifest: dict[str, Any]) -> Trained:
-    """Return a training's figures, from its manifest and its plan.
-
-    Raises:
-        CodelmError: Its last validation was not at its last step.
-    """
+    """Return a training's figures, from its manifest and its plan; the last validation must be at the last step."""
     training = manifest["phase_results"]["phase_4_training"]
     stats, steps = training["training_stats"], trainer_setting(settings, "max_steps")
     if (last := training["history"][-1]["step"]) != steps:

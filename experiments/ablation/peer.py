@@ -7,6 +7,7 @@ adapters of a 4-bit base in bfloat16; whether that matters, the row "peer-fp32" 
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +21,7 @@ from codelm.modules.adapters import kernel_warning_hidden, lora_config, save_ada
 from codelm.modules.base_model import load_base
 from codelm.modules.precision import auto_precision, compute_dtype
 from experiments.ablation.objects import instantiate, open_evaluation_data
-from experiments.ablation.recipe import Ids, split, training_documents, validation_documents
+from experiments.ablation.recipe import Ids, documents, first_tokens, split
 from experiments.ablation.settings import Settings, batches_of_step, trainer_setting
 from experiments.ablation.trained import ADAPTER, Trained
 
@@ -46,7 +47,9 @@ def train_peer(settings: Settings, evaluation_settings: Settings, folder: Path, 
         evaluation_data = open_evaluation_data(instantiate(evaluation_settings).data)
         trainer = _sft_trainer(settings, model, peer_documents(settings, evaluation_data), scratch)
         if float32_adapters:
-            _to_float32(trainer.model)
+            for parameter in trainer.model.parameters():
+                if parameter.requires_grad:
+                    parameter.data = parameter.data.to(torch.float32)
         before = trainer.evaluate()["eval_loss"]
         started = time.perf_counter()
         trainer.train()
@@ -63,9 +66,9 @@ def peer_documents(settings: Settings, evaluation_data: EvaluationData) -> tuple
     batches = trainer_setting(settings, "max_steps") * batches_of_step(settings)
     texts, held_out = split(evaluation_data.snapshot, seed)
     tokens = batches * data.batch_size * data.sequence_length
-    encoder = evaluation_data.encoder
-    validation = validation_documents(held_out, encoder, _VALIDATION_ROWS * data.sequence_length)
-    return training_documents(texts, encoder, seed, tokens), validation
+    training = documents(texts, evaluation_data.encoder, seed)
+    validation = islice(documents(held_out, evaluation_data.encoder, 0), len(held_out))
+    return first_tokens(training, tokens), first_tokens(validation, _VALIDATION_ROWS * data.sequence_length)
 
 
 @kernel_warning_hidden()  # TRL imports peft
@@ -151,10 +154,3 @@ def _sft_config(settings: Settings, model: LoRACausalLM, precision: str, scratch
         use_cpu=not gpu,
         dataloader_pin_memory=gpu,
     )
-
-
-def _to_float32(model: Any) -> None:
-    """Convert the trainable parameters to float32."""
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.to(torch.float32)

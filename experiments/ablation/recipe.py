@@ -7,7 +7,6 @@ suffix first; an end of text follows each; rows of constant length are cut from 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from random import Random
 
 from codelm.errors import InputError
@@ -15,16 +14,7 @@ from codelm.evaluation.data import SnapshotPath
 from codelm.history.tokenization.encoder import Encoder
 from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
 
-__all__ = [
-    "FimIds",
-    "Ids",
-    "documents",
-    "first_tokens",
-    "permute",
-    "split",
-    "training_documents",
-    "validation_documents",
-]
+__all__ = ["FimIds", "Ids", "documents", "first_tokens", "permute", "split"]
 
 _TEST_SIZE = 0.1
 _FIM_RATE = 0.5
@@ -42,22 +32,8 @@ class FimIds:
     middle: int
 
 
-def _fim_ids(encoder: Encoder) -> FimIds | None:
-    """Return the ids in a tokenizer; None where it lacks one of the tokens."""
-    if not encoder.special >= FIM_TOKENS:
-        return None
-    return FimIds(*(encoder.special_ids[name] for name in (PREFIX, SUFFIX, MIDDLE)))
-
-
 def split(files: Mapping[SnapshotPath, str], seed: int) -> tuple[list[str], list[str]]:
-    """Return the texts of a random nine tenths of the files, and of the rest; at least one on either side.
-
-    Raises:
-        InputError: There are not two files.
-
-    >>> [len(texts) for texts in split(dict.fromkeys(map(str, range(20)), "text"), seed=0)]
-    [18, 2]
-    """
+    """Return the texts of a random nine tenths of the files, and of the rest; at least one on either side."""
     if len(files) < 2:
         raise InputError(f"{len(files)} files in the training snapshot: the public recipe needs two, to hold one out")
     paths = sorted(files)
@@ -79,40 +55,20 @@ def permute(ids: Ids, fim: FimIds, random: Random) -> Ids:
 
 def documents(texts: Sequence[str], encoder: Encoder, seed: int) -> Iterator[Ids]:
     """Yield the tokens of all texts, each with an end of text, without end: each pass in another order, cut anew."""
-    fim, end = _fim_ids(encoder), encoder.special_ids[END_OF_TEXT]
+    ids_of = encoder.special_ids
+    fim = FimIds(ids_of[PREFIX], ids_of[SUFFIX], ids_of[MIDDLE]) if encoder.special >= FIM_TOKENS else None
     encoded = [encoder.locate(text)[0] for text in texts]
     random = Random(f"documents {seed}")
     while True:
         for ids in random.sample(encoded, len(encoded)):
-            yield [*(permute(ids, fim, random) if fim else ids), end]
+            yield [*(permute(ids, fim, random) if fim else ids), ids_of[END_OF_TEXT]]
 
 
 def first_tokens(stream: Iterator[Ids], most: int) -> list[Ids]:
-    """Return documents of exactly ``most`` tokens together, the last one cut; fewer where the stream ends.
-
-    >>> first_tokens(iter([[1, 2], [3, 4], [5]]), 3)
-    [[1, 2], [3]]
-    """
+    """Return documents of exactly ``most`` tokens together, the last one cut; fewer where the stream ends."""
     found: list[Ids] = []
     left = most
     while left and (ids := next(stream, None)) is not None:
         found.append(ids[:left])
         left -= len(found[-1])
     return found
-
-
-def training_documents(texts: Sequence[str], encoder: Encoder, seed: int, tokens: int) -> list[Ids]:
-    """Return the documents that a run reads.
-
-    Args:
-        texts: The files to train on.
-        encoder: The tokenizer.
-        seed: Decides the order of the files and the cuts.
-        tokens: Tokens of all documents together.
-    """
-    return first_tokens(documents(texts, encoder, seed), tokens)
-
-
-def validation_documents(texts: Sequence[str], encoder: Encoder, tokens: int) -> list[Ids]:
-    """Return each held-out text once, up to so many tokens."""
-    return first_tokens(islice(documents(texts, encoder, 0), len(texts)), tokens)

@@ -18,15 +18,9 @@ __all__ = ["Result", "append", "of_experiment", "read_results"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run; the names of the fields are the keys in the file.
+    """A finished run of the experiment with that key; the names of the fields are the keys in the file.
 
-    Attributes:
-        experiment: The key of what all its rows have in common.
-        row: The row's name.
-        seed: The run's seed.
-        trained: The figures of its training.
-        measured: The nll of the held-out commits.
-        about: What else should be known later: repository, commits, base, steps, versions.
+    ``about`` is what else should be known later: repository, commits, base, steps, versions.
     """
 
     experiment: str
@@ -43,11 +37,7 @@ class Result:
 
 
 def read_results(path: Path) -> list[Result]:
-    """Return all results in a file; none where there is no file.
-
-    Raises:
-        DamagedDataError: It cannot be read, or a line is no result.
-    """
+    """Return all results in a file; none where there is no file."""
     try:
         return [_parse_result(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     except FileNotFoundError:

@@ -21,7 +21,6 @@ __all__ = [
     "VARIANTS",
     "Experiment",
     "round_to_validations",
-    "step_limits",
 ]
 
 OURS, FLOAT32_PEER = "ours", "peer-fp32"
@@ -55,7 +54,7 @@ CONTROLS = ("peer-slow", "peer-fast", FLOAT32_PEER)
 ROWS = (*DEFAULT_ROWS, *CONTROLS)
 
 _UNUSED_GROUPS = ("evaluation", "behavior")
-"""Groups of settings that `step_limits` switches off."""
+"""Groups of settings that `_step_limits` switches off."""
 VALIDATIONS = 3
 """How often a run of ours is validated; the best validation's adapter is taken, as `codelm fit` does."""
 _VERSION = 3
@@ -72,8 +71,7 @@ class Experiment:
         tip: The SHA of the newest commit, so that all runs cut the history at one place.
         steps: Optimizer steps of a run whose rows are full of tokens; others take as many more as their tokens lack.
         test_tokens: Tokens of held-out samples that are evaluated at most.
-        base_digest: The SHA-256 of the weights of a base that is a folder; empty for one on the model hub, whose
-            revision is a setting.
+        base_digest: The SHA-256 of the weights of a base that is a folder; a base on the hub has its revision.
     """
 
     configuration: Settings
@@ -106,11 +104,11 @@ class Experiment:
 
     def run_settings(self, row: str, seed: int, steps: int | None = None) -> Settings:
         """Return the settings of one run of so many steps, by default the experiment's."""
-        limits = step_limits(steps or self.steps, batches_of_step(self.configuration))
+        limits = _step_limits(steps or self.steps, batches_of_step(self.configuration))
         return merged(self.settings(row), limits | {"seed_everything": seed})
 
 
-def step_limits(steps: int, accumulate: int) -> Settings:
+def _step_limits(steps: int, accumulate: int) -> Settings:
     """Return settings that make a run take exactly so many steps, whatever its configuration and the clock say."""
     return nested(
         {

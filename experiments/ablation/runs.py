@@ -79,9 +79,6 @@ def train_by_public_recipe(experiment: Experiment, row: str, seed: int, folder: 
         row: The row's name.
         seed: The run's seed.
         folder: Where the adapter goes.
-
-    Raises:
-        InputError: The recipe's trainer is not installed.
     """
     if installed_version("trl") is None:
         raise InputError("the public recipe needs TRL: .venv/bin/pip install -c constraints.txt -e '.[ablation]'")
@@ -92,11 +89,7 @@ def train_by_public_recipe(experiment: Experiment, row: str, seed: int, folder: 
 
 
 def folder_name(row: str, seed: int) -> str:
-    """Return the name of a run's folder.
-
-    >>> folder_name("-fim", 0), folder_name("peer-fp32", 1)
-    ('without-fim-0', 'peer-fp32-1')
-    """
+    """Return the name of a run's folder, which does not begin as an option does."""
     return f"{'without' if row.startswith('-') else ''}{row}-{seed}"
 
 

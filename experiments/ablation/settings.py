@@ -19,11 +19,7 @@ Settings = dict[str, Any]
 
 
 def read_settings(configs: Sequence[Path]) -> Settings:
-    """Return configurations as one; later ones win.
-
-    Raises:
-        InputError: One cannot be read, or holds something else than settings.
-    """
+    """Return configurations as one; later ones win."""
     found: Settings = {}
     for path in configs:
         found = merged(found, _groups(path, _load_yaml(path)))
@@ -31,28 +27,18 @@ def read_settings(configs: Sequence[Path]) -> Settings:
 
 
 def _load_yaml(path: Path) -> Any:
-    """Return the content of a YAML file.
-
-    Raises:
-        InputError: It cannot be read.
-    """
+    """Return the content of a YAML file."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         json.dumps(content, sort_keys=True)  # an experiment's key is made of it: a date would fail only there
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        why = one_line(error)
-        raise InputError(
-            f"configuration {path} cannot be read: {why}; give settings in YAML, dates in quotes"
-        ) from error
+        why = f"{one_line(error)}; give settings in YAML, dates in quotes"
+        raise InputError(f"configuration {path} cannot be read: {why}") from error
     return content
 
 
 def _groups(path: Path, content: Any) -> Settings:
-    """Return the settings in a file's content, without groups that are empty.
-
-    Raises:
-        InputError: It holds something else.
-    """
+    """Return the settings in a file's content, without groups that are empty."""
     if not isinstance(content, dict | None):
         raise InputError(f"configuration {path} holds no settings; write them as name: value")
     kept = {name: value for name, value in (content or {}).items() if name not in GROUPS or value is not None}
@@ -63,11 +49,7 @@ def _groups(path: Path, content: Any) -> Settings:
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Settings:
-    """Return nested settings of which those ``over`` win; neither is changed.
-
-    >>> merged({"data": {"seed": 1, "repo": "."}}, {"data": {"seed": 2}})
-    {'data': {'seed': 2, 'repo': '.'}}
-    """
+    """Return nested settings of which those ``over`` win; neither is changed."""
     found = deepcopy(dict(under))
     for name, value in over.items():
         both = isinstance(value, Mapping) and isinstance(found.get(name), Mapping)
@@ -76,11 +58,7 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Settings:
 
 
 def nested(flat: Mapping[str, Any]) -> Settings:
-    """Return settings under full names as nested ones.
-
-    >>> nested({"data.seed": 1})
-    {'data': {'seed': 1}}
-    """
+    """Return settings under full names, such as ``data.seed``, as nested ones."""
     found: Settings = {}
     for name, value in flat.items():
         set_value(found, name, value)
@@ -101,11 +79,7 @@ def trainer_setting(settings: Mapping[str, Any], name: str) -> Any:
 
 
 def batches_of_step(settings: Mapping[str, Any]) -> int:
-    """Return how many batches make an optimizer step.
-
-    Raises:
-        InputError: The setting is not a whole number of 1 or more.
-    """
+    """Return how many batches make an optimizer step."""
     found = trainer_setting(settings, "accumulate_grad_batches")
     if not isinstance(found, int) or found < 1:
         raise InputError(f"trainer.accumulate_grad_batches is {found}: give a whole number of 1 or more")

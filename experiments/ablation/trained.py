@@ -15,11 +15,8 @@ ADAPTER = "adapter"
 class Trained:
     """The figures of a finished training; the names of the fields are the keys in the file.
 
-    Attributes:
-        tokens: Tokens read, padding not counted.
-        learned: The sum of their loss weights, of 0 to 1 each.
-        seconds: Time of training, with the validations where there are some.
-        notes: Further figures.
+    Tokens are those read, without padding; ``learned`` is the sum of their loss weights, of 0 to 1 each. The seconds
+    include the validations, where there are some.
     """
 
     tokens: int

@@ -17,11 +17,7 @@ MADE_WITH = "made with"
 
 
 def refuse_other_recipe(checkpoint: Path, wanted: Recipe) -> None:
-    """Refuse a checkpoint whose recipe differs from the wanted one; what it does not record does not count.
-
-    Raises:
-        InputError: It differs, or there is no checkpoint.
-    """
+    """Raise `InputError` where a checkpoint records another recipe; what it does not record does not count."""
     recorded = recorded_recipe(checkpoint)
     if other := [name for name in wanted if name in recorded and recorded[name] != wanted[name]]:
         named = ", ".join(f"{name} {recorded[name]!s:.12} instead of {wanted[name]!s:.12}" for name in other)
@@ -51,11 +47,7 @@ def step_of(checkpoint: Path) -> int:
 
 
 def _load_checkpoint(checkpoint: Path) -> dict[str, Any]:
-    """Return the content of a checkpoint; its weights stay on the disk.
-
-    Raises:
-        InputError: There is none.
-    """
+    """Return the content of a checkpoint; its weights stay on the disk."""
     if not checkpoint.exists():
         raise InputError(f"there is no checkpoint {checkpoint}: run the stage train first, or give its --work")
     return dict(torch.load(checkpoint, weights_only=False, mmap=True))

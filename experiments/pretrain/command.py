@@ -12,30 +12,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codelm.bases import locate
 from codelm.errors import CodelmError, InputError
 
 if TYPE_CHECKING:
     from experiments.pretrain.train import Shape
 
-__all__ = [
-    "ROOT",
-    "TINY",
-    "corpus",
-    "evaluate",
-    "everything",
-    "finish",
-    "main",
-    "parser",
-    "rows",
-    "shape",
-    "tokenizer",
-    "train",
-    "untrained",
-]
+__all__ = ["corpus", "evaluate", "everything", "finish", "main", "rows", "tokenizer", "train", "untrained"]
 
-ROOT = Path(__file__).resolve().parents[2]
 _WORK = Path.home() / ".cache" / "codelm-pretrain"
-TINY = ROOT / "codelm" / "bases" / "tiny"
+_TINY = Path(locate("tiny"))
 _LIST = Path(__file__).parent / "corpus.tsv"
 _WHEELS = Path(__file__).parent / "wheels.txt"
 
@@ -108,7 +94,7 @@ def train(options: argparse.Namespace) -> None:
         options.work / "run",
         steps=options.steps,
         batch_tokens=options.batch_tokens,
-        shape=shape(options),
+        shape=_shape(options),
         schedule=Schedule(options.rate),
     )
 
@@ -127,13 +113,13 @@ def finish(options: argparse.Namespace) -> None:
     last = options.work / "run" / "last.ckpt"
     schedule = Schedule(options.rate, decay_from=step_of(last), decay=options.decay)
     tokenizer = options.work / "tokenizer"
-    module = LoopUnlikelihood(shape(options), schedule, load_tokenizer(str(tokenizer)))
+    module = LoopUnlikelihood(_shape(options), schedule, load_tokenizer(str(tokenizer)))
     branch = options.work / "branch"
     finish(options.work / "store", tokenizer, last, branch, batch_tokens=options.batch_tokens, module=module)
     write_model(module.model, tokenizer, options.output)
 
 
-def shape(options: argparse.Namespace) -> "Shape":
+def _shape(options: argparse.Namespace) -> "Shape":
     """Return the size of the model, whose vocabulary is that of the tokenizer in the work folder."""
     from codelm.bases.tokenizer import load_tokenizer
     from experiments.pretrain.train import PRESETS
@@ -158,10 +144,10 @@ def untrained(options: argparse.Namespace) -> None:
     from experiments.pretrain.export import write_model
     from experiments.pretrain.train import Pretraining, Schedule
 
-    if options.output.resolve() == TINY.resolve():
+    if options.output.resolve() == _TINY.resolve():
         raise InputError(f"--output {options.output} is the trained model's folder; give another one")
     seed_everything(0, verbose=False)
-    write_model(Pretraining(shape(options), Schedule()).build(), options.work / "tokenizer", options.output)
+    write_model(Pretraining(_shape(options), Schedule()).build(), options.work / "tokenizer", options.output)
 
 
 def everything(options: argparse.Namespace) -> None:
@@ -173,7 +159,7 @@ def everything(options: argparse.Namespace) -> None:
     evaluate(options)
 
 
-def parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m experiments.pretrain", description=__doc__)
     parser.add_argument("--work", type=Path, default=_WORK, help="folder for downloads, corpus and checkpoints")
@@ -200,7 +186,7 @@ def _add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--batch-tokens", type=int, default=4096, help="tokens a step")
     options.add_argument("--rate", type=float, default=6e-3, help="highest learning rate")
     options.add_argument("--threads", type=int, default=cores, help="threads of one product")
-    options.add_argument("--output", type=Path, default=TINY, help="folder of the model")
+    options.add_argument("--output", type=Path, default=_TINY, help="folder of the model")
     options.add_argument("--model", type=Path, help="model to evaluate; None for that in --output")
     options.add_argument("--files", type=int, default=0, help="held-out files to evaluate on; 0 for all")
 
@@ -208,7 +194,7 @@ def _add_options(options: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one stage and return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    options = parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
         options.stage(options)
     except CodelmError as error:

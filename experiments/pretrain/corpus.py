@@ -14,20 +14,7 @@ from experiments.pretrain.duplicates import SeenTexts
 from experiments.pretrain.licences import permissive
 from experiments.pretrain.sources import Package
 
-__all__ = [
-    "LARGEST_PACKAGE",
-    "Document",
-    "Entry",
-    "bucket",
-    "build",
-    "documents",
-    "evaluation_texts",
-    "package_drop_reason",
-    "read",
-    "split_of",
-    "text_drop_reason",
-    "write",
-]
+__all__ = ["Document", "Entry", "bucket", "build", "evaluation_texts", "read", "write"]
 
 _EVALUATION_REPOSITORIES = (
     "burntsushi/ripgrep",
@@ -46,7 +33,7 @@ _EVALUATION_CRATES = re.compile(
 )
 """The crates that those repositories publish or once published, whatever address their manifest gives."""
 
-_FOR_EVALUATION = "kept for judging"
+_FOR_EVALUATION = "kept for evaluation"
 """Why nothing of such a package is trained on."""
 
 _BINDINGS = re.compile(r"[-_]sys(-rs)?$")
@@ -54,7 +41,7 @@ _BINDINGS = re.compile(r"[-_]sys(-rs)?$")
 
 _PYTHON_SHARE = 0.3
 _LARGEST_FILE = 100_000
-LARGEST_PACKAGE = {"rust": 1_000_000, "python": 1_000_000}
+_LARGEST_PACKAGE = {"rust": 1_000_000, "python": 1_000_000}
 """Bytes; a package that gave more would outweigh the others."""
 
 _GENERATED = re.compile(
@@ -93,12 +80,12 @@ def bucket(name: str, buckets: int) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % buckets
 
 
-def split_of(package: Package) -> str:
+def _split_of(package: Package) -> str:
     """Return "held-out" for a stable twentieth of the packages, else "train"; versions of one name stay together."""
     return "train" if bucket(package.name, 20) else "held-out"
 
 
-def package_drop_reason(package: Package) -> str | None:
+def _package_drop_reason(package: Package) -> str | None:
     """Return why nothing of a package may be trained on, or None."""
     address = package.repository.lower()
     if package.language == "rust" and _EVALUATION_CRATES.fullmatch(package.name.replace("_", "-")):
@@ -110,7 +97,7 @@ def package_drop_reason(package: Package) -> str | None:
     return None if permissive(package.licence) else "licence"
 
 
-def text_drop_reason(text: str) -> str | None:
+def _text_drop_reason(text: str) -> str | None:
     """Return why a text is not trained on, or None."""
     lines = text.splitlines() or [""]
     if _GENERATED.search("\n".join(lines[:5])):
@@ -122,7 +109,7 @@ def text_drop_reason(text: str) -> str | None:
     return None if 100 <= len(text.encode()) <= _LARGEST_FILE else "size"
 
 
-def documents(package: Package, drops: Counter[str]) -> Iterator[Document]:
+def _documents(package: Package, drops: Counter[str]) -> Iterator[Document]:
     """Yield the files of a package that are trained on, in a stable random order, up to its share of bytes.
 
     ``drops`` counts the others by reason.
@@ -130,8 +117,8 @@ def documents(package: Package, drops: Counter[str]) -> Iterator[Document]:
     taken = 0
     for path in sorted(package.paths(), key=lambda path: bucket(package.name + path, 2**32)):
         text = _read(package.root / path)
-        reason = "not UTF-8" if text is None else text_drop_reason(text)
-        reason = reason or ("package's share" if taken > LARGEST_PACKAGE[package.language] else None)
+        reason = "not UTF-8" if text is None else _text_drop_reason(text)
+        reason = reason or ("package's share" if taken > _LARGEST_PACKAGE[package.language] else None)
         if reason or text is None:
             drops[str(reason)] += 1
             continue
@@ -149,7 +136,7 @@ def _read(path: Path) -> str | None:
 def evaluation_texts(packages: Iterable[Package]) -> Iterator[str]:
     """Yield all files of the packages kept for evaluation, so that copies of them elsewhere are recognized."""
     for package in packages:
-        if package_drop_reason(package) == _FOR_EVALUATION:
+        if _package_drop_reason(package) == _FOR_EVALUATION:
             yield from (text for path in package.paths() if (text := _read(package.root / path)) is not None)
 
 
@@ -158,24 +145,21 @@ def build(
 ) -> Iterator[tuple[str, Package, list[Document]]]:
     """Yield split, package and documents: the held-out ones first, so that training loses what both hold.
 
-    Python stops at its share of the training bytes.
-
-    Args:
-        packages: All packages.
-        seen: The texts that no document may repeat; those of the documents are added.
-        drops: Counts by reason what is left out.
+    Python stops at its share of the training bytes. ``drops`` counts by reason what is left out.
     """
     order = sorted(
-        packages, key=lambda package: (split_of(package), package.language == "python", bucket(package.name, 2**32))
+        packages, key=lambda package: (_split_of(package), package.language == "python", bucket(package.name, 2**32))
     )
     taken: Counter[tuple[str, str]] = Counter()
     for package in order:
-        split = split_of(package)
-        reason = package_drop_reason(package) or _full(split, package.language, taken)
+        split = _split_of(package)
+        reason = _package_drop_reason(package) or _full(split, package.language, taken)
         if reason:
             drops[f"package: {reason}"] += 1
             continue
-        kept = [document for document in documents(package, drops) if _new(document, seen, drops)]
+        found = list(_documents(package, drops))
+        kept = [document for document in found if seen.add(document.text)]
+        drops["copy"] += len(found) - len(kept)
         taken[split, package.language] += _size(kept)
         yield split, package, kept
 
@@ -185,23 +169,13 @@ def _full(split: str, language: str, taken: Counter[tuple[str, str]]) -> str | N
     return "Python has its share" if language == "python" and taken[split, "python"] >= most else None
 
 
-def _new(document: Document, seen: SeenTexts, drops: Counter[str]) -> bool:
-    new = seen.add(document.text)
-    drops["copy"] += not new
-    return new
-
-
 def write(
     parts: Iterable[tuple[str, Package, list[Document]]], folder: Path, progress: Callable[[str], None]
 ) -> list[Entry]:
     """Write ``train.jsonl`` and ``held-out.jsonl`` into ``folder`` and return the list of the packages in them.
 
-    The folder appears when it is complete: later stages go by its existence.
-
-    Args:
-        parts: What `build` yields.
-        folder: The corpus's folder.
-        progress: Called with a message after each package.
+    The folder appears when it is complete: later stages go by its existence. ``parts`` are what `build` yields;
+    ``progress`` is called with a message after each package.
     """
     entries = []
     with (

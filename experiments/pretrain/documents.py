@@ -17,11 +17,15 @@ from random import Random
 from codelm.git.commits import File
 from codelm.history.samples.formats import Formats, file_samples
 from codelm.history.samples.pieces import Kind, Piece, Role, Sample, special_token, text_pieces
-from codelm.history.samples.spans import TokenCounter
+from codelm.history.tokenization.encoder import Encoder
 from codelm.lines import lines_of
 from codelm.special_tokens import END_OF_TEXT, MIDDLE, PREFIX, SUFFIX
+from experiments.pretrain.corpus import Document
 
-__all__ = ["Parts", "cut", "cut_lines", "parts_of", "prefix_first", "samples"]
+__all__ = ["Parts", "cut_lines", "in_random_forms", "left_to_right", "parts_of", "prefix_first"]
+
+_Cut = tuple[str, str, str]
+"""Code cut in three: before, middle, after."""
 
 _BARE_SHARE = 0.3
 _FIM_SHARE = 0.5
@@ -42,37 +46,27 @@ class Parts:
     end: tuple[Piece, ...]
 
 
-def samples(
-    package: str, path: str, code: str, max_tokens: int, count: TokenCounter, special: frozenset[str], random: Random
-) -> list[Sample]:
-    """Return the samples of one file: every character is learned in exactly one of them.
+def left_to_right(document: Document, encoder: Encoder, max_tokens: int) -> list[Sample]:
+    """Return the samples of a file, left to right."""
+    file = File(document.path, blob="", text=document.text)
+    return file_samples(document.package, file, Formats(), max_tokens, encoder.count, encoder.special)
 
-    Args:
-        package: The package's name, for the heading.
-        path: The file's path, for the heading.
-        code: The file's text.
-        max_tokens: Tokens of a sample at most.
-        count: Returns the number of tokens of each of several texts.
-        special: The special tokens that the tokenizer has.
-        random: Draws the forms.
-    """
-    file = File(path, blob="", text=code)
-    parts = file_samples(package, file, Formats(), max_tokens - _OVERHEAD, count, special)
-    return [_in_random_form(part, random) for part in parts]
+
+def in_random_forms(document: Document, encoder: Encoder, max_tokens: int) -> list[Sample]:
+    """Return the samples of a file in forms that its name alone decides; each character is learned in one of them."""
+    random = Random(f"{document.package}/{document.path}")
+    return [_in_random_form(part, random) for part in left_to_right(document, encoder, max_tokens - _OVERHEAD)]
 
 
 def _in_random_form(part: Sample, random: Random) -> Sample:
-    """Return a left-to-right sample in a form drawn at random."""
     parts = parts_of(part)
     if random.random() < _BARE_SHARE:
         parts = Parts((), (), parts.code, parts.end)
     if random.random() >= _FIM_SHARE:
         return Sample((*parts.repository, *parts.path, *text_pieces(parts.code, Role.TARGET), *parts.end), Kind.FILE)
     form = random.choice((prefix_first, _suffix_first))
-    return Sample(
-        (*parts.repository, *form(parts.path, *cut(parts.code, random)), special_token(END_OF_TEXT, Role.TARGET)),
-        Kind.FIM,
-    )
+    cut = form(parts.path, _cut(parts.code, random))
+    return Sample((*parts.repository, *cut, special_token(END_OF_TEXT, Role.TARGET)), Kind.FIM)
 
 
 def parts_of(sample: Sample) -> Parts:
@@ -83,7 +77,7 @@ def parts_of(sample: Sample) -> Parts:
     return Parts(heading[:-1], heading[-1:], code, end)
 
 
-def cut(code: str, random: Random) -> tuple[str, str, str]:
+def _cut(code: str, random: Random) -> _Cut:
     """Cut code in three at random, half of the time anywhere, else between lines, with a short middle."""
     if random.random() < 0.5:
         start, stop = sorted((random.randint(0, len(code)), random.randint(0, len(code))))
@@ -91,7 +85,7 @@ def cut(code: str, random: Random) -> tuple[str, str, str]:
     return cut_lines(code, random, _LONGEST_MIDDLE)
 
 
-def cut_lines(code: str, random: Random, longest: int) -> tuple[str, str, str]:
+def cut_lines(code: str, random: Random, longest: int) -> _Cut:
     """Cut code in three between lines, with a middle of one to ``longest`` lines."""
     lines = lines_of(code)
     start = random.randrange(len(lines))
@@ -99,33 +93,14 @@ def cut_lines(code: str, random: Random, longest: int) -> tuple[str, str, str]:
     return "".join(lines[:start]), "".join(lines[start:stop]), "".join(lines[stop:])
 
 
-def prefix_first(path: Sequence[Piece], before: str, middle: str, after: str) -> tuple[Piece, ...]:
-    """Return the pieces of code cut in three, prefix first: before, after, middle.
-
-    Args:
-        path: The pieces of the heading that stand before the code.
-        before: The code before the middle.
-        middle: The code to fill in.
-        after: The code after the middle.
-    """
-    head = (
-        special_token(PREFIX),
-        *path,
-        *text_pieces(before, Role.TARGET),
-        special_token(SUFFIX),
-        *text_pieces(after, Role.TARGET),
-    )
-    return (*head, special_token(MIDDLE), *text_pieces(middle, Role.TARGET))
+def prefix_first(path: Sequence[Piece], cut: _Cut) -> tuple[Piece, ...]:
+    """Return the pieces of code cut in three, prefix first; ``path`` is the part of the heading that stands before."""
+    before, middle, after = (text_pieces(part, Role.TARGET) for part in cut)
+    return (special_token(PREFIX), *path, *before, special_token(SUFFIX), *after, special_token(MIDDLE), *middle)
 
 
-def _suffix_first(path: Sequence[Piece], before: str, middle: str, after: str) -> tuple[Piece, ...]:
-    """Return the pieces of code cut in three, suffix first: after, then before and middle in one piece.
-
-    Args:
-        path: The pieces of the heading that stand before the code.
-        before: The code before the middle.
-        middle: The code to fill in.
-        after: The code after the middle.
-    """
+def _suffix_first(path: Sequence[Piece], cut: _Cut) -> tuple[Piece, ...]:
+    """Return the pieces of code cut in three, suffix first: before and middle are one piece."""
+    before, middle, after = cut
     head = (special_token(PREFIX), special_token(SUFFIX), *text_pieces(after, Role.TARGET), special_token(MIDDLE))
     return (*head, *path, *text_pieces(before + middle, Role.TARGET))

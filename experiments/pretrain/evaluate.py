@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -12,8 +11,6 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.git.commits import File
-from codelm.history.samples.formats import Formats, file_samples
 from codelm.history.samples.pieces import Kind, Piece, Role, Sample, text_pieces
 from codelm.history.tokenization.encoder import Encoder
 from codelm.metrics.completion import Completion, completion
@@ -25,7 +22,7 @@ from codelm.metrics.syntax.rust_lexer import significant
 from codelm.modules.generation import Generated, Sampling, end_token_ids, generate
 from codelm.modules.generation import decode_generated as read_generated
 from experiments.pretrain.corpus import Document, bucket, read
-from experiments.pretrain.documents import Parts, cut_lines, parts_of, prefix_first
+from experiments.pretrain.documents import Parts, cut_lines, left_to_right, parts_of, prefix_first
 
 __all__ = ["CONTEXT", "report", "windows"]
 
@@ -62,17 +59,11 @@ class _TrainedModel:
     def bits(self, context: Sequence[int], ids: Sequence[int]) -> float:
         """Return the nll of ``ids`` after ``context``, in bits, each read with at most `CONTEXT` tokens before it."""
         whole = [*context, *ids]
-        return sum(self._window_bits(whole, *window) for window in windows(len(context), len(whole)))
+        return sum(self._window_bits(whole, window) for window in windows(len(context), len(whole)))
 
-    def _window_bits(self, whole: Sequence[int], start: int, scored: int, stop: int) -> float:
-        """Return the nll of some tokens of a text, in bits.
-
-        Args:
-            whole: The token ids of the text.
-            start: Index of the first token that is read.
-            scored: Index of the first token that is scored.
-            stop: Index after the last token that is read and scored.
-        """
+    def _window_bits(self, whole: Sequence[int], place: tuple[int, int, int]) -> float:
+        """Return the nll of the scored tokens of one of the `windows` of a text, in bits."""
+        start, scored, stop = place
         window = torch.tensor([whole[start:stop]])
         with torch.autocast("cpu", torch.bfloat16):
             logits: Tensor = self.model(window[:, :-1], use_cache=False).logits[0, scored - start - 1 :]
@@ -100,13 +91,7 @@ def windows(context: int, length: int) -> Iterator[tuple[int, int, int]]:
 
 
 def report(folder: Path, held_out: Path, files: int) -> str:
-    """Return all figures, a line each.
-
-    Args:
-        folder: The model's folder.
-        held_out: The file of held-out documents.
-        files: How many of them to read in each language; 0 for all.
-    """
+    """Return all figures of a model, a line each; ``files`` is how many to read in each language, 0 for all."""
     model = _TrainedModel(folder)
     documents = sorted(read(held_out), key=lambda document: bucket(document.text, 2**32))
     rust, python = ([each for each in documents if each.language == name] for name in ("rust", "python"))
@@ -132,9 +117,7 @@ def _document_bits(model: _TrainedModel, document: Document) -> float:
 
 def _first_parts(model: _TrainedModel, document: Document, max_tokens: int) -> Parts:
     """Return the parts of a document's first sample of at most ``max_tokens`` tokens."""
-    file = File(document.path, blob="", text=document.text)
-    first = file_samples(document.package, file, Formats(), max_tokens, model.encoder.count, model.encoder.special)[0]
-    return parts_of(first)
+    return parts_of(left_to_right(document, model.encoder, max_tokens)[0])
 
 
 def _infill_line(model: _TrainedModel, documents: Sequence[Document]) -> str:
@@ -147,7 +130,7 @@ def _infill_line(model: _TrainedModel, documents: Sequence[Document]) -> str:
         ids = model.ids(text_pieces(middle, Role.TARGET))
         size += len(middle.encode())
         without += model.bits(model.ids((*parts.repository, *parts.path, *text_pieces(before, Role.TARGET))), ids)
-        prompt = prefix_first(parts.path, before, "", after)
+        prompt = prefix_first(parts.path, (before, "", after))
         with_suffix += model.bits(model.ids((*parts.repository, *prompt)), ids)
     lower = 100 * (1 - with_suffix / without)
     return f"holes: {without / size:.4f} bits per byte, with suffix {with_suffix / size:.4f} ({lower:.1f} % lower)"
@@ -156,10 +139,10 @@ def _infill_line(model: _TrainedModel, documents: Sequence[Document]) -> str:
 def _completion_lines(model: _TrainedModel, documents: Sequence[Document]) -> str:
     """Return the share of completions that parse, and of those that are also finished."""
     contexts = [_beginning(model, document) for document in documents[:_COMPLETION_FILES]]
-    scores = {prompt: _score_completions(model, contexts, prompt) for prompt in _PROMPTS}
-    parse = _share({prompt: [each.parses for each in found] for prompt, found in scores.items()})
-    end = _share({prompt: [each.parses and each.ends for each in found] for prompt, found in scores.items()})
-    return f"completions that parse, closed where cut off: {parse}\ncompletions that end and parse: {end}"
+    written = {prompt: _completions(model, contexts, prompt) for prompt in _PROMPTS}
+    parse = _share({prompt: list(map(_parses, found)) for prompt, found in written.items()})
+    both = {prompt: [_parses(each) and _is_finished(each) for each in found] for prompt, found in written.items()}
+    return f"completions that parse, closed where cut off: {parse}\ncompletions that end and parse: {_share(both)}"
 
 
 def _share(passed: Mapping[str, Sequence[bool]]) -> str:
@@ -181,26 +164,15 @@ def _beginning(model: _TrainedModel, document: Document) -> list[int]:
     return model.ids((*parts.repository, *parts.path, *text_pieces(code and code + "\n", Role.TARGET)))
 
 
-@dataclass(frozen=True, slots=True)
-class _CompletionScore:
-    """Whether a completion parses, its open brackets closed if the limit of tokens cut it off, and whether it ended."""
-
-    parses: bool
-    ends: bool
-
-
-def _score_completions(model: _TrainedModel, contexts: Sequence[Sequence[int]], prompt: str) -> list[_CompletionScore]:
-    """Complete a prompt after each context and score the completions."""
+def _completions(model: _TrainedModel, contexts: Sequence[Sequence[int]], prompt: str) -> list[Completion]:
+    """Complete a prompt after each context."""
     prompt_ids = model.ids(text_pieces("\n" + prompt, Role.TARGET))
-    completions = [
-        completion("rust", prompt, continuation.text, stopped=continuation.stopped)
-        for continuation in model.continuations([[*context, *prompt_ids] for context in contexts])
-    ]
-    return [_CompletionScore(_parses(each), _is_finished(each)) for each in completions]
+    found = model.continuations([[*context, *prompt_ids] for context in contexts])
+    return [completion("rust", prompt, each.text, stopped=each.stopped) for each in found]
 
 
 def _parses(whole: Completion) -> bool:
-    """Return whether a completion parses."""
+    """Return whether a completion parses, its open brackets closed if the limit of tokens cut it off."""
     measured = measure("rust", whole)
     return bool(measured and measured.parses)
 

@@ -51,15 +51,7 @@ def table(entries: Sequence[Entry]) -> str:
 
 
 def _differing(one: str, other: str) -> list[str]:
-    r"""Return the packages that two lists do not both hold alike, sorted.
-
-    >>> both, old, new = "package\tversion\nsmawk\t0.3.1\n", "crc\t1.8.1\n", "crc\t1.8.2\n"
-    >>> _differing(both + old, both + new)
-    ['crc']
-    """
-    return sorted({package for package, _ in _rows(one) ^ _rows(other)})
-
-
-def _rows(text: str) -> set[tuple[str, tuple[str, ...]]]:
-    """Return the rows of a list, each as the name of its package and all its cells."""
-    return {(row["package"], tuple(row.values())) for row in csv.DictReader(io.StringIO(text), delimiter="\t")}
+    """Return the packages that two lists do not both hold alike, sorted."""
+    rows = (csv.DictReader(io.StringIO(text), delimiter="\t") for text in (one, other))
+    ours, theirs = ({(row["package"], *row.values()) for row in each} for each in rows)
+    return sorted({package for package, *_ in ours ^ theirs})

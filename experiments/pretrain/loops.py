@@ -66,11 +66,7 @@ def sample_prompts(batch: Batch, random: Random) -> list[list[int]]:
 
 
 def loop_mask(ids: Sequence[int]) -> list[bool]:
-    """Return for each token whether it only continues a cycle that has been repeated once.
-
-    >>> [*map(int, loop_mask([7, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2, 8]))]
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0]
-    """
+    """Return for each token whether it only continues a cycle that has been repeated once."""
     found = [False] * len(ids)
     for length in range(1, _LONGEST_CYCLE + 1):
         same = 0

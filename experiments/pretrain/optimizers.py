@@ -56,14 +56,9 @@ class _MuonWithAdamW(Optimizer):
         self._share_groups()
 
 
-def _hidden_matrices(model: Module) -> list[Parameter]:
-    """Return the matrices between the embedding and the head."""
-    return [each for name, each in model.named_parameters() if each.ndim == 2 and ".layers." in f".{name}"]
-
-
 def muon_with_adamw(model: Module, *, learning_rate: float, weight_decay: float) -> _MuonWithAdamW:
     """Return the optimizer for a decoder with tied embeddings."""
-    matrices = _hidden_matrices(model)
+    matrices = [each for name, each in model.named_parameters() if each.ndim == 2 and ".layers." in f".{name}"]
     hidden = {id(matrix) for matrix in matrices}
     others: list[Tensor] = [parameter for parameter in model.parameters() if id(parameter) not in hidden]
     return _MuonWithAdamW(matrices, others, learning_rate=learning_rate, weight_decay=weight_decay)  # type: ignore[arg-type]

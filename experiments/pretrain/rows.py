@@ -14,14 +14,12 @@ from torch.utils.data import DataLoader
 from codelm.batch import Batch
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.rows import InPlannedOrder, PackedRows
-from codelm.git.commits import File
 from codelm.history.epochs.plan import MicroBatch, micro_batches, pack_stages
-from codelm.history.samples.formats import Formats, file_samples
 from codelm.history.samples.pieces import Sample
 from codelm.history.store import Split, StoreWriter, new_store, open_store
 from codelm.history.tokenization.encoder import Encoder, MakeSamples, encode_within
 from experiments.pretrain.corpus import Document, bucket, read
-from experiments.pretrain.documents import samples
+from experiments.pretrain.documents import in_random_forms, left_to_right
 
 __all__ = ["DECAY_SHARDS", "ROW_LENGTHS", "DecayRows", "PretrainingRows", "build_store"]
 
@@ -41,8 +39,8 @@ def build_store(corpus: Path, encoder: Encoder, folder: Path) -> None:
     held_out = [document for document in read(corpus / "held-out.jsonl") if document.language == "rust"]
     validation = sorted(held_out, key=lambda document: bucket(document.text, 2**32))[:_VALIDATION_FILES]
     with new_store(folder) as (writer, facts):
-        _add(writer, encoder, list(read(corpus / "train.jsonl")), Split.TRAIN, _training_samples)
-        _add(writer, encoder, validation, Split.VALIDATION, _validation_samples)
+        _add(writer, encoder, list(read(corpus / "train.jsonl")), Split.TRAIN, in_random_forms)
+        _add(writer, encoder, validation, Split.VALIDATION, left_to_right)
         facts["held_out_bytes"] = sum(len(document.text.encode()) for document in validation)
 
 
@@ -63,29 +61,12 @@ def _add(
         make: Returns the samples of a document, given the encoder and the shard's row length.
     """
     for shard, max_tokens in enumerate(ROW_LENGTHS):
-        of_shard = [document for document in documents if _shard_of(document) == shard]
+        of_shard = [each for each in documents if bucket(f"{each.package}/{each.path}", len(ROW_LENGTHS)) == shard]
         for start in range(0, len(of_shard), _DOCUMENTS_AT_A_TIME):
             some = of_shard[start : start + _DOCUMENTS_AT_A_TIME]
             makers: list[MakeSamples] = [partial(make, document, encoder) for document in some]
             for sample in chain.from_iterable(encode_within(makers, encoder, max_tokens)):
                 writer.add(sample, split, commit=shard, path=0)
-
-
-def _shard_of(document: Document) -> int:
-    """Return the shard of a document, by its name alone."""
-    return bucket(f"{document.package}/{document.path}", len(ROW_LENGTHS))
-
-
-def _training_samples(document: Document, encoder: Encoder, max_tokens: int) -> list[Sample]:
-    """Return a document's samples, in forms whose draw depends on the document's name alone."""
-    random = Random(f"{document.package}/{document.path}")
-    return samples(document.package, document.path, document.text, max_tokens, encoder.count, encoder.special, random)
-
-
-def _validation_samples(document: Document, encoder: Encoder, max_tokens: int) -> list[Sample]:
-    """Return a document's samples, left to right."""
-    file = File(document.path, blob="", text=document.text)
-    return file_samples(document.package, file, Formats(), max_tokens, encoder.count, encoder.special)
 
 
 class PretrainingRows(PackedDataModule):

@@ -15,16 +15,7 @@ from pathlib import Path
 from codelm.files import new_folder
 from experiments.pretrain.licences import Copyright, permissive, read_copyright
 
-__all__ = [
-    "NO_RULES",
-    "Package",
-    "crates",
-    "distributions",
-    "download_crates",
-    "download_wheels",
-    "unpack_crates",
-    "unpack_wheels",
-]
+__all__ = ["Package", "crates", "distributions", "download_crates", "download_wheels", "unpack_crates", "unpack_wheels"]
 
 _VENDORED = re.compile(r"(?:^|/)(?:site-packages|vendor(?:ed)?|_vendor|third[-_]party|extern(?:al|als)?)/")
 """Folders that hold other projects' code, under licences of their own."""
@@ -32,7 +23,7 @@ _VENDORED = re.compile(r"(?:^|/)(?:site-packages|vendor(?:ed)?|_vendor|third[-_]
 _FINISHED = "[!.]*"
 """Pattern of the folders of unpacked packages; one that a kill left half-filled has a hidden name."""
 
-NO_RULES = Copyright(())
+_NO_RULES = Copyright(())
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +118,7 @@ def _order(version: str) -> list[int]:
 def _crate(manifest: Path) -> Package:
     facts = tomllib.loads(manifest.read_text("utf-8"))["package"]
     copyright_file = next(manifest.parents[5].glob("usr/share/doc/*/copyright"), None)
-    rules = read_copyright(copyright_file.read_text("utf-8", "replace")) if copyright_file else NO_RULES
+    rules = read_copyright(copyright_file.read_text("utf-8", "replace")) if copyright_file else _NO_RULES
     licence = facts.get("license", "") or rules.licence("Cargo.toml")
     repository = facts.get("repository", "") or facts.get("homepage", "")
     return Package("rust", facts["name"], facts["version"], licence, repository, manifest.parent, rules)
@@ -136,10 +127,10 @@ def _crate(manifest: Path) -> Package:
 def distributions(folder: Path) -> Iterator[Package]:
     """Yield Python's standard library, then the distributions among unpacked wheels."""
     version = sysconfig.get_python_version()
-    yield Package("python", "cpython", version, "PSF-2.0", "", Path(sysconfig.get_path("stdlib")), NO_RULES)
+    yield Package("python", "cpython", version, "PSF-2.0", "", Path(sysconfig.get_path("stdlib")), _NO_RULES)
     for metadata in sorted(folder.glob(f"{_FINISHED}/*.dist-info/METADATA")):
         facts = email.message_from_string(metadata.read_text("utf-8", "replace"))
-        yield Package("python", facts["Name"], facts["Version"], _licence(facts), "", metadata.parents[1], NO_RULES)
+        yield Package("python", facts["Name"], facts["Version"], _licence(facts), "", metadata.parents[1], _NO_RULES)
 
 
 def _licence(facts: email.message.Message) -> str:

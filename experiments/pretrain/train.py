@@ -52,13 +52,9 @@ PRESETS = {
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The learning rate schedule, in optimizer steps; the names of the fields are keys of the recipe in checkpoints.
+    """The learning rate rises over ``warmup`` steps, stays, and falls to 0 over ``decay`` steps from ``decay_from`` on.
 
-    Attributes:
-        rate: The highest learning rate.
-        warmup: Steps over which it rises.
-        decay_from: The step from which it falls; None for never.
-        decay: Steps over which it falls to 0.
+    The names of the fields are keys of the recipe in checkpoints.
     """
 
     rate: float = 6e-3
@@ -139,9 +135,6 @@ def _run(module: Pretraining, data: PretrainingRows, folder: Path, *, steps: int
         folder: For checkpoint and log.
         steps: Optimizer steps up to which to train.
         resume: The checkpoint to go on from; None to begin with random weights.
-
-    Raises:
-        InputError: The data end before.
     """
     if steps > len(data.plan):  # Lightning would begin one empty epoch after the other, without a word
         raise InputError(
@@ -197,7 +190,7 @@ def train(
     data = PretrainingRows(store, batch_tokens=batch_tokens)
     data.setup()
     module = Pretraining(shape, schedule)
-    module.made_with = _recipe(shape, schedule, data, tokenizer)
+    module.made_with = _recipe(module, data, tokenizer)
     if last.exists():
         refuse_other_recipe(last, module.made_with)
     _run(module, data, folder, steps=steps, resume=last if last.exists() else None)
@@ -221,7 +214,7 @@ def finish(store: Path, tokenizer: Path, last: Path, folder: Path, *, batch_toke
     assert begins is not None, "the schedule of a decay has a first step"
     data = DecayRows(store, batch_tokens=batch_tokens, begins=begins)
     data.setup()
-    wanted = _recipe(module.shape, module.schedule, data, tokenizer)
+    wanted = _recipe(module, data, tokenizer)
     refuse_other_recipe(last, wanted | {"decay_from": None, "decay": 0})
     module.made_with = wanted | {"begun from": digest_of_weights(last)}
     own, resume = folder / "last.ckpt", last
@@ -233,15 +226,8 @@ def finish(store: Path, tokenizer: Path, last: Path, folder: Path, *, batch_toke
     _run(module, data, folder, steps=begins + decay, resume=resume)
 
 
-def _recipe(shape: Shape, schedule: Schedule, data: PretrainingRows, tokenizer: Path) -> Recipe:
-    """Return the recipe of a run.
-
-    Args:
-        shape: The size of the model.
-        schedule: The learning rate schedule.
-        data: The run's rows, opened.
-        tokenizer: The folder of the tokenizer.
-    """
+def _recipe(module: Pretraining, data: PretrainingRows, tokenizer: Path) -> Recipe:
+    """Return the recipe of a run, whose data are open."""
     digest = hashlib.sha256((tokenizer / "tokenizer.json").read_bytes()).hexdigest()
     used = {"batch tokens": data.batch_tokens, "store": data.digest(), "tokenizer": digest}
-    return asdict(shape) | asdict(schedule) | used
+    return asdict(module.shape) | asdict(module.schedule) | used

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from codelm.cli.config_files import checked_arguments, shipped_folder, shipped_names
+from codelm.cli.config_files import checked_arguments, shipped_folder
 from codelm.errors import InputError
 
 
@@ -46,10 +46,6 @@ def test_a_file_of_ones_own_comes_before_the_shipped_one():
     assert checked_arguments(["--config", "configs/rust.yaml"]) == ["--config=configs/rust.yaml"]
 
 
-def test_the_shipped_configurations_are_named_as_one_asks_for_them():
-    assert {"configs/default.yaml", "configs/rust.yaml", "configs/tiny.yaml"} <= set(shipped_names())
-
-
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -89,9 +85,3 @@ def test_one_thing_in_place_of_a_group_of_settings_is_refused(content, says):
     Path("c.yaml").write_text(content)
     with pytest.raises(InputError, match=says):
         checked_arguments(["--config", "c.yaml"])
-
-
-def test_a_group_may_lie_in_a_file_of_its_own():
-    Path("trainer.yaml").write_text("max_epochs: 1\n")
-    Path("c.yaml").write_text("trainer: trainer.yaml\n")
-    assert checked_arguments(["--config", "c.yaml"]) == ["--config=c.yaml"]

@@ -112,8 +112,4 @@ def test_a_typing_error_finds_the_name_that_was_meant(typed, meant):
 
 @pytest.mark.parametrize("typed", ["xyz", "", "completely.other"])
 def test_nothing_is_guessed_where_no_name_is_alike(typed):
-    assert did_you_mean(typed, SETTINGS) == ""
-
-
-def test_nothing_is_guessed_among_no_names():
-    assert did_you_mean("fit", []) == ""
+    assert did_you_mean(typed, SETTINGS) == did_you_mean("fit", []) == ""

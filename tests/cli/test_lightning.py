@@ -54,6 +54,14 @@ def codelm(folder, capsys):
     return run
 
 
+def manifest(folder, name="numbers", version=0):
+    return json.loads((folder / f"runs/{name}/version_{version}/MANIFEST.json").read_text())
+
+
+def training(folder, **run):
+    return manifest(folder, **run)["phase_results"]["phase_4_training"]
+
+
 def files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
@@ -69,9 +77,8 @@ def test_a_run_leaves_its_folder_and_nothing_else(codelm, folder):
     assert {path.name.split(".")[0] for path in (folder / "runs/numbers/version_0").iterdir()} == {
         *("config", "MANIFEST", "adapter", "checkpoints", "events"),
     }
-    manifest = json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())
-    assert manifest["status"] == "completed"
-    assert manifest["phase_results"]["phase_4_training"]["training_stats"]["final_val_loss"] > 0
+    assert manifest(folder)["status"] == "completed"
+    assert training(folder)["training_stats"]["final_val_loss"] > 0
 
 
 def test_the_saved_configuration_replays_the_run(codelm, folder, repository, git, monkeypatch):
@@ -81,9 +88,9 @@ def test_the_saved_configuration_replays_the_run(codelm, folder, repository, git
     monkeypatch.chdir(folder)
     git(repository, "update-ref", "refs/heads/main", "main~3")
     assert main(["fit", "--config", str(folder / "runs/first/version_0/config.yaml")]) == 0
-    runs = [json.loads((folder / f"runs/first/version_{n}/MANIFEST.json").read_text()) for n in (0, 1)]
-    losses = [[m["val_loss"] for m in run["phase_results"]["phase_4_training"]["history"]] for run in runs]
-    assert losses[0] == losses[1]
+    histories = (training(folder, name="first", version=version)["history"] for version in (0, 1))
+    first, second = ([moment["val_loss"] for moment in history] for history in histories)
+    assert first == second
     configs = [yaml.safe_load((folder / f"runs/first/version_{n}/config.yaml").read_text()) for n in (0, 1)]
     assert configs[0] == configs[1]
 
@@ -111,8 +118,7 @@ def test_validating_a_checkpoint_writes_nothing(codelm, folder, capsys):
     assert codelm("fit")[0] == 0
     before = files(folder)
     assert main(["validate", "--config", "runs/numbers/version_0/config.yaml", "--ckpt_path", "best"]) == 0
-    manifest = json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())
-    loss = manifest["phase_results"]["phase_4_training"]["training_stats"]["final_val_loss"]
+    loss = training(folder)["training_stats"]["final_val_loss"]
     assert str(loss)[:6] in capsys.readouterr().out
     assert files(folder) == before
 
@@ -160,9 +166,7 @@ def test_last_goes_on_where_the_newest_run_stopped(codelm, folder):
     status, error = codelm("fit", "--ckpt_path=last")
     assert status == 0, error
     assert [path.name for path in (folder / "runs/numbers").iterdir()] == ["version_0"]
-    manifest = json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())
-    epochs = [moment["epoch"] for moment in manifest["phase_results"]["phase_4_training"]["history"]]
-    assert epochs == [1, 2]
+    assert [epoch for epoch, _ in moments(folder)] == [1, 2]
 
 
 def test_a_run_does_not_go_on_with_a_history_that_moved_on(codelm, folder, repository, git):
@@ -290,7 +294,7 @@ def test_a_stopped_run_says_so_in_its_manifest(codelm, folder, monkeypatch):
     monkeypatch.setattr(LoRACausalLM, "training_step", stop_in_second_epoch)
     status, error = codelm("fit", "--quiet")
     assert (status, error) == (143, "codelm: stopped\n")
-    assert json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())["status"] == "interrupted"
+    assert manifest(folder)["status"] == "interrupted"
     assert (folder / "runs/numbers/version_0/adapter/adapter_model.safetensors").is_file()
 
 
@@ -330,8 +334,7 @@ def stop_in(monkeypatch):
 
 
 def moments(folder):
-    content = json.loads((folder / "runs/numbers/version_0/MANIFEST.json").read_text())
-    return [(moment["epoch"], moment["step"]) for moment in content["phase_results"]["phase_4_training"]["history"]]
+    return [(moment["epoch"], moment["step"]) for moment in training(folder)["history"]]
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -27,19 +27,11 @@ TUNED = """        let timeout = self.config.timeout.unwrap_or(DEFAULT_TIMEOUT);
 
 
 def task(path, line, mode, real, base, tuned, similarities):
-    return {
-        "commit": "4f1c9ab27d03e5b6a1c8f00d9e7b42aa10c3d9e5",
-        "path": path,
-        "line": line,
-        "mode": mode,
-        "before": "    pub fn send(&self, request: Request) -> Result<Reply> {\n        self.limiter.acquire()?;\n",
-        "after": "        Err(Error::exhausted(self.config.retries))\n    }\n",
-        "real": real,
-        "base": base,
-        "tuned": tuned,
-        "similarity_base": similarities[0],
-        "similarity_tuned": similarities[1],
-    }
+    before = "    pub fn send(&self, request: Request) -> Result<Reply> {\n        self.limiter.acquire()?;\n"
+    after = "        Err(Error::exhausted(self.config.retries))\n    }\n"
+    place = {"commit": "4f1c9ab27d03e5b6a1c8f00d9e7b42aa10c3d9e5", "path": path, "line": line, "mode": mode}
+    written = {"before": before, "after": after, "real": real, "base": base, "tuned": tuned}
+    return place | written | {"similarity_base": similarities[0], "similarity_tuned": similarities[1]}
 
 
 def commits(number, seed=0):
@@ -48,16 +40,9 @@ def commits(number, seed=0):
     rows = []
     for index in range(number):
         base = 1.28 + 0.3 * math.sin(index / 9) + random.uniform(-0.5, 0.6)
-        rows.append(
-            {
-                "commit": f"{random.getrandbits(160):040x}",
-                "time": 1_700_000_000 + index * 130_000,
-                "subject": random.choice(subjects),
-                "bytes": random.randint(60, 4000),
-                "base": base,
-                "tuned": base * random.uniform(0.66, 1.03),
-            }
-        )
+        about = {"commit": f"{random.getrandbits(160):040x}", "time": 1_700_000_000 + index * 130_000}
+        about |= {"subject": random.choice(subjects), "bytes": random.randint(60, 4000)}
+        rows.append(about | {"base": base, "tuned": base * random.uniform(0.66, 1.03)})
     return rows
 
 
@@ -170,23 +155,11 @@ def lonely():
     """Figures of one held-out commit, one epoch, and whatever may be None inside a section."""
     figures = complete()
     only = figures["likelihood"]["by_commit"][:1]
-    figures["likelihood"] |= {
-        "commits": 1,
-        "new": None,
-        "added": change(1.3, 1.2, None, 1),
-        "floors": None,
-        "floors_new": None,
-        "by_commit": only,
-    }
+    added = {"commits": 1, "new": None, "added": change(1.3, 1.2, None, 1), "by_commit": only}
+    figures["likelihood"] |= added | {"floors": None, "floors_new": None}
     figures["epochs"] = figures["epochs"][:1]
-    figures["holes"] |= {
-        "commits": 1,
-        "tasks": 1,
-        "similarity_by_chance": None,
-        "left_to_right": None,
-        "best": [],
-        "worst": [],
-    }
+    figures["holes"] |= {"commits": 1, "tasks": 1, "similarity_by_chance": None, "left_to_right": None}
+    figures["holes"] |= {"best": [], "worst": []}
     figures["holes"]["infill"] |= {"similarity_difference": {"estimate": 3.0, "low": None, "high": None, "clusters": 1}}
     figures["holes"]["infill"]["base"] |= {"valid": None, "own_names": None}
     few = {"repository": 400, "held_out": 2, "base": 7, "tuned": 3}

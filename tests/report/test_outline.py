@@ -12,14 +12,8 @@ FIGURES = {
         "floors_new": {"xz": 1.751, "xz_given_snapshot": 1.136},
         "by_commit": [1, 2],
     },
-    "holes": {
-        "tasks": 8,
-        "similarity_by_chance": 22.35,
-        "infill": WAY | {"best": [1]},
-        "left_to_right": WAY,
-        "best": [],
-        "worst": [],
-    },
+    "holes": {"tasks": 8, "similarity_by_chance": 22.35, "infill": WAY | {"best": [1]}, "left_to_right": WAY}
+    | {"best": [], "worst": []},
     "general": {"forgetting_percent": 1.94, "by_source": {"own rust": {"bytes": 1}}},
     "memory": {
         "windows": {"train": 50, "held_out": 40},

@@ -1,7 +1,7 @@
 import pytest
 
 from codelm.errors import InputError
-from experiments.ablation.command import ablate, digest_of_weights, experiment_of, main, parse_options
+from experiments.ablation.command import ablate, experiment_of, main, parse_options
 from experiments.ablation.measure import CommitNll, Measured
 from experiments.ablation.results import Result, append
 from experiments.ablation.trained import Trained
@@ -78,4 +78,4 @@ def test_a_base_of_other_weights_makes_another_experiment(folder, tmp_path):
         (tmp_path / "base/model.safetensors").write_bytes(content)
         keys.add(experiment_of(parse_options([folder, "--base", str(tmp_path / "base")])).key)
     assert len(keys) == 2
-    assert digest_of_weights("bigcode/starcoder2-3b") == digest_of_weights(None) == ""
+    assert experiment_of(parse_options([folder, "--base", "bigcode/starcoder2-3b"])).base_digest == ""

@@ -6,15 +6,7 @@ from hypothesis import strategies as st
 
 from codelm.errors import InputError
 from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
-from experiments.ablation.recipe import (
-    FimIds,
-    documents,
-    first_tokens,
-    permute,
-    split,
-    training_documents,
-    validation_documents,
-)
+from experiments.ablation.recipe import FimIds, documents, first_tokens, permute, split
 
 FIM = FimIds(prefix=-1, suffix=-2, middle=-3)
 FILES = {f"src/{number}.rs": f"fn f{number}() {{ g({number}) }}\n" * 3 for number in range(30)}
@@ -73,7 +65,7 @@ def test_a_stream_is_cut_to_exactly_so_many_tokens(stream, most):
 
 def test_training_reads_exactly_its_tokens_over_and_over(encoder):
     texts = list(FILES.values())
-    found = training_documents(texts, encoder, seed=0, tokens=5000)
+    found = first_tokens(documents(texts, encoder, seed=0), 5000)
     assert sum(map(len, found)) == 5000
     assert len(found) > len(texts)
     assert all(ids[-1] == encoder.special_ids[END_OF_TEXT] for ids in found[:-1])
@@ -87,13 +79,8 @@ def test_files_are_cut_anew_in_each_pass(encoder):
 
 def test_seeds_read_in_different_orders(encoder):
     texts = list(FILES.values())
-    one, other = (training_documents(texts, encoder, seed=seed, tokens=500) for seed in (0, 1))
+    one, other = (first_tokens(documents(texts, encoder, seed), 500) for seed in (0, 1))
     assert one != other
-
-
-def test_validation_reads_each_text_once(encoder):
-    texts = list(FILES.values())[:3]
-    assert len(validation_documents(texts, encoder, tokens=100_000)) == 3
 
 
 def test_a_tokenizer_without_the_tokens_reads_files_as_they_are():

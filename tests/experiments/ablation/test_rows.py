@@ -2,7 +2,8 @@ import pytest
 
 from codelm.errors import InputError
 from experiments.ablation.command import CONFIGS, parse_options, plan_runs
-from experiments.ablation.rows import OURS, ROWS, VARIANTS, Experiment, step_limits
+from experiments.ablation.objects import instantiate, refuse_equal_to_ours
+from experiments.ablation.rows import OURS, ROWS, VARIANTS, Experiment
 from experiments.ablation.settings import read_settings
 
 
@@ -30,14 +31,10 @@ def test_a_variant_differs_from_ours_in_its_own_settings_alone(experiment, row):
 
 @pytest.mark.parametrize("row", VARIANTS)
 def test_each_variant_differs_from_the_configuration_that_is_shipped_for_it(experiment, row):
-    from experiments.ablation.objects import refuse_equal_to_ours
-
     refuse_equal_to_ours(experiment, row)
 
 
 def test_a_row_that_would_be_ours_again_is_refused():
-    from experiments.ablation.objects import refuse_equal_to_ours
-
     without_rules = Experiment(read_settings(CONFIGS[:1]), ".", "f" * 40, steps=12, test_tokens=1000)
     with pytest.raises(InputError, match="-importance would be ours again"):
         refuse_equal_to_ours(without_rules, "-importance")
@@ -54,13 +51,12 @@ def test_all_runs_take_their_steps_whatever_the_time_limit_of_the_configuration(
     assert (trainer["max_steps"], trainer["max_epochs"], trainer["max_time"]) == (12, -1, None)
 
 
-def test_validations_share_the_batches_of_accumulated_steps():
-    assert step_limits(steps=12, accumulate=4)["trainer"]["limit_train_batches"] == 16
+def test_validations_share_the_batches_of_accumulated_steps(experiment):
+    experiment.configuration["trainer"]["accumulate_grad_batches"] = 4
+    assert experiment.run_settings(OURS, seed=0)["trainer"]["limit_train_batches"] == 16
 
 
 def test_the_settings_are_those_of_the_command(experiment):
-    from experiments.ablation.objects import instantiate
-
     model, data = instantiate(experiment.run_settings("+weighting", seed=7))
     assert (model.base, data.tokenizer, data.seed, data.context_weight) == ("tiny", "tiny", 7, 0.1)
     assert data.store_settings.max_commits == read_settings(CONFIGS)["data"]["max_commits"]
@@ -76,8 +72,6 @@ def test_the_settings_are_those_of_the_command(experiment):
     ],
 )
 def test_a_setting_that_makes_nothing_is_refused_in_a_line(given, why):
-    from experiments.ablation.objects import instantiate
-
     with pytest.raises(InputError, match=why) as caught:
         instantiate(given)
     assert "\n" not in str(caught.value)

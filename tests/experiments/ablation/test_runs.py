@@ -5,9 +5,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
 
+from codelm.bases.tokenizer import load_tokenizer
 from codelm.errors import CodelmError, InputError
+from codelm.evaluation.model import EvaluatedModel
+from codelm.git.repository import open_repository
+from experiments.ablation import ours, runs
+from experiments.ablation.command import main
+from experiments.ablation.measure import AdapterEvaluator, CommitNll, Measured, commit_nll, load_float32
+from experiments.ablation.objects import instantiate, open_evaluation_data
+from experiments.ablation.ours import figures, planned_tokens, refuse_short_epochs, settings_of_equal_tokens
+from experiments.ablation.peer import peer_documents
+from experiments.ablation.results import of_experiment, read_results
 from experiments.ablation.rows import OURS, Experiment
+from experiments.ablation.runs import folder_name, run_missing
 from experiments.ablation.trained import ADAPTER, Trained, load
 
 STEPS = 3
@@ -15,8 +29,6 @@ STEPS = 3
 
 @pytest.fixture
 def experiment(rust_repository, tiny_base, tmp_path):
-    from codelm.git.repository import open_repository
-
     given = {
         "model": {
             "base": str(tiny_base),
@@ -41,11 +53,6 @@ def experiment(rust_repository, tiny_base, tmp_path):
 @pytest.fixture
 def adapted(experiment):
     """A model with an adapter that changes something."""
-    import torch
-
-    from experiments.ablation.measure import load_float32
-    from experiments.ablation.objects import instantiate
-
     model, _ = instantiate(experiment.settings())
     load_float32(model)
     generator = torch.Generator().manual_seed(0)
@@ -57,18 +64,10 @@ def adapted(experiment):
 
 @pytest.fixture
 def evaluator(experiment):
-    from experiments.ablation.measure import AdapterEvaluator
-
     return AdapterEvaluator(experiment.settings(), experiment.test_tokens)
 
 
 def test_a_saved_adapter_is_measured_as_the_model_it_was_saved_from(experiment, adapted, evaluator, tmp_path):
-    import torch
-
-    from codelm.evaluation.model import EvaluatedModel
-    from experiments.ablation.measure import commit_nll
-    from experiments.ablation.objects import instantiate, open_evaluation_data
-
     adapted.save_adapter(tmp_path / ADAPTER)
     measured = evaluator.evaluate(tmp_path / ADAPTER).parts
     data = open_evaluation_data(instantiate(experiment.settings()).data)
@@ -83,8 +82,6 @@ def test_a_saved_adapter_is_measured_as_the_model_it_was_saved_from(experiment, 
 
 
 def test_the_base_is_measured_once_and_is_the_same_whatever_the_adapter(adapted, evaluator, tmp_path):
-    import torch
-
     adapted.save_adapter(tmp_path / "one")
     with torch.no_grad():
         for _, parameter in adapted.trained():
@@ -96,33 +93,25 @@ def test_the_base_is_measured_once_and_is_the_same_whatever_the_adapter(adapted,
     assert two == fresh != one
 
 
-def test_an_adapter_of_another_shape_is_refused(adapted, tmp_path):
-    from experiments.ablation.measure import load_adapter
-
+def test_an_adapter_of_another_shape_is_refused(adapted, evaluator, tmp_path):
     adapted.save_adapter(tmp_path / ADAPTER)
     settings = tmp_path / ADAPTER / "adapter_config.json"
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"lora_alpha": 8}))
     with pytest.raises(InputError, match="alpha"):
-        load_adapter(adapted, tmp_path / ADAPTER)
+        evaluator.evaluate(tmp_path / ADAPTER)
 
 
-def test_an_adapter_that_lacks_weights_is_refused(adapted, tmp_path):
-    from safetensors.torch import load_file, save_file
-
-    from experiments.ablation.measure import load_adapter
-
+def test_an_adapter_that_lacks_weights_is_refused(adapted, evaluator, tmp_path):
     adapted.save_adapter(tmp_path / ADAPTER)
     file = tmp_path / ADAPTER / "adapter_model.safetensors"
     weights = load_file(file)
     save_file(dict(list(weights.items())[1:]), file)
     with pytest.raises(InputError, match="1 missing, 0 unknown"):
-        load_adapter(adapted, tmp_path / ADAPTER)
+        evaluator.evaluate(tmp_path / ADAPTER)
 
 
 @pytest.mark.parametrize("row", ["ours", "-curriculum", "+weighting"])
 def test_rows_that_are_less_full_take_more_steps(experiment, row):
-    from experiments.ablation.ours import planned_tokens, settings_of_equal_tokens
-
     longer = Experiment(experiment.configuration, experiment.repository, experiment.tip, 30, 3000)
     settings = settings_of_equal_tokens(longer, row, 0)
     tokens, learned = planned_tokens(settings)
@@ -132,8 +121,6 @@ def test_rows_that_are_less_full_take_more_steps(experiment, row):
 
 
 def test_a_history_too_short_for_the_steps_is_refused_before_training_with_a_number_that_does(experiment, monkeypatch):
-    from experiments.ablation import ours
-
     monkeypatch.setattr(ours, "subprocess", None)
     longer = replace(experiment, steps=3000)
     with pytest.raises(InputError, match=r"steps, and \d+ are wanted before each of 3 looks") as caught:
@@ -145,26 +132,18 @@ def test_a_history_too_short_for_the_steps_is_refused_before_training_with_a_num
 
 
 def test_to_a_history_too_short_for_any_steps_no_number_is_named(experiment):
-    from experiments.ablation.ours import refuse_short_epochs
-
     # as where rows are so empty that a run of 3 steps of full ones takes 3000
     with pytest.raises(InputError, match="looks at validation; give a longer history"):
         refuse_short_epochs(experiment, experiment.run_settings(OURS, 0, 3000))
 
 
 def test_a_run_last_measured_before_its_end_is_refused_with_nothing_said_of_a_folder(experiment):
-    from experiments.ablation.ours import figures
-
     training = {"training_stats": {}, "history": [{"step": 2}]}
     with pytest.raises(CodelmError, match=r"at step 2 of 3, .*; take from the configuration what ends a run early"):
         figures(experiment.run_settings(OURS, 0), {"phase_results": {"phase_4_training": training}})
 
 
 def test_the_peer_reads_nothing_of_the_future(experiment, git):
-    from codelm.bases.tokenizer import load_tokenizer
-    from experiments.ablation.objects import instantiate, open_evaluation_data
-    from experiments.ablation.peer import peer_documents
-
     data = open_evaluation_data(instantiate(experiment.settings()).data)
     tokenizer = load_tokenizer(experiment.configuration["model"]["base"])
     documents = peer_documents(experiment.run_settings(OURS, 0, steps=300), data)
@@ -181,9 +160,6 @@ def test_the_peer_reads_nothing_of_the_future(experiment, git):
 @pytest.fixture
 def counted(monkeypatch):
     """Let runs be made without training, one of them failing, and count them."""
-    from experiments.ablation import runs
-    from experiments.ablation.measure import CommitNll, Measured
-
     made = []
 
     def train_ours(experiment, row, seed, folder):
@@ -201,9 +177,6 @@ def counted(monkeypatch):
 
 
 def test_a_finished_run_is_not_run_again_and_a_failed_one_is(experiment, counted, tmp_path):
-    from experiments.ablation.results import of_experiment, read_results
-    from experiments.ablation.runs import run_missing
-
     results, runs = tmp_path / "results.jsonl", [("ours", 0), ("-fim", 0), ("-curriculum", 0)]
     assert run_missing(experiment, runs, results, tmp_path / "work") == 1
     assert run_missing(experiment, runs, results, tmp_path / "work") == 1
@@ -212,17 +185,12 @@ def test_a_finished_run_is_not_run_again_and_a_failed_one_is(experiment, counted
 
 
 def test_a_run_that_failed_leaves_nothing(experiment, counted, tmp_path):
-    from experiments.ablation.runs import run_missing
-
     run_missing(experiment, [("-fim", 0)], tmp_path / "results.jsonl", tmp_path / "work")
     assert not list((tmp_path / "work").rglob("*fim*"))
     assert not (tmp_path / "results.jsonl").exists()
 
 
 def test_a_run_that_was_stopped_while_it_was_measured_is_not_trained_again(experiment, counted, monkeypatch, tmp_path):
-    from experiments.ablation import runs
-    from experiments.ablation.runs import folder_name, run_missing
-
     def stop(*_):
         raise KeyboardInterrupt
 
@@ -237,8 +205,6 @@ def test_a_run_that_was_stopped_while_it_was_measured_is_not_trained_again(exper
 
 
 def test_without_its_trainer_the_peer_is_refused_in_words(experiment, monkeypatch, tmp_path):
-    from experiments.ablation import runs
-
     monkeypatch.setattr(runs, "installed_version", lambda name: None)
     with pytest.raises(InputError, match="needs TRL"):
         runs.train_by_public_recipe(experiment, "peer", 0, tmp_path)
@@ -248,10 +214,6 @@ def test_without_its_trainer_the_peer_is_refused_in_words(experiment, monkeypatc
 @pytest.mark.skipif(find_spec("trl") is None, reason="TRL is not installed")
 @pytest.mark.filterwarnings("ignore")  # of TRL and what it brings
 def test_peer_and_ours_are_trained_measured_and_put_in_a_table(experiment, tmp_path, capsys):
-    import yaml
-
-    from experiments.ablation.command import main
-
     (tmp_path / "given.yaml").write_text(yaml.safe_dump(experiment.configuration))
     command = [experiment.repository, "--config", str(tmp_path / "given.yaml"), "--steps", str(STEPS), "--seeds", "0"]
     command += ["--rows", "peer", "ours", "-fim", "--work", str(tmp_path / "work"), "--table", str(tmp_path / "t.md")]

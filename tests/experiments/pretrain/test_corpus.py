@@ -6,35 +6,26 @@ from zipfile import BadZipFile, ZipFile
 import pytest
 
 from codelm.errors import InputError
-from experiments.pretrain.corpus import (
-    Document,
-    Entry,
-    bucket,
-    documents,
-    evaluation_texts,
-    package_drop_reason,
-    read,
-    split_of,
-    text_drop_reason,
-    write,
-)
+from experiments.pretrain.corpus import Document, Entry, build, evaluation_texts, read, write
+from experiments.pretrain.duplicates import SeenTexts
 from experiments.pretrain.licences import permissive, read_copyright
 from experiments.pretrain.listing import keep_list, table
-from experiments.pretrain.sources import (
-    NO_RULES,
-    Package,
-    crates,
-    distributions,
-    download_wheels,
-    unpack_crates,
-    unpack_wheels,
-)
+from experiments.pretrain.sources import Package, crates, distributions, download_wheels, unpack_crates, unpack_wheels
 
 CODE = 'fn main() {\n    println!("hello");\n}\n' * 10
 
 
-def package(name="smawk", licence="MIT", repository="", root=Path(), rules=NO_RULES):
+NO_RULES = read_copyright("")
+
+
+def package(name="smawk", licence="MIT", repository="", root=Path("nowhere"), rules=NO_RULES):
     return Package("rust", name, "1.0.0", licence, repository, root, rules)
+
+
+def drops_of(*packages):
+    """Return the reasons for which something of the packages is not learned, with their counts."""
+    list(build(packages, SeenTexts(), drops := Counter()))
+    return +drops
 
 
 @pytest.mark.parametrize(
@@ -85,27 +76,30 @@ def test_a_file_under_another_licence_than_its_package_is_left_out(tmp_path):
 
 @pytest.mark.parametrize("name", ["tokio", "tokio-util", "globset", "grep-searcher", "cargo_util", "hyperfine"])
 def test_no_crate_of_the_evaluation_repositories_is_learned(name):
-    assert package_drop_reason(package(name)) == "kept for judging"
+    assert drops_of(package(name)) == {"package: kept for evaluation": 1}
 
 
 def test_a_crate_developed_in_an_evaluation_repository_is_not_learned_under_any_name():
-    assert package_drop_reason(package(repository="https://github.com/tokio-rs/tokio.git")) == "kept for judging"
+    theirs = package(repository="https://github.com/tokio-rs/tokio.git")
+    assert drops_of(theirs) == {"package: kept for evaluation": 1}
 
 
 @pytest.mark.parametrize("name", ["tokio-rustls", "cargo-lock", "homedir"])
 def test_crates_of_others_with_similar_names_are_learned(name):
-    assert package_drop_reason(package(name, repository="https://github.com/someone/tokio-rustls")) is None
+    assert not drops_of(package(name, repository="https://github.com/someone/tokio-rustls"))
 
 
 @pytest.mark.parametrize("name", ["web-sys", "onig_sys", "cairo-sys-rs"])
 def test_bindings_are_not_learned(name):
-    assert package_drop_reason(package(name)) == "bindings"
+    assert drops_of(package(name)) == {"package: bindings": 1}
 
 
 def test_about_a_twentieth_is_held_out_and_always_the_same():
-    held_out = [name for name in map(str, range(1000)) if split_of(package(name)) == "held-out"]
-    assert 25 < len(held_out) < 80
-    assert bucket("smawk", 20) == bucket("smawk", 20)
+    packages = [package(str(number)) for number in range(1000)]
+    built = (build(packages, SeenTexts(), Counter()) for _ in range(2))
+    first, again = ({each.name for split, each, _ in parts if split == "held-out"} for parts in built)
+    assert first == again
+    assert 25 < len(first) < 80
 
 
 @pytest.mark.parametrize(
@@ -118,21 +112,23 @@ def test_about_a_twentieth_is_held_out_and_always_the_same():
         ("fn a() {}\n", "size"),
     ],
 )
-def test_what_is_no_source_code_to_learn_from_is_named(text, reason):
-    assert text_drop_reason(text) == reason
+def test_what_is_no_source_code_to_learn_from_is_named(text, reason, tmp_path):
+    (tmp_path / "lib.rs").write_text(text)
+    assert drops_of(package(root=tmp_path)) == ({reason: 1} if reason else {})
 
 
 def test_every_file_is_read_or_counted(tmp_path):
-    (tmp_path / "good.rs").write_text(CODE)
-    (tmp_path / "latin.rs").write_bytes(b"// \xff\n" * 100)
+    for name, content in {"good.rs": CODE, "copy.rs": CODE, "latin.rs": "\xff" * 100}.items():
+        (tmp_path / name).write_bytes(content.encode("latin-1"))
     drops = Counter()
-    assert [document.path for document in documents(package(root=tmp_path), drops)] == ["good.rs"]
-    assert drops == {"not UTF-8": 1}
+    ((_, _, kept),) = build([package(root=tmp_path)], SeenTexts(), drops)
+    assert [document.path for document in kept] in (["good.rs"], ["copy.rs"])
+    assert drops == {"not UTF-8": 1, "copy": 1}
 
 
-def test_every_file_of_a_package_kept_for_evaluation_is_known_however_large_the_package(tmp_path, monkeypatch):
-    monkeypatch.setattr("experiments.pretrain.corpus.LARGEST_PACKAGE", {"rust": 1})
-    texts = {f"file_{number}.rs": CODE + f"// {number}\n" for number in range(3)} | {"short.rs": "fn a() {}\n"}
+def test_every_file_of_a_package_kept_for_evaluation_is_known_however_large_the_package(tmp_path):
+    texts = {f"file_{number}.rs": CODE * 250 + f"// {number}\n" for number in range(12)} | {"short.rs": "fn a() {}\n"}
+    assert sum(map(len, texts.values())) > 1_000_000
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "latin.rs").write_bytes(b"// \xff\n")
@@ -227,9 +223,6 @@ def test_another_corpus_than_the_recorded_one_is_reported_and_leaves_the_record_
 
 
 def test_a_near_duplicate_is_recognized_and_a_new_text_is_not():
-    pytest.importorskip("rensa")
-    from experiments.pretrain.duplicates import SeenTexts
-
     seen, words = SeenTexts(), " ".join(f"word{number}" for number in range(300))
     assert seen.add(words)
     assert not seen.add(words.replace(" ", "\n"))
