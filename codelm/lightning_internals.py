@@ -7,13 +7,14 @@ says in a sentence which one an upgrade has moved.
 from contextlib import AbstractContextManager
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.plugins import CheckpointIO, TorchCheckpointIO
 
 __all__ = [
     "ATTRIBUTES",
     "CHECKPOINT_KEYS",
     "CLI_HOOKS",
+    "attached_trainer",
     "batches_learned",
     "is_at_end_of_epoch",
     "restart_validation",
@@ -44,6 +45,11 @@ CHECKPOINT_KEYS = (_STEPS, _BATCHES, _VALIDATION_BATCHES)
 
 CLI_HOOKS = ("_parse_ckpt_path",)
 """Methods of `LightningCLI` that ours overrides."""
+
+
+def attached_trainer(pl_module: LightningModule) -> Trainer | None:
+    """Return the trainer of a module, or None; the documented property raises where there is none."""
+    return pl_module._trainer
 
 
 def batches_learned(trainer: Trainer) -> int:

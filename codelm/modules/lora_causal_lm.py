@@ -8,6 +8,7 @@ from typing import Any
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from codelm.bases.tokenizer import load_tokenizer
+from codelm.lightning_internals import attached_trainer
 from codelm.modules.adapters import Coverage, LoRA, add_adapter, coverage, refuse_unknown_targets, save_adapter
 from codelm.modules.base_identity import Identity, identify
 from codelm.modules.base_model import (
@@ -90,11 +91,13 @@ class LoRACausalLM(CausalLM):
     @property
     def precision(self) -> str:
         """The trainer's precision, or float32 without a trainer."""
-        return str(self._trainer.precision) if self._trainer else "32-true"
+        trainer = attached_trainer(self)
+        return str(trainer.precision) if trainer else "32-true"
 
     def build(self) -> Any:
         """Return the base with new adapters."""
         self.check()
+        trainer = attached_trainer(self)
         base = load_base(
             self.base,
             revision=self.revision,
@@ -102,7 +105,7 @@ class LoRACausalLM(CausalLM):
             quantization=self.quantization,
             double_quantization=self.double_quantization,
             attention=self.attention,
-            device=str(self._trainer.strategy.root_device) if self._trainer else "cpu",
+            device=str(trainer.strategy.root_device) if trainer else "cpu",
         )
         self.base_identity = identify(self.base, self.revision)
         refuse_unusual_head(self.base, base)
