@@ -1,15 +1,15 @@
 """Contents of files, read through one ``git cat-file --batch`` process; ids are sent ahead of reading."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Self
 
-from codelm.git.commits import Change, File, Hunk
+from codelm.git.commits import DAMAGED_OBJECT, MISSING_OBJECT, Change, File, Hunk
 from codelm.git.patches import PendingChange, is_binary, parse_hunks
 from codelm.git.process import GitEndedError, Process
 
-__all__ = ["BlobReader", "with_content", "with_text"]
+__all__ = ["BlobReader", "blobs_unread", "with_content", "with_text"]
 
 _MAX_PENDING_IDS = 200
 """Ids sent ahead of reading: they must fit a pipe (16 KiB at least), or git and we wait for each other."""
@@ -56,15 +56,15 @@ class BlobReader:
     def take(self) -> bytes | _UnreadableError:
         """Return the next of the requested blobs, or why it cannot be read.
 
-        The reason is "too large" or "missing object" (absent, damaged, or not a blob). It is returned rather than
-        raised, because the other blobs of the same change must be taken all the same.
+        The reason is "too large", "missing object" (absent, or not a blob) or "damaged object". It is returned rather
+        than raised, because the other blobs of the same change must be taken all the same.
         """
         self._send()
         try:
             return self._read()
         except GitEndedError:
             self._restart()
-            return _UnreadableError("missing object")
+            return _UnreadableError(DAMAGED_OBJECT)
         finally:
             self._sent.popleft()
 
@@ -86,12 +86,26 @@ class BlobReader:
     def _read(self) -> bytes | _UnreadableError:
         _, *header = self._git.output.until(b"\n").split()
         if len(header) != 2:
-            return _UnreadableError("missing object")
+            # Of an absent object git says nothing more than this line, of a broken one it complains.
+            return _UnreadableError(DAMAGED_OBJECT if self._git.complains_of(self._sent[0]) else MISSING_OBJECT)
         kind, size = header[0], int(header[1])
         if kind == b"blob" and size <= self._max_file_bytes:
             return self._git.output.take(size + 1)[:-1]
         self._git.output.skip(size + 1)
-        return _UnreadableError("too large" if kind == b"blob" else "missing object")
+        return _UnreadableError("too large" if kind == b"blob" else MISSING_OBJECT)
+
+
+def blobs_unread(environment: Mapping[str, str], ids: Collection[str]) -> dict[str, str]:
+    """Return which of some blobs cannot be read, each with its reason; the others are read, but not kept."""
+    ordered = sorted(ids)
+    with BlobReader(environment, 0) as blobs:
+        blobs.request(ordered)
+        found = {blob: blobs.take() for blob in ordered}
+    return {
+        blob: str(content)
+        for blob, content in found.items()
+        if isinstance(content, _UnreadableError) and str(content) != "too large"
+    }
 
 
 def with_content(pending: PendingChange, blobs: BlobReader) -> Change:

@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 from codelm.lines import lines_of
 
-__all__ = ["Change", "Commit", "File", "Hunk", "Node", "Repository"]
+__all__ = ["DAMAGED_OBJECT", "MISSING_OBJECT", "Change", "Commit", "File", "Hunk", "Node", "Repository"]
+
+MISSING_OBJECT = "missing object"
+DAMAGED_OBJECT = "damaged object"
+"""Reasons for which a file has no content that the repository itself should have had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Repository:
     """Commit at which a range begins: it and its ancestors are left out."""
     shallow: frozenset[str]
     """Commits whose parents were not fetched, so that their changes are unknown."""
+    partial: str | None
+    """What a partial clone leaves out, as git records it ("blob:none"); None for a repository that is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def open_repository(path: str | Path, revision: str = "HEAD") -> Repository:
         tip=tip,
         base=base,
         shallow=frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset(),
+        partial=_partial_clone_filter(folder),
     )
 
 
@@ -77,6 +78,14 @@ def _repository_name(git_directory: str) -> str:
     """
     names = (part.removesuffix(".git") for part in reversed(Path(git_directory).parts[1:]))
     return one_line(os.fsencode(next((name for name in names if name not in _GENERIC_NAMES), "repository")))
+
+
+def _partial_clone_filter(folder: str) -> str | None:
+    """Return which objects a partial clone leaves out, as git records it; "unknown" if it is one without a record."""
+    settings = r"^(remote\..*\.(promisor|partialclonefilter)|extensions\.partialclone)$"
+    lines = run_in_repository(folder, "config", "--get-regexp", settings).stdout.splitlines()
+    filters = [line.partition(" ")[2] for line in lines if line.partition(" ")[0].endswith(".partialclonefilter")]
+    return one_line(os.fsencode(filters[0])) if filters else "unknown" if lines else None
 
 
 def _resolve_revision(folder: str, revision: str) -> tuple[str, str | None]:

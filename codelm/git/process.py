@@ -1,5 +1,6 @@
 """A long-running git process: writing to its standard input, reading its output in blocks, ending it."""
 
+import os
 import subprocess
 import tempfile
 import threading
@@ -129,6 +130,12 @@ class Process:
             return None
         self._stderr.seek(0)
         return one_line(self._stderr.read(2000)) or f"git ended with status {self._process.returncode}"
+
+    def complains_of(self, sha: str) -> bool:
+        """Return whether git has named an object, by its id or its file, on standard error."""
+        # Not read(): the process writes at the position that both share.
+        said = os.pread(self._stderr.fileno(), 1 << 20, 0).decode("utf-8", "replace")
+        return sha in said or f"{sha[:2]}/{sha[2:]}" in said
 
     def _write_all(self, lines: Iterable[str]) -> None:
         remaining = iter(lines)

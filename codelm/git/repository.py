@@ -5,21 +5,31 @@ each commit changed, ``cat-file`` for the contents of files, ``ls-tree`` for the
 """
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import islice
 
 from codelm.errors import DamagedDataError
-from codelm.git.blobs import BlobReader, with_content, with_text
+from codelm.git.blobs import BlobReader, blobs_unread, with_content, with_text
 from codelm.git.commits import Commit, File, Node, Repository
-from codelm.git.environment import isolated_git, run_git
+from codelm.git.environment import isolated_git
 from codelm.git.opening import open_repository
-from codelm.git.patches import WITH_ENTRIES, WITH_HEADERS, WITH_PATCHES, DropFile, Record, read_record
+from codelm.git.patches import DropFile, Record
 from codelm.git.process import GitEndedError, PipeReader, Process
+from codelm.git.records import RecordReader
 
-__all__ = ["DropPath", "Repository", "count_files", "open_repository", "read_commits", "read_graph", "read_tree"]
+__all__ = [
+    "DropPath",
+    "Repository",
+    "count_blobs",
+    "count_files",
+    "open_repository",
+    "read_commits",
+    "read_graph",
+    "read_tree",
+    "unreadable_blobs",
+]
 
 DropPath = Callable[[str], str | None]
 """Returns why a path is not read, None where it is."""
@@ -48,15 +58,43 @@ def _raise_if_failed(git: Process, repository: Repository) -> None:
         raise DamagedDataError(f"{repository.path}: git cannot read on: {message}; run git fsck there")
 
 
+def count_blobs(repository: Repository) -> tuple[int, int]:
+    """Return the numbers of blobs in the history of the tip, and of those that are missing; nothing is fetched.
+
+    Raises:
+        DamagedDataError: A tree is missing, too.
+    """
+    # Where a tree is missing, the filter leaves out without a word what it cannot name (git 2.39).
+    blobs = _list_objects(repository, "--filter=object:type=blob", "--filter-provided-objects")
+    missing = [blob for blob in blobs if blob.startswith(b"?")]
+    if len(missing) < sum(line.startswith(b"?") for line in _list_objects(repository)):
+        raise DamagedDataError(f"{repository.path}: a tree is missing; run git fsck there")
+    return len(blobs), len(missing)
+
+
+def _list_objects(repository: Repository, *options: str) -> list[bytes]:
+    arguments = ["rev-list", "--objects", "--missing=print", *options, repository.tip]
+    with isolated_git(repository, 0) as environment, Process(environment, arguments) as git:
+        lines = git.output.rest().splitlines()
+        _raise_if_failed(git, repository)
+    return lines
+
+
+def unreadable_blobs(repository: Repository, ids: Collection[str]) -> set[str]:
+    """Return which of some blobs are missing or damaged."""
+    with isolated_git(repository, 0) as environment:
+        return set(blobs_unread(environment, ids))
+
+
 def read_commits(
     repository: Repository, shas: Sequence[str], drop_path: DropPath, max_file_bytes: int
 ) -> Iterator[Commit]:
     """Yield commits with all of their changes.
 
     A change of an unwanted path, or without readable text, has no content but a reason in ``dropped``: "symlink",
-    "submodule", "binary", "not UTF-8", "LFS pointer", "too large" (before or after), "missing object". Merges, and
-    the commits at the boundary of a shallow clone, come without changes: git compares them with nothing. A file that
-    replaces a link reads as an addition. Memory holds one or two commits at a time.
+    "submodule", "binary", "not UTF-8", "LFS pointer", "too large" (before or after), "missing object", "damaged
+    object". Merges, and the commits at the boundary of a shallow clone, come without changes: git compares them with
+    nothing. A file that replaces a link reads as an addition. Memory holds one or two commits at a time.
 
     Args:
         repository: The repository.
@@ -71,7 +109,8 @@ def read_commits(
         isolated_git(repository, max_file_bytes) as environment,
         BlobReader(environment, max_file_bytes) as blobs,
     ):
-        for record in _prefetch(_records(repository, environment, shas, _drop_file(drop_path)), blobs):
+        records = RecordReader(repository, environment, _drop_file(drop_path)).read(shas)
+        for record in _prefetch(records, blobs):
             yield replace(record.commit, changes=tuple(with_content(change, blobs) for change in record.changes))
 
 
@@ -89,46 +128,6 @@ def _prefetch(records: Iterable[Record], blobs: BlobReader) -> Iterator[Record]:
         previous = record
     if previous:
         yield previous
-
-
-def _records(
-    repository: Repository, environment: Mapping[str, str], shas: Sequence[str], drop_file: DropFile
-) -> Iterator[Record]:
-    """Yield a record of each commit, also where git dies at a missing object."""
-    for is_boundary, group in groupby(shas, key=repository.shallow.__contains__):
-        unread = deque(group)
-        while unread:
-            for record in _stream(environment, list(unread), WITH_HEADERS if is_boundary else WITH_PATCHES, drop_file):
-                unread.popleft()
-                yield record
-            if unread:
-                yield _damaged(repository, environment, unread.popleft(), drop_file)
-
-
-def _stream(
-    environment: Mapping[str, str], shas: Sequence[str], arguments: Sequence[str], drop_file: DropFile
-) -> Iterator[Record]:
-    """Yield the records that one git process prints; they end early at a missing object, where git dies."""
-    with Process(environment, arguments, lines=shas) as git, suppress(GitEndedError):
-        for sha, next_sha in zip(shas, [*shas[1:], None], strict=True):
-            record = read_record(git.output, sha, next_sha, drop_file)
-            # What git had written when it died may look complete, so the last record counts only if git succeeded.
-            if next_sha is None and git.finish() is not None:
-                return
-            yield record
-
-
-def _damaged(repository: Repository, environment: Mapping[str, str], sha: str, drop_file: DropFile) -> Record:
-    """Read a commit at which git may have died; where it dies again, read the commit without contents."""
-
-    def drop_missing(path: str, mode: str) -> str:
-        return drop_file(path, mode) or "missing object"
-
-    for arguments, drop in ((WITH_PATCHES, drop_file), (WITH_ENTRIES, drop_missing)):
-        for record in _stream(environment, [sha], arguments, drop):
-            return record
-    message = run_git(["git", "diff-tree", "-r", "--root", sha], environment).stderr
-    raise DamagedDataError(f"{repository.path}: commit {sha} cannot be read: {message}; run git fsck there")
 
 
 def read_tree(repository: Repository, sha: str, drop_path: DropPath, max_file_bytes: int) -> Iterator[File]:

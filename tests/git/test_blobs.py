@@ -6,7 +6,8 @@ import tracemalloc
 import pytest
 
 from codelm.errors import DamagedDataError
-from codelm.git.repository import open_repository
+from codelm.git.commits import Hunk
+from codelm.git.repository import count_blobs, open_repository
 
 
 def test_every_unreadable_content_has_its_reason(make_repository, read, read_files):
@@ -102,13 +103,21 @@ def corrupt(folder, git, name):
     pack.write_bytes(content)
 
 
-def test_a_missing_blob_affects_its_own_commits_and_no_others(make_repository, read, git):
-    folder = make_repository([{"a.rs": f"{number}\n", "b.rs": f"{number}\n", "x.lock": "1"} for number in range(8)])
+def test_a_missing_blob_costs_its_own_file_and_no_other(make_repository, read, git):
+    folder = make_repository([{"a.rs": f"{number}\n", "b.rs": f"b{number}\n", "x.lock": "1"} for number in range(8)])
     remove_blob(folder, git, "HEAD~4:a.rs")
     commits = read(folder, drop_path=lambda path: "lock" if path.endswith(".lock") else None)
-    reasons = [{change.dropped for change in commit.changes} - {"lock"} for commit in commits]
-    assert reasons == [{None}] * 3 + [{"missing object"}] * 2 + [{None}] * 3
-    assert [change.after for change in commits[-1].changes] == ["7\n", "7\n"]
+    reasons = [{change.path: change.dropped for change in commit.changes} for commit in commits]
+    read_whole = {"a.rs": None, "b.rs": None}
+    lost = {"a.rs": "missing object", "b.rs": None}
+    assert [{path: reason for path, reason in each.items() if reason != "lock"} for each in reasons] == (
+        [read_whole] * 3 + [lost] * 2 + [read_whole] * 3
+    )
+    assert [commit.changes[0].hunks for commit in commits[3:5]] == [
+        (Hunk(0, 0, ("b2\n",), ("b3\n",)),),
+        (Hunk(0, 0, ("b3\n",), ("b4\n",)),),
+    ]
+    assert [change.after for change in commits[-1].changes] == ["7\n", "b7\n"]
 
 
 @pytest.mark.parametrize("age", [0, 7])
@@ -118,14 +127,48 @@ def test_a_missing_blob_at_either_end_is_found(make_repository, read, git, age):
     assert [commit.changes[0].dropped for commit in read(folder)].count("missing object") == (1 if age == 0 else 2)
 
 
-def test_a_missing_or_damaged_blob_of_the_tree_is_one_file(make_repository, read_files, git):
+@pytest.mark.parametrize("most_bytes", [100_000, 0, 8])
+def test_all_that_git_can_read_of_a_commit_stays(make_repository, read, git, monkeypatch, most_bytes):
+    monkeypatch.setattr("codelm.git.records._MAX_PATHSPEC_BYTES", most_bytes)
+    files = {f"*{number}?.rs": f"fn a{number}() {{}}\n" for number in range(9)}
+    folder = make_repository([files, {path: text + "more\n" for path, text in files.items()}, {"z.rs": "z"}])
+    remove_blob(folder, git, "HEAD~1:*3?.rs")
+    _, commit, _ = read(folder)
+    assert {change.path for change in commit.changes} == set(files)
+    assert {change.path: change.after for change in commit.changes if change.dropped is None} == {
+        path: text + "more\n" for path, text in files.items() if path != "*3?.rs"
+    }
+
+
+def test_a_damaged_blob_is_not_called_missing(make_repository, read, git):
+    folder = make_repository([{"a.rs": f"{number}\n" * 99, "b.rs": f"{number}\n"} for number in range(20)])
+    corrupt(folder, git, git(folder, "rev-parse", "HEAD~9:a.rs"))
+    reasons = {(change.path, change.dropped) for commit in read(folder) for change in commit.changes}
+    assert reasons == {("a.rs", None), ("b.rs", None), ("a.rs", "damaged object")}
+
+
+def test_a_partial_clone_loses_only_what_it_leaves_out(make_repository, read, git, tmp_path):
+    code = {f"{name}.rs": f"fn {name}() {{}}\n" for name in "xyz"}
+    folder = make_repository([{"a.rs": "a\n"}, code | {"model.bin": b"\0" * 3_000_000}, {"a.rs": "b\n"}])
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "-q", "--bare", "--filter=blob:limit=1m", f"file://{folder}", "partial")
+    _, commit, _ = read(tmp_path / "partial")
+    assert {change.path: change.dropped for change in commit.changes} == dict.fromkeys(code) | {
+        "model.bin": "missing object"
+    }
+    repository = open_repository(tmp_path / "partial")
+    assert (repository.partial, count_blobs(repository)) == ("blob:limit=1048576", (6, 1))
+    assert open_repository(folder).partial is None
+
+
+def test_a_missing_blob_of_the_tree_is_one_file(make_repository, read_files, git):
     folder = remove_blob(make_repository([{"a.rs": "a\n", "b.rs": "b\n", "c.rs": "c\n"}]), git, "HEAD:b.rs")
     files = [(file.text, file.dropped) for file in read_files(folder)]
     assert files == [("a\n", None), (None, "missing object"), ("c\n", None)]
     sha = hashlib.sha1(b"blob 2\0b\n").hexdigest()
     (folder / ".git/objects" / sha[:2]).mkdir(exist_ok=True)
     (folder / ".git/objects" / sha[:2] / sha[2:]).write_bytes(b"garbage")
-    assert [file.dropped for file in read_files(folder)] == [None, "missing object", None]
+    assert [file.dropped for file in read_files(folder)] == [None, "damaged object", None]
 
 
 @pytest.mark.parametrize("name", ["HEAD~2", "HEAD~2^{tree}"])
