@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +20,8 @@ from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import InputError
 from codelm.git.repository import Repository
 from codelm.history.build import StoreSettings, build_store, store_key
+from codelm.history.completeness import clone_notices, has_been_completed, mostly_missing, unread_notices
 from codelm.history.epochs.importance import Importance
-from codelm.history.facts import shallow_notices
 from codelm.history.filters.selection import Filters
 from codelm.history.provenance import describe, provenance
 from codelm.history.samples.formats import Formats, missing_capabilities
@@ -138,10 +139,13 @@ class GitCommitDataModule(PackedDataModule):
         if self.trainer is not None and self.trainer.state.fn == TrainerFn.PREDICTING:
             return
         folder = self.store_folder
+        if has_been_completed(folder, self.repositories):
+            log.info("history: reading it again, since file contents are there that were missing")
+            shutil.rmtree(folder)
         if folder.exists():
             log.info("history: using the tokenised one in %s", folder)
             return
-        for notice in [*missing_capabilities(self.encoder.special), *shallow_notices(self.repositories)]:
+        for notice in [*missing_capabilities(self.encoder.special), *clone_notices(self.repositories)]:
             log.warning(notice)
         log.info("history: reading %s", ", ".join(repository.path for repository in self.repositories))
         with new_store(folder) as (writer, facts):
@@ -199,10 +203,15 @@ def _log_report(facts: dict[str, Any]) -> None:
     report = "\n".join([*map(_counts_of, facts["scrape"]["repositories"]), facts["scrape"]["table"]])
     empty = [split for split in ("train", "validation") if not facts["tokenize"][split]["samples"]]
     log.log(logging.WARNING if empty else logging.INFO, report)  # --quiet must not hide what the error points to
+    for notice in unread_notices(facts["scrape"]["repositories"]):
+        log.warning(notice)
     if empty:
+        remedy = "loosen data.filters, change data.held_out or data.max_commits, or give a longer history"
+        if mostly_missing(facts["scrape"]["repositories"]):
+            remedy = "most file contents are missing from the repository; clone it again, in full"
         raise InputError(
             f"nothing is left of the {empty[0]} part of the history; the table above says what was dropped and why: "
-            "loosen data.filters, change data.held_out or data.max_commits, or give a longer history"
+            f"{remedy}"
         )
 
 

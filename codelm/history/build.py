@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from codelm.git.commits import Change, Commit, File
 from codelm.git.repository import Repository, count_files, read_commits, read_tree
+from codelm.history.completeness import write_unread
 from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_history, split_totals
 from codelm.history.filters.drops import DropCounts, format_table, total
 from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
@@ -29,7 +30,7 @@ __all__ = ["STORE_VERSION", "StoreSettings", "build_store", "store_key"]
 
 _DROP_GROUPS = ("files", "train", "validation", "test")
 """What drops are counted by: files of the training split, and commits of each split."""
-STORE_VERSION = 6
+STORE_VERSION = 7
 """Part of every store's key: raise it when the same history and settings would give other samples or other facts."""
 _SHARED = "shared with another repository"
 """Dropped, since what one repository holds out must not be what another one trains on."""
@@ -97,10 +98,11 @@ def build_store(
     with held_out_writer(writer.folder) as write_held_out:
         builder = _Builder(settings, encoder, writer, write_held_out, progress)
         # All training splits first: what one repository holds out may be a copy of what another one trains on.
-        for history in histories:
-            builder.add_training(history)
-        for history in histories:
-            builder.add_held_out(history)
+        for add in (builder.add_training, builder.add_held_out):
+            for history in histories:
+                add(history)
+                history.readability.refuse_much_damage(history.repository)
+    write_unread(writer.folder, repositories, [history.readability for history in histories])
     analysis = [analysis_facts(history, progress) for history in histories]
     seconds_analysing = sum(facts["seconds"] for facts in analysis)
     return {
@@ -165,7 +167,8 @@ class _Builder:
 
     def _add_files(self, history: History) -> None:
         repository, cut = history.repository, history.splits.cut
-        files = read_tree(repository, cut, history.drop_path, self.settings.filters.max_file_bytes)
+        tree = read_tree(repository, cut, history.drop_path, self.settings.filters.max_file_bytes)
+        files = history.readability.counted(tree)
         files_shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
         kept = filter_files(files_shown, self.settings.filters, self.drops["files"])
         # No message and no author: the weight of a whole file depends on its path alone.
@@ -178,7 +181,7 @@ class _Builder:
         shas = drops.without_commits(shas, repository.shallow, _BOUNDARY)
         shas = drops.without_commits(shas, self.used, _SHARED)
         self.used.update(shas)
-        commits = history.record_authors(read_commits(repository, shas, history.drop_path, filters.max_file_bytes))
+        commits = history.recorded(read_commits(repository, shas, history.drop_path, filters.max_file_bytes))
         commits_shown = self.progress(commits, len(shas), f"{repository.name}: {name} commits")
         kept = filter_commits(commits_shown, filters, drops)
         if split != Split.TRAIN:

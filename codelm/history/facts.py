@@ -1,7 +1,7 @@
 """An opened history, and the facts of it for the manifest, the console, and the weights of its samples."""
 
-import shlex
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -13,12 +13,13 @@ from codelm.errors import InputError
 from codelm.git.commits import Commit, Node
 from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
 from codelm.history.analysis import analyse
+from codelm.history.completeness import Readability
 from codelm.history.filters.selection import Filters, path_filter
 from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits
 from codelm.history.store import Split
 
-__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_history", "shallow_notices", "split_totals"]
+__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_history", "split_totals"]
 
 _Item = TypeVar("_Item")
 _ATTRIBUTES = ".gitattributes"
@@ -43,10 +44,12 @@ class History:
     """Number of files, and of commits by split, of which something was kept."""
     authors: set[str] = field(default_factory=set)
     times: list[int] = field(default_factory=list)
+    readability: Readability = field(default_factory=Readability)
 
-    def record_authors(self, commits: Iterable[Commit]) -> Iterator[Commit]:
-        """Yield the commits, recording their authors and times."""
+    def recorded(self, commits: Iterable[Commit]) -> Iterator[Commit]:
+        """Yield the commits, recording their authors and times, and what of them could be read."""
         for commit in commits:
+            deque(self.readability.counted(commit.changes), maxlen=0)
             self.authors.add(commit.email)
             self.times.append(commit.time)
             yield commit
@@ -64,16 +67,6 @@ def open_history(repository: Repository, filters: Filters, held_out: float) -> H
     files = read_tree(repository, tip, lambda path: None if path == _ATTRIBUTES else "another file", 1 << 20)
     attributes = "".join(file.text or "" for file in files)
     return History(repository, graph, splits, path_filter(filters, attributes))
-
-
-def shallow_notices(repositories: Sequence[Repository]) -> list[str]:
-    """Return a notice for each shallow clone, with the command that completes it."""
-    return [
-        f"{repository.path} is a shallow clone: what lies before it is not learned; "
-        f"git -C {shlex.quote(repository.path)} fetch --unshallow completes it"
-        for repository in repositories
-        if repository.shallow
-    ]
 
 
 def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:
@@ -107,6 +100,7 @@ def history_facts(history: History) -> dict[str, Any]:
             "test": len(splits.test),
         },
         "kept": history.kept,
+        "read": history.readability.as_dict(),
     }
 
 
