@@ -203,11 +203,13 @@ def _log_report(facts: dict[str, Any]) -> None:
     report = "\n".join([*map(_counts_of, facts["scrape"]["repositories"]), facts["scrape"]["table"]])
     empty = [split for split in ("train", "validation") if not facts["tokenize"][split]["samples"]]
     log.log(logging.WARNING if empty else logging.INFO, report)  # --quiet must not hide what the error points to
-    for notice in unread_notices(facts["scrape"]["repositories"]):
+    histories = facts["scrape"]["repositories"]
+    splits = [f"{history['name']}: {history['split']['notice']}" for history in histories if history["split"]["notice"]]
+    for notice in [*splits, *unread_notices(histories)]:
         log.warning(notice)
     if empty:
         remedy = "loosen data.filters, change data.held_out or data.max_commits, or give a longer history"
-        if mostly_missing(facts["scrape"]["repositories"]):
+        if mostly_missing(histories):
             remedy = "most file contents are missing from the repository; clone it again, in full"
         raise InputError(
             f"nothing is left of the {empty[0]} part of the history; the table above says what was dropped and why: "

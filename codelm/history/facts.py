@@ -95,6 +95,8 @@ def history_facts(history: History) -> dict[str, Any]:
             "kind": "by ancestry",
             "cut": splits.cut,
             "second_cut": splits.second_cut,
+            "within_branch": splits.within_branch,
+            "notice": splits.notice,
             "train": len(splits.train),
             "validation": len(splits.validation),
             "test": len(splits.test),

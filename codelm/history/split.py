@@ -1,10 +1,12 @@
 """Split of a history by ancestry: training before a cut, validation and test after it.
 
-The cuts lie on the first-parent line, each commit of which is a state that the project really had. All ancestors of a
-cut are before it, so no held-out commit is an ancestor of a training commit, whatever the dates say.
+The commits are put in an order in which all ancestors of a commit come before it, so no held-out commit is an ancestor
+of a training commit, whatever the dates say. The cuts lie on the first-parent line, each commit of which is a state
+that the project really had. Where that line has no commit near the share asked for, as where it holds only releases,
+they lie on the first-parent line of a branch that was merged into it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +15,14 @@ from numpy.typing import NDArray
 from codelm.errors import InputError
 from codelm.git.commits import Node
 
-__all__ = ["CommitSplits", "first_parents", "split_commits"]
+__all__ = ["CommitSplits", "split_commits"]
 
 _MIN_COMMITS = 10
 """Commits, merges not counted, below which a history is not split."""
 _MIN_HELD_OUT = 2
 """Commits in each of the validation and the test split."""
+_TOLERANCE = 0.2
+"""How far a part may be from its share, as a fraction of that, before a cut within a branch is preferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,93 +33,127 @@ class CommitSplits:
     validation: tuple[str, ...]
     test: tuple[str, ...]
     cut: str
-    """The newest commit that training may see, with all its ancestors."""
+    """The commit whose files training sees; it and all its ancestors are in the training split."""
     second_cut: str
-    """The same for validation; all other commits are the test split."""
+    """The same for training and validation together."""
+    within_branch: bool
+    """Whether a cut lies beside the first-parent line."""
+    notice: str | None
+    """Why the held-out share is far from the one asked for; None where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """All commits, ancestors first; what a merge brings in comes right before it, in the order of its parents.
+
+    Attributes:
+        nodes: The commits by id.
+        shas: Their ids in this order.
+        depths: ``[commits]``, 0 on the first-parent line of the newest, 1 on that of a branch merged into it, ...
+        counts: ``[commits]``, the number of commits up to each, merges not counted.
+    """
+
+    nodes: Mapping[str, Node]
+    shas: Sequence[str]
+    depths: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    def cut(self, goal: float, low: int, high: int, tolerance: float) -> int:
+        """Return the index of the commit to cut after, as near to the first-parent line as the tolerance allows.
+
+        Args:
+            goal: Wanted number of commits up to it, merges not counted.
+            low: Least number.
+            high: Largest number.
+            tolerance: Difference from the goal that is near enough.
+        """
+        goal = min(max(goal, low), high)
+        allowed = (self.counts >= low) & (self.counts <= high)
+        distances = np.where(allowed, np.abs(self.counts - goal), np.inf)
+        near = distances <= max(tolerance, distances.min())
+        shallow = near & (self.depths == self.depths[near].min())
+        return int(np.argmin(np.where(shallow, distances, np.inf)))
+
+    def state(self, index: int) -> str:
+        """Return the commit there, or the last of the first-parent line up to it: the one with more ancestors."""
+        here = self.shas[index]
+        on_line = np.flatnonzero(self.depths[: index + 1] == 0)
+        if not len(on_line):
+            return here
+        last = self.shas[on_line[-1]]
+        return last if self._count_ancestors(last) > self._count_ancestors(here) else here
+
+    def _count_ancestors(self, sha: str) -> int:
+        seen, waiting = {sha}, [sha]
+        while waiting:
+            parents = {parent for parent in self.nodes[waiting.pop()].parents if parent in self.nodes} - seen
+            seen |= parents
+            waiting.extend(parents)
+        return sum(not self.nodes[each].is_merge for each in seen)
 
 
 def split_commits(graph: Sequence[Node], held_out: float) -> CommitSplits:
-    """Split the commits by two cuts on the first-parent line of the newest.
-
-    The training split comes as near to a share of ``1 - held_out`` as the line allows, then validation as near to half
-    of the rest.
+    """Split the commits by two cuts: training gets a share of ``1 - held_out``, validation half of the rest.
 
     Args:
         graph: All commits reachable from one, merges too, parents before children.
         held_out: Share of the commits, merges not counted, that training does not see; between 0 and 1.
 
     Raises:
-        InputError: There are too few commits, or no two places to cut between them.
+        InputError: There are too few commits.
     """
     if not 0 < held_out < 1:
         raise InputError(f"held_out is {held_out}: give a share between 0 and 1, such as 0.1")
-    commits = [node.sha for node in graph if not node.is_merge]
-    if len(commits) < _MIN_COMMITS:
-        found = "1 commit that is not a merge" if len(commits) == 1 else f"{len(commits)} commits that are not merges"
+    newest_first = [node.sha for node in reversed(graph) if not node.is_merge]
+    total = len(newest_first)
+    if total < _MIN_COMMITS:
+        found = "1 commit that is not a merge" if total == 1 else f"{total} commits that are not merges"
         raise InputError(
             f"{found}: at least {_MIN_COMMITS} are needed, to learn from some and be tested on the rest; "
             "give a longer history"
         )
-    line = first_parents(graph)
-    steps = _steps(graph, line)
-    first, second = _cuts(np.cumsum(np.bincount([steps[sha] for sha in commits], minlength=len(line))), held_out)
-    newest_first = commits[::-1]
+    order = _order(graph)
+    wanted = held_out * total
+    first = order.cut(total - wanted, 1, total - 2 * _MIN_HELD_OUT, _TOLERANCE * wanted)
+    trained = int(order.counts[first])
+    half = (total - trained) / 2
+    second = order.cut(trained + half, trained + _MIN_HELD_OUT, total - _MIN_HELD_OUT, _TOLERANCE * half)
+    place = {sha: index for index, sha in enumerate(order.shas)}
     return CommitSplits(
-        train=tuple(sha for sha in newest_first if steps[sha] <= first),
-        validation=tuple(sha for sha in newest_first if first < steps[sha] <= second),
-        test=tuple(sha for sha in newest_first if steps[sha] > second),
-        cut=line[first],
-        second_cut=line[second],
+        train=tuple(sha for sha in newest_first if place[sha] <= first),
+        validation=tuple(sha for sha in newest_first if first < place[sha] <= second),
+        test=tuple(sha for sha in newest_first if place[sha] > second),
+        cut=order.state(first),
+        second_cut=order.state(second),
+        within_branch=bool(order.depths[[first, second]].any()),
+        notice=_notice(total - trained, total, held_out),
     )
 
 
-def first_parents(graph: Sequence[Node]) -> list[str]:
-    """Return the first-parent line of the last commit of the graph, the oldest first.
-
-    >>> first_parents([Node("a", ()), Node("b", ("a",)), Node("c", ("a",)), Node("d", ("c", "b"))])
-    ['a', 'c', 'd']
-    """
-    parent = {node.sha: node.parents[0] if node.parents else "" for node in graph}
-    line = [graph[-1].sha]
-    while parent[line[-1]] in parent:
-        line.append(parent[line[-1]])
-    return line[::-1]
+def _notice(held: int, total: int, held_out: float) -> str | None:
+    if abs(held - held_out * total) <= max(1, _TOLERANCE * held_out * total):
+        return None
+    return (
+        f"{held} of {total} commits are held out ({held / total:.0%}, where data.held_out asks for {held_out:.0%}), "
+        f"since validation and test get at least {_MIN_HELD_OUT} each and training at least 1"
+    )
 
 
-def _steps(graph: Sequence[Node], line: Sequence[str]) -> dict[str, int]:
-    """Return, for each commit, the index of the first commit of the line that is it or descends from it."""
-    parents = {node.sha: node.parents for node in graph}
-    steps: dict[str, int] = {}
-    for step, tip in enumerate(line):
-        unvisited = [tip]
-        while unvisited:
-            sha = unvisited.pop()
-            if sha in parents and sha not in steps:
-                steps[sha] = step
-                unvisited.extend(parents[sha])
-    return steps
-
-
-def _cuts(reached: NDArray[np.int64], held_out: float) -> tuple[int, int]:
-    """Return the indices of both cuts on the line.
-
-    ``reached``, ``[line]``, is the number of commits that each commit of the line can reach, merges not counted.
-
-    Raises:
-        InputError: There are no two places to cut.
-    """
-    total = reached[-1]
-    latest = max(reached[reached <= total - _MIN_HELD_OUT], default=0)
-    candidates = np.flatnonzero((reached >= 1) & (reached <= latest - _MIN_HELD_OUT))
-    if not len(candidates):
-        raise InputError(
-            f"{total} commits come into the first-parent line at too few places to cut it in three parts of at least"
-            f" 1, {_MIN_HELD_OUT} and {_MIN_HELD_OUT}; give a revision with a longer first-parent line"
-        )
-    first = _nearest(reached, candidates, (1 - held_out) * total)
-    candidates = np.flatnonzero((reached >= reached[first] + _MIN_HELD_OUT) & (reached <= total - _MIN_HELD_OUT))
-    return first, _nearest(reached, candidates, (reached[first] + total) / 2)
-
-
-def _nearest(reached: NDArray[np.int64], indices: NDArray[np.intp], goal: float) -> int:
-    return int(indices[np.argmin(np.abs(reached[indices] - goal))])
+def _order(graph: Sequence[Node]) -> _Order:
+    """Return the commits in the order in which a walk over parents, the first parent first, leaves them."""
+    nodes = {node.sha: node for node in graph}
+    left: dict[str, int] = {}
+    """The depth of each commit that the walk has left."""
+    entered: set[str] = set()
+    waiting = [(graph[-1].sha, 0)]
+    while waiting:
+        sha, depth = waiting[-1]
+        if sha in entered or sha not in nodes:
+            waiting.pop()
+            if sha in nodes:
+                left.setdefault(sha, depth)
+            continue
+        entered.add(sha)
+        waiting += [(parent, depth + (number > 0)) for number, parent in enumerate(nodes[sha].parents)][::-1]
+    counts = np.cumsum([not nodes[sha].is_merge for sha in left])
+    return _Order(nodes, list(left), np.array(list(left.values())), counts)

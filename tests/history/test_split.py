@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from codelm.errors import InputError
 from codelm.git.commits import Node
-from codelm.history.split import first_parents, split_commits
+from codelm.history.split import split_commits
 
 
 def line(length):
@@ -23,6 +23,15 @@ def reachable(graph, *tips):
         if sha in parents and sha not in found:
             found.add(sha)
             unvisited.extend(parents[sha])
+    return found
+
+
+def first_parents(graph):
+    parents = {node.sha: node.parents for node in graph}
+    found, sha = set(), graph[-1].sha
+    while sha in parents:
+        found.add(sha)
+        sha = next(iter(parents[sha]), None)
     return found
 
 
@@ -63,10 +72,10 @@ def test_a_share_lies_between_none_and_all(held_out):
         split_commits(line(100), held_out)
 
 
-def test_a_history_in_one_merge_cannot_be_cut():
-    graph = [*line(50), Node("root", ()), Node("merge", ("root", "49"))]
-    with pytest.raises(InputError, match="too few places"):
-        split_commits(graph, 0.1)
+def test_a_history_in_one_merge_is_cut_within_what_it_brought_in():
+    splits = split_commits([*line(50), Node("root", ()), Node("merge", ("root", "49"))], 0.1)
+    assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [46, 2, 3]
+    assert (splits.cut, splits.within_branch) == ("44", True)
 
 
 def test_the_commits_of_a_branch_stay_with_its_merge():
@@ -75,7 +84,7 @@ def test_the_commits_of_a_branch_stay_with_its_merge():
     splits = split_commits(graph, 0.1)
     assert splits.cut == "89"
     assert splits.validation == tuple(f"b{n}" for n in reversed(range(6)))
-    assert splits.second_cut == "merge"
+    assert (splits.second_cut, splits.within_branch) == ("merge", False)
 
 
 def test_a_range_is_cut_like_a_whole_history():
@@ -105,7 +114,72 @@ def test_every_commit_that_is_no_merge_is_in_one_split_newest_first(graph):
         assert list(split) == [sha for sha in shas if sha in split]
     assert splits.train
     assert min(len(splits.validation), len(splits.test)) >= 2
-    assert {splits.cut, splits.second_cut} < set(first_parents(graph))
+    assert splits.within_branch or {splits.cut, splits.second_cut} < first_parents(graph)
+
+
+def released(releases, commits):
+    """A git-flow project: its main line holds the merges of releases alone, work happens beside it."""
+    graph, develop, main = [Node("0", ())], "0", "0"
+    for release in range(releases):
+        for step in range(commits):
+            graph.append(Node(f"{release}.{step}", (develop,)))
+            develop = graph[-1].sha
+        graph.append(Node(f"release {release}", (main, develop)))
+        main = graph[-1].sha
+    return graph
+
+
+def test_where_the_first_parent_line_holds_only_releases_a_cut_lies_within_their_branch():
+    splits = split_commits(released(3, 70), 0.1)
+    assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [190, 10, 11]
+    assert (splits.cut, splits.within_branch, splits.notice) == ("2.48", True, None)
+
+
+def test_a_release_near_the_share_is_preferred_to_a_cut_within_its_branch():
+    splits = split_commits(released(40, 5), 0.1)
+    assert (splits.cut, splits.second_cut, splits.within_branch) == ("release 35", "release 37", False)
+
+
+def merged_histories(count):
+    """Random graphs of releases, of pull requests of all sizes and of neither, by a seed in sight."""
+    for seed in range(count):
+        chance = random.Random(seed)
+        graph, main, number = [Node("0", ())], "0", 0
+        size = chance.choice([1, 5, 30, 120])
+        branch = main
+        while number < 300:
+            branch = chance.choice([branch, main])
+            for _ in range(chance.randint(1, size)):
+                number += 1
+                graph.append(Node(str(number), (branch,)))
+                branch = graph[-1].sha
+            if chance.random() < 0.8:
+                graph.append(Node(f"merge {number}", (main, branch)))
+                main = graph[-1].sha
+        graph.append(Node("last", (main, branch)))
+        kept = reachable(graph, "last")
+        yield [node for node in graph if node.sha in kept]
+
+
+@pytest.mark.parametrize("held_out", [0.05, 0.1, 0.3])
+def test_the_held_out_share_is_within_a_fifth_of_the_one_asked_for_or_a_line_says_why(held_out):
+    for graph in merged_histories(500):
+        total = sum(not node.is_merge for node in graph)
+        splits = split_commits(graph, held_out)
+        held = total - len(splits.train)
+        assert abs(held - held_out * total) <= max(1, 0.2 * held_out * total) or splits.notice
+        assert splits.notice is None or held == 4
+        assert abs(len(splits.validation) - held / 2) <= max(1, 0.2 * held / 2)
+        past = reachable(graph, *splits.train, splits.cut)
+        assert past.isdisjoint(splits.validation + splits.test)
+
+
+def test_a_share_that_cannot_be_had_is_said_in_a_line():
+    assert split_commits(line(14), 0.1).notice == (
+        "4 of 14 commits are held out (29%, where data.held_out asks for 10%), "
+        "since validation and test get at least 2 each and training at least 1"
+    )
+    assert split_commits(line(100), 0.1).notice is None
 
 
 def test_a_long_history_is_cut_in_well_under_a_second():
