@@ -183,7 +183,7 @@ class _Builder:
         self.used.update(shas)
         commits = history.recorded(read_commits(repository, shas, history.drop_path, filters.max_file_bytes))
         commits_shown = self.progress(commits, len(shas), f"{repository.name}: {name} commits")
-        kept = filter_commits(commits_shown, filters, drops)
+        kept = filter_commits(commits_shown, filters, drops, history.graph)
         if split != Split.TRAIN:
             kept = drop_near_duplicates(kept, self.near_duplicates, drops)
         before = len(self.commits)

@@ -1,7 +1,7 @@
 """Detection of commits by programs, and of reverts and the commits that they revert."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from codelm.git.commits import Commit
@@ -27,7 +27,21 @@ _BOTS = (
 """Names, in lower case, of programs that do not end in "bot"."""
 
 _BOT = re.compile(r"(?:^|[-_\[ ])bot\]?$", re.IGNORECASE)
-_SHA = re.compile(r"^This reverts commit ([0-9a-f]{7,64})", re.MULTILINE)
+_SHA = re.compile(r"^This reverts commits? ([0-9a-f]{7,64})", re.MULTILINE)
+_MERGE = re.compile(
+    r"^This reverts commit ([0-9a-f]{7,64}), reversing\s+changes made to ([0-9a-f]{7,64})", re.MULTILINE
+)
+_TITLE = re.compile(
+    r"(?:[\w-]+(?:\([^)]*\))?!?:\s*|\[[^\]]*\]\s*)*"
+    r"(?:revert|reapply|re-?land|undo|back(?:ing)?[ -]?out|roll(?:ing)?[ -]?back)",
+    re.IGNORECASE,
+)
+"""The title of a revert, also behind a kind or a part of the project: "fix(api): revert", "[docs] Revert"."""
+_ALONE = re.compile(
+    r"^This reverts commits? [0-9a-f]{7,64}(?:, reversing\s+changes made to [0-9a-f]{7,64})?\.?$", re.MULTILINE
+)
+_OTHER_MESSAGE = re.compile(r"^(?:\s*[*-] |Revert \")", re.MULTILINE)
+"""Where a squashed pull request quotes the message of one of its commits."""
 _SUBJECT = re.compile(r'^Revert "(.+)"')
 _NUMBER = re.compile(r"\s*\(#\d+\)$")
 
@@ -46,30 +60,65 @@ def is_bot(author: str, email: str, other_bots: Collection[str] = ()) -> bool:
 class RevertDetector:
     """Finds reverts and the commits they revert, in a stream of commits with the newest first.
 
-    A revert names the commit by its id or, as squashed ones do, by its subject. When a revert is itself reverted, the
-    two cancel out and the first commit is kept. A revert whose commit does not follow is still a revert.
+    A revert says so in its title or in a paragraph of its own, though not where a squashed pull request quotes the
+    message of one. It names the commit by its id or, as squashed ones do, by its subject. With a merge, all commits are
+    reverted that it brought in. When a revert is itself reverted, the two cancel out and the first commit is kept. A
+    revert whose commit does not follow is still a revert.
+
+    Attributes:
+        parents: Those of each commit of the history, to know what a merge brought in.
+        shas: Ids that reverts have named.
+        abbreviated: Those of them that are not whole.
+        subjects: Subjects that reverts have named.
     """
 
+    parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     shas: set[str] = field(default_factory=set)
+    abbreviated: set[str] = field(default_factory=set)
     subjects: set[str] = field(default_factory=set)
 
     def is_reverted_or_revert(self, commit: Commit) -> bool:
         """Return whether the commit is half of such a pair, and remember which commit it reverts."""
         if self._is_reverted(commit):
             return True
+        if not _says_revert(commit.message):
+            return False
         shas = _SHA.findall(commit.message)
+        for merge, before in _MERGE.findall(commit.message):
+            self.shas |= self._ancestors(merge) - self._ancestors(before)
         subjects = [] if shas else _SUBJECT.findall(commit.message)
         self.shas.update(shas)
+        self.abbreviated.update(sha for sha in shas if len(sha) < len(commit.sha))
         self.subjects.update(map(_without_number, subjects))
         return bool(shas or subjects)
 
     def _is_reverted(self, commit: Commit) -> bool:
-        matching = {sha for sha in self.shas if commit.sha.startswith(sha)}
+        matching = {commit.sha} & self.shas or {sha for sha in self.abbreviated if commit.sha.startswith(sha)}
         subject = _without_number(commit.message.partition("\n")[0])
         found = bool(matching) or subject in self.subjects
         self.shas -= matching
+        self.abbreviated -= matching
         self.subjects.discard(subject)
         return found
+
+    def _ancestors(self, name: str) -> set[str]:
+        """Return a commit, by its id or the beginning of that, and all its ancestors."""
+        found: set[str] = set()
+        waiting = [name] if name in self.parents else [sha for sha in self.parents if sha.startswith(name)]
+        while waiting:
+            sha = waiting.pop()
+            if sha in self.parents and sha not in found:
+                found.add(sha)
+                waiting.extend(self.parents[sha])
+        return found
+
+
+def _says_revert(message: str) -> bool:
+    title, _, body = message.partition("\n")
+    if _TITLE.match(title) or _ALONE.match(title):
+        return True
+    found = _ALONE.search(body)
+    return found is not None and not _OTHER_MESSAGE.search(body[: found.start()])
 
 
 def _without_number(subject: str) -> str:

@@ -4,14 +4,14 @@ A commit is dropped whole (empty, by a program, reverted) or loses changes; a ch
 Each is kept or counted once, but for what belongs to something that was dropped whole.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from hashlib import blake2b
 
-from codelm.git.commits import Change, Commit, File, Hunk
+from codelm.git.commits import Change, Commit, File, Node
 from codelm.history.filters import content
 from codelm.history.filters.drops import DropCounts
+from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
 from codelm.history.filters.paths import attribute_patterns, matcher
 from codelm.history.filters.reverts import RevertDetector, is_bot
 from codelm.history.filters.secrets import SecretScan
@@ -28,10 +28,8 @@ _CREDENTIALS = [
     *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".cargo/credentials", ".cargo/credentials.toml"),
 ]
 
-_DELETED = "deleted"
 _RENAMED = "renamed only"
 _UNCHANGED = "no new content"
-_DUPLICATE = "duplicate"
 _ONLY_DUPLICATES = "only duplicates"
 
 
@@ -50,6 +48,7 @@ class Filters:
         bots: Whether to leave out commits by programs, such as dependency updates.
         bot_names: Further author names, or names before the @ of their addresses, of programs.
         reverts: Whether to leave out reverts together with the commits they revert.
+        white_space: Whether to leave out a hunk whose sides differ in white space only, such as line ends.
         duplicates: Whether to leave out a hunk or a file that occurs again, white space aside; the newest is kept.
         max_file_bytes: Larger files are not read.
         max_line: Files with a longer line, in characters, are left out: a packed row hardly holds more.
@@ -69,6 +68,7 @@ class Filters:
     bots: bool = True
     bot_names: list[str] = field(default_factory=list)
     reverts: bool = True
+    white_space: bool = True
     duplicates: bool = True
     max_file_bytes: int = 1_000_000
     max_line: int = 4000
@@ -128,13 +128,21 @@ def _content_reason(text: str, filters: Filters) -> str | None:
     return None
 
 
-def filter_commits(commits: Iterable[Commit], filters: Filters, drops: DropCounts) -> Iterator[Commit]:
+def filter_commits(
+    commits: Iterable[Commit], filters: Filters, drops: DropCounts, graph: Sequence[Node] = ()
+) -> Iterator[Commit]:
     """Yield the commits to learn from, with only the changes, and in these only the hunks, that add text.
 
     Commits come newest first: of equal hunks the first is kept, and a revert must come before the commit it reverts.
-    ``drops`` is added to. The text of a change stays whole, so the lines of a dropped hunk can still be context.
+    The text of a change stays whole, so the lines of a dropped hunk can still be context.
+
+    Args:
+        commits: The commits, whose reader has left out paths already.
+        filters: The settings.
+        drops: The counts, added to.
+        graph: The history, to know what a reverted merge brought in.
     """
-    state = _FilterState(filters, drops, path_filter(filters))
+    state = _FilterState(filters, drops, RevertDetector({node.sha: node.parents for node in graph}))
     for commit in commits:
         reason = state.commit_reason(commit)
         results = [] if reason else [state.filter_change(change) for change in commit.changes]
@@ -150,12 +158,14 @@ def _empty_commit_reason(reasons: Collection[str]) -> str:
     """Return why a commit is left out whose changes are all left out for these reasons."""
     if _ONLY_DUPLICATES in reasons:
         return _ONLY_DUPLICATES
-    return "no kept file" if {_DELETED, _RENAMED, _UNCHANGED}.isdisjoint(reasons) else "no added lines"
+    if WHITE_SPACE in reasons:
+        return WHITE_SPACE
+    return "no kept file" if {DELETED, _RENAMED, _UNCHANGED}.isdisjoint(reasons) else "no added lines"
 
 
 def filter_files(files: Iterable[File], filters: Filters, drops: DropCounts) -> Iterator[File]:
     """Yield the files to learn from; ``drops.files`` counts the others by reason."""
-    state = _FilterState(filters, drops, path_filter(filters))
+    state = _FilterState(filters, drops)
     for file in files:
         reason = state.file_reason(file)
         if reason:
@@ -170,11 +180,12 @@ class _FilterState:
 
     filters: Filters
     drops: DropCounts
-    path_reason: Callable[[str], str | None]
     reverts: RevertDetector = field(default_factory=RevertDetector)
-    seen: set[int] = field(default_factory=set)
-    """Digests of the hunks and files that were kept."""
+    novelty: Novelty = field(init=False)
     secrets: SecretScan = field(default_factory=SecretScan)
+
+    def __post_init__(self) -> None:
+        self.novelty = Novelty(self.filters.white_space, self.filters.duplicates)
 
     def commit_reason(self, commit: Commit) -> str | None:
         """Return why a whole commit is left out, whatever its changes hold."""
@@ -186,35 +197,23 @@ class _FilterState:
 
     def filter_change(self, change: Change) -> Change | str:
         """Return a change with the hunks to learn, or why there are none."""
-        reason = change.dropped or self.path_reason(change.path) or _nothing_added(change)
+        reason = change.dropped or _nothing_added(change)
         reason = reason or _content_reason(change.after or "", self.filters) or self._secret_reason(change)
         if reason:
             return reason
-        reasons = [self._hunk_reason(hunk) for hunk in change.hunks]
+        reasons = [self.novelty.hunk_reason(hunk) for hunk in change.hunks]
         self.drops.hunks.update(filter(None, reasons))
         hunks = tuple(hunk for hunk, reason in zip(change.hunks, reasons, strict=True) if not reason)
-        return replace(change, hunks=hunks) if hunks else _ONLY_DUPLICATES
-
-    def _hunk_reason(self, hunk: Hunk) -> str | None:
-        if not hunk.added:
-            return _DELETED
-        return self._duplicate_reason(_digest("".join(hunk.removed), "".join(hunk.added)))
-
-    def _duplicate_reason(self, digest: int) -> str | None:
-        """Return why the text of a digest is left out if it was seen before, and remember it if not."""
-        if not self.filters.duplicates:
-            return None
-        if digest in self.seen:
-            return _DUPLICATE
-        self.seen.add(digest)
-        return None
+        if hunks:
+            return replace(change, hunks=hunks)
+        return _ONLY_DUPLICATES if DUPLICATE in reasons else WHITE_SPACE
 
     def file_reason(self, file: File) -> str | None:
         """Return why a whole file is left out."""
         text = file.text or ""
-        reason = file.dropped or self.path_reason(file.path) or (None if text.strip() else "empty")
+        reason = file.dropped or (None if text.strip() else "empty")
         reason = reason or _content_reason(text, self.filters) or self._secret_reason(file)
-        return reason or self._duplicate_reason(_digest("", text))
+        return reason or self.novelty.duplicate_reason("", text)
 
     def _secret_reason(self, item: Change | File) -> str | None:
         kinds = self.secrets.kinds(item) if self.filters.secrets else ()
@@ -223,13 +222,7 @@ class _FilterState:
 
 def _nothing_added(change: Change) -> str | None:
     if change.after is None or (change.hunks and not any(hunk.added for hunk in change.hunks)):
-        return _DELETED
+        return DELETED
     if change.hunks:
         return None
     return _RENAMED if change.status in ("R", "C") else _UNCHANGED
-
-
-def _digest(removed: str, added: str) -> int:
-    """Return a 64-bit digest of the texts that does not depend on their white space."""
-    text = " ".join(removed.split()) + "\0" + " ".join(added.split())
-    return int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest())

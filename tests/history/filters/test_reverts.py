@@ -8,8 +8,8 @@ def commit(sha, message):
     return Commit(sha * 40, (), "Jo", "jo@example.com", 0, message, ())
 
 
-def dropped(*commits):
-    detector = RevertDetector()
+def dropped(*commits, graph=()):
+    detector = RevertDetector({sha * 40: tuple(parent * 40 for parent in parents) for sha, parents in graph})
     return [one.sha[0] for one in commits if detector.is_reverted_or_revert(one)]
 
 
@@ -60,3 +60,50 @@ def test_a_commit_whose_revert_is_reverted_is_kept():
 
 def test_a_commit_that_is_partially_reverted_is_kept():
     assert dropped(commit("c", "This partially reverts commit aaaaaaaaa."), commit("a", "Add x")) == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Replace the list by a pool (#77)\n\n* Revert the first attempt\n\nThis reverts commit {a}.\n\n* Add Pool",
+        'Add a pool (#77)\n\n* First\n\n* Revert "First"\n\nThis reverts commit {a}.',
+        "Explain what happens\n\nThis reverts commit {a} and puts a pool in its place.",
+        'Add a pool (#77)\n\nFirst\n\nRevert "First"\n\nThis reverts commit {a}.',
+        "Handle a reverted transaction",
+    ],
+)
+def test_who_quotes_a_revert_does_not_revert(message):
+    assert dropped(commit("c", message.format(a="a" * 40)), commit("a", "Add x")) == []
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Undo the list",
+        "revert: add x",
+        "fix(api)!: revert x",
+        "[docs] Revert x",
+        "Back out x",
+        "Rollback x",
+        "Reland x",
+        "searcher: fix a regression",
+    ],
+)
+def test_a_revert_says_so_in_its_title_or_in_a_paragraph_of_its_own(title):
+    text = f"{title}\n\nIt broke the build.\n\nThis reverts commit {'a' * 40}."
+    assert dropped(commit("c", text), commit("a", "Add x")) == ["c", "a"]
+
+
+def test_a_reverted_merge_is_dropped_with_all_that_it_brought_in():
+    graph = [("1", ""), ("2", "1"), ("3", "2"), ("4", "1"), ("5", "43"), ("6", "5")]
+    back = f'Revert "Merge branch"\n\nThis reverts commit {"5" * 40}, reversing\nchanges made to {"4" * 40}.'
+    commits = [commit("6", back), *(commit(sha, f"Add {sha}") for sha in "4321")]
+    assert dropped(*commits, graph=graph) == ["6", "3", "2"]
+
+
+def test_a_merge_whose_revert_is_reverted_is_kept():
+    graph = [("1", ""), ("2", "1"), ("4", "1"), ("5", "42"), ("6", "5"), ("7", "6")]
+    back = f'Revert "Merge"\n\nThis reverts commit {"5" * 40}, reversing\nchanges made to {"4" * 40}.'
+    again = f'Reapply "Merge"\n\nThis reverts commit {"6" * 40}.'
+    commits = [commit("7", again), commit("6", back), commit("4", "Add 4"), commit("2", "Add 2")]
+    assert dropped(*commits, graph=graph) == ["7", "6"]

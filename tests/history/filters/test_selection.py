@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.git.commits import Change, Commit, File, Hunk
+from codelm.git.commits import Change, Commit, File, Hunk, Node
 from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.selection import Filters, filter_commits, filter_files, path_filter
 from codelm.lines import lines_of
@@ -83,10 +83,6 @@ def test_what_is_no_pattern_is_refused_by_the_name_of_the_setting():
         (commit(change(), author="dependabot[bot]"), {"commits": {"bot": 1}}),
         (commit(change(), message="This reverts commit 1234567."), {"commits": {"reverted pair": 1}}),
         (commit(change(dropped="binary")), {"commits": {"no kept file": 1}, "files": {"binary": 1}}),
-        (
-            commit(change(path="target/a.rs")),
-            {"commits": {"no kept file": 1}, "files": {"ignored by pattern target/": 1}},
-        ),
         (commit(change("", removed="a\n")), {"commits": {"no added lines": 1}, "files": {"deleted": 1}}),
         (
             commit(Change("a", "a", "D", "1", "", None, (Hunk(0, 0, ("a\n",), ()),))),
@@ -105,7 +101,7 @@ def test_what_is_no_pattern_is_refused_by_the_name_of_the_setting():
     ],
 )
 def test_every_drop_has_its_reason(given, expected):
-    assert reasons(given, ignore=["target/"]) == expected
+    assert reasons(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,6 +132,41 @@ def test_equal_hunks_are_learned_once_the_newest():
 def test_the_same_lines_in_place_of_others_are_another_hunk():
     kept, _ = kept_and_dropped(commit(change(removed="old();\n")), commit(change(removed="new();\n")))
     assert len(kept) == 2
+
+
+@pytest.mark.parametrize(
+    ("removed", "added"),
+    [
+        ("a();\r\nb();\r\n", "a();\nb();\n"),
+        ("    a();\n", "\ta();\n"),
+        ("a(b,\n  c);\n", "a(b, c);\n"),
+        ("let a=1;\n", "let a = 1;\n"),
+        ("", "\n\n"),
+        ("\ufeffa();\n", "a();\n"),
+    ],
+)
+def test_hunks_whose_sides_differ_in_white_space_alone_are_left_out(removed, added):
+    given = commit(change(added, removed=removed, after="a();\n"))
+    assert reasons(given) == {name: {"white space only": 1} for name in ("commits", "files", "hunks")}
+    assert kept_and_dropped(given, white_space=False)[0] == [given]
+
+
+def test_what_a_commit_adds_beside_new_indentation_is_kept():
+    hunks = (Hunk(0, 0, ("  a\n",), ("\ta\n",)), Hunk(1, 1, (), ("\tb\n",)))
+    mixed = Change("a.rs", "a.rs", "M", "", "", "\ta\n\tb\n", hunks)
+    (kept,), drops = kept_and_dropped(commit(mixed))
+    assert kept.changes[0].hunks == hunks[1:]
+    assert drops.hunks == Counter({"white space only": 1})
+
+
+def test_a_reverted_merge_takes_what_it_brought_in_along():
+    one, two, merge = ("a" * 40, "b" * 40, "e" * 40)
+    graph = [Node(one, ()), Node(two, (one,)), Node(merge, (one, two))]
+    back = f'Revert "Merge"\n\nThis reverts commit {merge}, reversing\nchanges made to {one}.'
+    commits = [commit(change(), message=back), commit(change("let b;\n"), sha=two), commit(change("let c;\n"), sha=one)]
+    drops = DropCounts()
+    assert list(filter_commits(commits, Filters(), drops, graph)) == commits[2:]
+    assert drops.commits == Counter({"reverted pair": 2})
 
 
 def test_duplicates_may_be_kept():
@@ -179,17 +210,16 @@ def test_a_secret_that_a_later_commit_removed_is_dropped():
 
 
 def test_filters_can_be_turned_off():
-    generated = change("// @generated\n" + SECRET, path="vendor/a.rs")
+    generated = change("// @generated\n" + SECRET)
     given = commit(generated, author="a-bot", message="This reverts commit abcdef0.")
     off = dict.fromkeys(["generated", "secrets", "bots", "reverts"], False)
-    assert kept_and_dropped(given, vendored=[], **off)[0] == [given]
+    assert kept_and_dropped(given, **off)[0] == [given]
 
 
 CHANGES = st.builds(
     change,
     st.sampled_from(["", "let a = 1;\n", "let b = a;\nlet c = b;\n", SECRET, "// @generated\n", "x" * 4200 + "\n"]),
-    path=st.sampled_from(["a.rs", "target/a.rs", "vendor/a.rs"]),
-    removed=st.sampled_from(["", "old\n", SECRET]),
+    removed=st.sampled_from(["", "old\n", " let a=1;\n", SECRET]),
     status=st.sampled_from("AMRT"),
     dropped=st.sampled_from([None, None, "binary"]),
 )
@@ -205,14 +235,15 @@ COMMITS = st.lists(
 
 @given(COMMITS)
 def test_every_commit_change_and_hunk_is_passed_on_or_counted_once(commits):
-    kept, drops = kept_and_dropped(*commits, ignore=["target/"])
+    kept, drops = kept_and_dropped(*commits)
     judged = [one for one in commits if one.changes and one.author == "Jo"]
     changes = [one for commit in kept for one in commit.changes]
     assert len(changes) + drops.files.total() == sum(len(one.changes) for one in judged)
     passed = sum(len(one.hunks) for one in changes)
-    assert passed + drops.hunks.total() == len(changes) + drops.files["only duplicates"]
+    lost = drops.files["only duplicates"] + drops.files["white space only"]
+    assert passed + drops.hunks.total() == len(changes) + lost
     assert all(hunk.added for one in changes for hunk in one.hunks)
-    assert not any("target/" in one.path or SECRET in (one.after or "") for one in changes)
+    assert not any(SECRET in (one.after or "") for one in changes)
 
 
 def test_files_are_kept_or_counted():
@@ -221,12 +252,10 @@ def test_files_are_kept_or_counted():
     files = [
         good,
         File("src/b.rs", "2", "fn  a() {}\n"),
-        File("target/a.rs", "3", "fn b() {}\n"),
         File("c.rs", "4", "fn c() {}\n" + SECRET),
         File("d.rs", "5", " \n"),
         File("e.rs", "6", dropped="not UTF-8"),
         File("f.rs", "7", "// @generated\n"),
     ]
-    assert list(filter_files(files, Filters(ignore=["target/"]), drops)) == [good]
-    dropped = ["duplicate", "ignored by pattern target/", "secret: github", "empty", "not UTF-8", "generated"]
-    assert drops.files == Counter(dropped)
+    assert list(filter_files(files, Filters(), drops)) == [good]
+    assert drops.files == Counter(["duplicate", "secret: github", "empty", "not UTF-8", "generated"])
