@@ -110,7 +110,8 @@ def test_the_default_configuration_leaves_out_what_python_builds(printed):
 def test_the_default_configuration_leaves_out_lock_files(lock, printed):
     from codelm.history.filters.selection import Filters, path_filter
 
-    assert path_filter(Filters(ignore=printed()["data"]["filters"]["ignore"]))(lock)
+    with path_filter(Filters(ignore=printed()["data"]["filters"]["ignore"])) as reason:
+        assert reason(lock)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,8 @@ def test_the_rust_configuration_keeps_what_people_write(kept, printed):
     from codelm.history.filters.selection import Filters, path_filter
 
     ignored = printed("--config", "configs/rust.yaml")["data"]["filters"]["ignore"]
-    assert path_filter(Filters(ignore=ignored))(kept) is None
+    with path_filter(Filters(ignore=ignored)) as reason:
+        assert reason(kept) is None
 
 
 @pytest.mark.parametrize("base", ["configs/default.yaml", "configs/rust.yaml"])

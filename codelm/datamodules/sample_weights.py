@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.history.epochs.importance import Importance, commit_cap, sample_weight
+from codelm.history.epochs.importance import Importance, commit_cap, file_factors, sample_weight
 from codelm.history.samples.pieces import Kind
 from codelm.history.store import Split, Store
 
@@ -19,11 +19,13 @@ def sample_weights(store: Store, importance: Importance) -> NDArray[np.float64]:
     commits, paths = store.facts["commits"], store.facts["paths"]
     changes, inverse = np.unique(samples[["commit", "path"]], return_inverse=True)
     now = _newest_time([commits[index] for index in np.unique(samples["commit"])])
+    factors = file_factors([paths[index] for index in np.unique(samples["path"])], importance)
     weights = []
     for change in changes:
-        commit = commits[change["commit"]]
+        commit, path = commits[change["commit"]], paths[change["path"]]
         when = now if commit["time"] is None else commit["time"]
-        weights.append(sample_weight(paths[change["path"]], commit["message"], commit["author"], when, now, importance))
+        facts = commit["message"], commit["author"], when, now
+        weights.append(sample_weight(path, factors[path], *facts, importance))
     tokens = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)
     caps = commit_cap(tokens, importance.max_commit_tokens)[samples["commit"]]
     return np.array(weights)[inverse] * np.where(samples["kind"] == Kind.FILE, importance.whole_files, caps)

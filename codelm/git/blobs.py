@@ -75,13 +75,16 @@ class BlobReader:
         """Start a new process after the damaged object that ended git."""
         self._git.__exit__()
         self._git = self._start()
-        self._git.write(list(self._sent)[1:])
+        self._write(list(self._sent)[1:])
 
     def _send(self) -> None:
         if len(self._sent) < _MAX_PENDING_IDS // 2 and self._queued:
             ids = [self._queued.popleft() for _ in range(min(_MAX_PENDING_IDS - len(self._sent), len(self._queued)))]
             self._sent.extend(ids)
-            self._git.write(ids)
+            self._write(ids)
+
+    def _write(self, ids: Iterable[str]) -> None:
+        self._git.write("".join(f"{blob}\n" for blob in ids).encode())
 
     def _read(self) -> bytes | _UnreadableError:
         _, *header = self._git.output.until(b"\n").split()

@@ -35,6 +35,7 @@ _CONFIG = """\
 [advice]
 	graftFileDeprecated = false
 """
+_NO_REPOSITORY = Repository("", os.sep, "sha1", "", "", "0" * 40, None, frozenset(), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def one_line(output: bytes) -> str:
 
 
 @contextmanager
-def isolated_git(repository: Repository, max_file_bytes: int) -> Iterator[dict[str, str]]:
+def isolated_git(repository: Repository | None, max_file_bytes: int) -> Iterator[dict[str, str]]:
     """Make a temporary git directory that shares the objects of a repository; yield the environment that selects it.
 
     Authors' names are corrected by the ``.mailmap`` of the tip; of files above ``max_file_bytes`` git makes no patch.
@@ -133,6 +134,7 @@ def isolated_git(repository: Repository, max_file_bytes: int) -> Iterator[dict[s
     Raises:
         ResourceError: No temporary folder can be made.
     """
+    repository = repository or _NO_REPOSITORY
     config = _CONFIG.format(limit=max(0, max_file_bytes), repository=repository, nothing=os.devnull)
     try:
         temporary = tempfile.TemporaryDirectory(prefix="codelm-")

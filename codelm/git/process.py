@@ -117,12 +117,12 @@ class Process:
         self._stdout.close()
         self._stderr.close()
 
-    def write(self, lines: Iterable[str]) -> None:
-        """Write lines to a process that was started without any; a process that has died ignores them."""
-        data = memoryview("".join(f"{line}\n" for line in lines).encode())
+    def write(self, data: bytes) -> None:
+        """Write to a process that was started without lines; a process that has died ignores it."""
+        unwritten = memoryview(data)
         with suppress(BrokenPipeError):
-            while data:
-                data = data[self._stdin.write(data) :]
+            while unwritten:
+                unwritten = unwritten[self._stdin.write(unwritten) :]
 
     def finish(self) -> str | None:
         """Wait for the end; return git's error message if it failed."""
@@ -140,5 +140,5 @@ class Process:
     def _write_all(self, lines: Iterable[str]) -> None:
         remaining = iter(lines)
         while block := list(islice(remaining, _LINES_PER_WRITE)):
-            self.write(block)
+            self.write("".join(f"{line}\n" for line in block).encode())
         self._stdin.close()

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
@@ -94,8 +95,9 @@ def build_store(
         DamagedDataError: A repository is damaged.
     """
     started = time.perf_counter()
-    histories = [open_history(repository, settings.filters, settings.held_out) for repository in repositories]
-    with held_out_writer(writer.folder) as write_held_out:
+    with held_out_writer(writer.folder) as write_held_out, ExitStack() as stack:
+        opening = (open_history(repository, settings.filters, settings.held_out) for repository in repositories)
+        histories = list(map(stack.enter_context, opening))
         builder = _Builder(settings, encoder, writer, write_held_out, progress)
         # All training splits first: what one repository holds out may be a copy of what another one trains on.
         for add in (builder.add_training, builder.add_held_out):

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -22,7 +23,6 @@ from codelm.history.store import Split
 __all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_history", "split_totals"]
 
 _Item = TypeVar("_Item")
-_ATTRIBUTES = ".gitattributes"
 
 
 class Progress(Protocol):
@@ -55,18 +55,16 @@ class History:
             yield commit
 
 
-def open_history(repository: Repository, filters: Filters, held_out: float) -> History:
+@contextmanager
+def open_history(repository: Repository, filters: Filters, held_out: float) -> Iterator[History]:
     """Read the graph of a repository and split it; `InputError` if it cannot be split."""
     graph = read_graph(repository)
     try:
         splits = split_commits(graph, held_out)
     except InputError as error:
         raise InputError(f"{repository.path}: {error}") from None
-    # The attributes of the tip hold for all commits: a file now marked as generated was generated in the past, too.
-    tip = repository.tip
-    files = read_tree(repository, tip, lambda path: None if path == _ATTRIBUTES else "another file", 1 << 20)
-    attributes = "".join(file.text or "" for file in files)
-    return History(repository, graph, splits, path_filter(filters, attributes))
+    with path_filter(filters, repository) as drop_path:
+        yield History(repository, graph, splits, drop_path)
 
 
 def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:

@@ -166,6 +166,18 @@ def test_attributes_of_the_tip_hold_for_all_commits(make_repository, store_of):
     assert "src/0.rs" in paths
 
 
+def test_attributes_below_the_root_count_and_may_take_a_vendored_folder_back_in(make_repository, store_of):
+    code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
+    paths = ("src/{n}.rs", "third_party/ours/{n}.rs", "api/{n}.rs")
+    commits = [{path.format(n=n): code.format(n=f"{n}{path[0]}") for path in paths} for n in range(12)]
+    attributes = {
+        ".gitattributes": "third_party/ours/** -linguist-vendored\n[attr]made linguist-generated=1\n",
+        "api/.gitattributes": "*.rs made\n",
+    }
+    learned = store_of(open_repository(make_repository([*commits, attributes]))).facts["paths"]
+    assert {path.rpartition("/")[0] for path in learned if path.endswith(".rs")} == {"src", "third_party/ours"}
+
+
 def test_the_changes_of_the_test_split_are_kept_as_text(store_of_rust, git, rust_repository):
     store = store_of_rust()
     changes = list(held_out_changes(store.folder))

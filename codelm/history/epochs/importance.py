@@ -6,7 +6,7 @@ alone; nothing is multiplied over the files of a commit, whose weight in all is 
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.history.filters.paths import PathMatch, matcher
+from codelm.history.filters.paths import path_matcher
 
-__all__ = ["DAY", "Importance", "commit_cap", "sample_weight"]
+__all__ = ["DAY", "Importance", "commit_cap", "file_factors", "sample_weight"]
 
 DAY = 86_400
 """Seconds."""
@@ -53,11 +53,28 @@ class Importance:
             raise InputError(f"importance.whole_files is {self.whole_files}: give a number from 0 up")
 
 
-def sample_weight(path: str, message: str, author: str, time: int, now: int, importance: Importance) -> float:
+def file_factors(paths: Iterable[str], importance: Importance) -> dict[str, float]:
+    """Return the factor of each path by the first of the file rules that matches it.
+
+    Raises:
+        InputError: A rule cannot be read, or its factor is negative or not finite.
+    """
+    rules = dict(reversed(_rules(importance.file_rules, "file_rules")))  # of patterns, the last that matches counts
+    if not rules:
+        return dict.fromkeys(paths, 1.0)
+    with path_matcher({"importance.file_rules": list(rules)}) as match:
+        matches = {path: match(path)[0][0] for path in paths}
+    return {path: rules[pattern] if included else 1.0 for path, (included, pattern) in matches.items()}
+
+
+def sample_weight(
+    path: str, file_factor: float, message: str, author: str, time: int, now: int, importance: Importance
+) -> float:
     """Return the weight of a sample.
 
     Args:
         path: The path of its file, from the root of the repository.
+        file_factor: What `file_factors` gives it.
         message: The message of its commit.
         author: The author's name, or "Name <address>" if rules may go by the address.
         time: When the commit was written, in seconds since 1970.
@@ -66,12 +83,9 @@ def sample_weight(path: str, message: str, author: str, time: int, now: int, imp
 
     Raises:
         InputError: A rule cannot be read, or its factor is negative or not finite.
-
-    >>> sample_weight("src/a/lib.rs", "Fix", "Jo", 0, 0, Importance(file_rules={"lib.rs": 2.0, "src/": 1.3}))
-    2.0
     """
     return (
-        _file_factor(path, _rules(importance.file_rules, "file_rules"))
+        file_factor
         * _directory_factor(path, _rules(importance.directories, "directories"))
         * _message_factor(message, _rules(importance.message_rules, "message_rules"))
         * _author_factor(author, _rules(importance.authors, "authors"))
@@ -114,16 +128,6 @@ def _checked(rules: _Rules, name: str) -> _Rules:
         if not 0 <= factor < math.inf:
             raise InputError(f"importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
     return rules
-
-
-@lru_cache(maxsize=1 << 16)
-def _file_factor(path: str, rules: _Rules) -> float:
-    return next((factor for pattern, factor in rules if _matcher(pattern)(path)[0]), 1.0)
-
-
-@lru_cache
-def _matcher(pattern: str) -> Callable[[str], PathMatch]:
-    return matcher([pattern], "importance.file_rules")
 
 
 def _directory_factor(path: str, rules: _Rules) -> float:

@@ -1,70 +1,81 @@
-"""Matching of paths: gitignore patterns, and the attributes of a ``.gitattributes`` file."""
+"""Gitignore patterns, matched by git itself: as lines of a ``.gitattributes`` that number them."""
 
-from collections.abc import Callable, Iterable, Sequence
-
-import pathspec
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from codelm.errors import InputError
+from codelm.git.attributes import attribute_reader
+from codelm.git.commits import Repository
 
-__all__ = ["PathMatch", "attribute_patterns", "matcher"]
+__all__ = ["UNSPECIFIED", "PathMatch", "path_matcher"]
+
+UNSPECIFIED = "unspecified"
+"""The value of an attribute of which no ``.gitattributes`` says anything."""
+_SPACES = re.compile(r"(?<!\\)((?:\\\\)*) +$")
+"""Spaces at the end of a pattern, which do not belong to it but after a backslash."""
+_ANY_FOLDER = re.compile(r"(^|/)\*\*+$")
+"""At the end of a pattern for folders "**" stands for at least one."""
+_QUOTED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 PathMatch = tuple[bool | None, str]
 """The last pattern that matches a path, after whether it includes the path; (None, "") where no pattern matches."""
 
 
-def matcher(patterns: Iterable[str], source: str) -> Callable[[str], PathMatch]:
-    """Return a function that matches paths with gitignore patterns: the last that matches decides, ``!`` excludes.
+@contextmanager
+def path_matcher(
+    patterns: Mapping[str, Sequence[str]], attributes: Sequence[str] = (), repository: Repository | None = None
+) -> Iterator[Callable[[str], tuple[list[PathMatch], list[str]]]]:
+    """Yield a function that matches a path with each list of patterns, and returns the values of attributes as well.
+
+    Of each list the last pattern that matches decides, and ``!`` excludes: unlike in git, also what lies in a folder
+    that an earlier pattern includes.
+
+    Args:
+        patterns: The lists, each under the name of the setting that holds it.
+        attributes: Names of attributes.
+        repository: The repository whose tip gives them.
 
     Raises:
-        InputError: A pattern is not valid; the message names ``source``.
+        InputError: A pattern is not valid; the message names the setting.
     """
-    lines = [line for line in patterns if line.strip()]
-    for line in lines:
-        if not _is_pattern(line):
-            raise InputError(f"{source}: {line!r} is no gitignore pattern; write for example 'target/' or '*.rlib'")
-    # The plain engine is always there: what is ignored must not depend on which others are installed.
-    spec = pathspec.GitIgnoreSpec.from_lines(lines, backend="simple")
+    names = [f"codelm-{number}" for number in range(len(patterns))]
+    lines = [
+        f'"{glob.translate(_QUOTED)}" {name}={index}\n'
+        for name, (setting, listed) in zip(names, patterns.items(), strict=True)
+        for index, pattern in enumerate(listed)
+        for glob in _globs(pattern, setting)
+    ]
+    with attribute_reader([*names, *attributes], lines, repository) as read:
 
-    def match(path: str) -> PathMatch:
-        result = spec.check_file(path)
-        return result.include, "" if result.index is None else lines[result.index]
+        def match(path: str) -> tuple[list[PathMatch], list[str]]:
+            values = read(path)
+            matches = zip(values[: len(names)], patterns.values(), strict=True)
+            return [_match(value, listed) for value, listed in matches], values[len(names) :]
 
-    return match
-
-
-def _is_pattern(line: str) -> bool:
-    try:
-        pathspec.GitIgnoreSpec.from_lines([line], backend="simple")
-    except ValueError:
-        return False
-    return True
+        yield match
 
 
-def attribute_patterns(attributes: str, name: str) -> list[str]:
-    r"""Return gitignore patterns for the paths with an attribute, from the text of a ``.gitattributes`` file.
+def _match(value: str, patterns: Sequence[str]) -> PathMatch:
+    if value == UNSPECIFIED:
+        return None, ""
+    return not patterns[int(value)].startswith("!"), patterns[int(value)]
 
-    Unsetting the attribute becomes a pattern that excludes. A pattern that names a folder covers what is in it, which
-    is what people mean by it, though git itself requires ``folder/**``. Lines that cannot be read are skipped, as git
-    does.
 
-    >>> attribute_patterns("*.pb.rs linguist-generated\nown.pb.rs -linguist-generated", "linguist-generated")
-    ['*.pb.rs', '!own.pb.rs']
+def _globs(pattern: str, setting: str) -> list[str]:
+    """Return the globs of the paths that a pattern matches or that lie in a folder it matches.
+
+    Raises:
+        InputError: It is not a pattern.
     """
-    lines = (_pattern_and_words(line.strip()) for line in attributes.splitlines())
-    prefixed = ((_prefix(words, name), pattern) for pattern, words in lines)
-    return [prefix + pattern for prefix, pattern in prefixed if prefix is not None and _is_pattern(prefix + pattern)]
-
-
-def _pattern_and_words(line: str) -> tuple[str, Sequence[str]]:
-    if line.startswith(("#", "!", "[attr]")):
-        return "", ()
-    if line.startswith('"'):
-        pattern, _, rest = line[1:].partition('"')
-        return pattern, rest.split()
-    pattern, *words = line.split() or [""]
-    return pattern, words
-
-
-def _prefix(words: Sequence[str], name: str) -> str | None:
-    prefixes = {name: "", f"{name}=true": "", f"-{name}": "!", f"{name}=false": "!", f"!{name}": "!"}
-    return next((prefixes[word] for word in reversed(words) if word in prefixes), None)
+    text = _SPACES.sub(r"\1", pattern)
+    if not text or text.startswith("#"):
+        return []
+    body = text.removeprefix("!")
+    name = body.removesuffix("/").removeprefix("/")
+    if not name or len(name) - len(name.rstrip("\\")) & 1:
+        raise InputError(f"{setting}: {pattern!r} is no gitignore pattern; write for example 'target/' or '*.rlib'")
+    anchored = ("" if "/" in body.removesuffix("/") else "**") + "/" + name
+    if body.endswith("/"):
+        return [_ANY_FOLDER.sub(r"\1*", anchored) + "/**"]
+    return [anchored, f"{anchored}/**"]

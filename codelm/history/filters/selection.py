@@ -4,15 +4,16 @@ A commit is dropped whole (empty, by a program, reverted) or loses changes; a ch
 Each is kept or counted once, but for what belongs to something that was dropped whole.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 
-from codelm.git.commits import Change, Commit, File, Node
+from codelm.git.commits import Change, Commit, File, Node, Repository
+from codelm.git.repository import DropPath
 from codelm.history.filters import content
 from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
-from codelm.history.filters.paths import attribute_patterns, matcher
+from codelm.history.filters.paths import UNSPECIFIED, path_matcher
 from codelm.history.filters.reverts import RevertDetector, is_bot
 from codelm.history.filters.secrets import SecretScan
 
@@ -28,6 +29,8 @@ _CREDENTIALS = [
     *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".cargo/credentials", ".cargo/credentials.toml"),
 ]
 
+_UNMARKED = (UNSPECIFIED, "unset", "false")
+"""Values of an attribute with which linguist does not take a file for marked (its lazy_blob.rb)."""
 _RENAMED = "renamed only"
 _UNCHANGED = "no new content"
 _ONLY_DUPLICATES = "only duplicates"
@@ -42,7 +45,7 @@ class Filters:
             takes back in what an earlier pattern or another path rule leaves out.
         vendored: Folders of other people's code to leave out, as gitignore patterns.
         credentials: Files that usually hold secrets, to leave out unread, as gitignore patterns.
-        linguist: Whether to leave out what the root .gitattributes marks linguist-generated or linguist-vendored.
+        linguist: Whether to leave out what a .gitattributes marks linguist-generated or linguist-vendored.
         generated: Whether to leave out files whose first lines say that a program wrote them.
         secrets: Whether to leave out files and changes that hold a credential. Only turn this off for test data.
         bots: Whether to leave out commits by programs, such as dependency updates.
@@ -78,38 +81,37 @@ class Filters:
     max_data_share: float = 0.5
 
 
-def path_filter(filters: Filters, attributes: str = "") -> Callable[[str], str | None]:
-    """Return a function from a path to the reason why it is left out, None where it is not.
+@contextmanager
+def path_filter(filters: Filters, repository: Repository | None = None) -> Iterator[DropPath]:
+    """Yield a function from a path to the reason why it is left out, None where it is not.
 
-    Args:
-        filters: The settings.
-        attributes: Text of the root ``.gitattributes``.
+    The attributes of the repository's tip hold for all commits: what is marked as generated now was so before.
 
     Raises:
         InputError: A setting holds what is no gitignore pattern.
-
-    >>> path_filter(Filters(ignore=["target/"]))("crates/a/target/b.rs")
-    'ignored by pattern target/'
+        DamagedDataError: A tree of the tip is missing or broken.
     """
-    if not filters.linguist:
-        attributes = ""
-    rules = [
-        ("credentials", filters.credentials),
-        ("vendored", filters.vendored + attribute_patterns(attributes, "linguist-vendored")),
-        ("linguist-generated", attribute_patterns(attributes, "linguist-generated")),
-    ]
-    match_ignore = matcher(filters.ignore, "filters.ignore")
-    matchers = [(label, matcher(patterns, f"filters.{label}")) for label, patterns in rules]
+    settings = {
+        "filters.ignore": filters.ignore,
+        "filters.credentials": filters.credentials,
+        "filters.vendored": filters.vendored,
+    }
+    marks = ("linguist-vendored", "linguist-generated")
+    with path_matcher(settings, marks, repository if filters.linguist else None) as match:
 
-    @cache  # a history names the same paths again and again
-    def reason(path: str) -> str | None:
-        include, pattern = match_ignore(path)
-        if include is not None:
-            return f"ignored by pattern {pattern}" if include else None
-        matches = ((label, *match(path)) for label, match in matchers)
-        return next((f"{label} by pattern {pattern}" for label, include, pattern in matches if include), None)
+        def reason(path: str) -> str | None:
+            ((is_ignored, pattern), credentials, vendored), (marked_vendored, marked_generated) = match(path)
+            if is_ignored is not None:
+                return f"ignored by pattern {pattern}" if is_ignored else None
+            reasons = [
+                (credentials[0], f"credentials by pattern {credentials[1]}"),
+                (marked_vendored not in _UNMARKED, "linguist-vendored"),
+                (marked_vendored == UNSPECIFIED and vendored[0], f"vendored by pattern {vendored[1]}"),
+                (marked_generated not in _UNMARKED, "linguist-generated"),
+            ]
+            return next((text for applies, text in reasons if applies), None)
 
-    return reason
+        yield reason
 
 
 def _content_reason(text: str, filters: Filters) -> str | None:

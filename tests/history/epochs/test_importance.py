@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.epochs.importance import DAY, Importance, commit_cap, sample_weight
+from codelm.history.epochs.importance import DAY, Importance, commit_cap, file_factors, sample_weight
 
 RUST = Importance(
     file_rules={"lib.rs": 2.0, "main.rs": 1.5, "src/": 1.3, "tests/": 0.7, "Cargo.toml": 0.5},
@@ -11,7 +11,8 @@ RUST = Importance(
 
 
 def weight(path="a.rs", message="", author="", time=0, now=0, importance=RUST):
-    return sample_weight(path, message, author, time, now, importance)
+    factor = file_factors([path], importance)[path]
+    return sample_weight(path, factor, message, author, time, now, importance)
 
 
 @pytest.mark.parametrize(
