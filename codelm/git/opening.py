@@ -12,8 +12,10 @@ from codelm.git.environment import git_variables_hidden, one_line, run_in_reposi
 
 __all__ = ["open_repository"]
 
-_GENERIC_NAMES = {".git", "repo", "repository", "git", "bare", ""}
-"""Names of folders that do not name the project in them."""
+_HIDDEN_NAMES = {"", ".git", ".bare"}
+"""Names of folders within the one that is called after the project."""
+_GENERIC_NAMES = {"git", "repo", "repository", "bare"}
+"""Names of folders that may not be that of the project in them."""
 _FULL_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _VERIFY = ("rev-parse", "--verify", "--quiet", "--end-of-options")
 """Resolves a single name; what follows comes from the user and is never an option."""
@@ -40,7 +42,7 @@ def open_repository(path: str | Path, revision: str = "HEAD") -> Repository:
         path=folder,
         objects=os.path.join(git_directory, "objects"),
         object_format=_rev_parse(folder, "--show-object-format"),
-        name=_repository_name(git_directory),
+        name=one_line(os.fsencode(_repository_name(folder, git_directory))),
         revision=revision,
         tip=tip,
         base=base,
@@ -70,14 +72,26 @@ def _rev_parse(folder: str, option: str) -> str:
     return result.stdout
 
 
-def _repository_name(git_directory: str) -> str:
-    """Return what people call the repository: the last folder of its path with a telling name.
+def _repository_name(folder: str, git_directory: str) -> str:
+    """Return what people call the repository: the name of its folder or, where that is generic, of its origin."""
+    name = _last_name(git_directory)
+    if name not in _GENERIC_NAMES:
+        return name
+    origin = run_in_repository(folder, "config", "--get", "remote.origin.url").stdout
+    if origin:
+        return _last_name(origin)
+    is_bare = Path(git_directory).name not in _HIDDEN_NAMES
+    return _last_name(str(Path(git_directory).parent)) if is_bare else name
 
-    >>> [_repository_name(path) for path in ("/home/ann/parser/.git", "/srv/parser.git", "/mirror/parser/repo")]
+
+def _last_name(path: str) -> str:
+    """Return the last telling name of a path or an address.
+
+    >>> [_last_name(path) for path in ("/home/ann/parser/.git", "/srv/parser.git/", "git@example.org:parser.git")]
     ['parser', 'parser', 'parser']
     """
-    names = (part.removesuffix(".git") for part in reversed(Path(git_directory).parts[1:]))
-    return one_line(os.fsencode(next((name for name in names if name not in _GENERIC_NAMES), "repository")))
+    names = (part.removesuffix(".git") for part in reversed(re.split("[/:]", path)) if part not in _HIDDEN_NAMES)
+    return next(names, "repository")
 
 
 def _partial_clone_filter(folder: str) -> str | None:

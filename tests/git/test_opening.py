@@ -11,12 +11,27 @@ def test_folders_within_bare_repositories_and_work_trees_are_found(make_reposito
     git(folder, "checkout", "-q", "-f", "main")
     git(folder, "worktree", "add", "-q", "--detach", tmp_path / "elsewhere")
     git(tmp_path, "clone", "-q", "--bare", folder, "lexer.git")
-    git(tmp_path, "clone", "-q", "--bare", folder, "mirror/repo")
+    git(tmp_path, "clone", "-q", "--bare", folder, "tool/.bare")
+    (tmp_path / "tool/.git").write_text("gitdir: ./.bare\n")
     names = {"parser": "parser", "parser/a": "parser", "parser/.git": "parser", "elsewhere": "parser"}
-    names |= {"lexer.git": "lexer", "mirror/repo": "mirror"}
+    names |= {"lexer.git": "lexer", "tool": "tool", "tool/.bare": "tool"}
     found = {place: open_repository(tmp_path / place) for place in names}
     assert {place: repository.name for place, repository in found.items()} == names
     assert {repository.tip for repository in found.values()} == {git(folder, "rev-parse", "main")}
+
+
+@pytest.mark.parametrize("generic", ["git", "repo", "bare"])
+def test_a_folder_with_a_generic_name_has_that_of_its_origin_or_its_own(make_repository, git, tmp_path, generic):
+    folder = make_repository([{"a": "x"}], name="parser")
+    git(tmp_path, "clone", "-q", "--no-checkout", folder, f"clones/{generic}")
+    git(tmp_path, "clone", "-q", "--bare", folder, f"mirror/{generic}")
+    assert [open_repository(tmp_path / place / generic).name for place in ("clones", "mirror")] == ["parser"] * 2
+    for place in ("clones", "mirror"):
+        git(tmp_path / place / generic, "remote", "remove", "origin")
+    assert open_repository(tmp_path / "clones" / generic).name == generic
+    assert open_repository(tmp_path / "mirror" / generic).name == "mirror"
+    git(tmp_path / "clones" / generic, "remote", "add", "origin", "https://ann:word@example.org/tools/lexer.git/")
+    assert open_repository(tmp_path / "clones" / generic).name == "lexer"
 
 
 def test_a_submodule_is_a_repository_of_its_own(make_repository, git, tmp_path):
