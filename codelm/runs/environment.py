@@ -26,7 +26,6 @@ _LIBRARIES = (
     "numpy",
     "jsonargparse",
     "gitpython",
-    "pathspec",
     "tree-sitter",
     "tree-sitter-rust",
 )
