@@ -114,5 +114,6 @@ def has_been_completed(folder: Path, repositories: Sequence[Repository]) -> bool
     """Return whether contents that could not be read when a store was built can be read now."""
     if not (folder / _UNREAD_FILE).exists():
         return False
-    unread = [line.split() for line in (folder / _UNREAD_FILE).read_text().splitlines()]
-    return any(len(unreadable_blobs(*each)) < len(each[1]) for each in zip(repositories, unread, strict=True))
+    unread = [line.split() for line in (folder / _UNREAD_FILE).read_text("ascii", "replace").splitlines()]
+    found = [unreadable_blobs(*each) for each in zip(repositories, unread, strict=False)]
+    return list(map(len, found)) != list(map(len, unread))

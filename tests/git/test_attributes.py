@@ -5,6 +5,7 @@ import pytest
 from codelm.errors import DamagedDataError
 from codelm.git.attributes import attribute_reader
 from codelm.git.repository import open_repository
+from tests.git.test_blobs import remove_blob
 
 NAMES = ["linguist-generated", "linguist-vendored"]
 FILES = {
@@ -64,15 +65,4 @@ def test_a_path_that_only_a_hostile_tree_can_hold_has_an_answer(path):
 
 def test_a_missing_tree_is_damage(marked, git):
     with pytest.raises(DamagedDataError, match=r"run git fsck there$"):
-        values(open_repository(damaged(marked, git)))
-
-
-def damaged(folder, git):
-    tree = git(folder, "rev-parse", "HEAD:sub")
-    (pack,) = (folder / ".git/objects/pack").glob("*.pack")
-    content = pack.read_bytes()
-    for file in pack.parent.iterdir():
-        file.unlink()
-    git(folder, "unpack-objects", "-q", stdin=content)
-    (folder / ".git/objects" / tree[:2] / tree[2:]).unlink()
-    return folder
+        values(open_repository(remove_blob(marked, git, "HEAD:sub")))

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from codelm.errors import InputError
+from codelm.errors import DamagedDataError, InputError
 from codelm.git.repository import open_repository, read_graph
 from codelm.history.build import StoreSettings, build_store, store_key
 from codelm.history.filters.selection import Filters
@@ -12,6 +12,7 @@ from codelm.history.held_out import held_out_changes
 from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Kind
 from codelm.history.store import Split, new_store, open_store
+from tests.git.test_blobs import remove_blob
 
 IGNORE = ["target/", "Cargo.lock"]
 SETTINGS = StoreSettings(256, Filters(ignore=IGNORE), Formats(), held_out=0.2, max_commits=None, seed=1)
@@ -176,6 +177,25 @@ def test_attributes_below_the_root_count_and_may_take_a_vendored_folder_back_in(
     }
     learned = store_of(open_repository(make_repository([*commits, attributes]))).facts["paths"]
     assert {path.rpartition("/")[0] for path in learned if path.endswith(".rs")} == {"src", "third_party/ours"}
+
+
+@pytest.mark.parametrize("damaged", [1, 9])
+def test_a_little_damage_is_counted_and_much_is_refused(make_repository, store_of, git, damaged):
+    code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
+    folder = make_repository([{f"src/{n}.rs": code.format(n=n)} for n in range(20)])
+    for n in range(damaged):
+        sha = git(folder, "rev-parse", f"HEAD:src/{n}.rs")
+        if n == 0:
+            remove_blob(folder, git, f"HEAD:src/{n}.rs")
+        (folder / ".git/objects" / sha[:2]).mkdir(exist_ok=True)
+        (folder / ".git/objects" / sha[:2] / sha[2:]).unlink(missing_ok=True)
+        (folder / ".git/objects" / sha[:2] / sha[2:]).write_bytes(b"garbage")
+    if damaged == 1:
+        (history,) = store_of(open_repository(folder)).facts["scrape"]["repositories"]
+        assert history["read"] == {"contents": 36, "missing": 0, "damaged": 2}  # once as a file, once as a change
+    else:
+        with pytest.raises(DamagedDataError, match="file contents are damaged; run git fsck"):
+            store_of(open_repository(folder))
 
 
 def test_the_changes_of_the_test_split_are_kept_as_text(store_of_rust, git, rust_repository):

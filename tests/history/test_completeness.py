@@ -60,6 +60,8 @@ def test_a_store_is_out_of_date_once_something_can_be_read_that_could_not(clone,
     assert not has_been_completed(tmp_path, [repository])
     git(folder, "fetch", "-q", "--refetch", "--no-filter")
     assert has_been_completed(tmp_path, [repository])
+    (tmp_path / "unread.txt").write_bytes(b"\xff\n" * 3)
+    assert has_been_completed(tmp_path, [repository])
 
 
 @pytest.mark.parametrize(("damaged", "refused"), [(1, False), (2, True)])
