@@ -9,15 +9,16 @@ __all__ = ["DropCounts", "format_table", "total"]
 
 @dataclass(frozen=True, slots=True)
 class DropCounts:
-    """How many commits, files and hunks were left out, by reason."""
+    """How many commits, files, hunks and values of credentials were left out, by reason."""
 
     commits: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
     hunks: Counter[str] = field(default_factory=Counter)
+    values: Counter[str] = field(default_factory=Counter)
 
     def as_dict(self) -> dict[str, dict[str, int]]:
         """Return the counts as plain dicts, the largest first."""
-        counts = {"commits": self.commits, "files": self.files, "hunks": self.hunks}
+        counts = {"commits": self.commits, "files": self.files, "hunks": self.hunks, "values": self.values}
         return {name: dict(sorted(each.items(), key=lambda item: (-item[1], item[0]))) for name, each in counts.items()}
 
     def without_commits(self, shas: Sequence[str], dropped: Container[str], reason: str) -> Sequence[str]:
@@ -32,7 +33,7 @@ def total(counts: Iterable[DropCounts]) -> DropCounts:
     """Return the sum of the counts."""
     summed = DropCounts()
     for drops in counts:
-        for name in ("commits", "files", "hunks"):
+        for name in ("commits", "files", "hunks", "values"):
             getattr(summed, name).update(getattr(drops, name))
     return summed
 

@@ -1,84 +1,82 @@
-"""Detection of credentials by the fixed prefixes that their issuers give them.
-
-No entropy and no keywords: those also match digests and tests, and each match drops training text. A rule is tried only
-where its anchor, a literal prefix, occurs in the text, so a text takes one fast search per anchor. No rule reaches over
-a line end, so a text holds what its lines hold.
-"""
+"""Detection and removal of credentials: hunks that add one are dropped, and elsewhere its value is replaced."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
-from codelm.git.commits import Change, File
+from codelm.git.commits import Change, Hunk
+from codelm.history.filters.assigned_secrets import assigned_secrets
+from codelm.history.filters.issued_secrets import Secret, issued_secrets
+from codelm.history.filters.secret_values import is_filler
+from codelm.lines import lines_of
 
-__all__ = ["RULES", "SecretScan", "secret_kinds"]
+__all__ = ["SecretScan", "find_secrets", "kinds_of", "redact"]
 
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """One kind of credential: the literal prefixes at which it may begin, and its pattern from there."""
-
-    kind: str
-    anchors: tuple[str, ...]
-    pattern: re.Pattern[str]
-
-
-def _rule(kind: str, anchors: str, pattern: str) -> _Rule:
-    return _Rule(kind, tuple(anchors.split("|")), re.compile(pattern))
-
-
-_WORD = r"[A-Za-z0-9]"
-_SAFE = r"[A-Za-z0-9_-]"
-_USER = r"[^\s:/@'\"`{}<>$\\()]{1,64}"
-_PASSWORD = r"(?!(?i:pass(?:word|wd)?|secret|pw|token|x+|\*+|\.+)@)[^\s/:@'\"`{}<>$\\()]{6,}"
-
-RULES = (
-    _rule("aws-access-key", "AKIA|ASIA|ABIA|ACCA", r"\b[A-Z]{4}[A-Z2-7]{16}\b"),
-    _rule(
-        "aws-secret", "aws|AWS|Aws", r"(?i)aws[^\n]{0,30}?(?:secret|sk)[^\n]{0,20}?['\"=\s][A-Za-z0-9/+]{40}(?![\w/+=])"
-    ),
-    _rule("github", "ghp_|gho_|ghu_|ghs_|ghr_", rf"\bgh[a-z]_{_WORD}{{36,}}\b"),
-    _rule("github-fine-grained", "github_pat_", rf"\bgithub_pat_{_WORD}{{22}}_{_WORD}{{59}}\b"),
-    _rule("gitlab", "glpat-|gldt-|glrt-|glcbt-|glptt-|glagent-", rf"\bgl[a-z]+-{_SAFE}{{20,}}"),
-    _rule("slack", "xoxa-|xoxb-|xoxe-|xoxe.|xoxo-|xoxp-|xoxr-|xoxs-", r"\bxox[a-z][.-][A-Za-z0-9.-]{10,}"),
-    _rule("slack-webhook", "hooks.slack.com/", r"hooks\.slack\.com/services/T\w+/B\w+/\w+"),
-    _rule("stripe", "sk_live_|sk_test_|rk_live_|rk_test_", rf"\b[a-z]{{2}}_[a-z]{{4}}_{_WORD}{{16,}}"),
-    _rule("openai", "sk-", rf"\bsk-{_SAFE}{{16,}}T3BlbkFJ{_SAFE}{{16,}}"),
-    _rule("anthropic", "sk-ant-", rf"\bsk-ant-[a-z]+\d\d-{_SAFE}{{80,}}"),
-    _rule("huggingface", "hf_", r"\bhf_[A-Za-z]{34}\b"),
-    _rule("google", "AIza", rf"\bAIza{_SAFE}{{35}}(?!{_SAFE})"),
-    _rule("npm", "npm_", rf"\bnpm_{_WORD}{{36}}\b"),
-    _rule("pypi", "pypi-AgEI", rf"\bpypi-AgEI{_SAFE}{{60,}}"),
-    _rule("crates-io", "cio", rf"\bcio{_WORD}{{32}}\b"),
-    # In code that reads keys the header is followed by a quote; in a key by the end of its line.
-    _rule("private-key", "-----BEGIN ", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?=\\|\s|$)"),
-    _rule("age-key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[A-Z0-9]{58}"),
-    _rule("jwt", "eyJ", rf"\beyJ{_SAFE}{{8,}}\.ey{_SAFE}{{10,}}\.{_SAFE}{{20,}}"),
-    _rule("url-password", "://", rf"://{_USER}:{_PASSWORD}@[\w-]+\.[\w.-]*\w"),
-    _rule("sendgrid", "SG.", rf"\bSG\.{_SAFE}{{22}}\.{_SAFE}{{43}}(?!{_SAFE})"),
-    _rule("twilio", "SK", r"\bSK[0-9a-f]{32}\b"),
-    _rule("azure", "AccountKey=|accountkey=|ACCOUNTKEY=", r"\w+=[A-Za-z0-9+/]{86}=="),
-    _rule("telegram", ":AA", rf"(?<=\d{{8}}):AA{_SAFE}{{33}}(?!{_SAFE})"),
-    _rule("discord", "api/webhooks/", r"api/webhooks/\d{17,20}/[\w-]{60,}"),
-    _rule("docker", "dckr_pat_", rf"\bdckr_pat_{_SAFE}{{27,}}"),
-    _rule("digitalocean", "dop_v1_|doo_v1_|dor_v1_", r"\bdo[a-z]_v1_[0-9a-f]{64}\b"),
-    _rule("vault", "hvs.|hvb.", rf"\bhv[a-z]\.{_SAFE}{{24,}}"),
+_REDACTED = "REDACTED"
+_KEY_HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|Private-Lines: \d+")
+_KEY_END = re.compile(r"-----END |Private-MAC")
+_KEY_WORD = re.compile(r"(?:\\[nrt])?([A-Za-z0-9+/]{8,}={0,2})")
+_KEY_LENGTH = 20_000
+"""No private key is longer, in characters."""
+_KEY_GAP = 24
+"""Characters between the lines of a key whose end is not marked: quotes, signs, indentation."""
+_PART_OF_SECRET = re.compile(
+    r"(?im)-----BEGIN|[A-Za-z0-9+/]{32,}|(?:pass|pwd|secret|token|key|auth)[^\n]*[=(:]\s*$|^\s*[\"'][^\"'\s]{8,}[\"']"
 )
+"""Lines that may have been part of a credential of several lines, the others of which were not removed."""
 
 
-def secret_kinds(text: str) -> set[str]:
-    """Return the kinds of credentials in a text; the names of kinds are safe to show, the text is not."""
-    return {
-        rule.kind for rule in RULES if any(rule.pattern.match(text, position) for position in _positions(text, rule))
-    }
+def find_secrets(text: str) -> list[Secret]:
+    """Return the credentials in a text, in order, none of which overlap."""
+    found = [*issued_secrets(text), *assigned_secrets(text)]
+    found += [word for key in found if key.kind == "private-key" for word in _words_of_key(text, key.start)]
+    for header in _KEY_HEADER.finditer(text) if "-----BEGIN " in text or "Private-Lines" in text else ():
+        words = list(_words_of_key(text, header.end()))
+        if sum(word.end - word.start for word in words) >= 40 and not is_filler(
+            "".join(text[a:b] for a, b, _ in words)
+        ):
+            found += words
+    return list(_without_overlaps(sorted(found)))
 
 
-def _positions(text: str, rule: _Rule) -> Iterator[int]:
-    for anchor in rule.anchors:
-        position = text.find(anchor)
-        while position >= 0:
-            yield position
-            position = text.find(anchor, position + 1)
+def _words_of_key(text: str, start: int) -> Iterator[Secret]:
+    """Yield the base64 words of the private key that begins at a position, behind its header."""
+    marked = _KEY_END.search(text, start, start + _KEY_LENGTH)
+    stop, previous = marked.start() if marked else min(len(text), start + _KEY_LENGTH), start
+    for word in _KEY_WORD.finditer(text, start, stop):
+        if not marked and word.start() - previous > _KEY_GAP:
+            return
+        yield Secret(*word.span(1), "private-key")
+        previous = word.end()
+
+
+def _without_overlaps(secrets: Sequence[Secret]) -> Iterator[Secret]:
+    end = 0
+    for secret in secrets:
+        if secret.end > end:
+            yield secret._replace(start=max(secret.start, end))
+            end = secret.end
+
+
+def kinds_of(secrets: Sequence[Secret]) -> str:
+    """Return the kinds of some credentials in words that are safe to show; empty for none.
+
+    >>> kinds_of([Secret(0, 9, "npm"), Secret(9, 20, "github"), Secret(30, 40, "npm")])
+    'github, npm'
+    """
+    return ", ".join(sorted({secret.kind for secret in secrets}))
+
+
+def redact(text: str, secrets: Sequence[Secret]) -> str:
+    """Return a text with the values of credentials replaced; it has as many lines as before.
+
+    >>> redact("token = 'abc'", [Secret(9, 12, "npm")])
+    "token = 'REDACTED'"
+    """
+    starts = [0, *(secret.end for secret in secrets)]
+    ends = [*(secret.start for secret in secrets), len(text)]
+    return _REDACTED.join(text[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 @dataclass(slots=True)
@@ -91,22 +89,40 @@ class SecretScan:
 
     clean: set[str] = field(default_factory=set)
 
-    def kinds(self, item: Change | File) -> set[str]:
-        """Return the kinds of credentials in a file, or on either side of a change."""
-        return self._of_change(item) if isinstance(item, Change) else self._of_blob(item.blob, item.text or "")
-
-    def _of_change(self, change: Change) -> set[str]:
-        removed = "".join(line for hunk in change.hunks for line in hunk.removed)
-        found = secret_kinds(removed) | self._of_blob(change.new_blob, change.after or "")
-        # The hunks of a type change, such as link to file, do not relate its two sides.
-        if not found and change.status != "T":
-            self.clean.add(change.old_blob)
-        return found
-
-    def _of_blob(self, blob: str, text: str) -> set[str]:
+    def of_text(self, text: str, blob: str = "") -> list[Secret]:
+        """Return the credentials in a text."""
         if blob and blob in self.clean:
-            return set()
-        found = secret_kinds(text)
-        if not found:
+            return []
+        found = find_secrets(text)
+        if blob and not found:
             self.clean.add(blob)
         return found
+
+    def of_change(self, change: Change) -> tuple[Change, list[Secret], list[list[Secret]]]:
+        """Return a change with its credentials replaced, those that no hunk adds, and for each hunk those it adds."""
+        after, removed = change.after or "", ["".join(hunk.removed) for hunk in change.hunks]
+        in_after, in_removed = self.of_text(after, change.new_blob), list(map(find_secrets, removed))
+        if not in_after and not any(in_removed):
+            # The hunks of a type change, such as link to file, do not relate its two sides.
+            if change.status != "T" and not any(map(_PART_OF_SECRET.search, removed)):
+                self.clean.add(change.old_blob)
+            return change, [], [[] for _ in change.hunks]
+        lines = lines_of(redact(after, in_after))
+        hunks = tuple(
+            replace(hunk, removed=tuple(lines_of(redact(text, secrets))), added=_added_lines(lines, hunk))
+            for hunk, text, secrets in zip(change.hunks, removed, in_removed, strict=True)
+        )
+        added = _added_secrets(after, change.hunks, in_after)
+        others = [*set(in_after).difference(*added), *(secret for secrets in in_removed for secret in secrets)]
+        return replace(change, after=change.after and "".join(lines), hunks=hunks), others, added
+
+
+def _added_lines(lines: Sequence[str], hunk: Hunk) -> tuple[str, ...]:
+    return tuple(lines[hunk.new_start : hunk.new_start + len(hunk.added)])
+
+
+def _added_secrets(text: str, hunks: Sequence[Hunk], secrets: Sequence[Secret]) -> list[list[Secret]]:
+    """Return for each hunk the credentials of the text that touch its added lines."""
+    offsets = [0, *accumulate(map(len, lines_of(text)))]
+    ranges = [(offsets[hunk.new_start], offsets[hunk.new_start + len(hunk.added)]) for hunk in hunks]
+    return [[secret for secret in secrets if secret.start < stop and secret.end > start] for start, stop in ranges]

@@ -15,7 +15,7 @@ from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
 from codelm.history.filters.paths import UNSPECIFIED, path_matcher
 from codelm.history.filters.reverts import RevertDetector, is_bot
-from codelm.history.filters.secrets import SecretScan
+from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
 
 __all__ = ["Filters", "filter_commits", "filter_files", "path_filter"]
 
@@ -47,7 +47,8 @@ class Filters:
         credentials: Files that usually hold secrets, to leave out unread, as gitignore patterns.
         linguist: Whether to leave out what a .gitattributes marks linguist-generated or linguist-vendored.
         generated: Whether to leave out files whose first lines say that a program wrote them.
-        secrets: Whether to leave out files and changes that hold a credential. Only turn this off for test data.
+        secrets: Whether to leave out hunks that add a credential, and to write REDACTED for those in other text, such
+            as messages. Only turn this off for test data.
         bots: Whether to leave out commits by programs, such as dependency updates.
         bot_names: Further author names, or names before the @ of their addresses, of programs.
         reverts: Whether to leave out reverts together with the commits they revert.
@@ -151,7 +152,8 @@ def filter_commits(
         reasons = [result for result in results if isinstance(result, str)]
         drops.files.update(reasons)
         if len(reasons) < len(results):
-            yield replace(commit, changes=tuple(result for result in results if isinstance(result, Change)))
+            changes = tuple(result for result in results if isinstance(result, Change))
+            yield replace(commit, changes=changes, message=state.without_secrets(commit.message, "secret in message"))
         else:
             drops.commits[reason or _empty_commit_reason(reasons)] += 1
 
@@ -173,7 +175,7 @@ def filter_files(files: Iterable[File], filters: Filters, drops: DropCounts) -> 
         if reason:
             drops.files[reason] += 1
         else:
-            yield file
+            yield replace(file, text=state.without_secrets(file.text or "", "secret", file.blob))
 
 
 @dataclass(slots=True)
@@ -199,27 +201,43 @@ class _FilterState:
 
     def filter_change(self, change: Change) -> Change | str:
         """Return a change with the hunks to learn, or why there are none."""
-        reason = change.dropped or _nothing_added(change)
-        reason = reason or _content_reason(change.after or "", self.filters) or self._secret_reason(change)
+        reason = change.dropped or _nothing_added(change) or self._path_reason(change.path)
+        reason = reason or _content_reason(change.after or "", self.filters)
         if reason:
             return reason
-        reasons = [self.novelty.hunk_reason(hunk) for hunk in change.hunks]
+        change, secret_reasons = self._without_secrets(change)
+        pairs = zip(secret_reasons, change.hunks, strict=True)
+        reasons = [secret or self.novelty.hunk_reason(hunk) for secret, hunk in pairs]
         self.drops.hunks.update(filter(None, reasons))
         hunks = tuple(hunk for hunk, reason in zip(change.hunks, reasons, strict=True) if not reason)
         if hunks:
             return replace(change, hunks=hunks)
-        return _ONLY_DUPLICATES if DUPLICATE in reasons else WHITE_SPACE
+        secret = next(filter(None, secret_reasons), None)
+        return secret or (_ONLY_DUPLICATES if DUPLICATE in reasons else WHITE_SPACE)
 
     def file_reason(self, file: File) -> str | None:
         """Return why a whole file is left out."""
         text = file.text or ""
-        reason = file.dropped or (None if text.strip() else "empty")
-        reason = reason or _content_reason(text, self.filters) or self._secret_reason(file)
-        return reason or self.novelty.duplicate_reason("", text)
+        reason = file.dropped or (None if text.strip() else "empty") or self._path_reason(file.path)
+        return reason or _content_reason(text, self.filters) or self.novelty.duplicate_reason("", text)
 
-    def _secret_reason(self, item: Change | File) -> str | None:
-        kinds = self.secrets.kinds(item) if self.filters.secrets else ()
-        return f"secret: {', '.join(sorted(kinds))}" if kinds else None
+    def without_secrets(self, text: str, reason: str, blob: str = "") -> str:
+        """Return a text with its credentials replaced, each counted under the reason and its kind."""
+        secrets = self.secrets.of_text(text, blob) if self.filters.secrets else []
+        self.drops.values.update(f"{reason}: {secret.kind}" for secret in secrets)
+        return redact(text, secrets)
+
+    def _without_secrets(self, change: Change) -> tuple[Change, list[str | None]]:
+        """Return a change with its credentials replaced, and why each of its hunks is left out: it adds one."""
+        if not self.filters.secrets:
+            return change, [None] * len(change.hunks)
+        change, others, added = self.secrets.of_change(change)
+        self.drops.values.update(f"secret: {secret.kind}" for secret in others)
+        return change, [f"secret: {kinds_of(secrets)}" if secrets else None for secrets in added]
+
+    def _path_reason(self, path: str) -> str | None:
+        kinds = kinds_of(find_secrets(path)) if self.filters.secrets else ""
+        return f"secret in path: {kinds}" if kinds else None
 
 
 def _nothing_added(change: Change) -> str | None:

@@ -17,4 +17,9 @@ def test_columns_are_aligned_and_the_largest_count_is_first_and_nothing_dropped_
 
 def test_counts_survive_json():
     drops = DropCounts(files=Counter(binary=3, deleted=4))
-    assert json.loads(json.dumps(drops.as_dict())) == {"commits": {}, "files": {"deleted": 4, "binary": 3}, "hunks": {}}
+    assert json.loads(json.dumps(drops.as_dict())) == {
+        "commits": {},
+        "files": {"deleted": 4, "binary": 3},
+        "hunks": {},
+        "values": {},
+    }

@@ -117,7 +117,14 @@ def test_what_is_no_pattern_is_refused_by_the_name_of_the_setting():
             commit(Change("a", "a", "M", "1", "1", "text\n")),
             {"commits": {"no added lines": 1}, "files": {"no new content": 1}},
         ),
-        (commit(change(SECRET)), {"commits": {"no kept file": 1}, "files": {"secret: github": 1}}),
+        (
+            commit(change(SECRET)),
+            {"commits": {"no kept file": 1}, "files": {"secret: github": 1}, "hunks": {"secret: github": 1}},
+        ),
+        (
+            commit(change(path=f"fixtures/{SECRET[9:-3]}.rs")),
+            {"commits": {"no kept file": 1}, "files": {"secret in path: github": 1}},
+        ),
         (commit(change("// @generated\n")), {"commits": {"no kept file": 1}, "files": {"generated": 1}}),
     ],
 )
@@ -207,27 +214,43 @@ def test_a_change_keeps_its_text_and_loses_hunks_that_add_nothing_new():
 
 def test_a_hunk_of_a_file_left_out_does_not_make_another_a_duplicate():
     text = "let a = 1;\n"
-    kept, _ = kept_and_dropped(commit(change(text, after=text + SECRET)), commit(change(text), sha="2"))
+    kept, _ = kept_and_dropped(commit(change(text, after="// @generated\n" + text)), commit(change(text), sha="2"))
     assert [one.sha for one in kept] == ["2"]
 
 
-@pytest.mark.parametrize("where", ["added", "context", "removed"])
-def test_no_text_with_a_secret_passes_and_the_rest_of_the_commit_does(where):
+def test_a_hunk_that_adds_a_secret_is_left_out_and_the_others_are_learned():
+    text = "let b;\n" + SECRET + "let c;\n"
+    hunks = (Hunk(0, 0, (), ("let b;\n",)), Hunk(0, 1, (), (SECRET,)), Hunk(0, 2, (), ("let c;\n",)))
+    (kept,), drops = kept_and_dropped(commit(Change("b.rs", "b.rs", "M", "", "", text, hunks)))
+    assert kept.changes[0].hunks == (hunks[0], hunks[2])
+    assert kept.changes[0].after == 'let b;\nlet t = "REDACTED";\nlet c;\n'
+    assert drops == DropCounts(hunks=Counter({"secret: github": 1}))
+
+
+@pytest.mark.parametrize("where", ["context", "removed"])
+def test_a_secret_that_no_hunk_adds_is_replaced_and_counted(where):
     texts = {
-        "added": change("let b;\n" + SECRET, path="b.rs"),
         "context": change("let b;\n", path="b.rs", after="let b;\n" + SECRET),
         "removed": change("let b;\n", path="b.rs", removed=SECRET),
     }
-    kept, drops = kept_and_dropped(commit(change(), texts[where]))
-    assert [one.path for one in kept[0].changes] == ["src/a.rs"]
-    assert drops.files == Counter({"secret: github": 1})
-    assert drops.commits == Counter()
+    (kept,), drops = kept_and_dropped(commit(texts[where]))
+    assert SECRET[9:-3] not in str(kept)
+    assert kept.changes[0].hunks[0].added == ("let b;\n",)
+    assert drops == DropCounts(values=Counter({"secret: github": 1}))
 
 
-def test_a_secret_that_a_later_commit_removed_is_dropped():
+def test_a_secret_that_a_later_commit_removed_is_not_learned():
     newer = Change("a.rs", "a.rs", "M", "1", "2", "let a;\n", (Hunk(0, 0, (SECRET,), ("let a;\n",)),))
     older = Change("a.rs", "a.rs", "A", "", "1", SECRET, (Hunk(0, 0, (), (SECRET,)),))
-    assert reasons(commit(newer), commit(older))["files"] == {"secret: github": 2}
+    (kept,), drops = kept_and_dropped(commit(newer), commit(older))
+    assert SECRET[9:-3] not in str(kept)
+    assert drops.files == {"secret: github": 1}
+
+
+def test_a_secret_in_a_message_is_replaced_and_counted():
+    (kept,), drops = kept_and_dropped(commit(change(), message=f"Use the new token\n\n{SECRET}"))
+    assert kept.message == 'Use the new token\n\nlet t = "REDACTED";\n'
+    assert drops == DropCounts(values=Counter({"secret in message: github": 1}))
 
 
 def test_filters_can_be_turned_off():
@@ -261,10 +284,10 @@ def test_every_commit_change_and_hunk_is_passed_on_or_counted_once(commits):
     changes = [one for commit in kept for one in commit.changes]
     assert len(changes) + drops.files.total() == sum(len(one.changes) for one in judged)
     passed = sum(len(one.hunks) for one in changes)
-    lost = drops.files["only duplicates"] + drops.files["white space only"]
+    lost = sum(drops.files[reason] for reason in ("only duplicates", "white space only", "secret: github"))
     assert passed + drops.hunks.total() == len(changes) + lost
     assert all(hunk.added for one in changes for hunk in one.hunks)
-    assert not any(SECRET in (one.after or "") for one in changes)
+    assert SECRET[9:-3] not in str(changes)
 
 
 def test_files_are_kept_or_counted():
@@ -278,5 +301,7 @@ def test_files_are_kept_or_counted():
         File("e.rs", "6", dropped="not UTF-8"),
         File("f.rs", "7", "// @generated\n"),
     ]
-    assert list(filter_files(files, Filters(), drops)) == [good]
-    assert drops.files == Counter(["duplicate", "secret: github", "empty", "not UTF-8", "generated"])
+    cleaned = File("c.rs", "4", 'fn c() {}\nlet t = "REDACTED";\n')
+    assert list(filter_files(files, Filters(), drops)) == [good, cleaned]
+    assert drops.files == Counter(["duplicate", "empty", "not UTF-8", "generated"])
+    assert drops.values == Counter(["secret: github"])
