@@ -11,23 +11,15 @@ from dataclasses import dataclass, field, replace
 from codelm.git.commits import Change, Commit, File, Node, Repository
 from codelm.git.repository import DropPath
 from codelm.history.filters import content
+from codelm.history.filters.default_patterns import CREDENTIALS, GENERATED_FILES, LOCK_FILES, VENDORED
 from codelm.history.filters.drops import DropCounts
+from codelm.history.filters.generated import is_generated
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
 from codelm.history.filters.paths import UNSPECIFIED, path_matcher
 from codelm.history.filters.reverts import RevertDetector, is_bot
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
 
 __all__ = ["Filters", "filter_commits", "filter_files", "path_filter"]
-
-_VENDORED = [
-    *("vendor/", "vendors/", "vendored/", "third_party/", "third-party/", "thirdparty/"),
-    *("node_modules/", "bower_components/"),
-]
-_CREDENTIALS = [
-    *(".env", ".env.*", "!.env.example", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".htpasswd"),
-    *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.gpg", "*.asc"),
-    *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".cargo/credentials", ".cargo/credentials.toml"),
-]
 
 _UNMARKED = (UNSPECIFIED, "unset", "false")
 """Values of an attribute with which linguist does not take a file for marked (its lazy_blob.rb)."""
@@ -45,6 +37,9 @@ class Filters:
             takes back in what an earlier pattern or another path rule leaves out.
         vendored: Folders of other people's code to leave out, as gitignore patterns.
         credentials: Files that usually hold secrets, to leave out unread, as gitignore patterns.
+        lock_files: Files in which package managers keep the versions they chose, to leave out, as gitignore patterns.
+        generated_files: Files that programs write, such as notebooks with their results, to leave out by their names,
+            as gitignore patterns.
         linguist: Whether to leave out what a .gitattributes marks linguist-generated or linguist-vendored.
         generated: Whether to leave out files whose first lines say that a program wrote them.
         secrets: Whether to leave out hunks that add a credential, and to write REDACTED for those in other text, such
@@ -64,8 +59,10 @@ class Filters:
     """
 
     ignore: list[str] = field(default_factory=list)
-    vendored: list[str] = field(default_factory=lambda: list(_VENDORED))
-    credentials: list[str] = field(default_factory=lambda: list(_CREDENTIALS))
+    vendored: list[str] = field(default_factory=lambda: list(VENDORED))
+    credentials: list[str] = field(default_factory=lambda: list(CREDENTIALS))
+    lock_files: list[str] = field(default_factory=lambda: list(LOCK_FILES))
+    generated_files: list[str] = field(default_factory=lambda: list(GENERATED_FILES))
     linguist: bool = True
     generated: bool = True
     secrets: bool = True
@@ -92,32 +89,31 @@ def path_filter(filters: Filters, repository: Repository | None = None) -> Itera
         InputError: A setting holds what is no gitignore pattern.
         DamagedDataError: A tree of the tip is missing or broken.
     """
-    settings = {
-        "filters.ignore": filters.ignore,
-        "filters.credentials": filters.credentials,
-        "filters.vendored": filters.vendored,
-    }
+    names = ("ignore", "credentials", "vendored", "lock_files", "generated_files")
+    settings = {f"filters.{name}": getattr(filters, name) for name in names}
     marks = ("linguist-vendored", "linguist-generated")
     with path_matcher(settings, marks, repository if filters.linguist else None) as match:
 
         def reason(path: str) -> str | None:
-            ((is_ignored, pattern), credentials, vendored), (marked_vendored, marked_generated) = match(path)
-            if is_ignored is not None:
-                return f"ignored by pattern {pattern}" if is_ignored else None
+            (ignored, credentials, vendored, locks, generated), (marked_vendored, marked_generated) = match(path)
+            if ignored[0] is not None:
+                return f"ignored by pattern {ignored[1]}" if ignored[0] else None
             reasons = [
                 (credentials[0], f"credentials by pattern {credentials[1]}"),
                 (marked_vendored not in _UNMARKED, "linguist-vendored"),
                 (marked_vendored == UNSPECIFIED and vendored[0], f"vendored by pattern {vendored[1]}"),
                 (marked_generated not in _UNMARKED, "linguist-generated"),
+                (marked_generated == UNSPECIFIED and locks[0], f"lock files by pattern {locks[1]}"),
+                (marked_generated == UNSPECIFIED and generated[0], f"generated files by pattern {generated[1]}"),
             ]
             return next((text for applies, text in reasons if applies), None)
 
         yield reason
 
 
-def _content_reason(text: str, filters: Filters) -> str | None:
+def _content_reason(path: str, text: str, filters: Filters) -> str | None:
     """Return why a text is left out by its measures, None where it is not; secrets are not searched for."""
-    if filters.generated and content.is_generated(text):
+    if filters.generated and is_generated(text, path):
         return "generated"
     if content.longest_line(text) > filters.max_line:
         return f"a line over {filters.max_line} characters"
@@ -202,7 +198,7 @@ class _FilterState:
     def filter_change(self, change: Change) -> Change | str:
         """Return a change with the hunks to learn, or why there are none."""
         reason = change.dropped or _nothing_added(change) or self._path_reason(change.path)
-        reason = reason or _content_reason(change.after or "", self.filters)
+        reason = reason or _content_reason(change.path, change.after or "", self.filters)
         if reason:
             return reason
         change, secret_reasons = self._without_secrets(change)
@@ -219,7 +215,7 @@ class _FilterState:
         """Return why a whole file is left out."""
         text = file.text or ""
         reason = file.dropped or (None if text.strip() else "empty") or self._path_reason(file.path)
-        return reason or _content_reason(text, self.filters) or self.novelty.duplicate_reason("", text)
+        return reason or _content_reason(file.path, text, self.filters) or self.novelty.duplicate_reason("", text)
 
     def without_secrets(self, text: str, reason: str, blob: str = "") -> str:
         """Return a text with its credentials replaced, each counted under the reason and its kind."""
