@@ -144,7 +144,4 @@ def _readable(content: bytes | _UnreadableError) -> bytes:
 def _hunks(patch: bytes) -> tuple[Hunk, ...]:
     if is_binary(patch):
         raise _UnreadableError("binary")
-    try:
-        return parse_hunks(patch)
-    except UnicodeDecodeError:
-        raise _UnreadableError("not UTF-8") from None
+    return parse_hunks(patch)

@@ -156,11 +156,10 @@ def parse_hunks(patch: bytes) -> tuple[Hunk, ...]:
     >>> parse_hunks(b"+++ b\n@@ -3 +2,0 @@ fn main()\n-gone\n@@ -7,0 +7 @@\n+last\n\\ No newline at end of file")[0]
     Hunk(old_start=2, new_start=2, removed=('gone\n',), added=())
 
-    Raises:
-        UnicodeDecodeError: A line is not UTF-8.
+    Bytes that are not UTF-8, as in what a conversion to UTF-8 removes, become U+FFFD.
     """
     start = patch.find(b"\n@@ ")
-    return tuple(_hunks(patch[start + 1 :].decode().split("\n"))) if start >= 0 else ()
+    return tuple(_hunks(patch[start + 1 :].decode(errors="replace").split("\n"))) if start >= 0 else ()
 
 
 def _hunks(lines: list[str]) -> Iterator[Hunk]:

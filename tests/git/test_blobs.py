@@ -39,8 +39,14 @@ def test_a_path_that_is_not_wanted_is_named_but_not_read(make_repository, read):
     assert (dropped.path, dropped.after, dropped.hunks, dropped.dropped) == ("b.lock", None, (), "lock file")
 
 
-@pytest.mark.parametrize(("old", "new"), [(b"caf\xe9\n", "x\n"), ("x\n", b"caf\xe9\n"), (b"\0", "x\n")])
-def test_a_change_is_read_only_if_both_sides_are(last_change, old, new):
+def test_a_change_that_converts_a_file_to_utf8_keeps_what_it_adds(last_change):
+    change = last_change([{"a": b"one\ncaf\xe9\nthree\n"}, {"a": "one\ncafé\nthree\nfour\n"}])
+    added = [hunk.added for hunk in change.hunks]
+    assert (change.dropped, change.after, added) == (None, "one\ncafé\nthree\nfour\n", [("café\n",), ("four\n",)])
+
+
+@pytest.mark.parametrize(("old", "new"), [("x\n", b"caf\xe9\n"), (b"\0", "x\n")])
+def test_a_change_is_read_only_if_git_compares_both_sides_and_the_new_one_is_utf8(last_change, old, new):
     change = last_change([{"a": old}, {"a": new}])
     assert change.dropped == ("binary" if old == b"\0" else "not UTF-8")
     assert (change.after, change.hunks) == (None, ())
