@@ -1,7 +1,7 @@
 """An opened history, and the facts of it for the manifest, the console, and the weights of its samples."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from codelm.git.commits import Commit, Node
 from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
 from codelm.history.analysis import analyse
 from codelm.history.completeness import Readability
+from codelm.history.filters.programs import agent_of
 from codelm.history.filters.selection import Filters, path_filter
 from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits
@@ -44,6 +45,8 @@ class History:
     """Number of files, and of commits by split, of which something was kept."""
     authors: set[str] = field(default_factory=set)
     times: list[int] = field(default_factory=list)
+    agents: Counter[str] = field(default_factory=Counter)
+    """Number of commits by agents that write code for people, by their names."""
     readability: Readability = field(default_factory=Readability)
 
     def recorded(self, commits: Iterable[Commit]) -> Iterator[Commit]:
@@ -52,6 +55,8 @@ class History:
             deque(self.readability.counted(commit.changes), maxlen=0)
             self.authors.add(commit.email)
             self.times.append(commit.time)
+            if agent := agent_of(commit.author, commit.email):
+                self.agents[agent] += 1
             yield commit
 
 
@@ -100,6 +105,7 @@ def history_facts(history: History) -> dict[str, Any]:
             "test": len(splits.test),
         },
         "kept": history.kept,
+        "agents": dict(history.agents.most_common()),
         "read": history.readability.as_dict(),
     }
 

@@ -84,7 +84,7 @@ def _values(text: str, name: str, sign: re.Match[str]) -> Iterable[tuple[int, in
     start, stop = sign.end(), _line_end(text, sign.end())
     if sign[2].isspace():
         return _following(text, name, start, stop)
-    if text[start:stop].rstrip().endswith(("=", "(")) or not text[start:stop].strip():
+    if text[start:stop].rstrip().endswith((" =", "(")) or not text[start:stop].strip():
         stop = _line_end(text, stop + 1)
     quoted = [found.span(2) for found in _QUOTED.finditer(text, start, stop)]
     bare = None if quoted or sign[2] in ",(" else _BARE.match(text, start, stop)

@@ -1,32 +1,13 @@
-"""Detection of commits by programs, and of reverts and the commits that they revert."""
+"""Detection of reverts and the commits that they revert."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from codelm.git.commits import Commit
 
-__all__ = ["RevertDetector", "is_bot"]
+__all__ = ["RevertDetector"]
 
-_BOTS = (
-    "allcontributors",
-    "bors",
-    "dependabot",
-    "dependabot-preview",
-    "github actions",
-    "github-actions",
-    "greenkeeper",
-    "mergify",
-    "pre-commit-ci",
-    "release-plz",
-    "renovate",
-    "rust-log-analyzer",
-    "rust-timer",
-    "snyk-bot",
-)
-"""Names, in lower case, of programs that do not end in "bot"."""
-
-_BOT = re.compile(r"(?:^|[-_\[ ])bot\]?$", re.IGNORECASE)
 _SHA = re.compile(r"^This reverts commits? ([0-9a-f]{7,64})", re.MULTILINE)
 _MERGE = re.compile(
     r"^This reverts commit ([0-9a-f]{7,64}), reversing\s+changes made to ([0-9a-f]{7,64})", re.MULTILINE
@@ -44,16 +25,6 @@ _OTHER_MESSAGE = re.compile(r"^(?:\s*[*-] |Revert \")", re.MULTILINE)
 """Where a squashed pull request quotes the message of one of its commits."""
 _SUBJECT = re.compile(r'^Revert "(.+)"')
 _NUMBER = re.compile(r"\s*\(#\d+\)$")
-
-
-def is_bot(author: str, email: str, other_bots: Collection[str] = ()) -> bool:
-    """Return whether a program made the commit, by the author's name or the part of the address before the ``@``.
-
-    >>> is_bot("dependabot[bot]", "49699333+dependabot[bot]@users.noreply.github.com"), is_bot("Jo Abbot", "jo@b.org")
-    (True, False)
-    """
-    names = {author.lower(), email.lower().partition("@")[0].rpartition("+")[2]}
-    return any(_BOT.search(name) for name in names) or not names.isdisjoint({*_BOTS, *map(str.lower, other_bots)})
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.generated import is_generated
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
 from codelm.history.filters.paths import UNSPECIFIED, path_matcher
-from codelm.history.filters.reverts import RevertDetector, is_bot
+from codelm.history.filters.programs import agent_of, is_bot
+from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
 
 __all__ = ["Filters", "filter_commits", "filter_files", "path_filter"]
@@ -44,8 +45,9 @@ class Filters:
         generated: Whether to leave out files whose first lines say that a program wrote them.
         secrets: Whether to leave out hunks that add a credential, and to write REDACTED for those in other text, such
             as messages. Only turn this off for test data.
-        bots: Whether to leave out commits by programs, such as dependency updates.
-        bot_names: Further author names, or names before the @ of their addresses, of programs.
+        bots: Whether to leave out commits by bots, such as dependency updates.
+        bot_names: Further author names, or names before the @ of their addresses, of bots.
+        agents: Whether to leave out commits by agents that write code for people, such as copilot-swe-agent.
         reverts: Whether to leave out reverts together with the commits they revert.
         white_space: Whether to leave out a hunk whose sides differ in white space only, such as line ends.
         duplicates: Whether to leave out a hunk or a file that occurs again, white space aside; the newest is kept.
@@ -68,6 +70,7 @@ class Filters:
     secrets: bool = True
     bots: bool = True
     bot_names: list[str] = field(default_factory=list)
+    agents: bool = False
     reverts: bool = True
     white_space: bool = True
     duplicates: bool = True
@@ -193,6 +196,8 @@ class _FilterState:
             return "empty commit"
         if self.filters.bots and is_bot(commit.author, commit.email, self.filters.bot_names):
             return "bot"
+        if self.filters.agents and agent_of(commit.author, commit.email):
+            return "agent"
         return "reverted pair" if self.filters.reverts and self.reverts.is_reverted_or_revert(commit) else None
 
     def filter_change(self, change: Change) -> Change | str:

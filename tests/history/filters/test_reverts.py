@@ -1,7 +1,7 @@
 import pytest
 
 from codelm.git.commits import Commit
-from codelm.history.filters.reverts import RevertDetector, is_bot
+from codelm.history.filters.reverts import RevertDetector
 
 
 def commit(sha, message):
@@ -11,27 +11,6 @@ def commit(sha, message):
 def dropped(*commits, graph=()):
     detector = RevertDetector({sha * 40: tuple(parent * 40 for parent in parents) for sha, parents in graph})
     return [one.sha[0] for one in commits if detector.is_reverted_or_revert(one)]
-
-
-@pytest.mark.parametrize(
-    ("author", "email"),
-    [
-        ("dependabot[bot]", "49699333+dependabot[bot]@users.noreply.github.com"),
-        ("dependabot", "support@github.com"),
-        ("Renovate Bot", "bot@renovateapp.com"),
-        ("bors", "bors@rust-lang.org"),
-        ("k8s-ci-bot", ""),
-        ("GitHub Actions", "actions@github.com"),
-        ("Our Robot", "ci-account@example.com"),
-    ],
-)
-def test_programs_are_known_by_name_or_address(author, email):
-    assert is_bot(author, email, other_bots=["CI-account"])
-
-
-@pytest.mark.parametrize("author", ["Jo Abbot", "Talbot", "Bo Tyler", "robotics-fan", ""])
-def test_people_are_not_taken_for_programs(author):
-    assert not is_bot(author, "someone@example.com")
 
 
 def test_a_revert_is_dropped_with_the_commit_it_reverts():

@@ -102,6 +102,7 @@ def test_what_is_no_pattern_is_refused_by_the_name_of_the_setting():
     [
         (commit(), {"commits": {"empty commit": 1}}),
         (commit(change(), author="dependabot[bot]"), {"commits": {"bot": 1}}),
+        (commit(change(), author="copilot-swe-agent[bot]"), {"commits": {"agent": 1}}),
         (commit(change(), message="This reverts commit 1234567."), {"commits": {"reverted pair": 1}}),
         (commit(change(dropped="binary")), {"commits": {"no kept file": 1}, "files": {"binary": 1}}),
         (commit(change("", removed="a\n")), {"commits": {"no added lines": 1}, "files": {"deleted": 1}}),
@@ -129,7 +130,7 @@ def test_what_is_no_pattern_is_refused_by_the_name_of_the_setting():
     ],
 )
 def test_every_drop_has_its_reason(given, expected):
-    assert reasons(given) == expected
+    assert reasons(given, agents=True) == expected
 
 
 @pytest.mark.parametrize(
