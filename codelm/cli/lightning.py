@@ -34,8 +34,9 @@ from codelm.errors import InputError, ResourceError
 from codelm.evaluation.settings import EvaluationSettings
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
+from codelm.modules.result_settings import refuse_other_settings, result_settings
 from codelm.runs.checkpoint_io import use_atomic_checkpoints
-from codelm.runs.checkpoints import checkpoint_file
+from codelm.runs.checkpoints import checkpoint_file, read_settings
 from codelm.runs.folder import claimed_folder, run_name
 
 __all__ = ["run"]
@@ -79,7 +80,7 @@ class _CodelmCLI(LightningCLI):
         parser.add_class_arguments(EvaluationSettings, "evaluation")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        for target in ("data.seed", "behavior.seed", "evaluation.seed"):
+        for target in ("model.seed", "data.seed", "behavior.seed", "evaluation.seed"):
             parser.link_arguments("seed_everything", target, compute_fn=int)
         parser.link_arguments("model.base", "data.tokenizer")
         parser.link_arguments("model.revision", "data.tokenizer_revision")
@@ -141,6 +142,9 @@ class _CodelmCLI(LightningCLI):
             )
         self.config_init[self.subcommand].ckpt_path = self.checkpoint
         self.model.check()
+        if self.checkpoint is not None and self.subcommand == "fit":
+            given = result_settings(self.trainer, self.model, self.datamodule)
+            refuse_other_settings(read_settings(Path(self.checkpoint)), given)
         _refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:

@@ -130,6 +130,14 @@ class GitCommitDataModule(PackedDataModule):
         return Encoder(load_tokenizer(self.tokenizer, self.tokenizer_revision))
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that decide what a training ends with, but for the histories (see `state_dict`)."""
+        read = self.store_settings
+        names = ("filters", "formats", "held_out", "max_commits")
+        own = {"importance": self.importance, "tokenizer": self.encoder.fingerprint}
+        return super().settings | {name: getattr(read, name) for name in names} | own
+
+    @property
     def store_folder(self) -> Path:
         """The folder of the tokenised history, which `prepare_data` makes."""
         return self.cache / store_key(self.repositories, self.store_settings, self.encoder.fingerprint)

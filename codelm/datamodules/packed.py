@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from itertools import count
+from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
@@ -42,6 +43,12 @@ class PackedDataModule(LightningDataModule):
         self.curriculum_epochs = curriculum_epochs
         self.seed = seed
         self.num_workers = num_workers
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that decide what a training ends with."""
+        names = ("sequence_length", "batch_size", "context_weight", "curriculum_epochs", "seed")
+        return {name: getattr(self, name) for name in names}
 
     def setup(self, stage: str | None = None) -> None:
         """Let Lightning call `train_dataloader` in each epoch: each has its own plan and its own length."""

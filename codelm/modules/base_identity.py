@@ -1,4 +1,4 @@
-"""Identity of a base model: tells two bases of one name apart without reading gigabytes of weights."""
+"""Identity of a base model: tells two bases of one name apart."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,40 +8,47 @@ from huggingface_hub import try_to_load_from_cache
 
 from codelm.bases import locate
 
-__all__ = ["Identity", "identify"]
+__all__ = ["BaseFiles", "Identity", "identify"]
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFiles:
+    """Digests of a base's files, in hexadecimal.
+
+    Attributes:
+        config_sha256: That of ``config.json``.
+        weights_sha256: That of what ``sha256sum *.safetensors`` prints in the folder.
+    """
+
+    config_sha256: str
+    weights_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What identifies the files of a base.
-
-    Attributes:
-        hub_commit: The model hub's commit; None for a folder.
-        config_and_headers_sha256: Digest of ``config.json`` and of each safetensors file's name, size and header: the
-            names, types and shapes of the weights. The weights are not read, so other values in them do not show.
-    """
+    """What identifies a base: the model hub's commit, None for a folder; and its files, None where there are none."""
 
     hub_commit: str | None
-    config_and_headers_sha256: str | None
+    files: BaseFiles | None
 
 
 def identify(name: str, revision: str | None = None) -> Identity:
-    """Return the identity of base ``name``, which has been loaded before; nothing is downloaded."""
+    """Return the identity of base ``name``, loaded before: nothing is downloaded, but all weights are read."""
     place = Path(locate(name))
     if place.is_dir():
-        return Identity(None, _config_and_headers_sha256(place))
+        return Identity(None, _digests(place))
     config = try_to_load_from_cache(name, "config.json", revision=revision)
     if not isinstance(config, str):
         return Identity(None, None)
     snapshot = Path(config).parent  # huggingface_hub names it after the commit
-    return Identity(snapshot.name, _config_and_headers_sha256(snapshot))
+    return Identity(snapshot.name, _digests(snapshot))
 
 
-def _config_and_headers_sha256(folder: Path) -> str:
-    """Return the digest that `Identity` holds, of the files in ``folder``."""
-    digest = hashlib.sha256((folder / "config.json").read_bytes())
-    for path in sorted(folder.glob("*.safetensors")):
-        digest.update(f"\n{path.name} {path.stat().st_size}\n".encode())
-        with path.open("rb") as file:  # the header's length comes first, and is 100 MB at most by the format
-            digest.update(file.read(min(int.from_bytes(file.read(8), "little"), 100_000_000)))
-    return digest.hexdigest()
+def _digests(folder: Path) -> BaseFiles:
+    sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.glob("*.safetensors")))
+    return BaseFiles(_sha256(folder / "config.json"), hashlib.sha256(sums.encode()).hexdigest())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

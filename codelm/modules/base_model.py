@@ -31,15 +31,28 @@ Attention = Literal["sdpa", "eager"]
 """Attention implementations of transformers that keep packed samples apart; flash attention does so in single rows."""
 
 
-def load_config(name: str, revision: str | None = None) -> PretrainedConfig:
+def load_config(name: str, revision: str | None = None, *, dropout: float | None = None) -> PretrainedConfig:
     """Return the configuration of base ``name``: a bundled name, a folder, or a model hub's name.
+
+    Where ``dropout`` is given, every dropout of it is set to that.
 
     Raises:
         InputError: There is no such base, or it cannot be downloaded.
     """
     with one_line_errors(name):
         config: PretrainedConfig = AutoConfig.from_pretrained(locate(name), revision=revision, trust_remote_code=False)
+    if dropout is not None:
+        _set_dropout(config, dropout)
     return config
+
+
+def _set_dropout(config: PretrainedConfig, dropout: float) -> None:
+    """Set all dropouts of a configuration and of those within it; layers are not left out as a whole any more."""
+    for name, value in list(vars(config).items()):
+        if isinstance(value, PretrainedConfig):
+            _set_dropout(value, dropout)
+        elif "drop" in name and isinstance(value, int | float) and not isinstance(value, bool):
+            setattr(config, name, dropout if "dropout" in name or name.endswith("pdrop") else 0.0)
 
 
 @kernel_warning_hidden()
@@ -51,6 +64,7 @@ def load_base(
     quantization: Quantization = "none",
     double_quantization: bool = True,
     attention: Attention = "sdpa",
+    dropout: float | None = None,
     device: str = "cpu",
 ) -> PreTrainedModel:
     """Return base ``name`` with exactly the weights of its files, in eval mode.
@@ -62,6 +76,7 @@ def load_base(
         quantization: Type of the linear layers' weights.
         double_quantization: Quantise the scales of 4-bit weights as well.
         attention: Implementation of attention in transformers.
+        dropout: Of the base's own layers in training; None for what its configuration says.
         device: Where the model is loaded to.
 
     Raises:
@@ -74,6 +89,7 @@ def load_base(
     with _plain_errors_of_weights(name):
         model, report = loader.from_pretrained(
             locate(name),
+            config=load_config(name, revision, dropout=dropout),
             revision=revision,
             dtype=dtype,
             quantization_config=quantized,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveFloat
 from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -17,8 +17,10 @@ from transformers import PreTrainedModel
 
 from codelm.batch import Batch, learned_labels, learned_weights
 from codelm.errors import CodelmError, InputError
+from codelm.modules.exact_resume import saved_gradients, seed_batch, take_up_gradients
 from codelm.modules.losses import token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
+from codelm.modules.result_settings import refuse_other_settings, refuse_other_weights, result_settings
 
 __all__ = ["CausalLM"]
 
@@ -34,6 +36,7 @@ class CausalLM(LightningModule):
         weight_decay: AdamW's weight decay of matrices; vectors do not decay.
         warmup: Share of all steps over which the learning rate rises; afterwards it falls as a half cosine.
         optimizer: The optimizer: adamw, or paged_adamw_8bit of bitsandbytes, which saves memory on CUDA.
+        seed: Seed of dropout.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class CausalLM(LightningModule):
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.1,
         optimizer: OptimizerName = "adamw",
+        seed: NonNegativeInt = 42,
     ) -> None:
         super().__init__()
         if not math.isfinite(learning_rate):
@@ -52,14 +56,22 @@ class CausalLM(LightningModule):
         self.weight_decay = float(weight_decay)
         self.warmup = warmup
         self.optimizer = optimizer
+        self.seed = seed
         # Checkpoints hold only trained parameters: `on_load_checkpoint` does the strict check on those.
         self.strict_loading = False
         self.step_loss = torch.zeros(())
+        self.unfinished_step: dict[str, Any] = {}
         self.failures = 0
         self.skipped_steps = 0
         # Two sums: torchmetrics' MeanMetric ignores its weights if nan_strategy is "disable".
         self.held_out_nll = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
         self.held_out_weight = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that decide what a training ends with."""
+        names = ("learning_rate", "weight_decay", "warmup", "optimizer", "seed")
+        return {name: getattr(self, name) for name in names}
 
     def build(self) -> PreTrainedModel:
         """Return the model to train."""
@@ -103,6 +115,14 @@ class CausalLM(LightningModule):
         """Return the nll of each learned label, in nats, ``[B, T]``, 0 elsewhere; without a gradient."""
         head = self.language_model.get_output_embeddings()
         return token_nll(self(batch), head.weight, learned_labels(batch), head_bias=head.bias)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed dropout; go on within the optimizer step within which the checkpoint was saved, if there was one."""
+        seed_batch(self.seed, self.current_epoch, batch_idx, self.global_rank)
+        unfinished, self.unfinished_step = self.unfinished_step, {}
+        if unfinished and batch_idx % self.trainer.accumulate_grad_batches:  # else the run goes on behind a whole step
+            take_up_gradients(self.trained(), unfinished["gradients"])
+            self.step_loss = unfinished["loss"]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the batch's share of the step's mean loss times the number Lightning divides by; a scalar, in nats."""
@@ -209,20 +229,22 @@ class CausalLM(LightningModule):
         return int(total)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the trained parameters and the number of skipped steps; the base is loaded from its own files."""
+        """Keep what was trained and with which settings, and a step that is not finished; not the base."""
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: state[name] for name, _ in self.trained()}
         checkpoint["skipped_steps"] = self.skipped_steps
+        checkpoint["settings"] = self._result_settings()
+        if self.step_loss:  # gradients wait for an optimizer step
+            gradients = saved_gradients(self.trained(), self.trainer)
+            checkpoint["unfinished_step"] = {"loss": self.step_loss, "gradients": gradients}
+
+    def _result_settings(self) -> dict[str, Any]:
+        return result_settings(self.trainer, self, getattr(self.trainer, "datamodule", None))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the number of skipped steps; refuse parameters of other names or shapes than this model's."""
+        """Restore them; refuse other settings, and parameters of other names or shapes, than this model's."""
+        trains = self.trainer.state.fn == TrainerFn.FITTING
+        refuse_other_settings(checkpoint.get("settings", {}), self._result_settings(), trains=trains)
+        refuse_other_weights(checkpoint["state_dict"], dict(self.trained()))
         self.skipped_steps = checkpoint.get("skipped_steps", 0)
-        given = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
-        wanted = {name: tuple(parameter.shape) for name, parameter in self.trained()}
-        wrong = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))
-        if wrong:
-            raise InputError(
-                f"the checkpoint is not this model's: {len(wrong)} of {len(given | wanted)} weights differ, the first"
-                f" {wrong[0]}: {given.get(wrong[0], 'absent')} instead of {wanted.get(wrong[0], 'absent')};"
-                " give the base and LoRA settings it was trained with"
-            )
+        self.unfinished_step = checkpoint.get("unfinished_step", {})

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.lightning_internals import attached_trainer
@@ -38,11 +38,15 @@ class LoRACausalLM(CausalLM):
         double_quantization: Quantise the scales of the 4-bit weights as well.
         attention: Implementation of attention in transformers.
         lora: Settings of the adapters.
+        base_dropout: Dropout of the base's own layers in training, which the base's configuration may ask for: it needs
+            far more memory on a CPU, and adds noise to adapters that have a dropout of their own; null for the
+            configuration's.
         gradient_checkpointing: Keep only each block's input for the backward pass; slower, with far less memory.
         learning_rate: The highest learning rate, reached at the end of the warm-up.
         weight_decay: AdamW's weight decay of matrices; vectors do not decay.
         warmup: Share of all steps over which the learning rate rises; afterwards it falls as a half cosine.
         optimizer: The optimizer: adamw, or paged_adamw_8bit of bitsandbytes, which saves memory on CUDA.
+        seed: Seed of dropout.
         max_new_tokens: Largest number of tokens that `predict` generates after a prompt.
     """
 
@@ -55,23 +59,35 @@ class LoRACausalLM(CausalLM):
         double_quantization: bool = True,
         attention: Attention = "sdpa",
         lora: LoRA = LoRA(),
+        base_dropout: ClosedUnitInterval | None = 0.0,
         gradient_checkpointing: bool = True,
         learning_rate: PositiveFloat = 1e-4,
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.1,
         optimizer: OptimizerName = "adamw",
+        seed: NonNegativeInt = 42,
         max_new_tokens: PositiveInt = 256,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, warmup=warmup, optimizer=optimizer)
+        super().__init__(
+            learning_rate=learning_rate, weight_decay=weight_decay, warmup=warmup, optimizer=optimizer, seed=seed
+        )
         self.base = base
         self.revision = revision
         self.quantization = quantization
         self.double_quantization = double_quantization
         self.attention = attention
         self.lora = lora
+        self.base_dropout = base_dropout
         self.gradient_checkpointing = gradient_checkpointing
         self.max_new_tokens = max_new_tokens
         self.base_identity: Identity | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that decide what a training ends with, and the identity of a base that is loaded."""
+        names = ("quantization", "double_quantization", "attention", "base_dropout", "lora")
+        identity = {} if self.base_identity is None else {"base_identity": self.base_identity.files}
+        return super().settings | {name: getattr(self, name) for name in names} | identity
 
     def check(self) -> None:
         """Raise `InputError` for a base, target or precision that cannot work; no weights are loaded."""
@@ -105,6 +121,7 @@ class LoRACausalLM(CausalLM):
             quantization=self.quantization,
             double_quantization=self.double_quantization,
             attention=self.attention,
+            dropout=self.base_dropout,
             device=str(trainer.strategy.root_device) if trainer else "cpu",
         )
         self.base_identity = identify(self.base, self.revision)

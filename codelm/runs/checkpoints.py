@@ -14,7 +14,15 @@ from codelm.errors import DamagedDataError, InputError, one_line
 from codelm.runs.folder import version_number
 from codelm.runs.record import RunRecord
 
-__all__ = ["best_checkpoint", "checkpoint_file", "damaged_checkpoint", "read_step", "read_weights", "saved_step"]
+__all__ = [
+    "best_checkpoint",
+    "checkpoint_file",
+    "damaged_checkpoint",
+    "read_settings",
+    "read_step",
+    "read_weights",
+    "saved_step",
+]
 
 
 def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
@@ -104,11 +112,22 @@ def read_step(checkpoint: Path) -> int:
     return int(_read(checkpoint, "global_step", mmap=True))  # the weights stay on disk
 
 
-def _read(checkpoint: Path, key: str, *, mmap: bool = False) -> Any:
-    """Return one entry of a checkpoint."""
+def read_settings(checkpoint: Path) -> dict[str, Any]:
+    """Return the settings that a checkpoint was trained with; none for one of an earlier version.
+
+    Raises:
+        DamagedDataError: It cannot be read.
+    """
+    settings: dict[str, Any] = _read(checkpoint, "settings", mmap=True, default={})
+    return settings
+
+
+def _read(checkpoint: Path, key: str, *, mmap: bool = False, default: Any = None) -> Any:
+    """Return one entry of a checkpoint, or a ``default`` if there is one."""
     try:
         # Not weights_only: this run wrote the file, with whatever its other callbacks keep in it.
-        return torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=mmap)[key]
+        content = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=mmap)
+        return content[key] if default is None else content.get(key, default)
     except Exception as error:  # damaged bytes raise UnpicklingError, IndexError and more
         raise DamagedDataError(
             f"checkpoint {checkpoint} cannot be read ({one_line(error)}): use another checkpoint"

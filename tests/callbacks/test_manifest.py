@@ -64,7 +64,7 @@ def test_a_completed_run_says_what_it_did(run, tiny_base):
     assert content["model"]["base"] == str(tiny_base)
     assert content["model"]["coverage"]["adapted_layers"] == {"q_proj": 2, "v_proj": 2, "c_fc": 2}
     assert content["model"]["base_identity"]["hub_commit"] is None
-    assert len(content["model"]["base_identity"]["config_and_headers_sha256"]) == 64
+    assert [len(digest) for digest in content["model"]["base_identity"]["files"].values()] == [64, 64]
     assert content["model"]["skipped_steps"] == 0
     assert content["versions"]["torch"]
     weights = record.adapter / "adapter_model.safetensors"

@@ -4,9 +4,10 @@ import shutil
 import huggingface_hub
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
+from transformers import AutoModelForCausalLM, CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
 from codelm.errors import DamagedDataError, InputError
 from codelm.modules.base_model import linear_layers, load_base, load_config, refuse_unusual_head
@@ -120,3 +121,31 @@ def test_logits_that_are_capped_or_scaled_are_refused(kind, dtype):
     }
     with pytest.raises(InputError, match="scales or caps"):
         refuse_unusual_head(kind, models[kind]().to(getattr(torch, dtype)).eval())
+
+
+DROPOUTS = {
+    "Starcoder2": {"attention_dropout": 0.5, "residual_dropout": 0.5, "embedding_dropout": 0.5},
+    "GPT2": {"attn_pdrop": 0.5, "resid_pdrop": 0.5, "embd_pdrop": 0.5},
+    "GPTNeoX": {"attention_dropout": 0.5, "hidden_dropout": 0.5},
+    "OPT": {"dropout": 0.5, "attention_dropout": 0.5, "layerdrop": 0.1},
+    "Phi": {"attention_dropout": 0.5, "resid_pdrop": 0.5, "embd_pdrop": 0.5},
+}
+
+
+@pytest.mark.parametrize("family", DROPOUTS)
+def test_a_base_trains_without_the_dropout_of_its_configuration_unless_it_is_asked_for(family, tmp_path):
+    shape = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    shape |= {"intermediate_size": 16, "max_position_embeddings": 32, "word_embed_proj_dim": 16, "ffn_dim": 16}
+    shape["num_key_value_heads"] = 2
+    config = getattr(transformers, f"{family}Config")(**shape, bos_token_id=0, eos_token_id=0, **DROPOUTS[family])
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+
+    def alike(dropout):
+        base = load_base(str(tmp_path), dropout=dropout).train()
+        first, second = (base(torch.arange(8)[None]).logits for _ in range(2))
+        return torch.equal(first, second)
+
+    assert alike(0.0)
+    assert not alike(None)
+    assert not alike(0.3)

@@ -180,16 +180,60 @@ def test_a_checkpoint_holds_the_adapter_only_and_goes_on_from_there(trained, ada
     weights = torch.load(path, weights_only=True)["state_dict"]
     assert set(weights) == {name for name, _ in model.trained()}
     assert all("lora_" in name for name in weights)
-    resumed = adapted()
+    resumed = adapted(learning_rate=0.01)
     trainer = fit(resumed, [make_batch([20])] * 2, ckpt_path=path)
     assert trainer.global_step == 2
     torch.testing.assert_close(dict(resumed.trained()), dict(model.trained()))
 
 
 def test_a_checkpoint_of_other_adapters_is_refused(trained, adapted, make_batch, fit):
-    for lora in (LoRA(r=4), LoRA(targets=["q_proj"])):
-        with pytest.raises(InputError, match="not this model's"):
-            fit(adapted(lora=lora), [make_batch([20])] * 2, ckpt_path=trained[1])
+    for name, lora in {"r 8, not 4": LoRA(r=4), r"alpha 16, not 9": LoRA(alpha=9)}.items():
+        with pytest.raises(InputError, match=rf"model\.lora\.{name}"):
+            fit(adapted(lora=lora, learning_rate=0.01), [make_batch([20])] * 2, ckpt_path=trained[1])
+
+
+def test_weights_of_other_names_are_refused_also_where_the_checkpoint_says_no_settings(
+    trained, adapted, make_batch, fit
+):
+    checkpoint = torch.load(trained[1], weights_only=True)
+    del checkpoint["settings"]
+    torch.save(checkpoint, trained[1])
+    with pytest.raises(InputError, match="not this model's"):
+        fit(adapted(lora=LoRA(targets=["q_proj"])), [make_batch([20])] * 2, ckpt_path=trained[1])
+
+
+class Draws(Callback):
+    """Uses up random numbers, as a validation or a worker would."""
+
+    def on_train_batch_start(self, *_):
+        torch.rand(3)
+
+
+def test_dropout_depends_on_the_seed_and_the_place_of_a_batch_alone(adapted, make_batch, fit):
+    def train(seed=42, **settings):
+        model = adapted(seed=seed, lora=LoRA(dropout=0.5))
+        fit(model, [make_batch([20])] * 3, **settings)
+        return torch.cat([parameter.flatten() for _, parameter in model.trained()])
+
+    assert torch.equal(train(), train(callbacks=[Draws()]))
+    assert not torch.equal(train(), train(seed=43))
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@pytest.mark.parametrize("batches", range(1, 6))
+def test_a_run_goes_on_exactly_from_a_checkpoint_after_any_batch(adapted, make_batch, fit, tmp_path, batches):
+    class Save(Callback):
+        def on_train_batch_end(self, trainer, *_):
+            if trainer.fit_loop.epoch_loop.batch_progress.current.ready == batches:
+                trainer.save_checkpoint(tmp_path / "a.ckpt")
+
+    def train(**settings):
+        model = adapted(lora=LoRA(dropout=0.5))
+        fit(model, [make_batch([20])] * 6, accumulate_grad_batches=3, **settings)
+        return torch.cat([parameter.flatten() for _, parameter in model.trained()])
+
+    whole = train(callbacks=[Save()])
+    assert torch.equal(train(ckpt_path=tmp_path / "a.ckpt"), whole)
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")  # peft asks for a name that transformers 6 drops

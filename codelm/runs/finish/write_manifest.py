@@ -26,6 +26,7 @@ _MODEL_FACTS = (
     "quantization",
     "double_quantization",
     "attention",
+    "base_dropout",
     "lora",
     "coverage",
     "skipped_steps",

@@ -1,0 +1,126 @@
+"""A run goes on only with what decides its result: the settings, the base and its weights."""
+
+import hashlib
+import json
+import shutil
+import sys
+
+import pytest
+
+from codelm.cli import main
+
+CONFIG = """
+model: {quantization: none, lora: {r: 2, alpha: 4, dropout: 0.05}, learning_rate: 1e-2}
+data: {sequence_length: 64, batch_size: 2, held_out: 0.3}
+trainer: {accelerator: cpu, precision: 32-true, max_epochs: 1, accumulate_grad_batches: 1, limit_train_batches: 2,
+  limit_val_batches: 1, log_every_n_steps: 1}
+behavior: {prompts: []}
+evaluation: {enabled: false}
+"""
+
+
+@pytest.fixture
+def codelm(tmp_path, monkeypatch, capsys):
+    """Return a function that runs the command in an empty folder and returns status and what it complained of."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "argv", ["codelm"])
+
+    def run(*words):
+        status = main(list(words))
+        return status, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def resume(codelm, tmp_path, tiny_base, rust_repository):
+    """A run of one epoch, and the function that goes on with it for another, with settings of its own."""
+    base = shutil.copytree(tiny_base, tmp_path / "base")
+    (tmp_path / "short.yaml").write_text(CONFIG)
+    places = [f"--model.base={base}", f"--data.repo={rust_repository}", f"--data.cache={tmp_path / 'cache'}"]
+    fit = ["fit", "--config", str(tmp_path / "short.yaml"), *places, "--name=run"]
+    status, said = codelm(*fit)
+    assert status == 0, said
+
+    def resume(*settings, command="fit"):
+        return codelm(command, *fit[1:], "--ckpt_path=last", "--trainer.max_epochs=2", *settings)
+
+    return resume
+
+
+OTHER = [
+    ("model.lora.alpha", "8"),
+    ("model.lora.dropout", "0.1"),
+    ("model.learning_rate", "0.02"),
+    ("model.base_dropout", "0.5"),
+    ("trainer.accumulate_grad_batches", "2"),
+    ("trainer.limit_train_batches", "3"),
+    ("trainer.gradient_clip_val", "0.5"),
+    ("data.batch_size", "1"),
+    ("data.sequence_length", "32"),
+    ("data.max_commits", "5"),
+    ("data.filters.min_letters", "0.5"),
+    ("data.importance.half_life_days", "9.0"),
+    ("seed", "7"),
+]
+
+
+def test_what_changes_the_result_is_refused_by_name_before_any_work(resume, monkeypatch):
+    monkeypatch.setattr("codelm.datamodules.git_commits.build_store", lambda *_: pytest.fail("a history was read"))
+    monkeypatch.setattr("codelm.modules.lora_causal_lm.load_base", lambda *_, **__: pytest.fail("a base was loaded"))
+    for name, value in OTHER:
+        status, said = resume(f"--{name}={value}" if name != "seed" else "--seed_everything=7")
+        assert status == 2, (name, said)
+        (line,) = said.splitlines()
+        assert f".{name.rpartition('.')[2]} " in line, line
+        assert f"not {value}" in line, line
+
+
+def flip_a_weight(base):
+    path = base / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def edit_config(base, **changes):
+    path = base / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+BASES = {
+    "weights_sha256": flip_a_weight,
+    "config_sha256": lambda base: edit_config(base, rope_parameters={"rope_theta": 999.0, "rope_type": "default"}),
+    "config_sha256 ": lambda base: edit_config(base, num_attention_heads=8, num_key_value_heads=4),
+}
+
+
+@pytest.mark.parametrize("command", ["fit", "test"])
+def test_another_base_of_the_same_shape_is_refused(resume, tmp_path, command):
+    status, said = resume(command=command)
+    assert status == 0, said
+    for name, change in BASES.items():
+        kept = shutil.copytree(tmp_path / "base", tmp_path / "kept")
+        change(tmp_path / "base")
+        status, said = resume("--trainer.max_epochs=3", command=command)
+        assert status == 2, (name, said)
+        assert f"model.base_identity.{name.strip()} " in said
+        shutil.rmtree(tmp_path / "base")
+        kept.rename(tmp_path / "base")
+
+
+def test_what_decides_nothing_may_change(resume, tmp_path):
+    free = ["--trainer.log_every_n_steps=2", "--trainer.max_time=00:01:00:00", "--data.num_workers=1"]
+    status, said = resume(*free, "--model.gradient_checkpointing=false", "--evaluation.limit=9")
+    assert status == 0, said
+    manifest = json.loads((tmp_path / "here/runs/run/version_0/MANIFEST.json").read_text())
+    assert [each["step"] for each in manifest["phase_results"]["phase_4_training"]["history"]] == [2, 4]
+
+
+def test_the_manifest_says_which_base_it_was(resume, tmp_path):
+    manifest = json.loads((tmp_path / "here/runs/run/version_0/MANIFEST.json").read_text())["model"]
+    (file,) = (tmp_path / "base").glob("*.safetensors")
+    line = f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"  # what sha256sum prints
+    assert manifest["base_identity"]["files"]["weights_sha256"] == hashlib.sha256(line.encode()).hexdigest()
+    assert manifest["base_dropout"] == 0
