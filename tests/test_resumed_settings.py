@@ -5,7 +5,9 @@ import json
 import shutil
 import sys
 
+import huggingface_hub
 import pytest
+import yaml
 
 from codelm.cli import main
 
@@ -124,3 +126,40 @@ def test_the_manifest_says_which_base_it_was(resume, tmp_path):
     line = f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"  # what sha256sum prints
     assert manifest["base_identity"]["files"]["weights_sha256"] == hashlib.sha256(line.encode()).hexdigest()
     assert manifest["base_dropout"] == 0
+
+
+def names_of_base(run):
+    """Return how configuration, manifest, figures and adapter call the base."""
+    config, manifest, adapter = (run / name for name in ("config.yaml", "MANIFEST.json", "adapter/adapter_config.json"))
+    return {
+        yaml.safe_load(config.read_text())["model"]["base"],
+        json.loads(manifest.read_text())["model"]["base"],
+        json.loads(adapter.read_text())["base_model_name_or_path"],
+    }
+
+
+def test_no_file_of_a_run_names_the_folder_of_its_base_and_yet_it_is_found_again(resume, codelm, tmp_path):
+    run = tmp_path / "here/runs/run/version_0"
+    texts = [path.read_bytes() for path in run.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert texts
+    assert not [text for text in texts if bytes(tmp_path / "base") in text]
+    assert names_of_base(run) == {"base"}
+    status, said = codelm("test", "--config", str(run / "config.yaml"), "--ckpt_path=best")
+    assert status == 0, said
+    status, said = resume("--model.base_name=bigcode/starcoder2-3b")
+    assert status == 0, said
+    assert names_of_base(run) == {"bigcode/starcoder2-3b"}
+    assert (run / "base.bigcode--starcoder2-3b").resolve() == tmp_path / "base"
+    status, said = codelm("test", "--config", str(run / "config.yaml"), "--ckpt_path=best")
+    assert status == 0, said
+
+
+def test_a_base_that_is_not_there_any_more_is_missed_by_its_name(resume, codelm, tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    (tmp_path / "base").rename(tmp_path / "elsewhere")
+    words = ["--config", str(tmp_path / "here/runs/run/version_0/config.yaml"), "--ckpt_path=last"]
+    status, said = codelm("test", *words)
+    assert status == 2
+    assert "base model base cannot be had" in said
+    status, said = codelm("test", *words, f"--model.base={tmp_path / 'elsewhere'}")
+    assert status == 0, said

@@ -17,8 +17,9 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
 from codelm import __version__
-from codelm.bases import BUNDLED
+from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation
+from codelm.cli.base_folder import base_folder
 from codelm.cli.checks import check_settings
 from codelm.cli.commands import COMMANDS
 from codelm.cli.default_callbacks import default_callbacks
@@ -119,8 +120,11 @@ class _CodelmCLI(LightningCLI):
         if len(repositories) == 1:  # several have no commit in common that the setting could name
             base, tip = repositories[0].base, repositories[0].tip
             settings.data.revision = f"{base}..{tip}" if base else tip
-        if settings.model.base not in BUNDLED and Path(settings.model.base).is_dir():
-            settings.model.base = settings.data.tokenizer = _absolute(settings.model.base)
+        configs = [Path(str(each)) for each in _as_list(settings.config)]
+        self.base_folder = base_folder(settings.model.base, configs)
+        if self.base_folder:  # the saved configuration names what others know
+            name = settings.model.base_name or public_name(settings.model.base)
+            settings.model.base, settings.model.base_name, settings.data.tokenizer = name, None, name
         settings.trainer.precision = settings.trainer.precision or auto_precision(str(settings.trainer.accelerator))
         self.checkpoint = checkpoint_file(settings.ckpt_path, Path(settings.output), settings.name)
         settings.ckpt_path = None  # a configuration that replays the run begins at its beginning
@@ -129,6 +133,8 @@ class _CodelmCLI(LightningCLI):
         """Make model, data and trainer; whatever they refuse was given by a setting."""
         try:
             super().instantiate_classes()
+            if self.base_folder:
+                self.model.base = self.datamodule.tokenizer = self.base_folder
         except (MisconfigurationException, TypeError, ValueError) as error:
             raise error if isinstance(error, InputError) else InputError(lightning_message(str(error))) from error
 

@@ -1,8 +1,12 @@
 """Lightning's logger and its saved configuration, as a run's folder holds them."""
 
+from pathlib import Path
+
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
+
+from codelm.cli.base_folder import link_base
 
 __all__ = ["EventLogger", "SaveFitConfig"]
 
@@ -24,3 +28,5 @@ class SaveFitConfig(SaveConfigCallback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the configuration when training begins."""
         super().setup(trainer, pl_module, "fit")
+        if trainer.is_global_zero and trainer.log_dir:
+            link_base(Path(trainer.log_dir), pl_module.base_name, pl_module.base)  # type: ignore[arg-type]

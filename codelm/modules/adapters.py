@@ -84,11 +84,17 @@ def lora_config(lora: LoRA) -> Any:
 
 
 @kernel_warning_hidden()
-def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = None) -> Any:
+def add_adapter(base: PreTrainedModel, lora: LoRA, *, name: str, revision: str | None = None) -> Any:
     """Freeze ``base`` and return it as a PEFT model with new adapters, in float32, which do not change its output yet.
 
     Embeddings, norms and head keep their type: peft's own preparation would convert them to float32, 0.6 GB for
-    StarCoder2's embedding alone. ``revision``, the base's on the model hub, goes into the adapter's configuration file.
+    StarCoder2's embedding alone.
+
+    Args:
+        base: The base model, changed in place.
+        lora: The adapters' settings.
+        name: The name by which others find the base, for the adapter's configuration file; peft would name its folder.
+        revision: The base's revision on the model hub, for that file, too.
     """
     import peft
 
@@ -96,6 +102,7 @@ def add_adapter(base: PreTrainedModel, lora: LoRA, *, revision: str | None = Non
         # peft uses a name of transformers that 6.0 drops
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
         model = peft.get_peft_model(base, lora_config(lora), revision=revision)
+    model.peft_config["default"].base_model_name_or_path = name
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)

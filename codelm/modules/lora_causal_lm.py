@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from codelm.bases import public_name
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.lightning_internals import attached_trainer
 from codelm.modules.adapters import Coverage, LoRA, add_adapter, coverage, refuse_unknown_targets, save_adapter
@@ -33,6 +34,8 @@ class LoRACausalLM(CausalLM):
 
     Args:
         base: The base model: a name on the model hub, a folder, or ``tiny``, which is part of the package.
+        base_name: Name by which others find a base that is a folder, for the files that a run leaves; null for the
+            hub's, if it lies in its cache, or else the folder's own.
         revision: Branch, tag or commit of the base on the model hub.
         quantization: Type of the base's linear weights: nf4 (4 bits), or none (the precision of the computation).
         double_quantization: Quantise the scales of the 4-bit weights as well.
@@ -54,6 +57,7 @@ class LoRACausalLM(CausalLM):
         self,
         base: str = "bigcode/starcoder2-3b",
         *,
+        base_name: str | None = None,
         revision: str | None = None,
         quantization: Quantization = "nf4",
         double_quantization: bool = True,
@@ -72,6 +76,7 @@ class LoRACausalLM(CausalLM):
             learning_rate=learning_rate, weight_decay=weight_decay, warmup=warmup, optimizer=optimizer, seed=seed
         )
         self.base = base
+        self.base_name = base_name or public_name(base)
         self.revision = revision
         self.quantization = quantization
         self.double_quantization = double_quantization
@@ -126,7 +131,7 @@ class LoRACausalLM(CausalLM):
         )
         self.base_identity = identify(self.base, self.revision)
         refuse_unusual_head(self.base, base)
-        model = add_adapter(base, self.lora, revision=self.revision)
+        model = add_adapter(base, self.lora, name=self.base_name, revision=self.revision)
         if self.gradient_checkpointing:
             checkpoint_activations(base)  # after peft, which would else make the embeddings require a gradient
         return model

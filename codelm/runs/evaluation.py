@@ -100,7 +100,7 @@ def _run_facts(folder: Path, pl_module: Any, data: Any, epochs: Sequence[dict[st
     return {
         "name": folder.parent.name,
         "version": folder.name,
-        "base": str(pl_module.base),
+        "base": pl_module.base_name,
         "repositories": [each["name"] for each in repositories],
         "part": "test",
         "cuts": [each["split"]["cut"] for each in repositories],

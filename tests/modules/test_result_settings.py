@@ -10,7 +10,7 @@ from codelm.errors import InputError
 from codelm.modules import LoRACausalLM
 from codelm.modules.result_settings import refuse_other_settings, result_settings
 
-MODEL_ELSEWHERE = {"base": "base_identity", "revision": "base_identity"}
+MODEL_ELSEWHERE = {"base": "base_identity", "base_name": "base_identity", "revision": "base_identity"}
 DATA_ELSEWHERE = {"tokenizer_revision": "tokenizer", "curriculum": "curriculum_epochs"}
 MAY_CHANGE = {
     "model": {"gradient_checkpointing", "max_new_tokens"},

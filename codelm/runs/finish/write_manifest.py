@@ -20,7 +20,6 @@ __all__ = ["WriteManifest", "write_manifest"]
 log = logging.getLogger(__name__)
 
 _MODEL_FACTS = (
-    "base",
     "revision",
     "base_identity",
     "quantization",
@@ -90,7 +89,10 @@ def _manifest(record: RunRecord, trainer: Trainer, pl_module: Any) -> dict[str, 
         "started": record.started,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "phase_results": phase_results(record.facts, _training(record, trainer)),
-        "model": {name: getattr(pl_module, name, None) for name in _MODEL_FACTS},
+        "model": {
+            "base": getattr(pl_module, "base_name", None),
+            **{name: getattr(pl_module, name, None) for name in _MODEL_FACTS},
+        },
         "evaluation": evaluation,
         "behavior": record.behavior,
         "hardware": hardware() | {"peaks": peaks(), "precision": trainer.precision},
