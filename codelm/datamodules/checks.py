@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 
-__all__ = ["open_repositories", "refuse_invalid_shares", "refuse_too_small"]
+__all__ = ["open_repositories", "refuse_invalid_shares", "refuse_no_repository", "refuse_too_small"]
 
 _LEAST = {
     "sequence_length": 2,  # the first token of a row has nothing before it to be learned from
@@ -35,8 +35,15 @@ def refuse_invalid_shares(*, context_weight: float, held_out: float) -> None:
         raise InputError(f"data.held_out is {held_out}: give a share between 0 and 1, such as 0.1")
 
 
+def refuse_no_repository(paths: Sequence[str]) -> None:
+    """Raise `InputError` if no repository is named."""
+    if not paths:
+        raise InputError("data.repo is an empty list: give the folder of a git repository, or several")
+
+
 def open_repositories(paths: Sequence[str], revision: str) -> list[Repository]:
-    """Open the repositories at ``paths``, each at ``revision``; refuse two paths that lead to the same one."""
+    """Open the repositories at ``paths``, each at ``revision``; refuse an empty list, and one repository twice."""
+    refuse_no_repository(paths)
     opened = [open_repository(path, revision) for path in paths]
     first: dict[str, str] = {}
     for path, repository in zip(paths, opened, strict=True):

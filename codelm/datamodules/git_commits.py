@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.datamodules.checks import open_repositories, refuse_invalid_shares, refuse_too_small
+from codelm.datamodules.checks import open_repositories, refuse_invalid_shares, refuse_no_repository, refuse_too_small
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
 from codelm.datamodules.sample_weights import sample_weights
@@ -110,8 +110,7 @@ class GitCommitDataModule(PackedDataModule):
         self.tokenizer = tokenizer
         self.tokenizer_revision = tokenizer_revision
         self.repo = [repo] if isinstance(repo, str) else repo
-        if not self.repo:
-            raise InputError("data.repo is an empty list: give the folder of a git repository, or several")
+        refuse_no_repository(self.repo)
         self.revision = revision
         self.importance = importance
         caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"  # by the XDG Base Directory Specification
