@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
 from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -46,7 +46,7 @@ class CausalLM(LightningModule):
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.1,
         optimizer: OptimizerName = "adamw",
-        seed: NonNegativeInt = 42,
+        seed: int = 42,
     ) -> None:
         super().__init__()
         if not math.isfinite(learning_rate):

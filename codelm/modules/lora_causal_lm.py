@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from codelm.bases import public_name
 from codelm.bases.tokenizer import load_tokenizer
@@ -69,7 +69,7 @@ class LoRACausalLM(CausalLM):
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.1,
         optimizer: OptimizerName = "adamw",
-        seed: NonNegativeInt = 42,
+        seed: int = 42,
         max_new_tokens: PositiveInt = 256,
     ) -> None:
         super().__init__(
