@@ -19,6 +19,7 @@ from codelm.history.epochs.importance import Importance
 from codelm.history.filters.selection import Filters
 from codelm.history.samples.pieces import Kind
 from codelm.history.store import SAMPLE, Split
+from tests.git.test_blobs import remove_blob
 
 IGNORE = ["target/", "Cargo.lock"]
 
@@ -172,6 +173,18 @@ def test_a_shallow_clone_is_logged_with_what_completes_it(make_data, rust_reposi
     git(tmp_path, *notice.partition("; git ")[2].removesuffix(" completes it").split())
     assert data.repositories[1].shallow
     assert not make_data().repositories[0].shallow
+
+
+def test_a_history_is_read_again_once_contents_are_there_that_were_missing(make_data, rust_repository, git, tmp_path):
+    git(tmp_path, "clone", "-q", "--no-checkout", f"file://{rust_repository}", "part")
+    remove_blob(tmp_path / "part", git, "HEAD~20:src/alpha.rs")
+    missing = []
+    for _ in range(2):
+        data = make_data()
+        data.repo = [str(tmp_path / "part")]
+        missing.append(ready(data).facts["scrape"]["repositories"][0]["read"]["missing"])
+        git(tmp_path / "part", "fetch", "-q", "--refetch")
+    assert missing == [2, 0]
 
 
 def test_every_phase_is_logged_where_it_begins(make_data, caplog, monkeypatch, rust_repository):
