@@ -227,7 +227,7 @@ def issued_secrets(text: str) -> Iterator[Secret]:
 
 def _is_token(found: re.Match[str]) -> bool:
     """Return whether small letters, capitals and digits are mixed at random behind a prefix that nobody publishes."""
-    mixed = re.search("[a-z]", found[2]) and re.search("[A-Z]", found[2])
+    mixed = re.search("[a-z]", found[2]) and re.search("[A-Z]", found[2]) and not re.match("[0-9a-f]{16}", found[2])
     return bool(mixed) and not _PUBLIC.search(found[1]) and is_random(found[2])
 
 

@@ -57,7 +57,7 @@ def is_random(value: str) -> bool:
     (True, False, False)
     """
     digits = re.sub(r"[^A-Za-z0-9]", "", value)
-    mixed = re.search(r"\d", digits) and re.search("[A-Za-z]", digits) and not re.search(r"[\s(){}]|::", value)
+    mixed = re.search(r"\d", digits) and re.search("[A-Za-z]", digits) and not re.search(r"[\s(){}]|::|^sha\d+-", value)
     return bool(mixed) and len(digits) >= 14 and _changes(digits) >= 0.25 and not is_filler(value)
 
 
