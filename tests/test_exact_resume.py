@@ -98,6 +98,18 @@ def what_is_left(run):
     return {"adapter": weights, "history": history, "status": manifest["status"]}
 
 
+CHAINS = [
+    ({"accumulate": 1, "interval": 1.0}, [(signal.SIGTERM, 12), (signal.SIGKILL, 4)]),
+    ({"accumulate": 2, "interval": 3}, [(signal.SIGKILL, 23), (signal.SIGKILL, 8)]),
+    ({"accumulate": 1, "interval": 4}, [(signal.SIGINT, 14)]),
+]
+
+
+@pytest.mark.parametrize(("settings", "stops"), CHAINS, ids=["epoch", "within-step", "within-epoch"])
+def test_a_run_that_was_stopped_ends_as_one_that_never_was(train, settings, stops):
+    assert train(stops, **settings) == train(**settings)
+
+
 def chain(seed):
     """Return the settings of a training and the signals that stop it."""
     draw = random.Random(seed)
