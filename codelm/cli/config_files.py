@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from codelm.cli.error_messages import did_you_mean
+from codelm.cli.known_settings import refuse_unknown_keys
 from codelm.cli.yaml_files import read_nodes
 from codelm.errors import InputError
 
@@ -60,6 +61,7 @@ def _checked_config(name: str) -> Path:
                 f"config {name}, line {key.start_mark.line + 1}: {key.value}: {written} is not a group of "
                 "settings; write them below it, indented, as name: value"
             )
+    refuse_unknown_keys(tree, f"config {name}")
     return path
 
 
@@ -75,8 +77,12 @@ def _find_config(name: str) -> Path:
     candidates = [Path(expanduser(name)), *_shipped_candidates(name)]
     found = next(filter(_is_file, candidates), None)
     if found is None:
-        shipped = (name.removesuffix(".yaml") for name in shipped_names())
-        raise InputError(f"no config file {name[:99]!r}{did_you_mean(name.removesuffix('.yaml'), shipped)}")
+        if name and any(map(_is_folder, candidates)):
+            raise InputError(f"config {name} is a folder; give a YAML file, such as one in it")
+        shipped = [name.removeprefix("configs/").removesuffix(".yaml") for name in shipped_names()]
+        meant = did_you_mean(name.removeprefix("configs/").removesuffix(".yaml")[:99], shipped, prefix="configs/")
+        there_are = f"; codelm comes with {', '.join(shipped_names())}"
+        raise InputError(f"no config file {name[:99]!r}{meant or there_are}")
     return found
 
 
@@ -106,5 +112,12 @@ def _is_file(path: Path) -> bool:
     """Return whether there is such a file; text that no file can be named by is none."""
     try:
         return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
     except (OSError, ValueError):
         return False
