@@ -1,7 +1,10 @@
 """Checks of Lightning's settings before anything is read or loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import not_
 from typing import Any
+
+from torch.cuda import is_available as cuda_is_available
 
 from codelm.errors import InputError
 
@@ -12,6 +15,19 @@ _LOGGED = ("val/loss", "val/perplexity", "train/loss", "train/gradient_norm", "t
 
 _HIGHEST_SEED = 2**32 - 1
 """The highest seed that NumPy takes."""
+
+_IMPOSSIBLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("accumulate_grad_batches", lambda value: value < 1, "give 1 or more"),
+    ("log_every_n_steps", lambda value: value < 1, "give 1 or more"),
+    ("check_val_every_n_epoch", lambda value: value < 1, "give 1 or more"),
+    ("gradient_clip_val", lambda value: value < 0, "give 0 or more"),
+    ("val_check_interval", lambda value: value == 0, "give batches between two validations, or a share of an epoch"),
+    ("overfit_batches", bool, "leave it out; limit_train_batches and limit_val_batches cut the two parts"),
+    ("barebones", bool, "leave it out; a run keeps checkpoints and a manifest"),
+    ("enable_checkpointing", not_, "leave it out; the adapter comes from a checkpoint"),
+    ("default_root_dir", bool, "leave it out; --output is the folder for the runs"),
+)
+"""Values of the trainer's settings that Lightning fails at in the middle of a run, or that a run would pass over."""
 
 
 def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
@@ -24,13 +40,35 @@ def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
     seed = settings["seed_everything"]
     if not isinstance(seed, bool) and not 0 <= seed <= _HIGHEST_SEED:
         raise InputError(f"seed_everything is {seed}: give a number from 0 to {_HIGHEST_SEED}")
-    if settings["trainer.accumulate_grad_batches"] < 1:
-        raise InputError(
-            f"trainer.accumulate_grad_batches is {settings['trainer.accumulate_grad_batches']}: give 1 or more"
-        )
+    _refuse_empty(settings)
+    _refuse_impossible(settings)
+    _refuse_optimizer_without_gpu(settings)
     if trains:
         _refuse_no_training(settings)
         _refuse_unlogged_monitors(settings)
+
+
+def _refuse_empty(settings: Mapping[str, Any]) -> None:
+    """Raise `InputError` where an empty text would mean the current folder, or nothing at all."""
+    for name in ("data.repo", "data.cache", "model.base", "output", "ckpt_path"):
+        value = settings[name]
+        if "" in (value if isinstance(value, list) else [value and str(value)]):
+            raise InputError(f"--{name} is empty; give a name or path, or leave it out")
+
+
+def _refuse_impossible(settings: Mapping[str, Any]) -> None:
+    """Raise `InputError` for the first of the trainer's settings whose value is impossible."""
+    for name, is_impossible, remedy in _IMPOSSIBLE:
+        value = settings[f"trainer.{name}"]
+        if value is not None and is_impossible(value):
+            given = str(value).lower() if isinstance(value, bool) else value
+            raise InputError(f"trainer.{name} is {given}: {remedy}")
+
+
+def _refuse_optimizer_without_gpu(settings: Mapping[str, Any]) -> None:
+    """Raise `InputError` where an optimizer for CUDA would be made on another device."""
+    if settings["model.optimizer"] != "adamw" and (settings["trainer.accelerator"] == "cpu" or not cuda_is_available()):
+        raise InputError(f"model.optimizer {settings['model.optimizer']} needs a CUDA GPU: take adamw")
 
 
 def _refuse_no_training(settings: Mapping[str, Any]) -> None:

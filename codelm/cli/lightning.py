@@ -24,14 +24,14 @@ from codelm.cli.checks import check_settings
 from codelm.cli.commands import COMMANDS
 from codelm.cli.default_callbacks import default_callbacks
 from codelm.cli.defaults import DEFAULTS
-from codelm.cli.error_messages import lightning_message
+from codelm.cli.error_messages import known_refusal, lightning_message
 from codelm.cli.loggers import EventLogger, SaveFitConfig
 from codelm.cli.logging import run_logging
 from codelm.cli.parser import OneLineParser, command_help
 from codelm.cli.parsing_rules import MODE, parsing_rules
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.checks import open_repositories
-from codelm.errors import InputError, ResourceError
+from codelm.errors import CodelmError, InputError, ResourceError
 from codelm.evaluation.settings import EvaluationSettings
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
@@ -92,6 +92,10 @@ class _CodelmCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the arguments; Lightning would warn that the program has arguments of its own."""
         self.config = parser.parse_args(args)
+        try:
+            parser.dump(self.config)
+        except ValueError as error:  # later, when the run's folder is there, it would be saved in vain
+            raise InputError(lightning_message(str(error))) from error
         command = self.config.subcommand
         check_settings(self.config[command], trains=command == "fit")
 
@@ -135,7 +139,7 @@ class _CodelmCLI(LightningCLI):
             super().instantiate_classes()
             if self.base_folder:
                 self.model.base = self.datamodule.tokenizer = self.base_folder
-        except (MisconfigurationException, TypeError, ValueError) as error:
+        except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
             raise error if isinstance(error, InputError) else InputError(lightning_message(str(error))) from error
 
     def after_instantiate_classes(self) -> None:
@@ -223,6 +227,10 @@ def run(arguments: Sequence[str], *, quiet: bool = False, debug: bool = False, a
             _CodelmCLI(arguments, cleanup, quiet=quiet)
         except MisconfigurationException as error:
             raise InputError(lightning_message(str(error))) from error
+        except ValueError as error:
+            if isinstance(error, CodelmError) or (refusal := known_refusal(str(error))) is None:
+                raise
+            raise InputError(refusal) from error
         except torch.OutOfMemoryError as error:
             raise ResourceError(
                 "out of GPU memory; halve --data.batch_size and double --trainer.accumulate_grad_batches, "

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any, NoReturn
 
+import lightning.pytorch.callbacks
+import lightning.pytorch.loggers
 from lightning.pytorch.cli import LightningArgumentParser
 
+import codelm.callbacks
 from codelm.cli.error_messages import explain
 from codelm.errors import InputError
 
@@ -12,6 +15,7 @@ __all__ = ["OneLineParser", "command_help"]
 
 _EPILOG = "--quiet, --debug and --allow_code go with every command; codelm --help says what they do."
 _CHECKPOINT = "last or best of the newest run of that name, or a file. Without it {otherwise}."
+_CLASSES = (*codelm.callbacks.__all__, *lightning.pytorch.callbacks.__all__, *lightning.pytorch.loggers.__all__)
 
 
 class OneLineParser(LightningArgumentParser):
@@ -22,7 +26,7 @@ class OneLineParser(LightningArgumentParser):
         if not self.exit_on_error:
             super().error(message, ex)
         parser = getattr(ex, "subcommand_parser", None) or self
-        raise InputError(explain(message, parser.get_defaults().keys())) from ex
+        raise InputError(explain(message, [*parser.get_defaults().keys(), *_CLASSES])) from ex
 
     def add_method_arguments(self, theclass: type[Any], themethod: str, *, skip: set[str | int]) -> list[str]:
         """Add the arguments of Lightning's ``fit`` and its like, with a help text of ours for ``ckpt_path``."""

@@ -55,6 +55,16 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluatio
             "trainer.callbacks: Stop has no setting monitr",
         ),
         (
+            "Parser key \"trainer.callbacks\":\n  Errors:\n    - Problem with given class_path 'a.b.Stop':\n"
+            '        Parser key "patience":\n          Not of type PositiveInt: 0 does not conform to restriction v>0',
+            'trainer.callbacks.patience: "0" is not a whole number above 0',
+        ),
+        (
+            'Parser key "a":\n  Errors:\n    - Expected a typing.Literal[16, 32]\n'
+            "    - Expected a typing.Literal['16', 'bf16']\n    - Expected a <class 'NoneType'>\n  Given value: 17",
+            'a: "17" is not one of 16, 32, bf16 or null',
+        ),
+        (
             'Parser key "data.workers":\n  Not of type NonNegativeInt: -1 does not conform to restriction v>=0',
             'data.workers: "-1" is not a whole number of 0 or more',
         ),
@@ -66,7 +76,7 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluatio
             'Parser key "model":\nUnable to load config \'3\'\n  - Parser key "model": Unable to load config',
             'model: "3" is no file of settings; give them by name, as --model.lora.r and so on',
         ),
-        ("argument -c/--config:\n expected one argument", "argument -c/--config: expected one argument"),
+        ("argument -c/--config:\n expected one argument", "config: its value is missing; write --config VALUE"),
     ],
 )
 def test_a_complaint_of_the_parser_becomes_one_line(message, line):
