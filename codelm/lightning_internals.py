@@ -4,6 +4,7 @@ Written against lightning 2.6. `ATTRIBUTES` and `CHECKPOINT_KEYS` list every suc
 says in a sentence which one an upgrade has moved.
 """
 
+import traceback
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "to_device",
     "use_checkpoint_io",
     "validation_precision",
+    "was_restoring",
 ]
 
 ATTRIBUTES = (
@@ -42,6 +44,9 @@ _BATCHES = "epoch_loop.batch_progress"
 _VALIDATION_BATCHES = "epoch_loop.val_loop.batch_progress"
 CHECKPOINT_KEYS = (_STEPS, _BATCHES, _VALIDATION_BATCHES)
 """Keys of ``checkpoint["loops"]["fit_loop"]``."""
+
+_CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
+"""The module whose functions ``restore...`` restore the states of a checkpoint."""
 
 CLI_HOOKS = ("_parse_ckpt_path",)
 """Methods of `LightningCLI` that ours overrides."""
@@ -119,3 +124,11 @@ def restart_validation(checkpoint: dict[str, Any]) -> None:
 def _set_all(progress: dict[str, int], count: int) -> None:
     """Set all counts of a progress to ``count``."""
     progress |= dict.fromkeys(progress, count)
+
+
+def was_restoring(error: BaseException) -> bool:
+    """Return whether an error was raised while Lightning restored the states of a checkpoint."""
+    calls = (
+        (frame.f_globals.get("__name__"), frame.f_code.co_name) for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+    return any(module == _CONNECTOR and name.lstrip("_").startswith("restore") for module, name in calls)

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from codelm.lightning_internals import ATTRIBUTES, CHECKPOINT_KEYS, CLI_HOOKS, rewind_to_last_step
+from codelm.lightning_internals import ATTRIBUTES, CHECKPOINT_KEYS, CLI_HOOKS, rewind_to_last_step, was_restoring
 
 QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
 
@@ -70,3 +70,17 @@ def test_a_checkpoint_within_an_accumulation_goes_back_to_the_last_step(tmp_path
     rewind_to_last_step(checkpoint, accumulate=2)
     batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     assert set(batches["current"].values()) == set(batches["total"].values()) == {2}
+
+
+def test_an_error_while_states_are_restored_is_told_from_others(trainer, tmp_path):
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    checkpoint = torch.load(tmp_path / "a.ckpt", weights_only=False)
+    checkpoint["optimizer_states"] = [{}]
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    again = Trainer(max_epochs=2, default_root_dir=tmp_path, **QUIET)
+    with pytest.raises(KeyError) as caught:
+        again.fit(Line(), DataLoader(torch.ones(5, 1)), ckpt_path=tmp_path / "a.ckpt", weights_only=False)
+    assert was_restoring(caught.value), "Lightning restores states elsewhere than codelm/lightning_internals.py says"
+    with pytest.raises(ZeroDivisionError) as caught:
+        _ = 1 // 0
+    assert not was_restoring(caught.value)

@@ -39,6 +39,7 @@ from codelm.modules.result_settings import refuse_other_settings, result_setting
 from codelm.runs.checkpoint_io import use_atomic_checkpoints
 from codelm.runs.checkpoints import checkpoint_file, read_settings
 from codelm.runs.folder import claimed_folder, run_name
+from codelm.runs.restoring import damaged_states_refused
 
 __all__ = ["run"]
 
@@ -151,6 +152,7 @@ class _CodelmCLI(LightningCLI):
                 "completing with" if self.predicts else "measuring",
             )
         self.config_init[self.subcommand].ckpt_path = self.checkpoint
+        self.cleanup.enter_context(damaged_states_refused(self.checkpoint))
         self.model.check()
         if self.checkpoint is not None and self.subcommand == "fit":
             given = result_settings(self.trainer, self.model, self.datamodule)

@@ -187,6 +187,33 @@ def test_a_run_does_not_go_on_with_a_history_that_moved_on(codelm, folder, repos
     assert codelm("fit", f"--config={run}/config.yaml", "--ckpt_path=last")[0] == 0
 
 
+def lose_the_best_score(states):
+    del next(state for name, state in states["callbacks"].items() if "ModelCheckpoint" in name)["best_model_score"]
+
+
+def lose_an_optimizer_state(states):
+    states["optimizer_states"] = [{}]
+
+
+def lose_the_optimizer_s_groups(states):
+    states["optimizer_states"][0]["param_groups"] = []
+
+
+@pytest.mark.parametrize("damage", [lose_the_best_score, lose_an_optimizer_state, lose_the_optimizer_s_groups])
+def test_a_state_that_lacks_something_is_answered_with_its_checkpoint_and_the_remedy(codelm, folder, damage):
+    import torch
+
+    assert codelm("fit", "--trainer.max_epochs=1")[0] == 0
+    checkpoint = folder / "runs/numbers/version_0/checkpoints/last.ckpt"
+    states = torch.load(checkpoint, weights_only=False)
+    damage(states)
+    torch.save(states, checkpoint)
+    status, error = codelm("fit", "--quiet", "--ckpt_path=last")
+    assert (status, error.count("\n")) == (3, 1), error
+    assert "version_0/checkpoints/last.ckpt is damaged" in error
+    assert "--ckpt_path best" in error
+
+
 BAD = {
     "not a repository": (["--data.repo=.."], "not a git repository"),
     "no such folder": (["--data.repo=nowhere"], "nowhere"),
