@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -70,21 +71,23 @@ def write_report(folder: Path, figures: dict[str, Any], holes: list[dict[str, An
         write_text(unfinished / "figures.json", to_json(figures))
         rows = "".join(json.dumps(row) + "\n" for row in holes)
         write_text(unfinished / "holes.jsonl", rows)
-        kept = _set_aside(folder)
+        kept = _keep_earlier(folder)
     if kept is not None:
         log.info("the report that was there before is kept: %s", kept / REPORT)
 
 
-def _set_aside(folder: Path) -> Path | None:
-    """Give the report in a run's folder, and what belongs to it, a folder of the next free number; None if none is."""
+def _keep_earlier(folder: Path) -> Path | None:
+    """Copy the report in a run's folder, and what belongs to it, to a folder of the next free number; None if none is.
+
+    A copy, so that one of the two reports stands in its place whenever the process is killed.
+    """
     earlier, report = folder / FOLDER, folder / REPORT
     if not (earlier.exists() or report.exists()):
         return None
     kept = next(path for number in count(1) if not (path := folder / f"{FOLDER}-{number}").exists())
-    if earlier.exists():
-        earlier.replace(kept)
-    else:
-        kept.mkdir()
-    if report.exists():
-        report.replace(kept / REPORT)
+    with new_folder(kept) as copy:
+        if earlier.exists():
+            shutil.copytree(earlier, copy, dirs_exist_ok=True)
+        if report.exists():
+            shutil.copy2(report, copy / REPORT)
     return kept

@@ -1,5 +1,7 @@
+import contextlib
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,24 @@ def test_a_page_that_cannot_be_made_leaves_what_stood_there(tmp_path, monkeypatc
     with pytest.raises(TypeError):
         write_report(tmp_path, FIGURES | {"epochs": []}, [{"path": "new"}])
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("moves", range(6))
+def test_one_of_two_whole_reports_stands_in_its_place_whenever_writing_ends(tmp_path, monkeypatch, moves):
+    write_report(tmp_path, FIGURES | {"epochs": []}, [{"path": "old"}])
+    old, left, replace = (tmp_path / REPORT).read_text(), [None] * moves, Path.replace
+
+    def end(self, target):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", end)
+    with contextlib.suppress(KeyboardInterrupt):
+        write_report(tmp_path, FIGURES | {"epochs": [], "notes": ["new"]}, [{"path": "new"}])
+    assert (tmp_path / REPORT).read_text() == old
+    assert '"old"' in "".join(path.read_text() for path in tmp_path.rglob("holes.jsonl"))
 
 
 def test_an_epoch_is_shown_as_its_change_against_the_base():
