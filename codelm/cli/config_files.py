@@ -13,7 +13,7 @@ from codelm.cli.known_settings import refuse_unknown_keys
 from codelm.cli.yaml_files import read_nodes
 from codelm.errors import InputError
 
-__all__ = ["GROUPS", "checked_arguments", "shipped_folder", "shipped_names"]
+__all__ = ["GROUPS", "checked_arguments", "default_argument", "shipped_folder", "shipped_names"]
 
 GROUPS = ("model", "data", "trainer", "behavior", "evaluation", "early_stopping", "checkpoint")
 """The settings that are groups; the parser would take a single value in place of one, and drop it."""
@@ -35,7 +35,12 @@ def checked_arguments(arguments: Sequence[str]) -> list[str]:
         for token in _joined(arguments)
     ]
     has_config = any(token.startswith("--config=") for token in checked)
-    return checked if has_config else [f"--config={shipped_folder() / 'default.yaml'}", *checked]
+    return checked if has_config else [default_argument(), *checked]
+
+
+def default_argument() -> str:
+    """Return the argument that stands for the configuration of a command that was given none."""
+    return f"--config={shipped_folder() / 'default.yaml'}"
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:

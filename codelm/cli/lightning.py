@@ -22,10 +22,11 @@ from codelm.callbacks import BehavioralEvaluation
 from codelm.cli.base_folder import base_folder
 from codelm.cli.checks import check_settings
 from codelm.cli.commands import COMMANDS
+from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
 from codelm.cli.defaults import DEFAULTS
 from codelm.cli.error_messages import known_refusal, lightning_message
-from codelm.cli.loggers import EventLogger, SaveFitConfig
+from codelm.cli.loggers import ConfigAdvice, EventLogger, SaveFitConfig
 from codelm.cli.logging import run_logging
 from codelm.cli.parser import OneLineParser, command_help
 from codelm.cli.parsing_rules import MODE, parsing_rules
@@ -52,6 +53,7 @@ class _CodelmCLI(LightningCLI):
     def __init__(self, arguments: Sequence[str], cleanup: ExitStack, *, quiet: bool) -> None:
         self.cleanup = cleanup
         self.quiet = quiet
+        self.took_default_config = default_argument() in arguments
         shared = {"parser_mode": MODE, "dump_header": [f"codelm {__version__}"]}
         each = {name: command_help(name, what) | shared for name, what in COMMANDS.items()}
         super().__init__(
@@ -168,6 +170,8 @@ class _CodelmCLI(LightningCLI):
             given.callbacks = [one for one in _as_list(given.callbacks) if not isinstance(one, ProgressBar)]
             kwargs |= {"enable_progress_bar": False}
         given.callbacks = default_callbacks(_as_list(given.callbacks), settings, predicts=self.predicts, quiet=quiet)
+        if self.took_default_config:
+            given.callbacks.append(ConfigAdvice())
         leaves_something = self.subcommand == "fit" and not given.fast_dev_run
         kwargs |= self.writing_to_own_folder(given.logger) if leaves_something else self.writing_nowhere()
         trainer: Trainer = super().instantiate_trainer(**kwargs)

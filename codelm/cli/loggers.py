@@ -1,14 +1,30 @@
-"""Lightning's logger and its saved configuration, as a run's folder holds them."""
+"""Lightning's logger and its saved configuration, as a run's folder holds them, and what a configuration may lack."""
 
+import logging
 from pathlib import Path
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from codelm.cli.base_folder import link_base
 
-__all__ = ["EventLogger", "SaveFitConfig"]
+__all__ = ["ConfigAdvice", "EventLogger", "SaveFitConfig"]
+
+log = logging.getLogger(__name__)
+
+
+class ConfigAdvice(Callback):
+    """Says which configuration a run took that was given none, and which one fits its repositories."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say it when the history is read."""
+        found = trainer.datamodule.facts["analysis"]["repositories"]  # type: ignore[attr-defined]
+        for repository in found:
+            if trainer.is_global_zero and "rust_share_of_code" in repository:  # older caches do not say it
+                share, fitting = 100 * repository["rust_share_of_code"], repository["recommended_config"]
+                of = f"{share:.0f} % of the code of {repository['name']} is Rust"
+                log.info("no --config: took configs/default.yaml; %s, so %s fits", of, fitting)
 
 
 class EventLogger(TensorBoardLogger):

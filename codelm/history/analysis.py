@@ -59,6 +59,9 @@ _BY_EXTENSION = {
 }
 _UNKNOWN = "other"
 
+_MOST = 0.7
+"""The share of the code above which a repository is one in Rust."""
+
 
 def analyse(files: Iterable[File], commits: int, authors: int, times: Sequence[int]) -> dict[str, Any]:
     """Describe a repository in values that JSON can hold.
@@ -71,8 +74,9 @@ def analyse(files: Iterable[File], commits: int, authors: int, times: Sequence[i
 
     Returns:
         ``languages`` (the largest first, each with ``files``, ``bytes`` and ``share`` of all bytes), ``files``,
-        ``bytes``, ``recommended_config``, ``commits``, and below ``commits_read`` the ``count``, ``authors``,
-        ``first_date`` and ``last_date`` (ISO 8601, left out where the calendar has no such day).
+        ``bytes``, ``rust_share_of_code`` in bytes of programming languages, ``recommended_config``, ``commits``, and
+        below ``commits_read`` the ``count``, ``authors``, ``first_date`` and ``last_date`` (ISO 8601, left out where
+        the calendar has no such day).
     """
     counts, sizes = _by_language(files)
     dates = {"first_date": min(times, default=None), "last_date": max(times, default=None)}
@@ -84,7 +88,8 @@ def analyse(files: Iterable[File], commits: int, authors: int, times: Sequence[i
         },
         "files": counts.total(),
         "bytes": total,
-        "recommended_config": _recommended_config(sizes),
+        "rust_share_of_code": round(_rust_share(sizes), 4),
+        "recommended_config": "configs/rust.yaml" if _rust_share(sizes) > _MOST else "configs/default.yaml",
         "commits": commits,
         "commits_read": {
             "count": len(times),
@@ -99,10 +104,9 @@ def language(path: str) -> str:
     return _BY_EXTENSION.get(PurePosixPath(path).suffix[1:].lower(), _UNKNOWN)
 
 
-def _recommended_config(sizes: Counter[str]) -> str:
-    # Only programming languages are compared: a large changelog does not make a Markdown project.
-    largest = max((name for name in sizes if name in _LANGUAGES), key=lambda name: sizes[name], default="")
-    return "configs/rust.yaml" if largest == "Rust" else "configs/default.yaml"
+def _rust_share(sizes: Counter[str]) -> float:
+    """Return the share of Rust in the bytes of all programming languages: a large changelog is no code."""
+    return sizes["Rust"] / max(1, sum(size for name, size in sizes.items() if name in _LANGUAGES))
 
 
 def _by_language(files: Iterable[File]) -> tuple[Counter[str], Counter[str]]:

@@ -108,6 +108,14 @@ def test_quiet_says_nothing_when_all_is_well(folder, capsys):
     assert (said.out, said.err) == ("", "")
 
 
+def test_without_a_configuration_the_run_says_which_it_took_and_which_fits(codelm, folder, monkeypatch):
+    monkeypatch.setattr("codelm.cli.lightning.default_argument", lambda: f"--config={folder.parent / 'short.yaml'}")
+    status, error = codelm("fit", "--trainer.max_epochs=1")
+    assert status == 0, error
+    took = "no --config: took configs/default.yaml; 100 % of the code of numbers is Rust, so configs/rust.yaml fits\n"
+    assert took in error
+
+
 def test_a_rehearsal_leaves_nothing(codelm, folder):
     status, error = codelm("fit", "--trainer.fast_dev_run=true")
     assert status == 0, error

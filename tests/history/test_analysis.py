@@ -19,16 +19,19 @@ def test_languages_are_counted_by_files_and_bytes():
 
 
 @pytest.mark.parametrize(
-    ("files", "config"),
+    ("rust", "python", "share", "config"),
     [
-        ([RUST, PYTHON, CHANGELOG], "configs/rust.yaml"),
-        ([RUST, PYTHON, PYTHON], "configs/default.yaml"),
-        ([CHANGELOG], "configs/default.yaml"),
-        ([], "configs/default.yaml"),
+        (71, 29, 0.71, "configs/rust.yaml"),
+        (70, 30, 0.7, "configs/default.yaml"),
+        (50, 49, 0.5051, "configs/default.yaml"),
+        (1, 0, 1.0, "configs/rust.yaml"),
+        (0, 0, 0.0, "configs/default.yaml"),
     ],
 )
-def test_rust_is_recommended_where_it_is_the_largest_programming_language(files, config):
-    assert analyse(files, 0, 0, [])["recommended_config"] == config
+def test_rust_is_recommended_where_more_than_70_percent_of_the_code_are_rust(rust, python, share, config):
+    files = [File("src/lib.rs", "1", "r" * rust), File("tools/a.py", "2", "p" * python), CHANGELOG]
+    facts = analyse(files, 0, 0, [])
+    assert (facts["rust_share_of_code"], facts["recommended_config"]) == (share, config)
 
 
 def test_the_history_is_described_but_for_dates_that_no_calendar_has():
