@@ -61,7 +61,7 @@ def measure(language: str, completion: Completion) -> Measures | None:
         return None
     text = completion.prompt + completion.text
     before, root = _best_tree(parser, completion, wrappers(completion.prompt) if language == "rust" else [("", "")])
-    fault_count = faults(root)
+    fault_count = len(faults(root))
     start = len((before + completion.prompt).encode(errors="replace"))
     extent = (len(before.encode()), start, start + len(completion.text.encode(errors="replace")))
     idioms = count_idioms(root, *extent) if language == "rust" else None
@@ -76,7 +76,7 @@ def _best_tree(parser: "Language", completion: Completion, surroundings: Sequenc
     trees = ((before, parse(parser, before + text + closing + after)) for before, after in surroundings)
     best: tuple[str, Node] | None = None
     for before, root in trees:
-        if best is None or faults(root) < faults(best[1]):
+        if best is None or len(faults(root)) < len(faults(best[1])):
             best = before, root
         if not root.has_error:
             break

@@ -59,7 +59,7 @@ IDIOMS = (
     _Idiom("clone", ".clone()", _METHOD, "clone"),
     _Idiom("closure", "|x| …", "(closure_expression)"),
     _Idiom("match", "match", "(match_expression)"),
-    _Idiom("if_let", "if let", "(if_expression condition: (let_condition))"),
+    _Idiom("if_let", "if let", "(if_expression condition: [(let_condition) (let_chain)])"),
     _Idiom("let_else", "let … else", "(let_declaration alternative: (block))"),
     _Idiom("await", ".await", "(await_expression)"),
     _Idiom("async_block", "async { … }", "(async_block)"),

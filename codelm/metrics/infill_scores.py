@@ -9,7 +9,7 @@ from codelm.metrics.completion import indentation
 from codelm.metrics.infill import Infill
 from codelm.metrics.infill_tasks import InfillTask
 from codelm.metrics.syntax.identifiers import WORD, identifiers, without_comments
-from codelm.metrics.syntax.trees import count_faults
+from codelm.metrics.syntax.trees import faults_of
 
 __all__ = ["Score", "chance_similarity", "score", "summarize", "wins_and_losses"]
 
@@ -23,7 +23,7 @@ class Score:
         similarity: edit similarity, 0 to 100: rapidfuzz's ``ratio``, which counts a replaced character as one deleted
             and one inserted; `chance_similarity` is that of unrelated texts.
         identifiers: F1 of the sets of names, 0 to 1; 1 where neither has any.
-        valid: whether the file has no more syntax faults than with the real text; None without a grammar.
+        valid: whether the file has no syntax fault that it has not with the real text; None where that is not known.
         empty: whether nothing was written.
         runaway: whether the limit of tokens cut the text off.
         own_names: of the names that the prompt did not show, how many are the repository's own, and how many there are.
@@ -68,13 +68,18 @@ def _normalized_lines(language: str, text: str) -> list[str]:
 
 
 def _is_valid(task: InfillTask, text: str) -> bool | None:
-    """Return whether the file has no more ERROR and MISSING nodes with ``text`` than with the real text.
+    """Return whether the file has no fault with ``text`` that it does not have with the real text; None if unknown.
 
-    So a file that the grammar itself misreads does not count against the model, nor does a missing last line feed.
+    So a file that the grammar misreads elsewhere does not count against the model, nor does a missing last line feed.
+    Where it misreads the real text itself it cannot judge another one.
     """
     ended = text if text.endswith("\n") else text + "\n"
-    found, real = count_faults(task.language, task.before + ended + task.after), task.faults
-    return None if found is None or real is None else found <= real
+    found, real = faults_of(task.language, task.before + ended + task.after), task.faults
+    start, size, ended_size = (len(part.encode(errors="replace")) for part in (task.before, task.text, ended))
+    if found is None or real is None or any(first <= start + size and last >= start for first, last in real):
+        return None
+    behind = {(first + ended_size - size, last + ended_size - size) for first, last in real if first > start}
+    return behind.union(span for span in real if span[1] < start).issuperset(found)
 
 
 def summarize(scores: Sequence[Score]) -> dict[str, float | int | None]:

@@ -13,7 +13,7 @@ from itertools import accumulate, islice, product
 
 from codelm.lines import lines_of
 from codelm.metrics.syntax.code_lines import code_lines
-from codelm.metrics.syntax.trees import count_faults
+from codelm.metrics.syntax.trees import faults_of
 
 __all__ = ["MAX_LINES", "InfillTask", "choose_tasks", "count_fitting", "cut_tasks", "visible_context"]
 
@@ -61,9 +61,9 @@ class InfillTask:
         return "1" if self.lines == 1 else "2-5" if self.lines <= 5 else "6+"
 
     @cached_property
-    def faults(self) -> int | None:
-        """Syntax faults of the real file, counted once for all answers to the task; None without a grammar."""
-        return count_faults(self.language, self.before + self.text + self.after)
+    def faults(self) -> list[tuple[int, int]] | None:
+        """Syntax faults of the real file, sought once for all answers to the task; None without a grammar."""
+        return faults_of(self.language, self.before + self.text + self.after)
 
 
 def cut_tasks(

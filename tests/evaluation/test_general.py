@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.evaluation.general import FOLDER, library_texts, own_texts, rust_library
-from codelm.metrics.syntax.trees import faults, grammar, parse
+from codelm.metrics.syntax.trees import faults_of
 
 PROGRAMS = pytest.mark.parametrize("program", own_texts(), ids=lambda program: program.name)
 
@@ -42,7 +42,7 @@ def test_every_file_of_the_folder_is_a_text():
 
 @PROGRAMS
 def test_a_program_is_correct_syntax(program):
-    assert faults(parse(grammar(program.language), program.text)) == 0
+    assert faults_of(program.language, program.text) == []
 
 
 @PROGRAMS

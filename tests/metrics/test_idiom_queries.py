@@ -59,6 +59,12 @@ def test_an_idiom_is_counted_once_and_not_where_it_is_not(name, code):
     }.get(name, [])
 
 
+@pytest.mark.parametrize("condition", ["let A = b && c", "c && let A = b && let D = e"])
+def test_a_chain_with_let_is_an_if_let(condition):
+    assert profile(f"const A: u8 = if {condition} {{}};")["if_let"] == 1
+    assert profile("const A: u8 = if b && c {};")["if_let"] == 0
+
+
 def test_methods_of_other_names_and_other_attributes_do_not_count():
     assert profile("#[inline] const A: u8 = b.unwrap_or(unwrap());") == {}
 

@@ -58,6 +58,22 @@ def test_a_fault_of_the_real_file_does_not_count_against_an_infill():
     assert scored(broken, "        let depth = (self.depth + 1;\n").valid is False
 
 
+STRINGS = task("rust", '        str!["a"], str!["b"],\n', "fn f() {\n    g(\n", '        str!["c"],\n    );\n}\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [(STRINGS.text, True), ('str!["d"],', True), ('str!["d"', False), ("a b,\n", False), ("}", False)],
+)
+def test_macros_named_as_types_make_nothing_right_or_wrong(text, valid):
+    assert scored(STRINGS, text).valid is valid
+
+
+def test_where_the_real_text_is_misread_it_is_not_known_what_is_valid():
+    misread = task("rust", "    super let a = 1;\n    super let b = 1;\n", "fn f() {\n", "}\n")
+    assert [scored(misread, text).valid for text in (misread.text, "    a b c\n")] == [None, None]
+
+
 def test_a_line_without_its_line_feed_is_valid_too():
     assert scored(STATEMENTS, STATEMENTS.text.rstrip()).valid
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Token", "depth_change", "lex", "open_brackets", "significant"]
+__all__ = ["Token", "depth_change", "lex", "open_brackets", "preamble_end", "significant"]
 
 _TOKEN = re.compile(
     r"""
@@ -28,6 +28,14 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT_MARK = re.compile(r"/\*|\*/")
+_PREAMBLE = re.compile(
+    r"""
+    (?:\#!(?!\s*\[)[^\n]*(?:\n|\Z))?
+    (?:(?:[^\S\n]*\n)*(?P<dashes>-{3,})(?!-)[^\n]*\n(?:(?!(?P=dashes))[^\n]*\n)*(?P=dashes)[^\S\n]*(?:\n|\Z))?
+    """,
+    re.VERBOSE,
+)
+"""A shebang line, and the package's settings that a script may have behind it between dashes."""
 _INSIGNIFICANT = frozenset({"space", "line_comment", "block_comment"})
 
 
@@ -47,12 +55,20 @@ class Token:
 
 def lex(text: str) -> Iterator[Token]:
     """Yield tokens that joined are ``text``, whatever it holds."""
-    start = 0
+    start = preamble_end(text)
+    if start:
+        yield Token("line_comment", text[:start], 0)
     while found := _TOKEN.match(text, start):
         kind = "raw" if found["raw"] else str(found.lastgroup)
         end = _block_comment_end(text, start) if kind == "block_comment" else found.end()
         yield Token(kind, text[start:end], start)
         start = end
+
+
+def preamble_end(text: str) -> int:
+    """Return the end of what may stand before the first token of a file: a shebang line and a script's settings."""
+    found = _PREAMBLE.match(text)
+    return found.end() if found else 0
 
 
 def _block_comment_end(text: str, start: int) -> int:

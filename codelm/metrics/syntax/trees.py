@@ -1,14 +1,16 @@
 """Syntax trees by tree-sitter, for the languages whose grammar is installed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from codelm.metrics.syntax.rust_gaps import hidden_ranges, misplaced_statements
+
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
 
-__all__ = ["GRAMMARS", "count_faults", "faults", "grammar", "nodes", "parse"]
+__all__ = ["GRAMMARS", "faults", "faults_of", "grammar", "nodes", "parse"]
 
 
 GRAMMARS = {"rust": "tree_sitter_rust", "python": "tree_sitter_python"}
@@ -29,10 +31,28 @@ def grammar(language: str) -> "Language | None":
 
 
 def parse(language: "Language", code: str) -> "Node":
-    """Return the root of the code's syntax tree; any text has one."""
-    from tree_sitter import Parser
+    """Return the root of the code's syntax tree; any text has one.
 
-    return Parser(language).parse(code.encode(errors="replace")).root_node
+    Where the grammar of Rust finds faults, it is asked again without what it is known to misread.
+    """
+    text = code.encode(errors="replace")
+    root = _parse(language, text, ())
+    hidden = hidden_ranges(code) if root.has_error and language is grammar("rust") else ()
+    return min(root, _parse(language, text, hidden), key=lambda tree: len(faults(tree))) if hidden else root
+
+
+def _parse(language: "Language", text: bytes, hidden: Sequence[tuple[int, int]]) -> "Node":
+    """Return the root of the tree of a text in UTF-8, parsed as if the hidden ranges of bytes were not there."""
+    from tree_sitter import Parser, Point, Range
+
+    edges, points, start = [0, *(edge for span in hidden for edge in span), len(text)], [], Point(0, 0)
+    for before, edge in zip([0, *edges], edges, strict=False):
+        passed = text[before:edge]
+        rows = passed.count(b"\n")
+        start = Point(start.row + rows, len(passed) - passed.rfind(b"\n") - 1 if rows else start.column + len(passed))
+        points.append(start)
+    shown = zip(points[::2], points[1::2], edges[::2], edges[1::2], strict=True)
+    return Parser(language, included_ranges=[Range(*each) for each in shown]).parse(text).root_node
 
 
 def nodes(root: "Node") -> Iterator["Node"]:
@@ -44,17 +64,21 @@ def nodes(root: "Node") -> Iterator["Node"]:
         stack += node.children
 
 
-def faults(root: "Node") -> int:
-    """Return the number of ERROR and MISSING nodes; code that was cut off mostly has MISSING ones only."""
-    count, stack = 0, [root]
+def faults(root: "Node") -> list[tuple[int, int]]:
+    """Return the ranges of faults in bytes: of ERROR and MISSING nodes, and of what the grammar should not accept.
+
+    Code that was cut off mostly has MISSING ones only.
+    """
+    found, stack = [], [root]
     while stack:
         node = stack.pop()
-        count += node.is_error + node.is_missing
+        found += [(node.start_byte, node.end_byte)] if node.is_error or node.is_missing else []
         stack += node.children if node.has_error else ()
-    return count
+    rust = grammar("rust") if root.type == "source_file" else None
+    return found + (misplaced_statements(root, rust) if rust else [])
 
 
-def count_faults(language: str, code: str) -> int | None:
-    """Return the number of ERROR and MISSING nodes in the code's tree; None if the language has no grammar."""
+def faults_of(language: str, code: str) -> list[tuple[int, int]] | None:
+    """Return the faults of a code's tree; None if the language has no grammar."""
     found = grammar(language)
     return None if found is None else faults(parse(found, code))

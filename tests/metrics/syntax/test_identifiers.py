@@ -15,6 +15,8 @@ CODELIKE = st.text(alphabet="ab'\"#r{}/*\\\n .", max_size=60)
             "impl<'a> Walk<'a> for r#\"Not\"# { let x = b'c' + 1u8; self.step(x) } // no",
             ["Walk", "x", "step", "x"],
         ),
+        ("rust", "#!/usr/bin/env no\n---no\nno = 1\n---\nfn walk() {}", ["walk"]),
+        ("rust", "#![allow(dead)]\nfn walk() {}", ["allow", "dead", "walk"]),
         ("rust", "let r#match = /* a /* b */ c */ other;", ["match", "other"]),
         (
             "python",

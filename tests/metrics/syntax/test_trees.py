@@ -1,6 +1,6 @@
 import sys
 
-from codelm.metrics.syntax.trees import count_faults, faults, grammar, nodes, parse
+from codelm.metrics.syntax.trees import faults, faults_of, grammar, nodes, parse
 
 
 def test_missing_brackets_are_faults_that_no_error_node_shows():
@@ -8,11 +8,11 @@ def test_missing_brackets_are_faults_that_no_error_node_shows():
     assert root.type == "source_file"
     assert [node.type for node in nodes(root) if node.is_missing] == [")"]
     assert not any(node.is_error for node in nodes(root))
-    assert faults(root) == count_faults("rust", "fn f() { g(a }") == 1
+    assert faults(root) == faults_of("rust", "fn f() { g(a }") == [(12, 12)]
 
 
 def test_a_language_without_grammar_has_none():
-    assert grammar("cobol") is count_faults("cobol", "MOVE") is None
+    assert grammar("cobol") is faults_of("cobol", "MOVE") is None
 
 
 def test_the_extension_of_a_file_imports_nothing(monkeypatch):
