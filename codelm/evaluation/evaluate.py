@@ -17,7 +17,7 @@ from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.tasks.infilling_figures import infill_figures, record
 from codelm.evaluation.tasks.likelihood import likelihood
 from codelm.evaluation.tasks.memorization import memorization
-from codelm.evaluation.time_budget import TimeBudget
+from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.metrics.number_format import counted
 
 __all__ = ["EvaluationResult", "evaluate", "infilling"]
@@ -57,19 +57,30 @@ def evaluate(evaluated: EvaluatedModel, data: EvaluationData, settings: Evaluati
     }
     for number, (name, task) in enumerate(tasks.items(), start=1):
         log.info("evaluation %d/%d: %s", number, len(tasks), _DESCRIPTIONS[name])
-        result.figures[name] = _run_task(name, task, result)
+        result.figures[name] = _run_task(name, task, result, budget)
     result.notes += evaluation_notes(result.figures, snapshot=bool(data.snapshot))
     return result
 
 
-def _run_task(name: str, task: Callable[[], dict[str, Any]], result: EvaluationResult) -> dict[str, Any] | None:
+def _run_task(
+    name: str, task: Callable[[], dict[str, Any]], result: EvaluationResult, budget: TimeBudget
+) -> dict[str, Any] | None:
     """Return a task's figures; if it fails, add a note to the result and return None.
 
     Any error is caught: a finished training must not be lost for a figure.
+
+    Args:
+        name: The task's key in the figures.
+        task: Returns its figures.
+        result: Takes the note.
+        budget: Time for all tasks.
     """
     started = time.perf_counter()
     try:
+        budget.check()
         return task()
+    except OutOfTimeError:
+        result.notes.append(f"no time was left to measure {_DESCRIPTIONS[name]}: raise evaluation.minutes")
     except UnmeasuredError as reason:
         result.notes.append(str(reason))
     except CodelmError as error:

@@ -1,20 +1,30 @@
 """The model under evaluation: the nll of given tokens and generated text, as the untouched base or as tuned."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from itertools import accumulate, chain, pairwise, repeat, takewhile
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from codelm.batch import WeightedTokens, collate
+from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.history.epochs.packing import pack
 from codelm.modules.generation import Generated, Sampling, decode_generated, end_token_ids, generate
 
 __all__ = ["EvaluatedModel"]
 
+log = logging.getLogger(__name__)
+
 _Ids = Sequence[int] | NDArray[np.integer]
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_EVERY_SECONDS = 15.0
+"""Time between two lines that say how far a task is."""
 
 
 class EvaluatedModel:
@@ -31,6 +41,38 @@ class EvaluatedModel:
     def as_base(self, base: bool = True) -> AbstractContextManager[None]:
         """Return a context in which the adapter is disabled; if not ``base``, one that changes nothing."""
         return self.module.base_disabled() if base else nullcontext()
+
+    def batches(self, items: Sequence[_Item]) -> list[Sequence[_Item]]:
+        """Return the items in batches, the first of them small, so that something is measured also in a short time."""
+        sizes = chain((1, 1, 2, 4), repeat(self.batch_size))
+        ends = takewhile(lambda end: end < len(items), accumulate(min(size, self.batch_size) for size in sizes))
+        return [items[start:end] for start, end in pairwise([0, *ends, len(items)])] if items else []
+
+    def in_time(self, items: Sequence[_Item], measure: Callable[[_Item], _Result], budget: TimeBudget) -> list[_Result]:
+        """Return what is measured of the first items in time, and log now and then how far it is.
+
+        The time is looked at before each layer of each pass; the item that it ends in the middle of is dropped. One is
+        begun only where the time that is left is more than the slowest one took.
+        """
+        found: list[_Result] = []
+        longest, last_line = 0.0, time.perf_counter()
+
+        def look_at_time() -> None:
+            nonlocal last_line
+            budget.check()
+            if time.perf_counter() - last_line > _EVERY_SECONDS:
+                last_line = time.perf_counter()
+                left = budget.seconds_left
+                log.info("%d of %d batches done, at most %.0f s left for the others", len(found), len(items), left)
+
+        with _before_each_layer(self.module, look_at_time), suppress(OutOfTimeError):
+            for item in items:
+                before = budget.seconds_left
+                if before <= longest:
+                    break
+                found.append(measure(item))
+                longest = max(longest, before - budget.seconds_left)
+        return found
 
     def token_nll(self, texts: Sequence[_Ids]) -> list[NDArray[np.float64]]:
         """Return the nll of each token of each text given those before it, in nats, ``[T]`` each; 0 for the first.
@@ -66,3 +108,16 @@ class EvaluatedModel:
     def greedy(self, new_tokens: int) -> Sampling:
         """Return the settings for greedy decoding of at most ``new_tokens`` tokens."""
         return Sampling(new_tokens, temperature=0.0, top_p=1.0, batch_size=self.batch_size)
+
+
+@contextmanager
+def _before_each_layer(module: torch.nn.Module, call: Callable[[], None]) -> Iterator[None]:
+    """Call a function before each pass through the module or one of its layers, for the length of a block."""
+    lists = (each for each in module.modules() if isinstance(each, torch.nn.ModuleList))
+    layers = [getattr(module, "model", module), *(layer for each in lists for layer in each)]
+    handles = [layer.register_forward_pre_hook(lambda *_: call()) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

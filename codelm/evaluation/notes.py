@@ -40,6 +40,8 @@ def _likelihood_notes(likelihood: Mapping[str, Any]) -> list[str]:
     """Return notes on held-out commits that were left out, and on too few of them for an interval."""
     notes, read, compared = [], likelihood["read"], main_comparison(likelihood)
     limit = read["left_out_by"]
+    if likelihood["floors_left_out"]:
+        notes.append(f"no time was left to compress the added lines: {_TIME}")
     if limit:
         some = f"{read['commits']:,} of {counted(read['of'], 'held-out commit')}"
         notes.append(f"{limit} allowed to measure {some}: raise it")
@@ -53,9 +55,13 @@ def _likelihood_notes(likelihood: Mapping[str, Any]) -> list[str]:
 
 
 def _forgetting_notes(general: Mapping[str, Any]) -> list[str]:
-    """Return a note on the standard libraries for which no time was left."""
-    unread = [name for name, found in general["beside"].items() if found is None]
-    return [f"no time was left to read the {listed(unread)}: {_TIME}"] if unread else []
+    """Return a note on the files for which no time was left."""
+    short = [
+        f"{files['read']} of {counted(files['of'], 'file')} of the {name}"
+        for name, files in general["files"].items()
+        if files["read"] < files["of"]
+    ]
+    return [f"time allowed to read {listed(short)}: {_TIME}"] if short else []
 
 
 def infilling_notes(languages: Sequence[str], chosen: int, modes: Sequence[str]) -> list[str]:

@@ -1,12 +1,12 @@
-"""The time budget of an evaluation, and the batches that fit into it."""
+"""The time budget of an evaluation."""
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
-__all__ = ["Item", "TimeBudget", "batches_in_time"]
+__all__ = ["OutOfTimeError", "TimeBudget"]
 
-Item = TypeVar("Item")
+
+class OutOfTimeError(Exception):
+    """A time budget ended in the middle of some work, which is dropped."""
 
 
 class TimeBudget:
@@ -22,17 +22,18 @@ class TimeBudget:
 
     @property
     def is_over(self) -> bool:
-        """Whether no time is left; work that was begun may still be finished."""
+        """Whether no time is left."""
         return self.seconds_left == 0
+
+    def check(self) -> None:
+        """Go on only while there is time.
+
+        Raises:
+            OutOfTimeError: No time is left.
+        """
+        if self.is_over:
+            raise OutOfTimeError
 
     def share(self, fraction: float) -> "TimeBudget":
         """Return a budget of this fraction of the time that is left; it starts to run at once."""
         return TimeBudget(fraction * self.seconds_left)
-
-
-def batches_in_time(items: Sequence[Item], size: int, budget: TimeBudget) -> Iterator[Sequence[Item]]:
-    """Yield the items in batches of ``size`` until the time is over."""
-    for start in range(0, len(items), size):
-        if budget.is_over:
-            return
-        yield items[start : start + size]

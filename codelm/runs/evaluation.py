@@ -89,7 +89,8 @@ def evaluate_weights(
     except BaseException:  # Ctrl-C, or SIGTERM
         given = ["--config", str(folder / "config.yaml"), "--ckpt_path", str(checkpoint or "last")]
         command = shlex.join(["codelm", "test", *given])
-        log.warning("the evaluation was stopped, everything else stands: %s makes the report", command)
+        adapter = f"; the adapter is {folder / 'adapter'}" if (folder / "adapter").is_dir() else ""
+        log.warning("the evaluation was stopped, everything else stands%s; %s makes the report", adapter, command)
         raise
     return figures, None
 

@@ -1,7 +1,6 @@
 """A small history as evaluation data, and a model of some ten thousand random weights to evaluate on it."""
 
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
 
@@ -131,6 +130,8 @@ def make_reciter(encoder):
 
     As tuned it knows ``tuned``, as base ``base``; after any other prompt it stops.
     """
+    import torch
+
     from codelm.evaluation.model import EvaluatedModel
     from codelm.modules.generation import Generated
 
@@ -140,7 +141,7 @@ def make_reciter(encoder):
         as_base = answer_as
 
         def __init__(self, tuned, base=()):
-            super().__init__(SimpleNamespace(tokenizer=None), max_tokens=1024, batch_size=4)
+            super().__init__(torch.nn.Module(), max_tokens=1024, batch_size=4)
             self.texts = {True: list(base), False: list(tuned)}
             self.base = False
             self.prompts = []
@@ -170,3 +171,18 @@ def few_texts(monkeypatch):
         monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.own_texts", lambda: found)
         monkeypatch.setattr(f"codelm.evaluation.tasks.{task}.library_texts", list)
     return found
+
+
+@pytest.fixture
+def slow_layers(monkeypatch, evaluated):
+    """A clock that only the layers of `evaluated` move: each call takes a second."""
+    import torch
+
+    from codelm.evaluation import time_budget
+
+    now = [0.0]
+    monkeypatch.setattr(time_budget.time, "perf_counter", lambda: now[0])
+    for module in evaluated.module.modules():
+        for layer in module if isinstance(module, torch.nn.ModuleList) else ():
+            layer.register_forward_hook(lambda *_: now.append(now.pop() + 1))
+    return now

@@ -97,3 +97,46 @@ def test_after_an_error_the_model_is_the_tuned_one_again(evaluated):
     with pytest.raises(RuntimeError), evaluated.as_base():
         raise RuntimeError
     np.testing.assert_array_equal(before, np.concatenate(evaluated.token_nll(texts())))
+
+
+def test_what_time_ends_in_the_middle_of_is_dropped_and_the_model_is_as_before(evaluated, slow_layers):
+    from codelm.evaluation.time_budget import TimeBudget
+
+    def measure(ids):
+        with evaluated.as_base():
+            return float(evaluated.token_nll([ids])[0].sum())
+
+    items = texts()[:4]  # the model has two layers: each item takes two seconds
+    whole = evaluated.in_time(items, measure, TimeBudget(100))
+    assert evaluated.in_time(items, measure, TimeBudget(5)) == whole[:2]
+    assert slow_layers[0] <= 8 + 5 + 1
+    assert evaluated.in_time(items, measure, TimeBudget(0)) == evaluated.in_time(items, measure, TimeBudget(1)) == []
+    before, hooks = slow_layers[0], [len(each._forward_pre_hooks) for each in evaluated.module.modules()]
+    assert measure(items[0]) == whole[0]
+    assert (slow_layers[0] - before, set(hooks)) == (2, {0})
+
+
+def test_nothing_is_begun_that_would_not_end_in_time(evaluated, slow_layers):
+    from codelm.evaluation.time_budget import TimeBudget
+
+    begun = []
+    evaluated.in_time([1, 2, 3], lambda item: begun.append(item) or evaluated.token_nll([[5, 6]]), TimeBudget(3.5))
+    assert begun == [1]
+
+
+def test_a_long_task_says_how_far_it_is_also_within_a_batch(evaluated, slow_layers, caplog):
+    from codelm.evaluation.time_budget import TimeBudget
+
+    caplog.set_level("INFO")
+    evaluated.in_time(
+        [[[5, 6]] * 9, [[5, 6]]], lambda text: [evaluated.token_nll([ids]) for ids in text], TimeBudget(60)
+    )
+    assert caplog.messages == ["0 of 2 batches done, at most 44 s left for the others"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 9, 40])
+def test_batches_hold_all_items_and_the_first_are_small(make_evaluated, count):
+    found = make_evaluated(batch_size=8).batches(range(count))
+    assert [item for batch in found for item in batch] == list(range(count))
+    assert all(len(batch) <= most for batch, most in zip(found, (1, 1, 2, 4, 8, 8, 8, 8), strict=False))
+    assert len(found) <= count // 8 + 4

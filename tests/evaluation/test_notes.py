@@ -8,6 +8,8 @@ DERIVES = {"derives": 32, "derives_of": 32}
 
 
 def notes_of(**figures):
+    if "likelihood" in figures:
+        figures["likelihood"] = {"floors_left_out": False} | figures["likelihood"]
     return evaluation_notes(NONE | figures, snapshot=True)
 
 
@@ -67,9 +69,13 @@ def test_whatever_there_was_no_time_for_has_a_note():
         "secrets": {"tried": 0},
         "wanted": {"train": 50, "held_out": 50, "secrets": 5},
     }
-    general = {"beside": {"rust standard library": {"bytes": 9}, "python standard library": None}}
-    assert notes_of(general=general, idioms=idioms, memory=memory) == [
-        "no time was left to read the python standard library: raise evaluation.minutes",
+    general = {
+        "files": {"own rust": {"read": 1, "of": 8}, "library": {"read": 0, "of": 1}, "all": {"read": 2, "of": 2}}
+    }
+    likelihood = {"read": READ, "floors_left_out": True, "new": {"commits": 40}}
+    assert notes_of(likelihood=likelihood, general=general, idioms=idioms, memory=memory) == [
+        "no time was left to compress the added lines: raise evaluation.minutes",
+        "time allowed to read 1 of 8 files of the own rust and 0 of 1 file of the library: raise evaluation.minutes",
         "time allowed for 8 of 32 lists of traits: raise evaluation.minutes",
         "time allowed for 32 of 50 windows learned and 0 of 5 strings that look like secrets: raise evaluation.minutes",
     ]

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from codelm.evaluation import time_budget as module
-from codelm.evaluation.time_budget import TimeBudget
+from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 
 
 @pytest.fixture
@@ -19,8 +19,11 @@ def test_the_time_left_becomes_less_and_ends_at_zero(clock):
     assert (budget.seconds_left, budget.is_over) == (10, False)
     clock.seconds += 4
     assert budget.seconds_left == 6
+    budget.check()
     clock.seconds += 7
     assert (budget.seconds_left, budget.is_over) == (0, True)
+    with pytest.raises(OutOfTimeError):
+        budget.check()
 
 
 def test_a_share_is_of_the_time_left(clock):

@@ -1,3 +1,4 @@
+import lzma
 import random
 
 import pytest
@@ -36,7 +37,7 @@ def test_a_related_snapshot_helps_and_an_empty_one_changes_nothing():
 
 def test_each_text_is_written_behind_the_snapshot_alone_which_is_compressed_once(monkeypatch):
     texts, seen, size = [noise(2_000), noise(3_000, seed=1), CODE], [], compression.compressed_size
-    monkeypatch.setattr(compression, "compressed_size", lambda text: seen.append(text) or size(text))
+    monkeypatch.setattr(compression, "compressed_size", lambda text, check: seen.append(text) or size(text))
     assert xz_given(CODE, *texts) == [given(CODE, text) for text in texts]
     assert seen[:4] == [CODE, *(CODE + text for text in texts)]
 
@@ -52,6 +53,15 @@ def test_of_a_snapshot_too_long_to_look_back_at_the_end_is_kept(monkeypatch):
     snapshot = old + noise(10_000) + new
     assert given(snapshot, new) < 1
     assert given(snapshot, old) == pytest.approx(8, abs=0.2)
+
+
+def test_the_time_is_looked_at_while_a_long_text_is_compressed():
+    looks, text = [], noise(2**19) + CODE * 80
+    assert 8 * len(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME)) / len(text) == pytest.approx(xz(text), rel=1e-3)
+    xz_given(text, CODE, check=lambda: looks.append(None))
+    assert len(looks) == 2 * -(-len(text) // 2**18)
+    with pytest.raises(ZeroDivisionError):
+        xz_given(text, CODE, check=lambda: 1 / 0)
 
 
 def test_of_no_text_there_are_no_bits_per_byte():

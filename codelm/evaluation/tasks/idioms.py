@@ -11,7 +11,7 @@ from typing import Any
 from codelm.evaluation.data import EvaluationData, SnapshotPath, language_of
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.notes import UnmeasuredError
-from codelm.evaluation.time_budget import TimeBudget, batches_in_time
+from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.epochs.plan import evenly_spaced
 from codelm.history.samples.prompts import prompt
 from codelm.history.tokenization.encoder import Encoder
@@ -19,7 +19,7 @@ from codelm.metrics.completion import completion
 from codelm.metrics.derived_traits import DERIVE_PROMPT as DERIVE
 from codelm.metrics.derived_traits import compare_derives
 from codelm.metrics.idioms import MIN_BYTES, comparable_functions, compare, functions
-from codelm.modules.generation import Sampling
+from codelm.modules.generation import Generated, Sampling
 
 __all__ = ["HEADS", "NEW_TOKENS", "cut_as_generated", "generate_items", "held_out_functions", "idioms"]
 
@@ -50,7 +50,10 @@ def idioms(
         UnmeasuredError: The repository holds no Rust to compare with, or no time was left.
     """
     files = {file: text for file, text in data.snapshot.items() if language_of(file.path) == "rust"}
-    repository = [function for text in sorted(files.values(), key=len) for function in functions(text)]
+    repository: list[str] = []
+    for text in sorted(files.values(), key=len):
+        budget.check()
+        repository += functions(text)
     if not comparable_functions(repository):
         raise UnmeasuredError(
             f"idioms are counted in Rust functions of {MIN_BYTES} bytes or more: the snapshot holds none"
@@ -131,18 +134,24 @@ def generate_items(
         budget: Time for both models.
     """
     sampling = Sampling(new_tokens, _TEMPERATURE, _TOP_P, evaluated.batch_size)
-    items: tuple[list[str], list[str]] = ([], [])
-    for batch in batches_in_time(prompts, evaluated.batch_size, budget):
+
+    def write(batch: Sequence[tuple[SnapshotPath, str]]) -> list[list[str]]:
         samples = [
             prompt(data.commit(file.commit)["repository"], file.path, head, None, data.encoder.special)
             for file, head in batch
         ]
         ids = [each.ids for each in data.encoder.encode(samples)]
-        for found, base in zip(items, (True, False), strict=True):
+        texts = []
+        for base in (True, False):
             with evaluated.as_base(base):
-                texts = list(evaluated.generate_texts(ids, sampling))
-            found += [
-                head + completion("rust", head, text, stopped=stopped).text
-                for (_, head), (text, stopped) in zip(batch, texts, strict=True)
-            ]
-    return items
+                texts.append(list(evaluated.generate_texts(ids, sampling)))
+        return [[_item(head, text) for (_, head), text in zip(batch, each, strict=True)] for each in texts]
+
+    written = evaluated.in_time(evaluated.batches(prompts), write, budget)
+    base, tuned = ([item for items in written for item in items[place]] for place in (0, 1))
+    return base, tuned
+
+
+def _item(head: str, generated: Generated) -> str:
+    """Return a head and the item that it begins."""
+    return head + completion("rust", head, generated.text, stopped=generated.stopped).text

@@ -101,20 +101,10 @@ class InfillEvaluation:
         return cut_tasks(commit["sha"], change.path, language, change.text, change.spans, self.data.known_lines)
 
     def answer(self, tasks: Sequence[InfillTask], budget: TimeBudget) -> list[AnsweredTask]:
-        """Return the tasks that are answered in time, each in every mode by every system.
-
-        A batch is begun only where the time that is left is more than the slowest batch took.
-        """
+        """Return the tasks that are answered in time, each in every mode by every system."""
         _ = self.own_names, self.examples  # what is read for all tasks must not count as the time of the first batch
-        answered: list[AnsweredTask] = []
-        longest = 0.0
-        for batch in self._batches(tasks):
-            before = budget.seconds_left
-            if before <= longest:
-                break
-            answered += self._answer_batch(batch)
-            longest = max(longest, before - budget.seconds_left)
-        return answered
+        answered = self.evaluated.in_time(list(self._batches(tasks)), self._answer_batch, budget)
+        return list(chain.from_iterable(answered))
 
     def _batches(self, tasks: Sequence[InfillTask]) -> Iterator[list[InfillTask]]:
         """Yield batches of tasks of similar length: a batch takes as long as its longest answer.
@@ -125,7 +115,8 @@ class InfillEvaluation:
         for start in range(0, len(tasks), 4 * size):
             by_length = sorted(tasks[start : start + 4 * size], key=lambda task: len(task.text))
             batches = [by_length[first : first + size] for first in range(0, len(by_length), size)]
-            yield from random.sample(batches, len(batches))
+            first, *others = random.sample(batches, len(batches))
+            yield from [*([[task] for task in first] if start == 0 else [first]), *others]
 
     def _answer_batch(self, tasks: Sequence[InfillTask]) -> list[AnsweredTask]:
         answered = [AnsweredTask(task) for task in tasks]

@@ -1,8 +1,10 @@
 """Likelihood: bits per byte of the lines that held-out commits added, by both models and by a compressor."""
 
-import time
-from collections.abc import Iterator, Sequence
-from itertools import compress
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import compress, groupby
+from operator import attrgetter
+from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from codelm.evaluation.data import EvaluationData, HeldOutSample
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.notes import UnmeasuredError
-from codelm.evaluation.time_budget import TimeBudget
+from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.history.samples.pieces import Role
 from codelm.history.store import Split
 from codelm.history.tokenization.decoding import TextRun, decode
@@ -25,11 +27,15 @@ from codelm.metrics.likelihood import (
     sum_by_commit,
     token_nll,
 )
+from codelm.metrics.number_format import counted
 
-__all__ = ["LARGEST_SNAPSHOT", "chosen_text", "likelihood", "samples_in_time", "scored_runs", "xz_baselines"]
+__all__ = ["LARGEST_SNAPSHOT", "chosen_text", "likelihood", "scored_runs", "xz_baselines"]
 
 LARGEST_SNAPSHOT = 30_000_000
 """Bytes of the snapshot up to which it is compressed: it is read three times, in one to two seconds a million bytes."""
+
+
+_Scored = tuple[HeldOutSample, NDArray[np.float64], NDArray[np.float64]]
 
 
 class _ScoredRun(NamedTuple):
@@ -49,33 +55,30 @@ def likelihood(evaluated: EvaluatedModel, data: EvaluationData, max_tokens: int,
         evaluated: The model, as the base and as tuned.
         data: The held-out samples and the snapshot.
         max_tokens: Tokens of held-out samples at most.
-        budget: Time to score them.
+        budget: Time to score them, and to compress them.
 
     Raises:
-        UnmeasuredError: Nothing was held out.
+        UnmeasuredError: Nothing was held out, or there was no time for any of it.
     """
     wanted = data.test_samples(max_tokens)
     if not wanted:
         raise UnmeasuredError(
             "nothing of the history is left to test on: raise data.held_out, or give a longer history"
         )
-    samples = samples_in_time(evaluated, wanted, budget, data)
-    with evaluated.as_base():
-        base = evaluated.token_nll([sample.ids for sample in samples])
-    tuned = evaluated.token_nll([sample.ids for sample in samples])
-    runs = [run for each in zip(samples, base, tuned, strict=True) for run in scored_runs(data, *each)]
+    scored = _scored_in_time(evaluated, wanted, budget.share(0.7))
+    runs = [run for each in scored for run in scored_runs(data, *each)]
     added = sum_by_commit((run.commit, run.added) for run in runs)
     new = sum_by_commit((run.commit, run.new) for run in runs)
     total = sum(added.values(), Nll())
     return {
         "commits": len(added),
-        "read": _coverage(data, wanted, samples),
+        "read": _coverage(data, wanted, [sample for sample, _, _ in scored]),
         "bytes": total.bytes,
         "bytes_new": sum(each.bytes for each in new.values()) if data.snapshot else None,
         "tokens": total.tokens,
         "added": comparison(list(added.values())),
         "new": comparison(list(new.values())) if data.snapshot else None,
-        **xz_baselines(data, "".join(run.added_text for run in runs), "".join(run.new_text for run in runs)),
+        **_xz_in_time(data, "".join(run.added_text for run in runs), "".join(run.new_text for run in runs), budget),
         "by_commit": [_commit_figures(data.commit(number), nll) for number, nll in added.items()],
     }
 
@@ -89,27 +92,39 @@ def _coverage(data: EvaluationData, wanted: Sequence[HeldOutSample], scored: Seq
     return {"commits": within_time, "of": total, "left_out_by": setting}
 
 
-def samples_in_time(
-    evaluated: EvaluatedModel, samples: Sequence[HeldOutSample], budget: TimeBudget, data: EvaluationData
-) -> list[HeldOutSample]:
-    """Return samples that can be scored by both models in time.
+def _scored_in_time(evaluated: EvaluatedModel, wanted: Sequence[HeldOutSample], budget: TimeBudget) -> list[_Scored]:
+    """Return the samples that are scored in time, in their order, with the nll by the base and by the tuned model.
 
-    The speed is measured on the first batch.
-
-    Args:
-        evaluated: The model.
-        samples: All samples that are wanted.
-        budget: Time for both models.
-        data: Chooses fewer samples, of whole commits spread over the test split.
+    Raises:
+        UnmeasuredError: There was no time for any of them.
     """
-    trial = [sample.ids for sample in samples[: evaluated.batch_size]]
-    evaluated.token_nll(trial)  # the first pass also loads kernels and allocates memory
-    started = time.perf_counter()
-    evaluated.token_nll(trial)
-    tokens_per_second = sum(map(len, trial)) / (time.perf_counter() - started)
-    max_tokens = int(tokens_per_second * budget.seconds_left / 2)
-    fits = sum(len(sample.ids) for sample in samples) <= max_tokens
-    return list(samples) if fits else data.test_samples(max_tokens)
+    batches = _commit_batches(wanted, evaluated.max_tokens, evaluated.batch_size)
+    found = evaluated.in_time(batches, partial(_score, evaluated), budget)
+    scored = {id(each[0]): each for batch in found for each in batch}
+    if not scored:
+        commits = counted(len({sample.commit for sample in wanted}), "held-out commit")
+        raise UnmeasuredError(f"time allowed for none of {commits}: raise evaluation.minutes")
+    return [scored[id(sample)] for sample in wanted if id(sample) in scored]
+
+
+def _commit_batches(samples: Sequence[HeldOutSample], tokens: int, most_rows: int) -> list[list[HeldOutSample]]:
+    """Return whole commits in random order, so many together as fill one row of tokens, then two, four, and so on."""
+    commits = [list(group) for _, group in groupby(samples, attrgetter("commit"))]
+    batches: list[list[HeldOutSample]] = [[]]
+    for commit in Random(0).sample(commits, len(commits)):
+        rows = min(most_rows, 2 ** (len(batches) - 1))
+        if batches[-1] and sum(len(sample.ids) for sample in (*batches[-1], *commit)) > rows * tokens:
+            batches.append([])
+        batches[-1] += commit
+    return batches
+
+
+def _score(evaluated: EvaluatedModel, samples: Sequence[HeldOutSample]) -> list[_Scored]:
+    """Return samples with the nll of each token, by the base and by the tuned model."""
+    ids = [sample.ids for sample in samples]
+    with evaluated.as_base():
+        base = evaluated.token_nll(ids)
+    return list(zip(samples, base, evaluated.token_nll(ids), strict=True))
 
 
 def scored_runs(
@@ -141,15 +156,35 @@ def chosen_text(run: TextRun, chosen: NDArray[np.bool_]) -> str:
     return "".join(compress(run.text, covered_characters(run.text, run.spans[chosen])))
 
 
-def xz_baselines(data: EvaluationData, added: str, new: str) -> dict[str, dict[str, float | None] | None]:
+def _xz_in_time(data: EvaluationData, added: str, new: str, budget: TimeBudget) -> dict[str, Any]:
+    """Return the `xz_baselines`, none of them where there is no time, and whether time left them out."""
+    try:
+        return xz_baselines(data, added, new, budget.check) | {"floors_left_out": False}
+    except OutOfTimeError:
+        return {"floors": None, "floors_new": None, "floors_left_out": True}
+
+
+def xz_baselines(
+    data: EvaluationData, added: str, new: str, check: Callable[[], None] = lambda: None
+) -> dict[str, dict[str, float | None] | None]:
     """Return bits per byte by a compressor, of the added lines and of the new ones, alone and given the snapshot.
 
     None where there are no such lines or the snapshot is too large, and for new lines where there is no snapshot.
+
+    Args:
+        data: The snapshot.
+        added: The text of the added lines.
+        new: That of the new ones.
+        check: Called now and then; may end the work with an error.
     """
     snapshot = "".join(data.snapshot.values()).encode()
     texts = {"floors": added.encode(), "floors_new": new.encode() if snapshot else b""}
     measured = {name: text for name, text in texts.items() if text and len(snapshot) <= LARGEST_SNAPSHOT}
-    given = dict(zip(measured, xz_given(snapshot, *measured.values()), strict=True)) if measured and snapshot else {}
+    given = (
+        dict(zip(measured, xz_given(snapshot, *measured.values(), check=check), strict=True))
+        if measured and snapshot
+        else {}
+    )
     return {
         name: {"xz": xz(text), "xz_given_snapshot": given.get(name)} if name in measured else None
         for name, text in texts.items()

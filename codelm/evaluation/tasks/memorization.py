@@ -5,7 +5,8 @@ Source of the measure: Carlini et al., "Quantifying Memorization Across Neural L
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from codelm.evaluation.data import EvaluationData
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.notes import UnmeasuredError
-from codelm.evaluation.time_budget import Item, TimeBudget, batches_in_time
+from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.epochs.plan import evenly_spaced
 from codelm.history.store import Split
 from codelm.history.tokenization.encoder import Encoder
@@ -21,6 +22,7 @@ from codelm.metrics.memorization import Recitation, extraction, is_recited, rand
 
 __all__ = ["WINDOW", "find_secrets", "memorization", "recitations", "recited_secrets"]
 
+_Item = TypeVar("_Item")
 WINDOW = 100
 """Tokens of a window; the first half is the prompt, the second is to be recited."""
 _MOST_SECRETS = 32
@@ -72,8 +74,8 @@ def find_secrets(data: EvaluationData) -> list[tuple[str, str]]:
 
 def recitations(
     evaluated: EvaluatedModel,
-    items: Sequence[Item],
-    recited: Callable[[Sequence[Item]], list[bool]],
+    items: Sequence[_Item],
+    recited: Callable[[Sequence[_Item]], list[bool]],
     budget: TimeBudget,
 ) -> list[Recitation]:
     """Return for each item whether the base and the tuned model recite it, for as many as there is time for.
@@ -84,12 +86,13 @@ def recitations(
         recited: Returns for a batch of items which of them the model recites in its present state.
         budget: Time for both models.
     """
-    found: list[Recitation] = []
-    for batch in batches_in_time(items, evaluated.batch_size, budget):
+
+    def of_both(batch: Sequence[_Item]) -> list[Recitation]:
         with evaluated.as_base():
             base = recited(batch)
-        found += map(Recitation, base, recited(batch))
-    return found
+        return list(map(Recitation, base, recited(batch)))
+
+    return list(chain.from_iterable(evaluated.in_time(evaluated.batches(items), of_both, budget)))
 
 
 def _recited_windows(evaluated: EvaluatedModel, windows: Sequence[NDArray[np.int64]]) -> list[bool]:

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from codelm.evaluation.general import Text
+from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.forgetting import forgetting, own_bits_per_byte, token_chunks
 from codelm.evaluation.time_budget import TimeBudget
 
@@ -34,13 +35,22 @@ def test_sources_come_apart_and_libraries_do_not_count_as_own_texts(few_texts, m
     assert found["bytes"] == sum(len(text.text) for text in few_texts)
 
 
-def test_when_time_is_over_libraries_are_left_out_and_own_texts_are_scored(few_texts, monkeypatch, evaluated, encoder):
+@pytest.mark.parametrize("read", [1, 2, 3])
+def test_as_many_files_are_read_as_there_is_time_for(few_texts, monkeypatch, evaluated, encoder, read):
     library = Text("c.py", "python", "library", "x = 1\n")
     monkeypatch.setattr("codelm.evaluation.tasks.forgetting.library_texts", lambda: [library])
-    found = forgetting(evaluated, encoder, TimeBudget(0))
-    assert sorted(found["by_source"]) == ["own python", "own rust"]
-    assert found["beside"] == {"library": None}
-    assert found["base"] > 0
+    whole = forgetting(evaluated, encoder, TimeBudget(600))
+    evaluated.in_time = lambda items, measure, budget: [measure(item) for item in items[:read]]
+    found = forgetting(evaluated, encoder, TimeBudget(600))
+    assert [sum(each[key] for each in found["files"].values()) for key in ("read", "of")] == [read, 3]
+    assert len(found["by_source"]) == min(read, 2)
+    assert found["beside"] == (whole["beside"] if read == 3 else {"library": None})
+    assert found["by_source"].items() <= whole["by_source"].items()
+
+
+def test_without_time_nothing_is_known_of_general_code(few_texts, evaluated, encoder):
+    with pytest.raises(UnmeasuredError, match=r"no time was left to read general code: raise evaluation.minutes"):
+        forgetting(evaluated, encoder, TimeBudget(0))
 
 
 @pytest.mark.parametrize("length", [2, 9, 1000])

@@ -116,11 +116,13 @@ def test_what_was_not_drawn_of_a_large_repository_is_known_all_the_same(data, ma
 
 
 def test_a_long_function_ends_where_a_model_that_wrote_it_would_have_been_cut(data, make_writer):
+    from codelm.modules.generation import Generated
+
     body = "".join(f"    let value_{number} = compute({number})?;\n" for number in range(60))
     real = f"fn long() {{\n{body}}}"
     generated = data.encoder.decode(data.encoder.locate(real[2:])[0][:NEW_TOKENS])
     writer = make_writer([generated])
-    writer.generate_texts = lambda prompts, sampling: ((generated, False) for _ in prompts)
+    writer.generate_texts = lambda prompts, sampling: (Generated(generated, stopped=False) for _ in prompts)
     (by_model,), _ = generate_items(writer, data, [(next(iter(data.snapshot)), "fn")], NEW_TOKENS, TimeBudget(600))
     assert cut_as_generated(real, data.encoder) == by_model
     assert by_model.endswith("?;")

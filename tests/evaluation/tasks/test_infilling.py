@@ -1,6 +1,5 @@
 from collections import Counter
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 
@@ -200,14 +199,6 @@ def test_the_tasks_without_time_left_are_not_the_long_ones(data, make_oracle):
     assert not all(orders)
 
 
-def test_no_batch_is_begun_that_would_not_end_in_time(data, make_oracle):
-    left = iter([10.0, 6.0, 6.0, 1.9, 1.9, 0.0])  # the first batch takes 4 seconds, the second as long
-    budget = type("Budget", (), {"seconds_left": property(lambda self: next(left))})()
-    evaluation = InfillEvaluation(make_oracle([]), data, 0)
-    evaluation.evaluated.batch_size = 2
-    assert len(evaluation.answer(evaluation.tasks(LIMIT), budget)) == 4
-
-
 def test_the_line_end_is_the_model_s_to_write_where_a_line_stands_before():
     sample = Sample(text_pieces("src/lib.rs", Role.IGNORED), Kind.CHANGE)
     assert after_line_end(sample, " // more\n    a();\n") == "    a();\n"
@@ -263,7 +254,7 @@ def test_the_prompt_of_a_task_at_the_start_of_a_file_ends_with_the_path(data, ma
     evaluation.repositories["abc"] = "numbers"
     task = InfillTask("abc", "src/new.rs", "rust", 0, "", "fn first_of_all() {}\n", "")
     oracle.answer = lambda ids: "\nfn first_of_all() {}\n"
-    (answered,) = evaluation.answer([task], SimpleNamespace(seconds_left=1.0))
+    (answered,) = evaluation.answer([task], TimeBudget(600))
     assert answered.answers["left_to_right", "tuned"].score.exact
     assert data.encoder.decode(oracle.prompts[-1]).endswith("src/new.rs")
 

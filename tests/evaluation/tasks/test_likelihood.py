@@ -1,11 +1,10 @@
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from codelm.evaluation.data import HeldOutSample
-from codelm.evaluation.tasks.likelihood import LARGEST_SNAPSHOT, chosen_text, likelihood, samples_in_time, xz_baselines
+from codelm.evaluation.notes import UnmeasuredError
+from codelm.evaluation.tasks.likelihood import LARGEST_SNAPSHOT, chosen_text, likelihood, xz_baselines
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Role
@@ -121,7 +120,8 @@ def test_the_xz_baselines_of_known_text_lie_below_those_of_text_alone(measure):
 def test_the_xz_baselines_of_new_lines_are_of_the_text_whose_bytes_are_counted(measure, data, monkeypatch):
     texts = []
     monkeypatch.setattr(
-        "codelm.evaluation.tasks.likelihood.xz_given", lambda _, *given: texts.append(given) or [1.0 for _ in given]
+        "codelm.evaluation.tasks.likelihood.xz_given",
+        lambda _, *given, check: texts.append(given) or [1.0 for _ in given],
     )
     found = measure()
     ((added, new),) = texts
@@ -158,17 +158,29 @@ def test_the_number_of_tokens_is_a_limit(measure, data, evaluated):
     assert 0 < found["commits"] < whole["commits"]
     assert found["read"] == {"commits": found["commits"], "of": 6, "left_out_by": "evaluation.tokens"}
     assert whole["read"] == {"commits": 6, "of": 6, "left_out_by": None}
-    assert likelihood(evaluated, data, MANY, TimeBudget(0))["read"]["left_out_by"] == "evaluation.minutes"
 
 
-def test_what_cannot_be_scored_twice_in_time_is_left_out(monkeypatch, data, evaluated):
-    seconds = iter(range(1000))  # scoring the trial takes a second
-    monkeypatch.setattr("codelm.evaluation.tasks.likelihood.time.perf_counter", lambda: next(seconds))
-    samples = [HeldOutSample(0, np.zeros(100, np.int64), np.zeros(100, np.uint8))] * 9
-    limits = []
-    data.test_samples = lambda max_tokens: limits.append(max_tokens) or ["few"]
-    budget = SimpleNamespace(seconds_left=6.0)
-    assert samples_in_time(evaluated, samples, budget, data) == samples  # 300 tokens a second, for 3 seconds each
-    budget.seconds_left = 4.0
-    assert samples_in_time(evaluated, samples, budget, data) == ["few"]
-    assert limits == [600]
+def test_whole_commits_spread_over_the_split_are_scored_in_time_and_are_as_in_a_whole_evaluation(
+    measure, data, make_evaluated
+):
+    evaluated = make_evaluated(max_tokens=512, batch_size=1)
+    evaluated.in_time = lambda items, measure, budget: [measure(item) for item in items[:2]]
+    found, whole = likelihood(evaluated, data, MANY, TimeBudget(600)), measure()
+    assert found["read"] == {"commits": found["commits"], "of": 6, "left_out_by": "evaluation.minutes"}
+    numbers = [each["commit"] for each in whole["by_commit"]]
+    scored = [numbers.index(each["commit"]) for each in found["by_commit"]]
+    assert scored == sorted(scored)
+    assert scored not in ([], list(range(len(scored))))
+    for place, each in zip(scored, found["by_commit"], strict=True):
+        assert each["tuned"] == pytest.approx(whole["by_commit"][place]["tuned"], rel=1e-5)
+
+
+def test_without_time_there_is_no_likelihood_and_without_time_to_compress_no_floor(data, evaluated, monkeypatch):
+    with pytest.raises(UnmeasuredError, match=r"time allowed for none of 6 held-out commits: raise evaluation.minutes"):
+        likelihood(evaluated, data, MANY, TimeBudget(0))
+    budget = TimeBudget(600)
+    monkeypatch.setattr(budget, "share", lambda fraction: TimeBudget(600))
+    budget.ends = 0
+    found = likelihood(evaluated, data, MANY, budget)
+    assert (found["floors"], found["floors_new"], found["floors_left_out"]) == (None, None, True)
+    assert found["commits"] == 6

@@ -1,5 +1,4 @@
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 
@@ -136,16 +135,8 @@ def test_no_model_is_prompted_when_time_is_over(with_secret, make_reciter):
 
 
 def test_as_many_windows_are_tried_as_there_is_time_for(with_secret, make_reciter):
-    class Answers:
-        def __init__(self, *answers):
-            self.answers = iter(answers)
-
-        @property
-        def is_over(self):
-            return next(self.answers)
-
-    shares = iter([Answers(False, True), Answers(False, False)])
-    budget = SimpleNamespace(share=lambda fraction: next(shares), is_over=False)
-    found = memorization(make_reciter([]), with_secret, LIMIT, budget, 0)
-    assert found["windows"] == {"train": 4, "held_out": 3}  # the reciter takes four at a time
+    reciter = make_reciter([])
+    reciter.in_time = lambda items, measure, budget: [measure(item) for item in items[:2]]
+    found = memorization(reciter, with_secret, LIMIT, TimeBudget(600), 0)
+    assert found["windows"] == {"train": 2, "held_out": 2}
     assert found["wanted"] == {"train": LIMIT, "held_out": 3, "secrets": 1}

@@ -62,6 +62,7 @@ def test_a_training_whose_evaluation_is_stopped_is_completed_all_the_same(
     (path,) = tmp_path.rglob("MANIFEST.json")
     best = path.parent / "checkpoints/best.ckpt"
     assert f"codelm test --config {path.parent / 'config.yaml'} --ckpt_path {best} makes the report" in caplog.text
+    assert f"the adapter is {path.parent / 'adapter'}; " in caplog.text
     content = json.loads(path.read_text())
     assert (content["status"], content["evaluation"]) == ("completed", {"unfinished": "stopped"})
     assert (path.parent / "adapter/adapter_model.safetensors").is_file()
