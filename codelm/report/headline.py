@@ -72,6 +72,8 @@ def _gain_sentence(figures: Mapping[str, Any]) -> str:
     main = main_change(figures)
     if main is None:
         return "Whether your next commits became easier to predict could not be measured."
+    if main["commits"] == 1:
+        return "Whether your next commits became easier to predict is not known: only one commit was measured."
     gain = -main["change_percent"]
     if bare_percent(gain) == "0":
         sentence = "Your next commits became neither easier nor harder to predict"
@@ -104,8 +106,7 @@ def _gain_goal(figures: Mapping[str, Any]) -> _Goal:
         return _Goal(text)
     gain, found = -main["change_percent"], _gains(main)
     if found is None:
-        outcome = _Outcome.MISSED if gain < GAIN else _Outcome.UNKNOWN
-        return _Goal(text, f"{percent(gain)}, no interval", outcome, missed)
+        return _Goal(text, f"{percent(gain)}, {_too_few(main['commits'])}", _Outcome.UNKNOWN, missed)
     shown = f"{percent(gain)} ({bare_percent(found[1])} to {bare_percent(found[2])})"
     return _Goal(text, shown, _Outcome.of(gain >= GAIN and found[1] > 0), missed)
 

@@ -31,8 +31,22 @@ def test_a_gain_that_was_not_measured_is_not_claimed(some_figures):
     ]
 
 
+def test_of_one_commit_alone_nothing_is_known(some_figures):
+    figures = with_change(some_figures(), -30.0, None)
+    figures["likelihood"]["new"]["commits"] = 1
+    assert headline(figures) == [
+        "Whether your next commits became easier to predict is not known: only one commit was measured."
+    ]
+    assert (goals(figures)[0].found, goals(figures)[0].outcome) == (
+        "30\xa0%, 1 commit: too few for an interval",
+        Outcome.UNKNOWN,
+    )
+
+
 def test_without_new_lines_all_added_lines_are_counted(some_figures):
-    assert "7.7\xa0% easier" in headline(some_figures("lonely"))[0]
+    figures = some_figures("lonely")
+    figures["likelihood"]["added"]["commits"] = 2
+    assert "7.7\xa0% easier" in headline(figures)[0]
 
 
 def test_the_goal_says_so_where_it_is_not_about_new_lines(some_figures):
@@ -58,8 +72,9 @@ def test_a_gain_whose_interval_holds_zero_misses_its_goal(some_figures):
     assert goals(with_change(some_figures(), -12.0, [-25.0, 1.0]))[0].outcome == "missed"
 
 
-def test_a_large_gain_without_an_interval_is_neither_met_nor_missed(some_figures):
-    assert goals(with_change(some_figures(), -12.0, None))[0].outcome == "not known"
+@pytest.mark.parametrize("percent", [-12.0, -2.0, 12.0])
+def test_a_change_without_an_interval_is_neither_met_nor_missed(some_figures, percent):
+    assert goals(with_change(some_figures(), percent, None))[0].outcome == "not known"
 
 
 def test_goals_that_were_not_measured_are_neither_met_nor_missed(some_figures):
