@@ -32,7 +32,7 @@ class Progress(TQDMProgressBar):
         super().__init__(refresh_rate=refresh_rate)
         self.every_seconds = every_seconds
         self.writes_lines = False
-        self.last_line = self.began = 0.0
+        self.last_line = self.began = self.validation_began = 0.0
         self.batches = 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -54,21 +54,43 @@ class Progress(TQDMProgressBar):
         """Move the bar, or write where the epoch is if it is time to."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         self.batches += 1
-        now = time.monotonic()
-        if self.writes_lines and now - self.last_line >= self.every_seconds:
-            self.last_line, rate = now, self.batches / max(now - self.began, 1e-9)
+        if self._is_time():
+            rate = self.batches / max(self.last_line - self.began, 1e-9)
             total = float(self.total_train_batches)
             left = "?" if math.isinf(total) else tqdm.format_interval((total - batch_idx - 1) / rate)
             place = f"{batch_idx + 1}/{total:.0f}, {rate:.2f} a second, {left} of the epoch left"
             numbers = _describe(self.get_metrics(trainer, pl_module))
             self._write(f"epoch {trainer.current_epoch + 1}: batch {place}, {numbers}")
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to count a validation's time."""
+        super().on_validation_start(trainer, pl_module)
+        self.validation_began = time.monotonic()
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *rest: Any
+    ) -> None:
+        """Move the bar, or write where the validation is if it is time to."""
+        super().on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, *rest)
+        total, done = float(self.total_val_batches_current_dataloader), batch_idx + 1
+        if self._is_time() and not math.isinf(total):
+            left = tqdm.format_interval((total - done) * (self.last_line - self.validation_began) / done)
+            self._write(f"validation: batch {done}/{total:.0f}, {left} of it left")
+
+    def _is_time(self) -> bool:
+        """Return whether a line is to be written now, and remember that one is."""
+        now = time.monotonic()
+        due = self.writes_lines and now - self.last_line >= self.every_seconds
+        self.last_line = now if due else self.last_line
+        return due
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the validation's bar, or write what it measured."""
         super().on_validation_end(trainer, pl_module)
         if self.writes_lines and validates_training(trainer):
-            numbers = self.get_metrics(trainer, pl_module) | _mean_train_loss(trainer)
-            self._write(f"epoch {trainer.current_epoch + 1} measured, {_describe(numbers)}")
+            measured = _describe(self.get_metrics(trainer, pl_module) | _mean_train_loss(trainer))
+            of = "train/loss is of the rows since the last such line, val/loss of lines that held-out commits added"
+            self._write(f"epoch {trainer.current_epoch + 1} measured, {measured} ({of})")
 
     def print(self, *parts: Any, sep: str = " ", **options: Any) -> None:
         """Write above the bar, or just write where there is none."""

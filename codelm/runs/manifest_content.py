@@ -16,6 +16,10 @@ _DATA_PHASES = {"phase_0_analysis": "analysis", "phase_1_scrape": "scrape", "pha
 """The phases that the datamodule's facts describe, and their names there."""
 
 MANIFEST_FILE = "MANIFEST.json"
+_LOSSES_ARE_OF = {
+    "final_train_loss": "training rows since the validation before, while the weights changed; context counts, too",
+    "final_val_loss": "lines that the validation commits added, by the weights of that step",
+}
 
 
 def phase_results(facts: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +59,7 @@ def training_phase(
         "best_epoch": saved.epoch if saved else None,
         "best_step": saved.step if saved else None,
         "stopped_early": stopped_early,
+        "losses_are_of": _LOSSES_ARE_OF,
     }
     validations = [asdict(each) | {"perplexity": _perplexity(each.val_loss)} for each in history]
     return {"seconds": seconds, "training_stats": stats, "history": validations}

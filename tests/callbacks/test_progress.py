@@ -65,6 +65,14 @@ def test_a_measured_epoch_is_told_with_its_mean_training_loss(fit, progress, cap
     lines = [line for line in capsys.readouterr().out.splitlines() if " measured, " in line]
     means = [f"train/loss {each.train_loss:.4g}" for each in history.record.history]
     assert [mean in line for mean, line in zip(means, lines, strict=True)] == [True, True]
+    assert all(line.endswith("val/loss of lines that held-out commits added)") for line in lines)
+
+
+def test_a_validation_says_where_it_is_and_how_long_it_takes(fit, progress, capsys):
+    fit(progress(), max_epochs=1, enable_progress_bar=True)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("validation: batch ")]
+    assert lines
+    assert lines[-1].endswith(" 00:00 of it left")
 
 
 def test_the_time_left_is_said_to_be_the_epochs(fit, progress, capsys):

@@ -47,6 +47,7 @@ def test_the_five_phases_each_have_their_time(phase):
 def test_the_final_numbers_are_those_of_what_was_saved(validation, phase):
     best = validation(epoch=2, step=20, train_loss=1.25, val_loss=0.5)
     stats = phase(validation(), best, validation(epoch=3, val_loss=0.75), saved=best)["training_stats"]
+    assert stats.pop("losses_are_of").keys() == {"final_train_loss", "final_val_loss"}
     assert stats == {
         "final_train_loss": 1.25,
         "final_val_loss": 0.5,
