@@ -55,7 +55,7 @@ def _without_overlaps(secrets: Sequence[Secret]) -> Iterator[Secret]:
     end = 0
     for secret in secrets:
         if secret.end > end:
-            yield secret._replace(start=max(secret.start, end))
+            yield Secret(max(secret.start, end), secret.end, secret.kind)
             end = secret.end
 
 
