@@ -78,7 +78,7 @@ class _Order:
         """Return the commit there, or the last of the first-parent line up to it: the one with more ancestors."""
         here = self.shas[index]
         on_line = np.flatnonzero(self.depths[: index + 1] == 0)
-        if not len(on_line):
+        if not len(on_line) or on_line[-1] == index:
             return here
         last = self.shas[on_line[-1]]
         return last if self._count_ancestors(last) > self._count_ancestors(here) else here
