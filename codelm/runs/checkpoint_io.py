@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins import TorchCheckpointIO
 
-from codelm.errors import cannot_write
+from codelm.errors import InputError, cannot_write
 from codelm.files import new_file
 from codelm.lightning_internals import use_checkpoint_io
 from codelm.runs.checkpoints import damaged_checkpoint
@@ -41,13 +41,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise cannot_write("checkpoint folder", Path(path).parent, error, "--output") from error
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Read a checkpoint.
+        """Read a checkpoint; whoever wrote it, it runs no code.
 
         Raises:
+            InputError: Code was to be allowed.
             DamagedDataError: It is not one of Lightning's.
         """
+        if kwargs.get("weights_only") is False:
+            raise InputError("weights_only is false: a checkpoint could run code; leave it out")
         try:
-            checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
+            checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **(kwargs | {"weights_only": True}))
         except (OSError, MemoryError):
             raise
         except Exception as error:  # torch's errors are of all kinds, and advise to let the file run code

@@ -1,5 +1,7 @@
 """Checkpoint files of runs: the one that ``--ckpt_path`` means, the best one so far, and what is read from them."""
 
+import math
+import re
 import zipfile
 from collections.abc import Mapping
 from os.path import expanduser
@@ -15,14 +17,25 @@ from codelm.runs.folder import version_number
 from codelm.runs.record import RunRecord
 
 __all__ = [
+    "LAST",
+    "MARK",
     "best_checkpoint",
     "checkpoint_file",
     "damaged_checkpoint",
+    "found_beside",
+    "load",
     "read_settings",
     "read_step",
     "read_weights",
     "saved_step",
 ]
+
+LAST = "last.ckpt"
+MARK = "codelm"
+"""The key under which a checkpoint says how good it is: ``score``, None where unknown, and ``mode``, min or max."""
+
+_LAST = re.compile(r"last(-v\d+)?")
+_LIGHTNING = re.compile(r"ModelCheckpoint\{.*'mode': '(min|max)'")
 
 
 def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
@@ -66,11 +79,50 @@ def damaged_checkpoint(path: str | Path) -> DamagedDataError:
 def _newest_checkpoint(wanted: str, runs: Path) -> Path | None:
     """Return ``last`` or ``best`` of the newest run below ``runs`` that has one."""
     for folder in sorted(runs.glob("version_*"), key=version_number, reverse=True):
-        files = (folder / "checkpoints").glob("*.ckpt")
-        found = [path for path in files if (path.stem == "last") == (wanted == "last")]
+        files = list((folder / "checkpoints").glob("*.ckpt"))
+        found = [path for path in files if bool(_LAST.fullmatch(path.stem)) == (wanted == "last")]
+        if len(found) > 1:
+            return min(found, key=_by_step if wanted == "last" else _by_score)
         if found:
-            return max(found, key=lambda path: path.stat().st_mtime)
+            return found[0]
     return None
+
+
+def _by_step(checkpoint: Path) -> float:
+    """Return a number that is lowest for the newest of some checkpoints; files that cannot be read come last."""
+    try:
+        return -read_step(checkpoint)
+    except DamagedDataError:
+        return math.inf
+
+
+def _by_score(checkpoint: Path) -> tuple[float, float]:
+    """Return what is lowest for the best of some checkpoints, by the score that each recorded; the newer, if equal."""
+    try:
+        content = load(checkpoint, mmap=True)
+        score, mode = _score(content)
+        step = int(content["global_step"])
+    except Exception:  # damaged bytes raise errors of all kinds
+        return math.inf, math.inf
+    if score is None or math.isnan(score):
+        return math.inf, -step
+    return -score if mode == "max" else score, -step
+
+
+def _score(content: Mapping[str, Any]) -> tuple[float | None, str]:
+    """Return the score of a checkpoint, and whether the lowest or highest is best; by Lightning's state if need be."""
+    if MARK in content:
+        return content[MARK]["score"], content[MARK]["mode"]
+    for key, state in content["callbacks"].items():
+        if (found := _LIGHTNING.match(key)) and state["current_score"] is not None:
+            return float(state["current_score"]), found[1]
+    return None, "min"
+
+
+def found_beside(folder: Path, path: str) -> str | None:
+    """Return the file of a path's name in a folder; None if there is none."""
+    file = folder / Path(path).name
+    return str(file) if path and file.is_file() else None
 
 
 def best_checkpoint(trainer: Trainer) -> Path | None:
@@ -125,10 +177,14 @@ def read_settings(checkpoint: Path) -> dict[str, Any]:
 def _read(checkpoint: Path, key: str, *, mmap: bool = False, default: Any = None) -> Any:
     """Return one entry of a checkpoint, or a ``default`` if there is one."""
     try:
-        # Not weights_only: this run wrote the file, with whatever its other callbacks keep in it.
-        content = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=mmap)
+        content = load(checkpoint, mmap=mmap)
         return content[key] if default is None else content.get(key, default)
     except Exception as error:  # damaged bytes raise UnpicklingError, IndexError and more
         raise DamagedDataError(
             f"checkpoint {checkpoint} cannot be read ({one_line(error)}): use another checkpoint"
         ) from error
+
+
+def load(checkpoint: str | Path, *, mmap: bool = False) -> Any:
+    """Return the content of a file that torch wrote, on the CPU; whoever wrote it, it runs no code."""
+    return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=mmap)

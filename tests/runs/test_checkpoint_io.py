@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins import TorchCheckpointIO
 
-from codelm.errors import DamagedDataError, ResourceError
+from codelm.errors import DamagedDataError, InputError, ResourceError
 from codelm.runs.checkpoint_io import AtomicCheckpointIO, use_atomic_checkpoints
 
 OURS = {"pytorch-lightning_version": "2.6.0", "state_dict": {"weight": torch.ones(3)}}
@@ -69,6 +69,11 @@ def test_what_lightning_did_not_write_is_refused_without_a_word_of_letting_it_ru
     assert str(path) in str(caught.value)
     assert "such as --ckpt_path last" in str(caught.value)
     assert "weights_only" not in str(caught.value)
+
+
+def test_nobody_may_let_a_checkpoint_run_code(tmp_path):
+    with pytest.raises(InputError, match="weights_only is false: a checkpoint could run code"):
+        AtomicCheckpointIO().load_checkpoint(saved(tmp_path / "last.ckpt", OURS), weights_only=False)
 
 
 def test_an_archive_that_torch_did_not_write_is_refused(tmp_path):

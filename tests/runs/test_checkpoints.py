@@ -1,3 +1,4 @@
+import shutil
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,7 +7,8 @@ import pytest
 import torch
 
 from codelm.errors import DamagedDataError, InputError
-from codelm.runs.checkpoints import checkpoint_file, read_weights, saved_step
+from codelm.runs.checkpoint_io import AtomicCheckpointIO
+from codelm.runs.checkpoints import MARK, checkpoint_file, read_step, read_weights, saved_step
 from codelm.runs.record import RunRecord
 
 
@@ -51,6 +53,70 @@ def test_a_checkpoint_whose_bytes_were_changed_is_called_damaged(tmp_path):
     path.write_bytes(content)
     with pytest.raises(DamagedDataError, match=r"best\.ckpt is damaged.*such as --ckpt_path last"):
         checkpoint_file(str(path), tmp_path, "x")
+
+
+def scored(folder, name, score, step, *, mode="min", mark=True):
+    """Write a checkpoint that has recorded its score, or as Lightning's own class records it."""
+    ours = {MARK: {"score": score, "mode": mode}, "callbacks": {}}
+    theirs = {
+        "callbacks": {
+            f"ModelCheckpoint{{'monitor': 'val/loss', 'mode': '{mode}'}}": {"current_score": torch.tensor(score or 0.0)}
+        }
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save((ours if mark else theirs) | {"global_step": step, "state_dict": {}}, folder / f"{name}.ckpt")
+
+
+@pytest.mark.parametrize("mark", [True, False], ids=["ours", "of Lightning's own class"])
+@pytest.mark.parametrize(("mode", "wanted"), [("min", "b"), ("max", "c")])
+def test_the_best_of_several_is_that_with_the_best_score_wherever_the_run_lies(tmp_path, mode, wanted, mark):
+    folder = tmp_path / "x/version_0/checkpoints"
+    for step, (name, score) in enumerate({"a": 2.0, "b": 1.0, "c": 3.0, "last": 0.5, "last-v1": 0.4}.items()):
+        scored(folder, name, score, step, mode=mode, mark=mark)
+    shutil.move(tmp_path / "x", tmp_path / "moved")
+    assert checkpoint_file("best", tmp_path, "moved") == str(tmp_path / f"moved/version_0/checkpoints/{wanted}.ckpt")
+
+
+def test_the_last_of_several_is_that_of_the_last_step(tmp_path):
+    folder = tmp_path / "x/version_0/checkpoints"
+    for name, step in {"last-v1": 9, "last-v2": 12, "last": 6}.items():
+        scored(folder, name, 1.0, step)
+    assert Path(checkpoint_file("last", tmp_path, "x")).name == "last-v2.ckpt"
+
+
+def test_a_file_without_a_score_or_that_cannot_be_read_is_the_best_only_where_there_is_no_other(tmp_path):
+    folder = tmp_path / "x/version_0/checkpoints"
+    scored(folder, "good", 1.0, 3)
+    scored(folder, "unknown", None, 9)
+    (folder / "torn.ckpt").write_bytes(b"PK")
+    assert Path(checkpoint_file("best", tmp_path, "x")).name == "good.ckpt"
+    (folder / "good.ckpt").unlink()
+    assert Path(checkpoint_file("best", tmp_path, "x")).name == "unknown.ckpt"
+
+
+class Touch:
+    """What runs code when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize(
+    "read", [read_weights, read_step, AtomicCheckpointIO().load_checkpoint], ids=["weights", "step", "all"]
+)
+@pytest.mark.parametrize("key", ["state_dict", "global_step", "callbacks"])
+def test_no_checkpoint_runs_code_whoever_wrote_it(tmp_path, read, key, monkeypatch):
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "0")
+    whole = {"state_dict": {}, "global_step": 1, "callbacks": {}, "pytorch-lightning_version": "2.6.6"}
+    torch.save(whole | {key: Touch(tmp_path / "ran")}, tmp_path / "evil.ckpt")
+    with pytest.raises(DamagedDataError):
+        read(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "ran").exists()
+    torch.load(tmp_path / "evil.ckpt", weights_only=False)
+    assert (tmp_path / "ran").exists(), "what must not run would not have run in any case"
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", bytes(100), b"]e", b"\x80\x02ctorch\nnothing\n."])
