@@ -17,18 +17,29 @@ __all__ = [
     "CLI_HOOKS",
     "attached_trainer",
     "batches_learned",
+    "count_steps_for_loggers",
     "is_at_end_of_epoch",
-    "restart_validation",
-    "rewind_to_last_step",
+    "is_within_step",
+    "place",
     "set_up_validation_data",
+    "settle",
+    "settle_resumed",
     "to_device",
     "use_checkpoint_io",
+    "validation_is_due",
     "validation_precision",
     "was_restoring",
 ]
 
 ATTRIBUTES = (
     "fit_loop.restarting",
+    "fit_loop._data_fetcher",
+    "fit_loop.epoch_loop.restarting",
+    "fit_loop.epoch_loop._batches_that_stepped",
+    "fit_loop.epoch_loop._should_accumulate",
+    "fit_loop.epoch_loop._should_check_val_fx",
+    "fit_loop.epoch_loop.batch_progress.current.ready",
+    "fit_loop.epoch_loop.batch_progress.total.ready",
     "fit_loop.epoch_loop.batch_progress.is_last_batch",
     "fit_loop.epoch_loop.batch_progress.current.processed",
     "fit_loop.epoch_loop.val_loop.setup_data",
@@ -39,10 +50,11 @@ ATTRIBUTES = (
 )
 """Attributes of a `Trainer`."""
 
+_EPOCHS = "epoch_progress"
 _STEPS = "epoch_loop.automatic_optimization.optim_progress"
 _BATCHES = "epoch_loop.batch_progress"
 _VALIDATION_BATCHES = "epoch_loop.val_loop.batch_progress"
-CHECKPOINT_KEYS = (_STEPS, _BATCHES, _VALIDATION_BATCHES)
+CHECKPOINT_KEYS = (_EPOCHS, _STEPS, _BATCHES, _VALIDATION_BATCHES)
 """Keys of ``checkpoint["loops"]["fit_loop"]``."""
 
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
@@ -95,30 +107,73 @@ def use_checkpoint_io(trainer: Trainer, ours: CheckpointIO) -> None:
         trainer.strategy.checkpoint_io = ours
 
 
-def rewind_to_last_step(checkpoint: dict[str, Any], accumulate: int) -> None:
-    """Move a checkpoint's count of batches back to the epoch's last optimizer step, if it is beyond that.
+def is_within_step(trainer: Trainer) -> bool:
+    """Return whether the batch that was trained last has left a gradient that waits for more of its optimizer step."""
+    return bool(trainer.fit_loop.epoch_loop._should_accumulate())
+
+
+def validation_is_due(trainer: Trainer) -> bool:
+    """Return whether Lightning validates behind the batch that was trained last."""
+    loop = trainer.fit_loop
+    return loop._data_fetcher is not None and bool(loop.epoch_loop._should_check_val_fx(loop._data_fetcher))
+
+
+def place(trainer: Trainer) -> tuple[int, int]:
+    """Return how many batches were trained in all, and how many of them in this epoch."""
+    progress = trainer.fit_loop.epoch_loop.batch_progress
+    return int(progress.total.ready), int(progress.current.ready)
+
+
+def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> bool:
+    """Let a checkpoint say in one of two ways where the run is, both of which Lightning goes on from as it should.
+
+    Either an epoch is over, or a number of its batches is learned, to the end of an optimizer step. Lightning 2.6 has
+    many more: from some it trains batches twice, skips a validation or an epoch, or counts on from a wrong number.
 
     Args:
         checkpoint: Changed in place.
         accumulate: Batches of an optimizer step.
+        validates: Whether a validation behind the last batch is still to be done, or to be done anew.
+
+    Returns:
+        Whether batches behind the last optimizer step were taken back.
     """
     loop = checkpoint["loops"]["fit_loop"]
+    epochs, batches, validation = loop[_EPOCHS], loop[_BATCHES], loop[_VALIDATION_BATCHES]
+    ready, total = batches["current"]["ready"], batches["total"]["ready"]
     steps = loop[_STEPS]["optimizer"]["step"]["current"]["completed"]
-    batches = loop[_BATCHES]
-    done = min(steps * accumulate, batches["current"]["ready"])  # an epoch's last step may have fewer batches
-    beyond = batches["current"]["ready"] - done
-    batches["is_last_batch"] = batches["is_last_batch"] and not beyond
-    _set_all(batches["current"], done)
-    _set_all(batches["total"], batches["total"]["ready"] - beyond)
+    done = min(steps * accumulate, ready)  # an epoch's last step may have fewer batches
+    is_over = batches["is_last_batch"] and done == ready and not validates
+    if is_over and epochs["current"]["processed"] == epochs["current"]["ready"]:
+        for counts in epochs.values():
+            _set_all(counts, counts["ready"])
+        batches["is_last_batch"] = False
+        _set_all(batches["current"], 0)
+    else:
+        for counts in epochs.values():
+            counts |= dict.fromkeys(("processed", "completed"), max(counts["ready"] - 1, 0))
+            counts["started"] = counts["ready"]
+        batches["is_last_batch"] = batches["is_last_batch"] and done == ready
+        _set_all(batches["current"], done)
+    _set_all(batches["total"], total - (ready - done))
+    validation["is_last_batch"] = False
+    for counts in (validation["current"], validation["total"]):
+        _set_all(counts, 0)
+    if validates and done == ready:  # begun, with no batch done
+        validation["total"] |= {"ready": 1, "started": 1}
+    return bool(done < ready)
 
 
-def restart_validation(checkpoint: dict[str, Any]) -> None:
-    """Mark a validation as begun, with no batch done, in a checkpoint that is changed in place."""
-    batches = checkpoint["loops"]["fit_loop"][_VALIDATION_BATCHES]
-    batches["is_last_batch"] = False
-    _set_all(batches["current"], 0)
-    _set_all(batches["total"], 0)
-    batches["total"] |= {"ready": 1, "started": 1}
+def settle_resumed(trainer: Trainer) -> None:
+    """Begin an epoch as any other where the one before was over: with ``max_steps`` Lightning takes it for begun."""
+    loop = trainer.fit_loop.epoch_loop
+    if loop.batch_progress.current.ready == 0:
+        loop.restarting = False
+
+
+def count_steps_for_loggers(trainer: Trainer) -> None:
+    """Let loggers count from the optimizer steps taken: resumed runs are one ahead for each validation on the way."""
+    trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
 
 
 def _set_all(progress: dict[str, int], count: int) -> None:

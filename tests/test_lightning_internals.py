@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from codelm.lightning_internals import ATTRIBUTES, CHECKPOINT_KEYS, CLI_HOOKS, rewind_to_last_step, was_restoring
+from codelm.lightning_internals import ATTRIBUTES, CHECKPOINT_KEYS, CLI_HOOKS, settle, was_restoring
 
 QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
 
@@ -67,7 +67,8 @@ def test_a_checkpoint_within_an_accumulation_goes_back_to_the_last_step(tmp_path
     options = {"max_epochs": 1, "accumulate_grad_batches": 2, "default_root_dir": tmp_path, "limit_val_batches": 0}
     Trainer(callbacks=[Save()], **options, **QUIET).fit(Line(), DataLoader(torch.ones(5, 1)))
     checkpoint = torch.load(tmp_path / "a.ckpt", weights_only=False)
-    rewind_to_last_step(checkpoint, accumulate=2)
+    assert settle(checkpoint, accumulate=2, validates=False)
+    assert not settle(checkpoint, accumulate=2, validates=False)
     batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     assert set(batches["current"].values()) == set(batches["total"].values()) == {2}
 

@@ -79,12 +79,13 @@ def make_data(make_rows):
 def make_trainer(tmp_path):
     """Return a function that makes a quiet trainer with some callbacks, which keeps its best checkpoint."""
     from lightning.pytorch import Trainer, seed_everything
-    from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import TensorBoardLogger
+
+    from codelm.callbacks import Checkpoints
 
     def make(*callbacks, **options):
         seed_everything(7)
-        checkpoint = ModelCheckpoint(monitor="val/loss", filename="best")
+        checkpoint = Checkpoints(monitor="val/loss", filename="best")
         settings = {
             "max_epochs": 2,
             "accelerator": "cpu",

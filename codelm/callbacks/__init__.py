@@ -2,15 +2,17 @@
 
 Those that measure or end share one record of the run, and stand in this order:
 
-    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, SaveWhenStopped, TrainingHistory
+    from codelm.callbacks import BaseReference, Checkpoints, FinishRun, Forgetting, Manifest, SaveWhenStopped
+    from codelm.callbacks import TrainingHistory
 
     recording = [BaseReference(), TrainingHistory(), Manifest(), Forgetting(), FinishRun()]
-    trainer = Trainer(callbacks=[SaveWhenStopped(), *recording])
+    trainer = Trainer(callbacks=[SaveWhenStopped(), *recording, Checkpoints(monitor="val/loss")])
 """
 
 from codelm.callbacks.base_reference import BaseReference
 from codelm.callbacks.behavior import BehavioralEvaluation
 from codelm.callbacks.checkpoint_report import CheckpointReport
+from codelm.callbacks.checkpoints import Checkpoints
 from codelm.callbacks.finish import FinishRun
 from codelm.callbacks.forgetting import Forgetting
 from codelm.callbacks.manifest import Manifest
@@ -24,6 +26,7 @@ __all__ = [
     "BaseReference",
     "BehavioralEvaluation",
     "CheckpointReport",
+    "Checkpoints",
     "FinishRun",
     "Forgetting",
     "Manifest",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from codelm.batch import Batch, learned_tokens
 from codelm.callbacks.recording import RecordingCallback
+from codelm.lightning_internals import is_within_step
 from codelm.runs.record import Validation
 from codelm.runs.trainer import sum_over_ranks, validates_training
 
@@ -23,6 +24,7 @@ class TrainingHistory(RecordingCallback):
     """
 
     state_key = "Manifest"  # the name under which checkpoints of earlier versions keep it
+    sums_of_steps: Tensor | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to record."""
@@ -37,6 +39,8 @@ class TrainingHistory(RecordingCallback):
     ) -> None:
         """Count a batch towards the mean training loss."""
         self.record.train_loss.add(outputs["loss"], batch)
+        if not is_within_step(trainer):
+            self.sums_of_steps = self.record.train_loss.sums
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count what the validation loss rests on."""
@@ -67,17 +71,18 @@ class TrainingHistory(RecordingCallback):
             )
         )
         record.train_loss.reset()
+        self.sums_of_steps = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep history and time with a checkpoint, and the losses of an epoch that has only begun."""
+        """Keep history and time with a checkpoint, and the losses up to the last optimizer step, where it ends."""
         history = [asdict(each) for each in self.record.history]
-        return {"history": history, "seconds": self.record.seconds, "train_loss": self.record.train_loss.sums}
+        return {"history": history, "seconds": self.record.seconds, "train_loss": self.sums_of_steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take history and time of the run that is resumed."""
         self.record.history = [Validation(**each) for each in state_dict["history"]]
         self.record.earlier_seconds = state_dict["seconds"]
-        self.record.train_loss.sums = state_dict.get("train_loss")
+        self.record.train_loss.sums = self.sums_of_steps = state_dict.get("train_loss")
 
 
 def _validation_size(trainer: Trainer, counts: Tensor, facts: Mapping[str, Any]) -> dict[str, Any]:

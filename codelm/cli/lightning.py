@@ -12,13 +12,13 @@ import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
 from codelm import __version__
 from codelm.bases import public_name
-from codelm.callbacks import BehavioralEvaluation
+from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
 from codelm.cli.checks import check_settings
 from codelm.cli.commands import COMMANDS
@@ -83,7 +83,7 @@ class _CodelmCLI(LightningCLI):
         parser.add_class_arguments(BehavioralEvaluation, "behavior", instantiate=False, sub_configs=True)
         parser.add_class_arguments(EvaluationSettings, "evaluation")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(Checkpoints, "checkpoint")
         for target in ("model.seed", "data.seed", "behavior.seed", "evaluation.seed"):
             parser.link_arguments("seed_everything", target, compute_fn=int)
         parser.link_arguments("model.base", "data.tokenizer")
