@@ -116,10 +116,11 @@ class PackedDataModule(LightningDataModule):
             rows, weights, batch_size=self.batch_size, accumulate=accumulate, rank=rank, ranks=ranks
         )
 
-    def optimizer_steps(self, epochs: int, *, accumulate: int = 1, ranks: int = 1) -> int:
-        """Return the number of optimizer steps in the first ``epochs`` epochs."""
-        size = self.batch_size * accumulate * ranks
-        return sum(-(-len(self.rows(epoch)) // size) for epoch in range(epochs))
+    def optimizer_steps(self, epochs: int, *, share: float = 1.0, accumulate: int = 1, ranks: int = 1) -> int:
+        """Return the number of optimizer steps in a ``share`` of the batches of each of the first ``epochs`` epochs."""
+        size = self.batch_size * ranks
+        batches = (int(share * -(-len(self.rows(epoch)) // size)) for epoch in range(epochs))
+        return sum(-(-each // accumulate) for each in batches)
 
     @property
     def total_steps(self) -> int | None:
@@ -127,10 +128,9 @@ class PackedDataModule(LightningDataModule):
         trainer = self.trainer
         if trainer is None or trainer.max_epochs in (None, -1):
             return None
-        if self._max_rows is None and trainer.limit_train_batches != 1.0:
-            return None
-        accumulate, ranks = trainer.accumulate_grad_batches, trainer.world_size
-        steps = self.optimizer_steps(trainer.max_epochs, accumulate=accumulate, ranks=ranks)
+        slicing = {"accumulate": trainer.accumulate_grad_batches, "ranks": trainer.world_size}
+        share = 1.0 if self._max_rows is not None else float(trainer.limit_train_batches)
+        steps = self.optimizer_steps(trainer.max_epochs, share=share, **slicing)
         return steps if trainer.max_steps == -1 else min(steps, trainer.max_steps)
 
     def packing_efficiency(self, epoch: int = 0) -> float:

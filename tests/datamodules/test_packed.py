@@ -65,6 +65,13 @@ def test_a_step_that_the_trainer_cuts_short_weighs_what_is_left_of_it(data):
     assert data.total_steps == 4
 
 
+def test_the_steps_of_a_share_of_the_batches_are_known_without_lightning_s_loader(data):
+    """Lightning would make it to count, before the position of a resumed run is restored."""
+    settings = {"limit_train_batches": 0.5, "accumulate_grad_batches": 2, "max_epochs": 2, "max_steps": -1}
+    data.trainer = SimpleNamespace(**settings, world_size=1)
+    assert data.total_steps == sum(-(-(len(data.micro_batches(epoch)) // 2) // 2) for epoch in range(2))
+
+
 def shown(batches):
     return sorted({index for batch in batches for row in batch.rows for index in row})
 
