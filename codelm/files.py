@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["new_file", "new_folder", "sync_files", "sync_folder", "write_text"]
+__all__ = ["new_file", "new_folder", "remove_unfinished", "sync_files", "sync_folder", "write_text"]
+
+_UNFINISHED = re.compile(r"\.(?P<name>.+)\.\d+\.(?P<ending>tmp|old)")
 
 
 def write_text(target: Path, text: str) -> None:
@@ -76,6 +79,22 @@ def _replace_folder(source: Path, target: Path) -> None:
         raise
     sync_folder(target.parent)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left half-written below a folder that nobody writes to now.
+
+    A folder that had stepped aside for another, which did not come, is put back.
+    """
+    found = [(path, match) for path in folder.rglob(".*") if (match := _UNFINISHED.fullmatch(path.name))]
+    for path, match in sorted(found, key=lambda each: len(each[0].parts), reverse=True):
+        target = path.with_name(match["name"])
+        if match["ending"] == "old" and not target.exists():
+            path.replace(target)
+        elif path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sync_files(folder: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.files import new_folder, write_text
+from codelm.files import new_folder, remove_unfinished, write_text
 
 
 def test_a_file_is_written_with_its_folder(tmp_path):
@@ -51,3 +51,20 @@ def test_a_folder_that_cannot_take_the_name_leaves_the_one_that_was_there(tmp_pa
         pass
     assert [path.name for path in (tmp_path / "adapter").iterdir()] == ["first"]
     assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+
+
+def test_what_a_killed_process_left_half_written_is_removed_and_what_stepped_aside_for_it_is_put_back(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    for name in (".last.ckpt.12.tmp", "last.ckpt", ".hidden", ".notes.tmp"):
+        (tmp_path / "checkpoints" / name).write_text(name)
+    for name in (".adapter.12.tmp", ".adapter.12.old", "evaluation", ".evaluation.12.old"):
+        write_text(tmp_path / name / "file", name)
+    remove_unfinished(tmp_path)
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {
+        *(f"checkpoints/{name}" for name in ("last.ckpt", ".hidden", ".notes.tmp")),
+        "adapter/file",
+        "evaluation/file",
+    }
+    assert (tmp_path / "adapter/file").read_text() == ".adapter.12.old"
+    assert (tmp_path / "evaluation/file").read_text() == "evaluation"

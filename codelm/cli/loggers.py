@@ -8,6 +8,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from codelm.cli.base_folder import link_base
+from codelm.files import new_file
 
 __all__ = ["ConfigAdvice", "EventLogger", "SaveFitConfig"]
 
@@ -42,7 +43,9 @@ class SaveFitConfig(SaveConfigCallback):
         """Write nothing yet: a checkpoint that is refused later must find the run's own configuration as it was."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the configuration when training begins."""
-        super().setup(trainer, pl_module, "fit")
-        if trainer.is_global_zero and trainer.log_dir:
-            link_base(Path(trainer.log_dir), pl_module.base_name, pl_module.base)  # type: ignore[arg-type]
+        """Save the configuration when training begins, in one step: a resumed run replaces the one before."""
+        folder = trainer.log_dir  # asked for by all processes: the first one tells the others
+        if trainer.is_global_zero:
+            with new_file(Path(str(folder)) / self.config_filename) as unfinished:
+                self.parser.save(self.config, unfinished, skip_none=False, overwrite=True, multifile=self.multifile)
+            link_base(Path(str(folder)), pl_module.base_name, pl_module.base)  # type: ignore[arg-type]

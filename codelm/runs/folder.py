@@ -1,18 +1,23 @@
 """The folder of a run: its name, and a number that no other run of that name has."""
 
+import fcntl
 import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+
 from codelm.errors import DamagedDataError, InputError, ResourceError, cannot_write
+from codelm.files import remove_unfinished
 
 __all__ = ["claimed_folder", "next_version", "run_name", "version_number"]
 
 _NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 _VERSION = re.compile(r"version_(\d+)")
+_LOCK = ".lock"
 _FREE_BYTES = 4 * 2**20
 """Bytes that a disk must have left for a run to begin: events, configuration, and the adapter of a small base."""
 
@@ -35,15 +40,18 @@ def run_name(name: str | None, repositories: Sequence[str]) -> str:
 def claimed_folder(output: Path, name: str, checkpoint: str | None = None) -> Iterator[Path]:
     """Make the next free ``output/name/version_N`` and hand it over; take it back where the run could not begin.
 
-    A run that goes on from a ``checkpoint`` of one of these folders goes on in that folder.
+    A run that goes on from a ``checkpoint`` of one of these folders goes on in that folder. No other process gets it
+    meanwhile, and what killed ones left half-written in the runs of that name is removed.
 
     Raises:
-        InputError: The folder cannot be made.
+        InputError: The folder cannot be made, or another run uses it.
         ResourceError: The disk has no space for what a run writes.
     """
     older = Path(checkpoint).resolve().parent.parent if checkpoint else None
     if older and older.parent == (output / name).resolve() and version_number(older) >= 0:
-        yield output / name / older.name
+        with _locked(output / name / older.name):
+            _tidy(output / name, but=older.name)
+            yield output / name / older.name
         return
     new_parents = [folder for folder in (output / name, *(output / name).parents) if not folder.exists()]
     try:
@@ -52,8 +60,10 @@ def claimed_folder(output: Path, name: str, checkpoint: str | None = None) -> It
         _remove_empty(new_parents)
         raise InputError(f"output folder {output / name}: {error.strerror}; choose another with --output") from error
     try:
-        _require_free_space(folder)
-        yield folder
+        with _locked(folder):
+            _require_free_space(folder)
+            _tidy(output / name, but=folder.name)
+            yield folder
     except InputError:
         _discard_untrained(folder, "adapter", "checkpoints")
         raise
@@ -62,6 +72,47 @@ def claimed_folder(output: Path, name: str, checkpoint: str | None = None) -> It
         raise
     finally:
         _remove_empty([folder, *new_parents])
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, and remove what its last user left half-written; the system lets go where a process ends.
+
+    Only the first of several processes of a run holds it.
+
+    Raises:
+        InputError: Another process holds it.
+    """
+    if getattr(rank_zero_only, "rank", 0):
+        yield
+        return
+    path = folder / _LOCK
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise InputError(
+                f"{folder} is in use by another run, process {file.read().strip() or 'unknown'}: let it end, or stop it"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        remove_unfinished(folder)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _tidy(runs: Path, but: str) -> None:
+    """Remove what killed processes left half-written in the other folders of runs that no process holds."""
+    for folder in runs.glob("version_*"):
+        if folder.name != but and (folder / _LOCK).exists():
+            with suppress(InputError), _locked(folder):
+                pass
 
 
 def _require_free_space(folder: Path) -> None:

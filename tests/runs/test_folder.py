@@ -1,4 +1,6 @@
 import errno
+import subprocess
+import sys
 
 import pytest
 
@@ -91,7 +93,7 @@ def test_a_full_disk_is_found_before_anything_is_written(tmp_path, monkeypatch):
 
 def test_of_the_try_for_room_nothing_stays(tmp_path):
     with claimed_folder(tmp_path, "x") as folder:
-        assert list(folder.iterdir()) == []
+        assert list(folder.iterdir()) == [folder / ".lock"]
 
 
 def test_older_runs_stay_when_a_new_one_is_taken_back(tmp_path):
@@ -119,3 +121,49 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
     with pytest.raises(InputError, match="--output"), claimed_folder(tmp_path / "runs", "x"):
         pytest.fail("handed over a folder that cannot be")
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_two_processes_never_go_on_in_one_folder_at_once(runs):
+    """Two runs resumed at the same moment would write each other's checkpoints, and each other's manifest."""
+    checkpoint = checkpoint_file("last", runs, "x")
+    code = f"""
+from pathlib import Path
+from codelm.runs.folder import claimed_folder
+with claimed_folder(Path({str(runs)!r}), "x", {checkpoint!r}):
+    print("here", flush=True)
+    input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "here\n"
+        with pytest.raises(InputError, match=f"version_10 is in use by another run, process {other.pid}: let it end"):
+            enter(runs, checkpoint)
+        other.kill()
+    folder = runs / "x" / "version_10"
+    (folder / ".MANIFEST.json.12.tmp").write_text("half")
+    with claimed_folder(runs, "x", checkpoint):
+        assert [path.name for path in folder.iterdir() if path.name != "checkpoints"] == [".lock"]
+    assert [path.name for path in folder.iterdir()] == ["checkpoints"]
+
+
+def enter(output, checkpoint=None):
+    with claimed_folder(output, "x", checkpoint):
+        pass
+
+
+def test_the_next_run_of_that_name_removes_what_a_killed_one_left_half_written(tmp_path):
+    killed = tmp_path / "x/version_0"
+    (killed / ".adapter.12.tmp").mkdir(parents=True)
+    (killed / ".lock").write_text("12")
+    enter(tmp_path)
+    assert list(killed.iterdir()) == []
+
+
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("codelm.runs.folder.fcntl.flock", refuse)
+    with claimed_folder(tmp_path, "x") as folder:
+        assert folder.is_dir()
