@@ -40,7 +40,7 @@ def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
     seed = settings["seed_everything"]
     if not isinstance(seed, bool) and not 0 <= seed <= _HIGHEST_SEED:
         raise InputError(f"seed_everything is {seed}: give a number from 0 to {_HIGHEST_SEED}")
-    _refuse_empty(settings)
+    _refuse_nameless(settings)
     _refuse_impossible(settings)
     _refuse_optimizer_without_gpu(settings)
     if trains:
@@ -48,12 +48,15 @@ def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
         _refuse_unlogged_monitors(settings)
 
 
-def _refuse_empty(settings: Mapping[str, Any]) -> None:
-    """Raise `InputError` where an empty text would mean the current folder, or nothing at all."""
+def _refuse_nameless(settings: Mapping[str, Any]) -> None:
+    """Raise `InputError` for text that is no path: empty, which would mean the current folder, or with a null byte."""
     for name in ("data.repo", "data.cache", "model.base", "output", "ckpt_path"):
         value = settings[name]
-        if "" in (value if isinstance(value, list) else [value and str(value)]):
-            raise InputError(f"--{name} is empty; give a name or path, or leave it out")
+        for text in value if isinstance(value, list) else [value and str(value)]:
+            if text == "":
+                raise InputError(f"--{name} is empty; give a name or path, or leave it out")
+            if text and "\0" in text:
+                raise InputError(f"--{name} holds a null byte, which no path can; write it without")
 
 
 def _refuse_impossible(settings: Mapping[str, Any]) -> None:

@@ -196,7 +196,10 @@ class _CodelmCLI(LightningCLI):
 
 def _absolute(path: str) -> str:
     """Return a path that means the same from every folder."""
-    return str(Path(expanduser(path)).resolve())
+    try:
+        return str(Path(expanduser(path)).resolve())
+    except (OSError, RuntimeError) as error:  # the latter for a circle of links, up to Python 3.12
+        raise InputError(f"{path} leads to no folder: {error}; give one that exists") from error
 
 
 def _refuse_long_rows(sequence_length: int, max_positions: int | None, base: str) -> None:

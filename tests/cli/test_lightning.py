@@ -256,6 +256,9 @@ BAD = {
     "empty cache": (["--data.cache="], "--data.cache is empty"),
     "empty base": (["--model.base="], "--model.base is empty"),
     "empty checkpoint": (["--ckpt_path="], "--ckpt_path is empty"),
+    "repository with a null byte": (["--data.repo=a\0b"], "--data.repo holds a null byte"),
+    "output with a null byte": (["--output=a\0b"], "--output holds a null byte"),
+    "circle of links": (["--data.repo=../circle"], "../circle leads to no folder"),
     "missing value": (["--data.repo"], "data.repo: its value is missing; write --data.repo VALUE"),
     "precision that is none": (["--trainer.precision=17"], 'trainer.precision: "17" is not one of 64, 32, 16, trans'),
     "unknown callback": (["--trainer.callbacks=NoSuch"], 'trainer.callbacks: there is no callback "NoSuch"'),
@@ -310,6 +313,7 @@ BAD = {
 
 @pytest.mark.parametrize(("arguments", "says"), BAD.values(), ids=BAD)
 def test_a_bad_request_costs_one_line_and_leaves_nothing(arguments, says, codelm, folder):
+    (folder.parent / "circle").symlink_to("circle")
     (folder.parent / "evil.yaml").write_text("trainer: {logger: evil.C}\n")
     (folder.parent / "double.yaml").write_text("name: a\nname: b\n")
     (folder.parent / "typo.yaml").write_text("data: {revison: x}\n")
