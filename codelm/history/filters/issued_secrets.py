@@ -69,16 +69,15 @@ FORMS = (
     _form("square", "sq0atp- sq0csp- sq0idp-", "%s{22,}"),
     _form("braintree", "access_token$production$ access_token$sandbox$", "%w{16}[$]%h{32}"),
     _form("plaid", "access-sandbox- access-development- access-production-", _UUID),
+    _form("langfuse", "sk-lf-", _UUID),
     _form("razorpay", "rzp_live_", "%w{14,}"),
-    _form("flutterwave", "FLWSECK-", "%h{32}-X"),
-    _form("flutterwave", "FLWSECK_TEST-", "%h{32}-X"),
+    _form("flutterwave", "FLWSECK- FLWSECK_TEST-", "%h{32}-X"),
     _form("shopify", "shpat_ shpss_ shpca_ shppa_", "[0-9a-fA-F]{32}"),
     _form("openai", "sk-", "%s{16,}T3BlbkFJ%s{16,}"),
     _form("openai", "sk-proj- sk-svcacct- sk-admin-", "%s{40,}"),
     _form("anthropic", "sk-ant-", r"[a-z]+\d\d-(%s{80,})"),
     _form("openrouter", "sk-or-v1-", "%h{64}"),
     _form("deepseek", "sk-", "[a-f0-9]{32}"),
-    _form("langfuse", "sk-lf-", _UUID),
     _form("huggingface", "hf_ api_org_", "[A-Za-z]{34}"),
     _form("groq", "gsk_", "%w{48,}"),
     _form("perplexity", "pplx-", "%w{40,}"),
@@ -142,8 +141,8 @@ FORMS = (
     _form("one-password", "A3-", "[A-Z0-9]{6}-[A-Z0-9]{6,11}-[A-Z0-9-]{11,}"),
     _form("age-key", "AGE-SECRET-KEY-1", "[A-Z0-9]{58}"),
     _form("grafana", "glsa_", "%w{32}_%h{8}"),
-    _form("grafana", "glc_eyJ", r"[A-Za-z0-9+/=]{40,}"),
     _form("new-relic", "NRAK- NRJS- NRII- NRRA- NRIQ-", "%s{19,}"),
+    _form("grafana", "glc_eyJ", r"[A-Za-z0-9+/=]{40,}"),
     _form("sentry", "sntrys_eyJ sntryu_", r"[A-Za-z0-9+/=_]{40,}"),
     _form("dynatrace", "dt0c01. dt0s01. dt0s16.", r"[A-Z0-9]{8,24}\.([A-Z0-9]{60,})"),
     _form("honeycomb", "hcaik_ hcbik_ hcalk_ hcamk_", "%w{40,}"),
@@ -177,7 +176,6 @@ FORMS = (
     _form("duffel", "duffel_live_ duffel_test_", "%s{43}"),
     _form("shippo", "shippo_live_ shippo_test_", "%h{40}"),
     _form("intra42", "s-s4t2ud- s-s4t2af-", "%h{64}"),
-    _form("infracost", "ico-", "%w{32}"),
     _form("private-key", "", r"MII[A-Za-z0-9+/]{3}IBAAK[BC][A-Za-z0-9+/]{16,}={0,2}"),
     _form("private-key", "", r"MII[A-Za-z0-9+/]{2,3}IBADANBgkqhkiG9w0BAQEFAAS[A-Za-z0-9+/]{16,}={0,2}"),
     _form("private-key", "MHcCAQEEI MIGkAgEBBDA MIHcAgEBBEI", "[A-Za-z0-9+/]{16,}={0,2}"),
@@ -193,7 +191,6 @@ FORMS = (
     _form("paseto", "k1.secret. k2.secret. k3.secret. k4.secret.", "%s{40,}"),
     _form("jwt", "eyJ", r"%s{8,}\.ey(%s{10,})\.%s{20,}"),
     _form("kubernetes-bootstrap", "kubeadm join", r"[^\n]{0,80}--token ([a-z0-9]{6}\.[a-z0-9]{16})"),
-    _form("artifactory", "eyJ2ZXIiOi", r"%s{8,}\.ey(%s{10,})\.%s{20,}"),
     _form("microsoft-client-secret", "", r"[\w~.]{3}\dQ~[\w~.-]{31,34}"),
     _form("azure-devops", "JQQJ99", "%w{68,}"),
 )
@@ -201,6 +198,12 @@ FORMS = (
 _WORD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/.~-")
 _WORDS_ONLY = bytes(byte if chr(byte) in _WORD_CHARACTERS else ord(" ") for byte in range(256))
 _MIN_WORD = 16
+_SMALL = re.compile(rb"[a-z_/.~+-]+")
+"""Words without a digit or a capital, which no credential is."""
+_SHAPES = [form for form in FORMS if not form.anchors]
+_ANCHORS = [(anchor, form) for form in FORMS for anchor in form.anchors]
+_ANCHORS_IN_WORDS = [(anchor, form) for anchor, form in _ANCHORS if _WORD_CHARACTERS.issuperset(anchor)]
+_OTHER_ANCHORS = [(anchor, form) for anchor, form in _ANCHORS if not _WORD_CHARACTERS.issuperset(anchor)]
 
 
 _UNKNOWN_ISSUER = re.compile(r"(?<![\w./-])((?:[A-Za-z]{2,12}[_-]){1,3})([A-Za-z0-9]{20,})(?![\w./-])")
@@ -213,13 +216,16 @@ _PUBLIC = re.compile(
 def issued_secrets(text: str) -> Iterator[Secret]:
     """Yield the credentials in a text that have the form of their issuer."""
     words = {word for word in text.encode(errors="replace").translate(_WORDS_ONLY).split() if len(word) >= _MIN_WORD}
-    joined = b" ".join(words).decode("ascii")
-    for form in FORMS:
-        if not form.anchors and form.pattern.search(joined):
+    joined = b" ".join(word for word in words if not _SMALL.fullmatch(word)).decode("ascii")
+    present = [(anchor, form) for anchor, form in _OTHER_ANCHORS if anchor in text]
+    if not joined and not present:
+        return
+    present += [(anchor, form) for anchor, form in _ANCHORS_IN_WORDS if anchor in joined]
+    for anchor, form in present:
+        yield from _judged(_at_anchor(text, anchor, form.pattern), form.kind)
+    for form in _SHAPES:
+        if form.pattern.search(joined):
             yield from _judged(form.pattern.finditer(text), form.kind)
-        for anchor in form.anchors:
-            if anchor in (joined if _WORD_CHARACTERS.issuperset(anchor) else text):
-                yield from _judged(_at_anchor(text, anchor, form.pattern), form.kind)
     if any(map(_is_token, _UNKNOWN_ISSUER.finditer(joined))):
         tokens = filter(_is_token, _UNKNOWN_ISSUER.finditer(text))
         yield from (Secret(*found.span(), "token") for found in tokens)

@@ -101,12 +101,13 @@ class SecretScan:
     def of_change(self, change: Change) -> tuple[Change, list[Secret], list[list[Secret]]]:
         """Return a change with its credentials replaced, those that no hunk adds, and for each hunk those it adds."""
         after, removed = change.after or "", ["".join(hunk.removed) for hunk in change.hunks]
-        in_after, in_removed = self.of_text(after, change.new_blob), list(map(find_secrets, removed))
-        if not in_after and not any(in_removed):
+        in_after = self.of_text(after, change.new_blob)
+        if not in_after and not find_secrets("\n".join(removed)):
             # The hunks of a type change, such as link to file, do not relate its two sides.
             if change.status != "T" and not any(map(_PART_OF_SECRET.search, removed)):
                 self.clean.add(change.old_blob)
             return change, [], [[] for _ in change.hunks]
+        in_removed = list(map(find_secrets, removed))
         lines = lines_of(redact(after, in_after))
         hunks = tuple(
             replace(hunk, removed=tuple(lines_of(redact(text, secrets))), added=_added_lines(lines, hunk))
