@@ -176,9 +176,10 @@ class PackedDataModule(LightningDataModule):
         return {"rank": trainer.global_rank, "ranks": trainer.world_size} if trainer is not None else {}
 
     def _loader(self, planned: list[MicroBatch], context_weight: float, start: int = 0) -> DataLoader[Batch]:
+        rows = PackedRows(self.store, planned, context_weight)
         return DataLoader(
-            PackedRows(self.store, context_weight),
-            sampler=InPlannedOrder(planned, start),
+            rows,
+            sampler=InPlannedOrder(rows, start),
             batch_size=None,  # the plan has grouped the rows already
             num_workers=self.num_workers,
         )

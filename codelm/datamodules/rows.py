@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, DistributedSampler
 
 from codelm.batch import Batch, WeightedTokens, collate
 from codelm.history.epochs.plan import MicroBatch
@@ -23,15 +23,19 @@ def role_weights(context_weight: float) -> tuple[float, ...]:
 
 
 class PackedRows(Dataset[Batch]):
-    """Makes the batch that a `MicroBatch` describes; the index of an item is its description."""
+    """The batches that the `MicroBatch`es of a plan describe."""
 
-    def __init__(self, store: Store, context_weight: float) -> None:
-        self.store = store
+    def __init__(self, store: Store, planned: Sequence[MicroBatch], context_weight: float) -> None:
+        self.store, self.planned = store, planned
         self.role_weights = torch.tensor(role_weights(context_weight))
 
-    def __getitem__(self, planned: MicroBatch) -> Batch:
+    def __getitem__(self, index: int) -> Batch:
+        planned = self.planned[index]
         rows = [[self.sample(index) for index in row] for row in planned.rows]
         return collate(rows, step_weight=planned.step_weight, multiple_of=_ROUND_TO)
+
+    def __len__(self) -> int:
+        return len(self.planned)
 
     def sample(self, index: int) -> WeightedTokens:
         """Return a sample of the store, its tokens weighted by their roles."""
@@ -39,14 +43,16 @@ class PackedRows(Dataset[Batch]):
         return WeightedTokens(torch.from_numpy(ids), self.role_weights[torch.from_numpy(roles).long()])
 
 
-class InPlannedOrder(Sampler[MicroBatch]):
-    """Serves the micro-batches of a plan in their order, from the one at ``start``; its length is the whole plan's."""
+class InPlannedOrder(DistributedSampler[int]):
+    """Serves the batches of one rank's plan in their order, from the one at ``start``; its length is the whole plan's.
 
-    def __init__(self, planned: Sequence[MicroBatch], start: int = 0) -> None:
-        self.planned, self.start = planned, start
+    A `DistributedSampler` by type, since the plan has dealt out the rows to the ranks: Lightning would deal out the
+    batches of any other sampler once more, shuffled (lightning 2.6, ``use_distributed_sampler``).
+    """
 
-    def __iter__(self) -> Iterator[MicroBatch]:
-        return iter(self.planned[self.start :])
+    def __init__(self, planned: PackedRows, start: int = 0) -> None:
+        super().__init__(planned, num_replicas=1, rank=0, shuffle=False)
+        self.start = start
 
-    def __len__(self) -> int:
-        return len(self.planned)
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, len(self)))

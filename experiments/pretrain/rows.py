@@ -120,7 +120,8 @@ class PretrainingRows(PackedDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the whole plan, from the trainer's step on."""
         start = self.trainer.global_step if self.trainer else 0
-        return DataLoader(PackedRows(self.store, 1.0), sampler=InPlannedOrder(self.plan, start), batch_size=None)
+        rows = PackedRows(self.store, self.plan, context_weight=1.0)
+        return DataLoader(rows, sampler=InPlannedOrder(rows, start), batch_size=None)
 
     def digest(self) -> str:
         """Return the SHA-256 of the store's facts and table of samples; its tokens themselves are too many to read."""

@@ -10,7 +10,7 @@ def batch_of(make_store):
     """Return a function that makes the batch of rows of training samples of 5, 9, 3, 12 and 7 tokens."""
 
     def make(*rows, context_weight=0.25):
-        return PackedRows(make_store(), context_weight)[MicroBatch(rows, step_weight=3.5)]
+        return PackedRows(make_store(), [MicroBatch(rows, step_weight=3.5)], context_weight)[0]
 
     return make
 
