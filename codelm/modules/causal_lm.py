@@ -133,10 +133,12 @@ class CausalLM(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Log the step, before its gradient is clipped; skip it if its loss or gradient is not finite."""
-        loss, self.step_loss = self.step_loss, torch.zeros_like(self.step_loss)
+        # All processes skip a step or none does: the norm is of the mean gradient, and so is the same for all.
+        loss = self.trainer.strategy.reduce(self.step_loss, reduce_op="mean")
+        self.step_loss = torch.zeros_like(self.step_loss)
         gradients = [parameter.grad for _, parameter in self.trained() if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
+        self.log("train/loss", loss, prog_bar=True)
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
         self.step_is_finite = math.isfinite(loss) and math.isfinite(norm)
