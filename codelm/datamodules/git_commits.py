@@ -174,13 +174,22 @@ class GitCommitDataModule(PackedDataModule):
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the provenance of the history, which checkpoints carry."""
-        return {"learned_from": provenance(self.store.facts["scrape"])}
+        """Return the provenance of the history and the number of processes, which checkpoints carry."""
+        return {"learned_from": provenance(self.store.facts["scrape"]), "ranks": self.training_ranks}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Refuse to resume on another history: the losses of the base and the best so far are the old one's."""
+        """Refuse to resume on another history: the losses of the base and the best so far are the old one's.
+
+        Likewise on another number of processes, which would make other steps of the rows.
+        """
+        ranks = self.ranks_of_checkpoint = state_dict.get("ranks", 1)  # earlier versions trained in one
         if self.trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
             return
+        if ranks != self.trainer.world_size:
+            raise InputError(
+                f"the checkpoint is of a training in {ranks} processes, this is one in {self.trainer.world_size}: give "
+                f"--trainer.devices {ranks}, or begin a new run without --ckpt_path"
+            )
         given, learned = provenance(self.store.facts["scrape"]), state_dict["learned_from"]
         if given != learned:
             raise InputError(

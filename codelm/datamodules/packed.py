@@ -43,6 +43,7 @@ class PackedDataModule(LightningDataModule):
         self.curriculum_epochs = curriculum_epochs
         self.seed = seed
         self.num_workers = num_workers
+        self.ranks_of_checkpoint: int | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,11 +69,16 @@ class PackedDataModule(LightningDataModule):
         return difficulty(samples["length"], np.where(samples["kind"] == Kind.FILE, samples["targets"], of_commit))
 
     @property
+    def training_ranks(self) -> int:
+        """The number of processes of the training: the trainer's, or those of the checkpoint that is measured."""
+        return self.ranks_of_checkpoint or (1 if self.trainer is None else self.trainer.world_size)
+
+    @property
     def _max_rows(self) -> int | None:
         """The rows that the trainer takes of an epoch, if ``limit_train_batches`` is a number of batches; else None."""
         if self.trainer is None or not isinstance(self.trainer.limit_train_batches, int):
             return None
-        return self.trainer.limit_train_batches * self.batch_size * self.trainer.world_size
+        return self.trainer.limit_train_batches * self.batch_size * self.training_ranks
 
     def rows(self, epoch: int) -> list[Row]:
         """Return the rows of one training epoch; Lightning cuts them by a ``limit_train_batches`` that is a share.

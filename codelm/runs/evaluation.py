@@ -38,10 +38,11 @@ def evaluated_model(trainer: Trainer, pl_module: Any, batch_size: int) -> Evalua
 
 def learned_samples(trainer: Trainer, step: int) -> list[int]:
     """Return the training samples that a run has learned by an optimizer step."""
+    data = _data_of(trainer)
     limit = trainer.limit_train_batches
     share = limit if isinstance(limit, float) else 1.0  # a whole number is the datamodule's to spread
-    slicing = {"accumulate": trainer.accumulate_grad_batches, "ranks": trainer.world_size}
-    found: list[int] = _data_of(trainer).drawn(step, share=share, **slicing)
+    slicing = {"accumulate": trainer.accumulate_grad_batches, "ranks": data.training_ranks}
+    found: list[int] = data.drawn(step, share=share, **slicing)
     return found
 
 
