@@ -4,12 +4,15 @@ Written against lightning 2.6. `ATTRIBUTES` and `CHECKPOINT_KEYS` list every suc
 says in a sentence which one an upgrade has moved.
 """
 
+import signal
 import traceback
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.plugins import CheckpointIO, TorchCheckpointIO
+from lightning.pytorch.strategies import DDPStrategy
 
 __all__ = [
     "ATTRIBUTES",
@@ -20,10 +23,14 @@ __all__ = [
     "count_steps_for_loggers",
     "is_at_end_of_epoch",
     "is_within_step",
+    "leave_sigterm_alone",
     "place",
+    "save_alone",
+    "set_root_folder",
     "set_up_validation_data",
     "settle",
     "settle_resumed",
+    "starts_programs",
     "to_device",
     "use_checkpoint_io",
     "validation_is_due",
@@ -32,6 +39,9 @@ __all__ = [
 ]
 
 ATTRIBUTES = (
+    "_checkpoint_connector.dump_checkpoint",
+    "_default_root_dir",
+    "_signal_connector.register_signal_handlers",
     "fit_loop.restarting",
     "fit_loop._data_fetcher",
     "fit_loop.epoch_loop.restarting",
@@ -47,6 +57,7 @@ ATTRIBUTES = (
     "precision_plugin.val_step_context",
     "strategy.batch_to_device",
     "strategy.checkpoint_io",
+    "strategy.save_checkpoint",
 )
 """Attributes of a `Trainer`."""
 
@@ -105,6 +116,34 @@ def use_checkpoint_io(trainer: Trainer, ours: CheckpointIO) -> None:
     """Let a trainer read and write checkpoints with ``ours`` instead of Lightning's own; a user's plugin stays."""
     if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
         trainer.strategy.checkpoint_io = ours
+
+
+def set_root_folder(trainer: Trainer, folder: Path) -> None:
+    """Set the folder of a trainer without loggers; which process claims it is known once the trainer is made."""
+    trainer._default_root_dir = str(folder)  # type: ignore[attr-defined]
+
+
+def save_alone(trainer: Trainer, path: Path) -> None:
+    """Write a checkpoint without waiting for other processes, as `Trainer.save_checkpoint` does."""
+    trainer.strategy.save_checkpoint(trainer._checkpoint_connector.dump_checkpoint(), path)
+
+
+def starts_programs(strategy: DDPStrategy) -> bool:
+    """Return whether the other processes of a training are programs of their own, and not copies of this one."""
+    return strategy._start_method == "popen"
+
+
+def leave_sigterm_alone(trainer: Trainer) -> None:
+    """Keep the handler of SIGTERM: Lightning's waits for all processes, also for one that is in another collective."""
+    connector = trainer._signal_connector
+    register = connector.register_signal_handlers
+
+    def register_others() -> None:
+        before = signal.getsignal(signal.SIGTERM)
+        register()
+        signal.signal(signal.SIGTERM, before)
+
+    connector.register_signal_handlers = register_others  # type: ignore[method-assign]
 
 
 def is_within_step(trainer: Trainer) -> bool:

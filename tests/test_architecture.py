@@ -47,9 +47,10 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "cli": (
         "the command",
-        {"bases", "callbacks", "datamodules", "errors", "evaluation", "files", "modules", "runs"},
+        {"bases", "callbacks", "datamodules", "errors", "evaluation", "files", "lightning_internals", "modules", "runs"},
     ),
 }
+RANKS = "cli/other_ranks.py"  # starts codelm itself, once for each further process of a training
 PROCESSES = ("subprocess", "git", "multiprocessing", "asyncio", "concurrent", "pty")
 STARTING = re.compile(r"os\.(system|popen|fork|exec|posix_spawn|spawn)")
 HEAVY = ("torch", "transformers", "lightning", "peft", "bitsandbytes")
@@ -182,11 +183,13 @@ def test_only_adapters_imports_peft_and_bitsandbytes():
 
 
 def test_only_git_starts_git():
-    assert {name.split("/")[0] for name in importing(*PROCESSES)} == {"git"}
+    starting = importing(*PROCESSES)
+    assert RANKS in starting
+    assert {name.split("/")[0] for name in starting - {RANKS}} == {"git"}
     for name, file in zip(NAMES, FILES, strict=True):
         used = {ast.unparse(node) for node in ast.walk(tree_of(file)) if isinstance(node, ast.Attribute)}
         started = [dotted for dotted in used | imports_of(file) if STARTING.match(dotted)]
-        assert name.startswith("git/") or not started
+        assert name.startswith("git/") or name == RANKS or not started
 
 
 def test_in_history_only_tokenization_knows_a_tokenizer():
@@ -256,7 +259,7 @@ def test_private_names_stay_in_their_file_and_all_says_the_others(file):
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     ours = {name for node in ast.walk(tree) for name in names_bound_by(node)}
     ours |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
-    foreign = {node.attr for node in attributes if re.match("_[^_]", node.attr)} - ours
+    foreign = {node.attr for node in attributes if re.match("_[^_]", node.attr)} - ours - {"_exit"}  # os._exit
     assert not foreign or file.name == "lightning_internals.py"
     exported = [ast.literal_eval(node.value) for node in tree.body if "__all__" in names_bound_by(node)]
     public = {name for node in tree.body for name in names_bound_by(node) if not name.startswith("_")} - {"log"}

@@ -1,6 +1,7 @@
 """The checkpoints of a training: the best ones, and the last, from which it goes on."""
 
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
@@ -145,8 +146,8 @@ class Checkpoints(ModelCheckpoint):
         """Return whether a validation is still to be done behind the last batch, or not over."""
         return validation_is_due(trainer) and place(trainer) != self.validated
 
-    def write_last(self, trainer: Trainer) -> None:
-        """Replace ``last.ckpt``, in one step.
+    def write_last(self, trainer: Trainer, save: Callable[[Trainer, Path], None] = Trainer.save_checkpoint) -> None:
+        """Replace ``last.ckpt``, in one step, by means of ``save``.
 
         Not where the validation at ``max_steps`` is not over: Lightning would find nothing left to do, and not measure.
         """
@@ -155,7 +156,7 @@ class Checkpoints(ModelCheckpoint):
             if 0 < trainer.max_steps <= trainer.global_step and self._validates(trainer) and path.is_file():
                 return
             self.last_model_path = str(path)
-            trainer.save_checkpoint(self.last_model_path)
+            save(trainer, path)
             self.written, self.last_step = time.monotonic(), trainer.global_step
             if trainer.is_global_zero:
                 for older in Path(self.dirpath).glob("last-v*.ckpt"):  # of earlier versions

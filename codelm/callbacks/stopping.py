@@ -7,6 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from codelm.callbacks.checkpoints import Checkpoints
 from codelm.errors import DamagedDataError
+from codelm.lightning_internals import save_alone
 from codelm.runs.checkpoints import read_step
 from codelm.runs.trainer import writes_files
 
@@ -22,8 +23,8 @@ class SaveWhenStopped(Callback):
     epoch's rows from the first one behind that step: a gradient that was only half accumulated is dropped, and its
     rows are read again. A validation that was under way begins anew.
 
-    Nothing is written where the last checkpoint is of this very step, where there are no checkpoints at all, or where
-    several processes train: the others may have stopped elsewhere.
+    Nothing is written where the last checkpoint is of this very step, or where there are no checkpoints at all. Where
+    several processes train, the first one's state is that of all, and it does not wait for the others.
     """
 
     def __init__(self) -> None:
@@ -43,10 +44,10 @@ class SaveWhenStopped(Callback):
         is_stopped = self.training and not isinstance(exception, Exception)
         if checkpoints is None or not is_stopped or not writes_files(trainer):
             return
-        if trainer.world_size > 1 or trainer.global_step in (0, _step_of(Path(checkpoints.last_model_path))):
+        if trainer.global_step in (0, _step_of(Path(checkpoints.last_model_path))):
             return
         try:
-            checkpoints.write_last(trainer)
+            checkpoints.write_last(trainer, save_alone)
         except Exception as error:  # the run was asked to stop, and stops
             log.warning("%s could not be saved: %s", checkpoints.last_model_path, error)
 

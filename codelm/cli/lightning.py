@@ -1,8 +1,8 @@
 """Lightning's command line for codelm's model and datamodule, with a folder for each run."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from os.path import expanduser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,10 +30,12 @@ from codelm.cli.loggers import ConfigAdvice, EventLogger, SaveFitConfig
 from codelm.cli.logging import run_logging
 from codelm.cli.parser import OneLineParser, command_help
 from codelm.cli.parsing_rules import MODE, parsing_rules
+from codelm.cli.ranks import all_ranks
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.checks import open_repositories
 from codelm.errors import CodelmError, InputError, ResourceError
 from codelm.evaluation.settings import EvaluationSettings
+from codelm.lightning_internals import set_root_folder
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
 from codelm.modules.result_settings import refuse_other_settings, result_settings
@@ -50,9 +52,10 @@ log = logging.getLogger(__name__)
 class _CodelmCLI(LightningCLI):
     """Lightning's command line for one model class and one datamodule class; ``cleanup`` is closed when it is over."""
 
-    def __init__(self, arguments: Sequence[str], cleanup: ExitStack, *, quiet: bool) -> None:
+    def __init__(self, arguments: Sequence[str], cleanup: ExitStack, switches: Mapping[str, bool]) -> None:
+        self.arguments = [*arguments, *(f"--{name}" for name, given in switches.items() if given)]
         self.cleanup = cleanup
-        self.quiet = quiet
+        self.quiet = switches["quiet"]
         self.took_default_config = default_argument() in arguments
         shared = {"parser_mode": MODE, "dump_header": [f"codelm {__version__}"]}
         each = {name: command_help(name, what) | shared for name, what in COMMANDS.items()}
@@ -160,6 +163,10 @@ class _CodelmCLI(LightningCLI):
             given = result_settings(self.trainer, self.model, self.datamodule)
             refuse_other_settings(read_settings(Path(self.checkpoint)), given)
         _refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
+        settings = self.settings  # of the commit and the checkpoint that this process has found
+        decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
+        given = [f"--{name}={value}" for name, value in decided.items() if value is not None]
+        self.cleanup.enter_context(all_ranks(self.trainer, [*self.arguments, *given]))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer, and for training the folder it writes to."""
@@ -173,25 +180,26 @@ class _CodelmCLI(LightningCLI):
         if self.took_default_config:
             given.callbacks.append(ConfigAdvice())
         leaves_something = self.subcommand == "fit" and not given.fast_dev_run
-        kwargs |= self.writing_to_own_folder(given.logger) if leaves_something else self.writing_nowhere()
+        if leaves_something:
+            kwargs |= {"logger": [one for one in _as_list(given.logger) if isinstance(one, Logger)] or False}
+        else:  # not even those of Lightning's fast_dev_run
+            kwargs |= {"default_root_dir": self.cleanup.enter_context(TemporaryDirectory()), "logger": False}
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         use_atomic_checkpoints(trainer)
+        if leaves_something:
+            self.write_to_own_folder(trainer, with_events=given.logger is not False)
         return trainer
 
-    def writing_to_own_folder(self, loggers: Any) -> dict[str, Any]:
-        """Claim the run's folder and return the trainer's arguments that make all callbacks write to it."""
+    def write_to_own_folder(self, trainer: Trainer, *, with_events: bool) -> None:
+        """Claim the run's folder, and let all callbacks write to it; Lightning tells its name to other processes."""
         output, name = Path(self.settings.output), self.settings.name
-        folder = self.cleanup.enter_context(claimed_folder(output, name, self.checkpoint))
-        if loggers is False:
-            return {"default_root_dir": folder}
-        # Ours comes first: callbacks take their folder from the first logger.
-        events = EventLogger(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
-        others = [logger for logger in _as_list(loggers) if isinstance(logger, Logger)]
-        return {"default_root_dir": folder, "logger": [events, *others]}
-
-    def writing_nowhere(self) -> dict[str, Any]:
-        """Return the trainer's arguments that leave no files behind, not even those of Lightning's fast_dev_run."""
-        return {"default_root_dir": self.cleanup.enter_context(TemporaryDirectory()), "logger": False}
+        claim = claimed_folder(output, name, self.checkpoint) if trainer.is_global_zero else nullcontext(output / name)
+        folder = self.cleanup.enter_context(claim)
+        set_root_folder(trainer, folder)
+        if with_events:
+            # Ours comes first: callbacks take their folder from the first logger.
+            events = EventLogger(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
+            trainer.loggers = [events, *trainer.loggers]
 
 
 def _absolute(path: str) -> str:
@@ -233,7 +241,7 @@ def run(arguments: Sequence[str], *, quiet: bool = False, debug: bool = False, a
     rules = parsing_rules(arguments, allow_code=allow_code)
     with ExitStack() as cleanup, run_logging(quiet=quiet, debug=debug), rules:
         try:
-            _CodelmCLI(arguments, cleanup, quiet=quiet)
+            _CodelmCLI(arguments, cleanup, {"quiet": quiet, "debug": debug, "allow_code": allow_code})
         except MisconfigurationException as error:
             raise InputError(lightning_message(str(error))) from error
         except ValueError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from lightning.fabric.utilities.warnings import PossibleUserWarning
+from lightning.pytorch.utilities import rank_zero_only
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
 __all__ = ["run_logging"]
@@ -22,19 +23,20 @@ _EXPECTED = ("The dirpath has changed", "Checkpoint directory .* exists and is n
 
 @contextmanager
 def run_logging(*, quiet: bool, debug: bool) -> Iterator[None]:
-    """Send codelm's messages to standard error, and only errors of its libraries.
+    """Send codelm's messages to standard error, and only errors of its libraries; of several processes, the first's.
 
     Args:
         quiet: Only warnings and errors of codelm's.
         debug: All messages of codelm and of its libraries.
     """
+    is_first = getattr(rank_zero_only, "rank", 0) == 0
     with warnings.catch_warnings(), ExitStack() as cleanup:
         if not debug:
             for beginning in _EXPECTED:
                 warnings.filterwarnings("ignore", beginning)
-            for category in _NOT_FOR_USERS:
+            for category in _NOT_FOR_USERS if is_first else [Warning]:
                 warnings.simplefilter("ignore", category)
-        own = logging.WARNING if quiet else logging.INFO
+        own = logging.ERROR if not is_first else logging.WARNING if quiet else logging.INFO
         for name, level in {"codelm": own, **dict.fromkeys(_LIBRARIES, logging.ERROR)}.items():
             logger = logging.getLogger(name)
             cleanup.callback(logger.setLevel, logger.level)

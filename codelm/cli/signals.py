@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Stopped", "stop_signals"]
+__all__ = ["STOPPING", "Stopped", "stop_signals"]
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
@@ -33,7 +33,7 @@ def stop_signals() -> Iterator[list[int]]:
         raise Stopped
 
     may_set_handlers = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in _STOPPING} if may_set_handlers else {}
+    before = {number: signal.getsignal(number) for number in STOPPING} if may_set_handlers else {}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop)

@@ -17,8 +17,12 @@ __all__ = ["log_scalars", "preserved_state", "run_folder", "sum_over_ranks", "va
 
 
 def run_folder(trainer: Trainer) -> Path:
-    """Return the folder of this run: the logger's, or the trainer's where nothing is logged."""
-    return Path(trainer.log_dir or trainer.default_root_dir)
+    """Return the folder of this run: the first logger's, or the trainer's where nothing is logged.
+
+    Lightning's ``trainer.log_dir`` waits until all processes ask for it, and only the first one writes files.
+    """
+    logger = trainer.logger
+    return Path(getattr(logger, "log_dir", None) or getattr(logger, "save_dir", None) or trainer.default_root_dir)
 
 
 def writes_files(trainer: Trainer) -> bool:

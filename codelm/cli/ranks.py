@@ -1,0 +1,104 @@
+"""A process's part in a data parallel run: the first starts the others and decides for all of them."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleDeviceStrategy
+
+from codelm.cli.other_ranks import FIRST_PROCESS, OtherRanks
+from codelm.cli.signals import STOPPING
+from codelm.errors import InputError
+from codelm.lightning_internals import leave_sigterm_alone, starts_programs
+
+__all__ = ["all_ranks"]
+
+_PATIENCE = 10.0
+"""Seconds for which a failed process waits to be ended by the first one, which most likely has failed alike."""
+
+
+@contextmanager
+def all_ranks(trainer: Trainer, arguments: Sequence[str]) -> Iterator[None]:
+    """Have all processes of a data parallel run, and let them end together; a run of one process has no others.
+
+    Those of a launcher, such as torchrun or Slurm, are there already.
+
+    Args:
+        trainer: Knows how many processes there are, and which this is.
+        arguments: The command line of the others.
+
+    Raises:
+        InputError: The strategy is not data parallel, or starts processes that are no programs of their own.
+        CodelmError: Another process has failed.
+    """
+    _refuse_other_strategies(trainer)
+    if trainer.world_size == 1:
+        yield
+        return
+    leave_sigterm_alone(trainer)
+    environment: Any = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
+    if not environment.creates_processes_externally:
+        with OtherRanks(trainer).started(arguments, environment.main_address, environment.main_port):
+            yield
+    elif trainer.is_global_zero:
+        yield
+    else:
+        with _following_the_first():
+            yield
+
+
+def _refuse_other_strategies(trainer: Trainer) -> None:
+    strategy = trainer.strategy
+    if isinstance(strategy, DDPStrategy) and not isinstance(strategy, DeepSpeedStrategy):
+        if starts_programs(strategy):
+            return
+    elif isinstance(strategy, SingleDeviceStrategy):
+        return
+    raise InputError(
+        f"trainer.strategy is {type(strategy).__name__} with processes that codelm cannot start or whose weights it "
+        "cannot save: give ddp, or --trainer.devices 1"
+    )
+
+
+@contextmanager
+def _following_the_first() -> Iterator[None]:
+    """Leave it to the first process to stop on a signal and to say what went wrong, and end where it ends.
+
+    A process that stopped by itself would break the first one's collective before that could save anything.
+    """
+    first = int(os.environ.get(FIRST_PROCESS, "0"))  # 0 where a launcher has started all
+    if first:
+        threading.Thread(target=_end_with, args=(first,), daemon=True).start()
+    with ExitStack() as cleanup:
+        for number in STOPPING:
+            if callable(signal.getsignal(number)):  # a caller may have it ignored
+                cleanup.callback(signal.signal, number, signal.signal(number, partial(_pass_on, first)))
+        try:
+            yield
+        except Exception:
+            time.sleep(_PATIENCE)
+            raise
+
+
+def _pass_on(first: int, number: int, frame: FrameType | None) -> None:
+    """Send a signal on to the first process, if that has started this one and is still there."""
+    if first and os.getppid() == first:
+        os.kill(first, number)
+
+
+def _end_with(first: int) -> None:
+    """End this process once the first one is gone: it may wait for it in a collective."""
+    while os.getppid() == first:
+        time.sleep(0.5)
+    if os.environ["LOCAL_RANK"] == "1":
+        sys.stderr.write("codelm: error: the first process of the run was killed; go on from its last checkpoint\n")
+        sys.stderr.flush()
+    os._exit(1)

@@ -1,0 +1,228 @@
+"""Trainings in several real processes, which meet over gloo on one machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from codelm.cli import main
+from codelm.cli.other_ranks import FIRST_PROCESS
+
+CONFIG = """
+model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.0}, learning_rate: 1e-2}
+data: {repo: REPOSITORY, cache: CACHE, sequence_length: 64, held_out: 0.3, context_weight: 0.5}
+trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, accumulate_grad_batches: 2, log_every_n_steps: 1}
+behavior: {prompts: ["fn main"], max_new_tokens: 2}
+evaluation: {enabled: false}
+early_stopping: {patience: 1000}
+"""
+LONG = ("--quiet", "--trainer.max_epochs=1000", "--behavior.prompts=[]")
+MINUTE = 60
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, tiny_base, make_repository):
+    """An empty current folder, with the configuration of a short run beside it."""
+    functions = [f"/// Number {number}.\npub fn value_{number}() -> usize {{ {number} }}\n" for number in range(20)]
+    commits = [{"src/lib.rs": "\n".join(functions[: number + 1])} for number in range(20)]
+    values = {"BASE": tiny_base, "REPOSITORY": make_repository(commits), "CACHE": tmp_path / "cache"}
+    text = CONFIG
+    for name, value in values.items():
+        text = text.replace(name, str(value))
+    (tmp_path / "short.yaml").write_text(text)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def start(folder):
+    """Return a function that starts ``codelm fit`` in so many processes, which are ended with the test."""
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    started = []
+
+    def run(ranks, *arguments):
+        ddp = ["--trainer.strategy=ddp", f"--trainer.devices={ranks}"]
+        command = [sys.executable, "-m", "codelm", "fit", "--config", "../short.yaml", *ddp, *arguments]
+        # a group of its own, so that none of its processes can outlive the test
+        options = {"cwd": folder, "env": environment, "start_new_session": True, "text": True}
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options))
+        return started[-1]
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def manifest(run):
+    return json.loads((run / "MANIFEST.json").read_text())
+
+
+def validations(run):
+    return manifest(run)["phase_results"]["phase_4_training"]["history"]
+
+
+def files(folder):
+    """The files of a run, without numbers of processes and moments."""
+    names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted("events" if name.startswith("events") else name for name in names)
+
+
+def reach_the_loss_of_one(start, folder, ranks):
+    process = start(ranks, "--output=many", "--name=a", f"--data.batch_size={4 // ranks}")
+    assert main(["fit", "--config=../short.yaml", "--output=one", "--name=a", "--data.batch_size=4"]) == 0
+    output, error = process.communicate(timeout=10 * MINUTE)
+    assert process.returncode == 0, error
+    one, many = (folder / f"{name}/a/version_0" for name in ("one", "many"))
+    assert len(validations(one)) == 2
+    for alone, together in zip(validations(one), validations(many), strict=True):
+        assert together["step"] == alone["step"]
+        assert together["val_loss"] == pytest.approx(alone["val_loss"], abs=1e-4)
+        assert together["train_loss"] == pytest.approx(alone["train_loss"], abs=1e-4)
+    held_out = [manifest(run)["phase_results"]["phase_4_training"]["held_out"] for run in (one, many)]
+    assert held_out[0]["targets"] == held_out[1]["targets"] > 0
+    assert files(one) == files(many)
+    assert [path.name for path in (folder / "many/a").iterdir()] == ["version_0"]
+    lines = [line for line in output.splitlines() if line.startswith("val loss")]
+    assert len(lines) == 1
+    assert error.count("history: ") == 1, error
+
+
+def test_two_processes_reach_the_loss_of_one_and_write_each_file_once(start, folder):
+    reach_the_loss_of_one(start, folder, 2)
+
+
+@pytest.mark.slow
+def test_four_processes_reach_the_loss_of_one_and_write_each_file_once(start, folder):
+    reach_the_loss_of_one(start, folder, 4)
+
+
+def others(process):
+    """The numbers of the processes that a run has started."""
+    return [int(each) for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def lives(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def training(start, folder):
+    """Return a function that starts a long run, and returns it with its other processes once it has a checkpoint."""
+
+    def begin(ranks=2):
+        process = start(ranks, *LONG, "--output=runs", "--name=a")
+        until = time.monotonic() + 5 * MINUTE
+        while not list(folder.glob("runs/a/version_0/checkpoints/last.ckpt")) and time.monotonic() < until:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.2)
+        return process, others(process)
+
+    return begin
+
+
+def end_of(process, numbers):
+    """Return the lines on standard error of a run that ends within a minute, with all of its processes."""
+    error = process.communicate(timeout=MINUTE)[1]
+    until = time.monotonic() + 5
+    while any(map(lives, numbers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(lives, numbers))
+    return error.splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["first", "other", "all"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_all_processes_and_the_run_can_go_on(training, folder, number, to):
+    process, numbers = training()
+    assert len(numbers) == 1
+    if to == "all":
+        os.killpg(process.pid, number)
+    else:
+        os.kill(process.pid if to == "first" else numbers[0], number)
+    assert end_of(process, numbers) == ["codelm: stopped"]
+    assert process.returncode == 128 + number
+    run = folder / "runs/a/version_0"
+    assert manifest(run)["status"] == "interrupted"
+    assert {"last.ckpt"} < {path.name for path in (run / "checkpoints").iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_a_killed_process_ends_the_others_with_a_line(training, folder, ranks):
+    process, numbers = training(ranks)
+    os.kill(numbers[-1], signal.SIGKILL)
+    (line,) = end_of(process, numbers)
+    assert line.startswith(f"codelm: error: the process of rank {ranks - 1} was ended by SIGKILL")
+    assert process.returncode == 1
+    assert manifest(folder / "runs/a/version_0")["status"] == "failed"
+
+
+@pytest.mark.slow
+def test_a_first_process_that_is_killed_takes_the_others_along_with_a_line(training):
+    process, numbers = training(4)
+    process.kill()
+    assert end_of(process, numbers) == [
+        "codelm: error: the first process of the run was killed; go on from its last checkpoint"
+    ]
+
+
+@pytest.mark.slow
+def test_a_process_that_does_not_answer_cannot_keep_a_run_from_stopping(training):
+    process, numbers = training()
+    os.kill(numbers[0], signal.SIGSTOP)
+    time.sleep(1)
+    process.terminate()
+    assert end_of(process, numbers) == ["codelm: stopped while another process did not answer"]
+    assert process.returncode == 143
+
+
+@pytest.mark.slow
+def test_a_run_stopped_and_resumed_in_two_processes_ends_as_one_that_never_stopped(start, folder):
+    length = ("--trainer.max_epochs=40", "--behavior.prompts=[]")
+    whole = start(2, *length, "--output=whole", "--name=a")
+    assert whole.wait(5 * MINUTE) == 0
+    process = start(2, *length, "--output=runs", "--name=a")
+    run = folder / "runs/a/version_0"
+    while len(validations(run) if (run / "MANIFEST.json").exists() else []) < 3:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(MINUTE) == 143
+    refused = start(1, *length, "--output=runs", "--name=a", "--ckpt_path=last")
+    assert "the checkpoint is of a training in 2 processes, this is one in 1" in refused.communicate()[1]
+    assert refused.returncode == 2
+    assert start(2, *length, "--output=runs", "--name=a", "--ckpt_path=last").wait(5 * MINUTE) == 0
+    losses = [[each["val_loss"] for each in validations(one)] for one in (folder / "whole/a/version_0", run)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_fork", "ddp_notebook"])
+def test_processes_that_are_no_programs_of_their_own_are_refused(folder, capsys, strategy):
+    arguments = ["--trainer.devices=2", f"--trainer.strategy={strategy}"]
+    assert main(["fit", "--config=../short.yaml", *arguments]) == 2
+    assert "trainer.strategy" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_only_the_first_process_of_a_launcher_claims_a_folder(folder, monkeypatch):
+    # torchrun and Slurm start all processes: none of them knows of the others before they have met
+    from codelm.cli import lightning
+
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(lightning._CodelmCLI, "_run_subcommand", lambda self, name: None)
+    assert FIRST_PROCESS not in os.environ
+    assert main(["fit", "--config=../short.yaml", "--trainer.devices=2", "--trainer.strategy=ddp"]) == 0
+    assert list(folder.iterdir()) == []
