@@ -92,7 +92,7 @@ def explain(message: str, known: Iterable[str]) -> str:
     for pattern, meaning in _PARSER:
         if found := re.search(pattern, likely):
             return found.expand(meaning)
-    if found := re.match(r"unrecognized arguments: -+([^\s=]+)", message):
+    if found := re.match(r"unrecognized arguments: -+([^\s=-]*[^\s=]*)", message):
         return f"unknown setting --{found[1]}{did_you_mean(found[1], known, prefix='--')}"
     if found := re.search(r"does not accept option '(.+)'", message):
         return f"unknown setting {found[1]}{did_you_mean(found[1], known)}"

@@ -14,6 +14,7 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluatio
             "unknown setting --model.lerning_rate: did you mean --model.learning_rate?",
         ),
         ("unrecognized arguments: --what=3", "unknown setting --what"),
+        ("unrecognized arguments: --", "unknown setting --"),
         (
             "Parser key \"trainer.logger\":\n  Importing 'evil.C' is not allowed, denied by the '*' entry",
             "evil.C is code from outside codelm that runs when a config names it; read it, then give --allow_code",
