@@ -162,11 +162,13 @@ class _CodelmCLI(LightningCLI):
         if self.checkpoint is not None and self.subcommand == "fit":
             given = result_settings(self.trainer, self.model, self.datamodule)
             refuse_other_settings(read_settings(Path(self.checkpoint)), given)
+        for notice in self.model.notices():
+            log.warning(notice)
         _refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
         settings = self.settings  # of the commit and the checkpoint that this process has found
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
-        given = [f"--{name}={value}" for name, value in decided.items() if value is not None]
-        self.cleanup.enter_context(all_ranks(self.trainer, [*self.arguments, *given]))
+        found = [f"--{name}={value}" for name, value in decided.items() if value is not None]
+        self.cleanup.enter_context(all_ranks(self.trainer, [*self.arguments, *found]))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer, and for training the folder it writes to."""

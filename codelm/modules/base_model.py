@@ -13,6 +13,7 @@ from codelm.bases import locate
 from codelm.bases.hub import one_line_errors
 from codelm.errors import DamagedDataError, InputError, ResourceError
 from codelm.modules.adapters import kernel_warning_hidden
+from codelm.modules.decoder import decoder_of
 
 __all__ = [
     "Attention",
@@ -21,6 +22,7 @@ __all__ = [
     "linear_layers",
     "load_base",
     "load_config",
+    "max_positions",
     "refuse_unusual_head",
 ]
 
@@ -53,6 +55,13 @@ def _set_dropout(config: PretrainedConfig, dropout: float) -> None:
             _set_dropout(value, dropout)
         elif "drop" in name and isinstance(value, int | float) and not isinstance(value, bool):
             setattr(config, name, dropout if "dropout" in name or name.endswith("pdrop") else 0.0)
+
+
+def max_positions(config: PretrainedConfig) -> int | None:
+    """Return the longest sequence in tokens, by a base's configuration; None if it names none, as BLOOM's does."""
+    text = config.get_text_config()
+    positions: int | None = getattr(text, "max_position_embeddings", None) or getattr(text, "max_seq_len", None)
+    return positions
 
 
 @kernel_warning_hidden()
@@ -134,7 +143,7 @@ def refuse_unusual_head(name: str, model: Any) -> None:
         InputError: The head's input is not the last hidden states, or its output is not the logits.
     """
     seen: dict[str, Any] = {}
-    head, decoder = model.get_output_embeddings(), model.get_decoder()
+    head, decoder = model.get_output_embeddings(), decoder_of(model)
     hooks = [
         decoder.register_forward_hook(lambda module, inputs, output: seen.update(hidden=output.last_hidden_state)),
         head.register_forward_hook(lambda module, inputs, output: seen.update(input=inputs[0], output=output)),
@@ -146,7 +155,8 @@ def refuse_unusual_head(name: str, model: Any) -> None:
         hook.remove()
     if not (_equal(seen.get("hidden"), seen.get("input")) and _equal(seen.get("output"), logits)):
         raise InputError(
-            f"base model {name} scales or caps its logits, which the loss does not know: take another base"
+            f"base model {name} scales or caps its logits, or has a layer before its head, "
+            "which the loss does not know; take another base"
         )
 
 

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from codelm.batch import Batch, learned_labels, learned_weights
 from codelm.errors import CodelmError, InputError
+from codelm.modules.decoder import decoder_of, packed_states, states_one_by_one
 from codelm.modules.exact_resume import saved_gradients, seed_batch, take_up_gradients
 from codelm.modules.losses import token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
@@ -59,6 +60,7 @@ class CausalLM(LightningModule):
         self.seed = seed
         # Checkpoints hold only trained parameters: `on_load_checkpoint` does the strict check on those.
         self.strict_loading = False
+        self.keeps_samples_apart = True
         self.step_loss = torch.zeros(())
         self.unfinished_step: dict[str, Any] = {}
         self.failures = 0
@@ -99,11 +101,8 @@ class CausalLM(LightningModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the decoder's last hidden states, ``[B, T, H]``."""
-        # use_cache=False and no attention mask: only then do restarting positions keep samples apart.
-        decoder = self.language_model.get_decoder()
-        output = decoder(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False)
-        states: Tensor = output.last_hidden_state
-        return states
+        states = packed_states if self.keeps_samples_apart else states_one_by_one
+        return states(decoder_of(self.language_model), batch)
 
     def weighted_nll(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weighted sum of nll over the learned labels, in nats, and the sum of their weights; scalars."""

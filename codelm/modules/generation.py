@@ -1,5 +1,6 @@
 """Batched text generation with a causal language model of Hugging Face."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
+from codelm.modules.base_model import max_positions
 from codelm.special_tokens import END_OF_TEXT, FILE_SEPARATOR, REPOSITORY_NAME
 
 __all__ = ["Generated", "Sampling", "before_end_token", "complete", "decode_generated", "end_token_ids", "generate"]
@@ -69,8 +71,7 @@ def generate(
     end_ids = end_token_ids(tokenizer)
     for start in range(0, len(prompts), sampling.batch_size):
         ids, mask = _pad_left(prompts[start : start + sampling.batch_size], end_ids[0])
-        max_tokens = model.config.max_position_embeddings - ids.shape[1]
-        settings = _generation_config(sampling, end_ids, max_tokens)
+        settings = _generation_config(sampling, end_ids, (max_positions(model.config) or sys.maxsize) - ids.shape[1])
         device = model.get_input_embeddings().weight.device
         output = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings)
         yield from output[:, ids.shape[1] :].tolist()

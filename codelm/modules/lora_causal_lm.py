@@ -19,14 +19,20 @@ from codelm.modules.base_model import (
     linear_layers,
     load_base,
     load_config,
-    refuse_unusual_head,
+    max_positions,
 )
+from codelm.modules.base_trial import try_adapters, try_base
 from codelm.modules.causal_lm import CausalLM
+from codelm.modules.four_bits import layer_bytes
 from codelm.modules.generation import Generated, Sampling, complete
 from codelm.modules.optimizers import OptimizerName
 from codelm.modules.precision import compute_dtype
+from codelm.modules.small_model import small_model
 
 __all__ = ["LoRACausalLM"]
+
+_NOTEWORTHY_BYTES = 100_000_000
+"""More bytes that 4 bits do not reach than this, and than a tenth of those they reach, are told of."""
 
 
 class LoRACausalLM(CausalLM):
@@ -97,12 +103,30 @@ class LoRACausalLM(CausalLM):
     def check(self) -> None:
         """Raise `InputError` for a base, target or precision that cannot work; no weights are loaded."""
         compute_dtype(self.precision)
+        small = small_model(self.base, load_config(self.base, self.revision), self.attention)
+        self.keeps_samples_apart = try_base(self.base, small)
         refuse_unknown_targets(self.lora.targets, self.linear_layers, base=self.base)
+        try_adapters(self.base, small, self.lora, checkpointing=self.gradient_checkpointing)
+
+    def notices(self) -> list[str]:
+        """Return what is slower or larger with this base than one would expect; `check` comes first."""
+        notices = []
+        if not self.keeps_samples_apart:
+            notices.append(
+                f"base model {self.base} lets the samples of a row see each other: each is computed on its own, slower"
+            )
+        layers = layer_bytes(load_config(self.base, self.revision))
+        if self.quantization == "nf4" and layers.in_16_bits > max(_NOTEWORTHY_BYTES, layers.in_4_bits / 10):
+            notices.append(
+                f"4 bits reach only the linear layers of base model {self.base}: {layers.in_16_bits / 1e9:.1f} GB of "
+                f"its layers, {layers.share_in_16_bits:.1%} of their bytes, stay in 16 bits"
+            )
+        return notices
 
     @property
     def max_positions(self) -> int | None:
         """The longest sequence in tokens, by the base's configuration; None if it names none."""
-        return getattr(load_config(self.base, self.revision), "max_position_embeddings", None)
+        return max_positions(load_config(self.base, self.revision))
 
     @cached_property
     def linear_layers(self) -> list[str]:
@@ -130,7 +154,6 @@ class LoRACausalLM(CausalLM):
             device=str(trainer.strategy.root_device) if trainer else "cpu",
         )
         self.base_identity = identify(self.base, self.revision)
-        refuse_unusual_head(self.base, base)
         model = add_adapter(base, self.lora, name=self.base_name, revision=self.revision)
         if self.gradient_checkpointing:
             checkpoint_activations(base)  # after peft, which would else make the embeddings require a gradient

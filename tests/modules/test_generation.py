@@ -57,3 +57,13 @@ def test_the_tokenizer_is_left_as_it_was(model_and_tokenizer, sampling):
 def test_after_an_empty_prompt_a_new_text_begins(model_and_tokenizer, sampling):
     nothing, end = complete(*model_and_tokenizer, ["", "<|endoftext|>"], sampling())
     assert nothing == end
+
+
+def test_a_model_without_a_largest_number_of_positions_completes_texts(model_and_tokenizer, sampling):
+    from transformers import BloomConfig, BloomForCausalLM
+
+    _, tokenizer = model_and_tokenizer
+    torch.manual_seed(0)
+    model = BloomForCausalLM(BloomConfig(vocab_size=len(tokenizer), hidden_size=16, n_layer=1, n_head=2))
+    assert not hasattr(model.config, "max_position_embeddings")
+    assert all(one.text or one.stopped for one in complete(model, tokenizer, PROMPTS, sampling()))

@@ -1,0 +1,105 @@
+"""What a base can do, found out on a small model of its architecture before its weights are loaded."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from codelm.errors import InputError, one_line
+from codelm.modules.adapters import LoRA, add_adapter
+from codelm.modules.base_model import checkpoint_activations, refuse_unusual_head
+from codelm.modules.decoder import decoder_of
+
+__all__ = ["try_adapters", "try_base"]
+
+_FIRST, _SECOND = 7, 9
+"""Tokens of the two samples that are packed into a row."""
+
+_TOLERANCE = 1e-4
+"""Greatest difference of hidden states that counts as equal, as a share of the largest one.
+
+In float32 the states of a sample alone and in a packed row differ by up to 3e-6 of it in all architectures of
+transformers 5.23 that keep samples apart, and by 7e-2 or more in those that do not (docs/models.md).
+"""
+
+
+def try_base(name: str, model: PreTrainedModel) -> bool:
+    """Return whether base ``name`` keeps the samples of a packed row apart, by a `small_model` of it.
+
+    Raises:
+        InputError: The base is no causal language model, or its logits are not those that the loss computes.
+    """
+    try:
+        refuse_unusual_head(name, model)
+        causal, apart = _is_causal(decoder_of(model)), _keeps_samples_apart(decoder_of(model))
+    except InputError:
+        raise
+    except Exception as error:  # of code of two hundred architectures
+        raise InputError(f"base model {name} cannot be tried: {one_line(error)}; take another base") from error
+    if not causal:
+        raise InputError(f"base model {name} sees the tokens that it has to predict; take a causal language model")
+    return apart
+
+
+def _is_causal(decoder: nn.Module) -> bool:
+    """Return whether hidden states depend on no later token."""
+    first, second = _samples()
+    return _equal(_states(decoder, torch.cat([first, second]))[:, :_FIRST], _states(decoder, first))
+
+
+def _keeps_samples_apart(decoder: nn.Module) -> bool:
+    """Return whether two samples in a row, told apart by their positions alone, have the states that each has alone.
+
+    It is also False where the samples do not see each other even without positions: nothing is shown then.
+    """
+    first, second = _samples()
+    row = torch.cat([first, second])
+    positions = torch.cat([torch.arange(_FIRST), torch.arange(_SECOND)])
+    alone = torch.cat([_states(decoder, first), _states(decoder, second)], dim=1)
+    try:
+        packed = _states(decoder, row, position_ids=positions[None])
+    except TypeError:  # there is no such argument
+        return False
+    return _equal(packed, alone) and not _equal(_states(decoder, row), alone)
+
+
+def _samples() -> tuple[Tensor, Tensor]:
+    """Return two samples of different tokens, ``[T]``."""
+    tokens = torch.randperm(128, generator=torch.Generator().manual_seed(0)) + 8  # special tokens come first
+    return tokens[:_FIRST], tokens[_FIRST : _FIRST + _SECOND]
+
+
+def _states(decoder: nn.Module, tokens: Tensor, **positions: Tensor) -> Tensor:
+    """Return the last hidden states of ``tokens``, ``[1, T, H]``."""
+    with torch.no_grad():
+        states: Tensor = decoder(input_ids=tokens[None], use_cache=False, **positions).last_hidden_state
+    return states
+
+
+def _equal(left: Tensor, right: Tensor) -> bool:
+    return bool((left - right).abs().max() <= _TOLERANCE * right.abs().max())
+
+
+def try_adapters(name: str, model: PreTrainedModel, lora: LoRA, *, checkpointing: bool) -> Any:
+    """Return a small model of base ``name`` with adapters, prepared for training.
+
+    Raises:
+        InputError: PEFT cannot adapt these layers, or the base cannot checkpoint activations.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):  # a run's own adapters begin with the same numbers as without this one
+            adapted = add_adapter(model, lora).eval()
+            _states(decoder_of(model), _samples()[0])
+    except Exception as error:  # a layer that looks linear may do something else
+        raise InputError(
+            f"base model {name} cannot have these adapters: {one_line(error)}; change model.lora.targets or dropout"
+        ) from error
+    try:
+        if checkpointing:
+            checkpoint_activations(model)
+    except ValueError as error:
+        raise InputError(
+            f"base model {name} cannot checkpoint activations: give --model.gradient_checkpointing false"
+        ) from error
+    return adapted

@@ -1,0 +1,136 @@
+"""A base's architecture with few, narrow layers and random weights: what it does can be tried on it in moments."""
+
+import json
+import re
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+
+from codelm.errors import InputError, one_line
+
+__all__ = ["shrunken", "small_model"]
+
+_FACTORS = (16, 8, 4, 2, 1)
+"""What all widths are divided by: the first with which the model can be built and computes."""
+
+_WIDTHS = re.compile(
+    r"hidden_size|intermediate|inner|ffn|dff|d_ff|dim|rank|width|d_model|n_embd|embedding_size|"
+    r"head_size|d_head|d_ssm|d_kv|kv_channels|feed_forward_size|query_pre_attn_scalar|multiple_of|"
+    r"(num|routed|local)_experts$"
+)
+"""Names of settings that are widths or large counts somewhere; one factor for all of them keeps their ratios."""
+
+_LEAST_WIDTH = 32
+"""Smaller settings than this stay: sizes of kernels have such names too."""
+
+_LAYER_COUNTS = re.compile(r"(num_)?(hidden_|decoder_|encoder_)?layers|n_layers?|num_blocks|num_layers_per_stack")
+_LEAST_LAYERS, _MOST_UNLISTED = 2, 8
+
+_PERIODS = re.compile(r"period|interval|every|pattern|offset|replace|(?<!time_)step$|start_index")
+"""Names of numbers that say from which layer on, or how often, there is a layer of another kind."""
+
+_VOCABULARY = 256
+
+
+def small_model(name: str, config: PretrainedConfig, attention: str) -> PreTrainedModel:
+    """Return a small model of the architecture that ``config`` describes: float32, on the CPU, in eval mode.
+
+    Its random weights are much larger than those that transformers begins a training with: each layer changes the
+    hidden states by about as much as they are, so that whatever one token knows of another shows. The caller's random
+    numbers stay as they are.
+
+    Raises:
+        InputError: The architecture of base ``name`` does not compute, or not with this implementation of attention.
+    """
+    model, error = _first_that_computes(config, attention)
+    if model is not None:
+        return model
+    if attention != "eager" and _first_that_computes(config, "eager")[0] is not None:
+        raise InputError(f"base model {name} has no {attention} attention: give --model.attention eager") from error
+    raise InputError(f"base model {name} cannot be computed: {one_line(error)}; take another base") from error
+
+
+def _first_that_computes(config: PretrainedConfig, attention: str) -> tuple[PreTrainedModel | None, Exception]:
+    """Return the narrowest model that computes, if there is one, and the error of the last one that does not."""
+    error = Exception()
+    for factor in _FACTORS:
+        try:
+            with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.no_grad():
+                model = _random_model(config, attention, factor)
+                model(input_ids=torch.arange(8)[None], use_cache=False)
+            return model, error
+        except Exception as failure:  # code of two hundred architectures fails in any way
+            error = failure
+    return None, error
+
+
+def _random_model(config: PretrainedConfig, attention: str, factor: int) -> PreTrainedModel:
+    """Return a model with all widths divided by ``factor``."""
+    settings = type(config).from_dict(shrunken(config.to_dict(), factor))
+    torch.manual_seed(0)
+    auto_model: Any = AutoModelForCausalLM
+    model: Any = auto_model.from_config(
+        settings, attn_implementation=attention, dtype=torch.float32, trust_remote_code=False
+    )
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            parameter.normal_(std=parameter.shape[-1] ** -0.5)
+        else:
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)  # gates may begin at 0, and then hide what they gate
+    evaluated: PreTrainedModel = model.eval()
+    return evaluated
+
+
+def shrunken(settings: dict[str, Any], factor: int) -> dict[str, Any]:
+    """Return an architecture's settings with widths divided by ``factor``, a small vocabulary and few layers.
+
+    Of the layers the first of each kind is kept.
+    """
+    count = next((value for name, value in settings.items() if _is_layer_count(name, value)), 0)
+    kept = _kept_layers(settings, count)
+
+    def shrink(name: Any, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value if str(name).startswith(("rope", "id2label", "label2id")) else shrunken(value, factor)
+        if isinstance(value, list):
+            per_layer = [value[index] for index in kept] if count and len(value) == count else value
+            return [shrink(name, each) for each in per_layer]
+        if isinstance(value, bool) or not isinstance(value, int):
+            return value
+        if _is_layer_count(name, value):
+            return len(kept) if value == count else value
+        return _small_number(name, value, factor)
+
+    return {name: shrink(name, value) for name, value in settings.items()}
+
+
+def _is_layer_count(name: Any, value: Any) -> bool:
+    return isinstance(value, int) and bool(_LAYER_COUNTS.fullmatch(str(name)))
+
+
+def _kept_layers(settings: dict[str, Any], count: int) -> list[int]:
+    """Return the first layer of each kind, by the lists that have an element for each layer, and at least two."""
+    kinds = [json.dumps(kind) for kind in zip(*_lists_of_kinds(settings, count), strict=True)] or [""] * count
+    numbers = [value for name, value in settings.items() if isinstance(value, int) and _PERIODS.search(str(name))]
+    least = min(max([_LEAST_LAYERS, *(number + 1 for number in numbers)]), _MOST_UNLISTED)
+    first = {kind: kinds.index(kind) for kind in kinds}.values()
+    others = [index for index in range(count) if index not in first]
+    return sorted([*first, *others[: max(0, least - len(first))]])
+
+
+def _lists_of_kinds(settings: dict[str, Any], count: int) -> list[list[Any]]:
+    """Return the lists that say of which kind each layer is; one whose elements all differ lists layers' numbers."""
+    lists = [value for value in settings.values() if isinstance(value, list) and len(value) == count]
+    return [value for value in lists if len({json.dumps(each) for each in value}) < count or count == 1]
+
+
+def _small_number(name: str, value: int, factor: int) -> int:
+    """Return a number of an architecture's settings, small if it is a width, the vocabulary or a token's id."""
+    if name.startswith("vocab_size"):
+        return min(value, _VOCABULARY)
+    if name.endswith("token_id"):
+        return value if value < _VOCABULARY else 0
+    if _WIDTHS.search(name) and value >= _LEAST_WIDTH and value % factor == 0:
+        return value // factor
+    return value
