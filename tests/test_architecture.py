@@ -47,7 +47,10 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "cli": (
         "the command",
-        {"bases", "callbacks", "datamodules", "errors", "evaluation", "files", "lightning_internals", "modules", "runs"},
+        {
+            *("bases", "callbacks", "datamodules", "errors", "evaluation", "files"),
+            *("lightning_internals", "modules", "runs"),
+        },
     ),
 }
 RANKS = "cli/other_ranks.py"  # starts codelm itself, once for each further process of a training

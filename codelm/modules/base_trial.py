@@ -19,8 +19,8 @@ _FIRST, _SECOND = 7, 9
 _TOLERANCE = 1e-4
 """Greatest difference of hidden states that counts as equal, as a share of the largest one.
 
-In float32 the states of a sample alone and in a packed row differ by up to 3e-6 of it in all architectures of
-transformers 5.23 that keep samples apart, and by 7e-2 or more in those that do not (docs/models.md).
+Of 25 causal families of transformers 5.23 that were measured, 15 keep samples apart: a sample alone and in a packed row
+then differs by up to 8e-7, the rounding of float32. In the other 10 it differs by 0.6 or more.
 """
 
 
@@ -89,7 +89,7 @@ def try_adapters(name: str, model: PreTrainedModel, lora: LoRA, *, checkpointing
     """
     try:
         with torch.random.fork_rng(devices=[]):  # a run's own adapters begin with the same numbers as without this one
-            adapted = add_adapter(model, lora).eval()
+            adapted = add_adapter(model, lora, name=name).eval()
             _states(decoder_of(model), _samples()[0])
     except Exception as error:  # a layer that looks linear may do something else
         raise InputError(

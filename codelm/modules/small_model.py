@@ -92,7 +92,7 @@ def shrunken(settings: dict[str, Any], factor: int) -> dict[str, Any]:
 
     def shrink(name: Any, value: Any) -> Any:
         if isinstance(value, dict):
-            return value if str(name).startswith(("rope", "id2label", "label2id")) else shrunken(value, factor)
+            return _shrunken_part(str(name), value, kept, factor)
         if isinstance(value, list):
             per_layer = [value[index] for index in kept] if count and len(value) == count else value
             return [shrink(name, each) for each in per_layer]
@@ -103,6 +103,16 @@ def shrunken(settings: dict[str, Any], factor: int) -> dict[str, Any]:
         return _small_number(name, value, factor)
 
     return {name: shrink(name, value) for name, value in settings.items()}
+
+
+def _shrunken_part(name: str, part: dict[str, Any], kept: list[int], factor: int) -> dict[str, Any]:
+    """Return a part of an architecture's settings made small; those of single layers get the layers' new numbers."""
+    if name.startswith(("rope", "id2label", "label2id")):
+        return part
+    if name == "per_layer_config":
+        by_number = {int(number): value for number, value in part.items()}
+        part = {str(new): by_number[old] for new, old in enumerate(kept) if old in by_number}
+    return shrunken(part, factor)
 
 
 def _is_layer_count(name: Any, value: Any) -> bool:
