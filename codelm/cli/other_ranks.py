@@ -104,7 +104,8 @@ class OtherRanks:
                 return
         rank, status = failed
         if -status not in STOPPING:
-            self.failure = f"{_describe(rank, status)}: the run has ended; go on from its last checkpoint"
+            self.failure = f"{_describe(rank, status)}: the run has ended; go on with --ckpt_path last"
+        self._kill()  # so that no one waits for another that waits for the failed one
         if self._ends_within(_SOON):
             return
         os.kill(os.getpid(), signal.SIGTERM)

@@ -175,7 +175,7 @@ def test_a_first_process_that_is_killed_takes_the_others_along_with_a_line(train
     process, numbers = training(4)
     process.kill()
     assert end_of(process, numbers) == [
-        "codelm: error: the first process of the run was killed; go on from its last checkpoint"
+        "codelm: error: the first process of the run was killed; go on with --ckpt_path last"
     ]
 
 
@@ -191,9 +191,11 @@ def test_a_process_that_does_not_answer_cannot_keep_a_run_from_stopping(training
 
 @pytest.mark.slow
 def test_a_run_stopped_and_resumed_in_two_processes_ends_as_one_that_never_stopped(start, folder):
-    length = ("--trainer.max_epochs=40", "--behavior.prompts=[]")
+    length = ("--quiet", "--trainer.max_epochs=12", "--behavior.prompts=[]")
     whole = start(2, *length, "--output=whole", "--name=a")
-    assert whole.wait(5 * MINUTE) == 0
+    while not (folder / "whole/a/version_0/MANIFEST.json").exists():
+        assert whole.poll() is None, whole.communicate()[1]
+        time.sleep(0.2)
     process = start(2, *length, "--output=runs", "--name=a")
     run = folder / "runs/a/version_0"
     while len(validations(run) if (run / "MANIFEST.json").exists() else []) < 3:
@@ -205,6 +207,7 @@ def test_a_run_stopped_and_resumed_in_two_processes_ends_as_one_that_never_stopp
     assert "the checkpoint is of a training in 2 processes, this is one in 1" in refused.communicate()[1]
     assert refused.returncode == 2
     assert start(2, *length, "--output=runs", "--name=a", "--ckpt_path=last").wait(5 * MINUTE) == 0
+    assert whole.wait(5 * MINUTE) == 0
     losses = [[each["val_loss"] for each in validations(one)] for one in (folder / "whole/a/version_0", run)]
     assert losses[0] == losses[1]
 
