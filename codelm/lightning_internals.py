@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins import CheckpointIO, TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -26,6 +27,7 @@ __all__ = [
     "leave_sigterm_alone",
     "place",
     "save_alone",
+    "saves_at_end_of_epoch",
     "set_root_folder",
     "set_up_validation_data",
     "settle",
@@ -161,6 +163,11 @@ def place(trainer: Trainer) -> tuple[int, int]:
     """Return how many batches were trained in all, and how many of them in this epoch."""
     progress = trainer.fit_loop.epoch_loop.batch_progress
     return int(progress.total.ready), int(progress.current.ready)
+
+
+def saves_at_end_of_epoch(checkpoints: ModelCheckpoint, trainer: Trainer) -> bool:
+    """Return whether Lightning's choice of the best waits for an epoch's end, behind the validation."""
+    return bool(checkpoints._should_save_on_train_epoch_end(trainer))
 
 
 def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> bool:

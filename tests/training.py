@@ -133,10 +133,13 @@ def recording_callbacks(evaluation, *, summary=True):
     """The callbacks that record a run and end it, without prompts."""
     from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, TrainingHistory
     from codelm.runs.finish import default_steps
+    from codelm.runs.record import RunRecord
 
     every = evaluation.every_n_epochs if evaluation.enabled else 0
     steps = default_steps(evaluation, summary=summary)
-    return [BaseReference(), TrainingHistory(), Manifest(), Forgetting(every), FinishRun(steps)]
+    record = RunRecord()
+    measuring = [BaseReference(record), TrainingHistory(record), Manifest(record), Forgetting(every, record=record)]
+    return [*measuring, FinishRun(steps, record)]
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """Lightning callbacks that measure a training and end it, also with a trainer of one's own.
 
-Those that measure or end share one record of the run, and stand in this order:
+Those that measure or end are handed one record of the run, and stand in this order:
 
     from codelm.callbacks import BaseReference, Checkpoints, FinishRun, Forgetting, Manifest, SaveWhenStopped
     from codelm.callbacks import TrainingHistory
+    from codelm.runs.record import RunRecord
 
-    recording = [BaseReference(), TrainingHistory(), Manifest(), Forgetting(), FinishRun()]
+    record = RunRecord()
+    measuring = [BaseReference(record), TrainingHistory(record), Manifest(record), Forgetting(record=record)]
+    recording = [*measuring, FinishRun(record=record)]
     trainer = Trainer(callbacks=[SaveWhenStopped(), *recording, Checkpoints(monitor="val/loss")])
 """
 

@@ -45,6 +45,7 @@ class BehavioralEvaluation(RecordingCallback):
         top_p: Sample from the likeliest tokens that together have this probability.
         seed: Makes the choice of tokens repeatable, the same for base and tuned model.
         batch_size: Prompts that are completed at a time; fewer need less memory.
+        record: The record that the callbacks of a run share; None for one of its own.
     """
 
     def __init__(
@@ -58,14 +59,16 @@ class BehavioralEvaluation(RecordingCallback):
         top_p: ClosedUnitInterval = 0.95,
         seed: int = 42,
         batch_size: PositiveInt = 8,
+        record: RunRecord | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(record)
         self.prompts = list(prompts)
         self.language = language
         self.every_n_epochs = every_n_epochs
         self.sampling = Sampling(max_new_tokens, temperature, top_p, batch_size)
         self.seed = seed
         self.records: list[dict[str, Any]] = []
+        self.attach(self.record)
 
     def attach(self, record: RunRecord) -> None:
         """Put settings and records into the record, as the manifest holds them."""

@@ -12,6 +12,7 @@ from codelm.runs.checkpoints import read_step
 from codelm.runs.evaluation import evaluate_weights, has_history, learned_samples
 from codelm.runs.figures import REPORT, epoch_figures
 from codelm.runs.finish.print_summary import evaluation_lines
+from codelm.runs.record import RunRecord
 from codelm.runs.tested_run import earlier_epochs, earlier_prompts, report_folder
 
 __all__ = ["CheckpointReport"]
@@ -27,8 +28,10 @@ class CheckpointReport(RecordingCallback):
         summary: Whether to print the result.
     """
 
-    def __init__(self, settings: EvaluationSettings | None = None, *, summary: bool = True) -> None:
-        super().__init__()
+    def __init__(
+        self, settings: EvaluationSettings | None = None, *, summary: bool = True, record: RunRecord | None = None
+    ) -> None:
+        super().__init__(record)
         self.is_configured = settings is not None
         self.settings = settings or EvaluationSettings()
         self.summary = summary

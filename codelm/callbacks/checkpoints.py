@@ -17,6 +17,7 @@ from codelm.lightning_internals import (
     is_at_end_of_epoch,
     is_within_step,
     place,
+    saves_at_end_of_epoch,
     settle,
     settle_resumed,
     validation_is_due,
@@ -126,7 +127,7 @@ class Checkpoints(ModelCheckpoint):
         if not validates_training(trainer):
             return
         ends_epoch = is_at_end_of_epoch(trainer) or trainer.should_stop
-        if not (is_within_step(trainer) or (ends_epoch and self._should_save_on_train_epoch_end(trainer))):
+        if not (is_within_step(trainer) or (ends_epoch and saves_at_end_of_epoch(self, trainer))):
             self._is_over(trainer)
         super().on_validation_end(trainer, pl_module)
         if not is_within_step(trainer):

@@ -25,10 +25,11 @@ class FinishRun(RecordingCallback):
     Args:
         steps: The steps in their order; None exports the adapter, evaluates, writes the manifest and prints a summary.
             Without `WriteManifest` the manifest keeps saying that the run is running.
+        record: The record that the callbacks of a run share; None for one of its own.
     """
 
-    def __init__(self, steps: Sequence[FinishingStep] | None = None) -> None:
-        super().__init__()
+    def __init__(self, steps: Sequence[FinishingStep] | None = None, record: RunRecord | None = None) -> None:
+        super().__init__(record)
         self.is_configured = steps is not None
         self.steps = default_steps() if steps is None else list(steps)
         self.finished = False

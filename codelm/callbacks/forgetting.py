@@ -10,6 +10,7 @@ from codelm.callbacks.recording import RecordingCallback
 from codelm.errors import one_line
 from codelm.evaluation.tasks.forgetting import own_bits_per_byte
 from codelm.runs.evaluation import evaluated_model, has_history
+from codelm.runs.record import RunRecord
 from codelm.runs.trainer import log_scalars, preserved_state
 
 __all__ = ["Forgetting"]
@@ -31,8 +32,14 @@ class Forgetting(RecordingCallback):
 
     state_key = "Evaluation"  # the name under which checkpoints of earlier versions keep it
 
-    def __init__(self, every_n_epochs: NonNegativeInt = 1, batch_size: PositiveInt = 4, seed: int = 42) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        every_n_epochs: NonNegativeInt = 1,
+        batch_size: PositiveInt = 4,
+        seed: int = 42,
+        record: RunRecord | None = None,
+    ) -> None:
+        super().__init__(record)
         self.every_n_epochs = every_n_epochs
         self.batch_size = batch_size
         self.seed = seed

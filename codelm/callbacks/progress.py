@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from tqdm import tqdm
 
-from codelm.callbacks.training_history import TrainingHistory
+from codelm.runs.record import RunRecord
 from codelm.runs.trainer import validates_training
 
 __all__ = ["Progress"]
@@ -20,16 +20,19 @@ __all__ = ["Progress"]
 class Progress(TQDMProgressBar):
     """Lightning's bar where standard output is a terminal; elsewhere a readable line every so many seconds.
 
-    Lightning draws its bar into files too, where every step becomes one more carriage return. Behind `TrainingHistory`
-    a validation is told with the mean training loss before it.
+    Lightning draws its bar into files too, where every step becomes one more carriage return.
 
     Args:
         every_seconds: Time between two lines, in seconds.
         refresh_rate: Batches between two updates of the bar.
+        record: Where to read the mean training loss before a validation; stands behind `TrainingHistory`, then.
     """
 
-    def __init__(self, every_seconds: PositiveFloat = 30.0, refresh_rate: int = 1) -> None:
+    def __init__(
+        self, every_seconds: PositiveFloat = 30.0, refresh_rate: int = 1, record: RunRecord | None = None
+    ) -> None:
         super().__init__(refresh_rate=refresh_rate)
+        self.record = record or RunRecord()
         self.every_seconds = every_seconds
         self.writes_lines = False
         self.last_line = self.began = self.validation_began = 0.0
@@ -88,7 +91,7 @@ class Progress(TQDMProgressBar):
         """Close the validation's bar, or write what it measured."""
         super().on_validation_end(trainer, pl_module)
         if self.writes_lines and validates_training(trainer):
-            measured = _describe(self.get_metrics(trainer, pl_module) | _mean_train_loss(trainer))
+            measured = _describe(self.get_metrics(trainer, pl_module) | self._train_loss(trainer))
             of = "train/loss is of the rows since the last such line, val/loss of lines that held-out commits added"
             self._write(f"epoch {trainer.current_epoch + 1} measured, {measured} ({of})")
 
@@ -99,18 +102,15 @@ class Progress(TQDMProgressBar):
             return
         super().print(*parts, sep=sep, **options)
 
+    def _train_loss(self, trainer: Trainer) -> dict[str, float]:
+        """Return the training loss of the validation that was just recorded, if one was."""
+        validation = self.record.at_step(trainer.global_step)
+        return {"train/loss": validation.train_loss} if validation and validation.train_loss is not None else {}
+
     def _write(self, line: str) -> None:
         """Write a line and flush it, so that a log grows while it is read."""
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-
-
-def _mean_train_loss(trainer: Trainer) -> dict[str, float]:
-    """Return the training loss of the validation that was just recorded, if one was."""
-    callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    record = next((one.record for one in callbacks if isinstance(one, TrainingHistory)), None)
-    validation = record.at_step(trainer.global_step) if record else None
-    return {"train/loss": validation.train_loss} if validation and validation.train_loss is not None else {}
 
 
 def _describe(numbers: Mapping[str, Any]) -> str:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from operator import not_
+from os.path import expanduser
+from pathlib import Path
 from typing import Any
 
 from torch.cuda import is_available as cuda_is_available
 
 from codelm.errors import InputError
 
-__all__ = ["check_settings"]
+__all__ = ["absolute_path", "check_settings", "refuse_long_rows"]
 
 _LOGGED = ("val/loss", "val/perplexity", "train/loss", "train/gradient_norm", "train/learning_rate")
 """The metrics that early stopping and the choice of the best checkpoint may go by."""
@@ -93,3 +95,20 @@ def _refuse_unlogged_monitors(settings: Mapping[str, Any]) -> None:
             raise InputError(
                 f"{name}.monitor is {settings[f'{name}.monitor']}, which no run logs: give {' or '.join(_LOGGED[:3])}"
             )
+
+
+def absolute_path(path: str) -> str:
+    """Return a path that means the same from every folder."""
+    try:
+        return str(Path(expanduser(path)).resolve())
+    except (OSError, RuntimeError) as error:  # the latter for a circle of links, up to Python 3.12
+        raise InputError(f"{path} leads to no folder: {error}; give one that exists") from error
+
+
+def refuse_long_rows(sequence_length: int, max_positions: int | None, base: str) -> None:
+    """Raise `InputError` where rows are longer than the base has positions: it would run, and learn nothing there."""
+    if max_positions is not None and sequence_length > max_positions:
+        raise InputError(
+            f"data.sequence_length {sequence_length} is beyond the {max_positions} positions of base model {base}; "
+            "give no more than that"
+        )

@@ -21,6 +21,7 @@ from codelm.callbacks import (
 )
 from codelm.callbacks.recording import RecordingCallback
 from codelm.runs.finish import default_steps
+from codelm.runs.record import RunRecord
 
 __all__ = ["default_callbacks"]
 
@@ -37,25 +38,32 @@ def default_callbacks(given: Sequence[Callback], settings: Namespace, *, predict
         quiet: Whether to print neither progress nor a summary.
     """
     evaluation = settings.evaluation
+    every = evaluation.every_n_epochs if evaluation.enabled else 0
+    record = RunRecord()
     recording: list[RecordingCallback] = [
-        BehavioralEvaluation(**settings.behavior),
-        BaseReference(),
-        TrainingHistory(),
-        Manifest(),
-        Forgetting(evaluation.every_n_epochs if evaluation.enabled else 0, evaluation.batch_size, evaluation.seed),
-        FinishRun(default_steps(evaluation, summary=not quiet)),
-        CheckpointReport(evaluation, summary=not quiet),
+        BehavioralEvaluation(**settings.behavior, record=record),
+        BaseReference(record),
+        TrainingHistory(record),
+        Manifest(record),
+        Forgetting(every, evaluation.batch_size, evaluation.seed, record),
+        FinishRun(default_steps(evaluation, summary=not quiet), record),
+        CheckpointReport(evaluation, summary=not quiet, record=record),
     ]
     theirs = {type(one): one for one in given if isinstance(one, RecordingCallback) and one.is_configured}
+    for one in theirs.values():
+        one.attach(record)
     others: list[Callback] = [TokensPerSecond(), MemoryPeaks(), SaveWhenStopped()]
     if predicts:
         others.append(Predictions(settings.behavior.language))
     bars: list[Callback] = [one for one in given if isinstance(one, ProgressBar)]
+    for bar in bars:
+        if isinstance(bar, Progress):
+            bar.record = record
     kept = [one for one in given if not isinstance(one, RecordingCallback | ProgressBar)]
     kinds = {type(one) for one in kept}
     return [
         *kept,
         *(one for one in others if type(one) not in kinds),
         *(theirs.get(type(ours), ours) for ours in recording),
-        *(bars if bars or quiet else [Progress()]),
+        *(bars if bars or quiet else [Progress(record=record)]),
     ]

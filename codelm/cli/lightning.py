@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
-from os.path import expanduser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +19,7 @@ from codelm import __version__
 from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
-from codelm.cli.checks import check_settings
+from codelm.cli.checks import absolute_path, check_settings, refuse_long_rows
 from codelm.cli.commands import COMMANDS
 from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
@@ -38,7 +37,7 @@ from codelm.evaluation.settings import EvaluationSettings
 from codelm.lightning_internals import set_root_folder
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
-from codelm.modules.result_settings import refuse_other_settings, result_settings
+from codelm.modules.resume_checks import refuse_other_settings, result_settings
 from codelm.runs.checkpoint_io import use_atomic_checkpoints
 from codelm.runs.checkpoints import checkpoint_file, read_settings
 from codelm.runs.folder import claimed_folder, run_name
@@ -83,7 +82,9 @@ class _CodelmCLI(LightningCLI):
         """Add what a run has beside model, data and trainer, each under a short name."""
         parser.add_argument("--output", type=str, default="runs", help="Folder for the runs.")
         parser.add_argument("--name", type=str | None, help="Name of the run; null for the repository's.")
-        parser.add_class_arguments(BehavioralEvaluation, "behavior", instantiate=False, sub_configs=True)
+        parser.add_class_arguments(
+            BehavioralEvaluation, "behavior", instantiate=False, sub_configs=True, skip={"record"}
+        )
         parser.add_class_arguments(EvaluationSettings, "evaluation")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
@@ -123,7 +124,7 @@ class _CodelmCLI(LightningCLI):
         """Decide what was left open, so that the saved configuration holds the decision."""
         settings = self.settings
         needs_history = settings.name is None or not self.predicts
-        paths = [_absolute(path) for path in _as_list(settings.data.repo)]
+        paths = [absolute_path(path) for path in _as_list(settings.data.repo)]
         repositories = open_repositories(paths, settings.data.revision) if needs_history else []
         settings.name = run_name(settings.name, [repository.name for repository in repositories])
         settings.data.repo = paths[0] if len(paths) == 1 else paths
@@ -164,7 +165,7 @@ class _CodelmCLI(LightningCLI):
             refuse_other_settings(read_settings(Path(self.checkpoint)), given)
         for notice in self.model.notices():
             log.warning(notice)
-        _refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
+        refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
         settings = self.settings  # of the commit and the checkpoint that this process has found
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
         found = [f"--{name}={value}" for name, value in decided.items() if value is not None]
@@ -202,23 +203,6 @@ class _CodelmCLI(LightningCLI):
             # Ours comes first: callbacks take their folder from the first logger.
             events = EventLogger(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
             trainer.loggers = [events, *trainer.loggers]
-
-
-def _absolute(path: str) -> str:
-    """Return a path that means the same from every folder."""
-    try:
-        return str(Path(expanduser(path)).resolve())
-    except (OSError, RuntimeError) as error:  # the latter for a circle of links, up to Python 3.12
-        raise InputError(f"{path} leads to no folder: {error}; give one that exists") from error
-
-
-def _refuse_long_rows(sequence_length: int, max_positions: int | None, base: str) -> None:
-    """Raise `InputError` where rows are longer than the base has positions: it would run, and learn nothing there."""
-    if max_positions is not None and sequence_length > max_positions:
-        raise InputError(
-            f"data.sequence_length {sequence_length} is beyond the {max_positions} positions of base model {base}; "
-            "give no more than that"
-        )
 
 
 def _as_list(value: Any) -> list[Any]:

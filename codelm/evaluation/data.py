@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codelm.history.analysis import language
 from codelm.history.epochs.plan import evenly_spaced
-from codelm.history.held_out import HeldOutChange, held_out_changes
+from codelm.history.held_out_changes import HeldOutChange, held_out_changes
 from codelm.history.samples.pieces import Kind, Role
 from codelm.history.store import Split, Store
 from codelm.history.tokenization.decoding import TextRun, decode

@@ -15,7 +15,7 @@ from codelm.git.commits import Commit, Node
 from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
 from codelm.history.analysis import analyse
 from codelm.history.completeness import Readability
-from codelm.history.filters.programs import agent_of
+from codelm.history.filters.bots import agent_of
 from codelm.history.filters.selection import Filters, path_filter
 from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits

@@ -18,10 +18,10 @@ from transformers import PreTrainedModel
 from codelm.batch import Batch, learned_labels, learned_weights
 from codelm.errors import CodelmError, InputError
 from codelm.modules.decoder import decoder_of, packed_states, states_one_by_one
-from codelm.modules.exact_resume import saved_gradients, seed_batch, take_up_gradients
 from codelm.modules.losses import token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
-from codelm.modules.result_settings import refuse_other_settings, refuse_other_weights, result_settings
+from codelm.modules.resumable_steps import saved_gradients, seed_batch, take_up_gradients
+from codelm.modules.resume_checks import refuse_other_settings, refuse_other_weights, result_settings
 
 __all__ = ["CausalLM"]
 
@@ -231,8 +231,7 @@ class CausalLM(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what was trained and with which settings, and a step that is not finished; not the base."""
-        state = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: state[name] for name, _ in self.trained()}
+        checkpoint["state_dict"] = {name: checkpoint["state_dict"][name] for name, _ in self.trained()}
         checkpoint["skipped_steps"] = self.skipped_steps
         checkpoint["settings"] = self._result_settings()
         if self.step_loss:  # gradients wait for an optimizer step

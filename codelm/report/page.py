@@ -11,12 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from codelm.metrics.likelihood import XZ_BASELINE_KEYS, main_kind
 from codelm.metrics.number_format import counted, decimals
+from codelm.report.by_commit import over_time
 from codelm.report.examples import continuations, infill_texts, shorten
-from codelm.report.figures import infill_tables, likelihood_table
+from codelm.report.figure_tables import infill_tables, likelihood_table
 from codelm.report.headline import goals, headline, main_change
 from codelm.report.idioms import idiom_places, idiom_summary, idiom_tables
 from codelm.report.markup import escaped
-from codelm.report.over_time import over_time
 from codelm.report.printable_text import brief
 from codelm.report.side_effects import forgetting, memorization, secrets
 from codelm.report.trade_off import trade_off

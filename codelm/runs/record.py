@@ -66,7 +66,7 @@ class TrainLoss:
 class RunRecord:
     """What a training run has measured and left behind so far.
 
-    One record is handed to all callbacks and finishing steps of a run.
+    One record is handed to all callbacks and finishing steps of a run. It begins empty: no configuration can fill it.
 
     Attributes:
         facts: What the datamodule knows of the data.
@@ -89,25 +89,25 @@ class RunRecord:
         manifest: The manifest as it was written last.
     """
 
-    facts: dict[str, Any] = field(default_factory=dict)
-    started: str = ""
-    resumed_at: tuple[int, int] | None = None
-    status: str = "running"
-    reason: str | None = None
-    base_loss: float | None = None
-    train_loss: TrainLoss = field(default_factory=TrainLoss)
-    history: list[Validation] = field(default_factory=list)
-    held_out: dict[str, Any] | None = None
-    earlier_seconds: float = 0.0
-    forgetting: list[dict[str, Any]] = field(default_factory=list)
-    behavior: dict[str, Any] | None = None
-    adapter: Path | None = None
-    weights: Literal["best", "last"] | None = None
-    weights_step: int | None = None
-    figures: dict[str, Any] | None = None
-    evaluation_failure: str | None = None
-    manifest: dict[str, Any] = field(default_factory=dict)
-    _running_since: float | None = None
+    facts: dict[str, Any] = field(init=False, default_factory=dict)
+    started: str = field(init=False, default="")
+    resumed_at: tuple[int, int] | None = field(init=False, default=None)
+    status: str = field(init=False, default="running")
+    reason: str | None = field(init=False, default=None)
+    base_loss: float | None = field(init=False, default=None)
+    train_loss: TrainLoss = field(init=False, default_factory=TrainLoss)
+    history: list[Validation] = field(init=False, default_factory=list)
+    held_out: dict[str, Any] | None = field(init=False, default=None)
+    earlier_seconds: float = field(init=False, default=0.0)
+    forgetting: list[dict[str, Any]] = field(init=False, default_factory=list)
+    behavior: dict[str, Any] | None = field(init=False, default=None)
+    adapter: Path | None = field(init=False, default=None)
+    weights: Literal["best", "last"] | None = field(init=False, default=None)
+    weights_step: int | None = field(init=False, default=None)
+    figures: dict[str, Any] | None = field(init=False, default=None)
+    evaluation_failure: str | None = field(init=False, default=None)
+    manifest: dict[str, Any] = field(init=False, default_factory=dict)
+    _running_since: float | None = field(init=False, default=None)
 
     def begin(self, facts: dict[str, Any]) -> None:
         """Begin to record a training on data with these ``facts``; what earlier runs measured stays."""

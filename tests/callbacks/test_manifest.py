@@ -18,8 +18,9 @@ from codelm.runs.finish import ExportAdapter, WriteManifest
 def make():
     """Return a record, and the callbacks that write to it, in their order."""
     behavior = BehavioralEvaluation(["fn"], max_new_tokens=4)
-    finish = FinishRun([ExportAdapter(), WriteManifest()])
-    return behavior.record, [behavior, BaseReference(), TrainingHistory(), Manifest(), finish]
+    record = behavior.record
+    finish = FinishRun([ExportAdapter(), WriteManifest()], record)
+    return record, [behavior, BaseReference(record), TrainingHistory(record), Manifest(record), finish]
 
 
 def read(trainer):
@@ -61,7 +62,7 @@ def test_a_completed_run_says_what_it_did(run, tiny_base):
     assert [moment["epoch"] for moment in content["phase_results"]["phase_4_training"]["history"]] == [1, 2]
     assert content["phase_results"]["phase_1_scrape"] == {"seconds": 1.5, "commits": 11}
     assert content["behavior"]["evaluations"] == json.loads(json.dumps(record.completions))
-    assert content["model"]["base"] == str(tiny_base)
+    assert content["model"]["base"] == tiny_base.name
     assert content["model"]["coverage"]["adapted_layers"] == {"q_proj": 2, "v_proj": 2, "c_fc": 2}
     assert content["model"]["base_identity"]["hub_commit"] is None
     assert [len(digest) for digest in content["model"]["base_identity"]["files"].values()] == [64, 64]

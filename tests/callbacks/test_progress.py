@@ -61,7 +61,7 @@ def test_what_the_model_prints_is_still_seen(progress, capsys):
 
 def test_a_measured_epoch_is_told_with_its_mean_training_loss(fit, progress, capsys):
     history = TrainingHistory()
-    fit(history, progress(), max_epochs=2, enable_progress_bar=True)
+    fit(history, progress(record=history.record), max_epochs=2, enable_progress_bar=True)
     lines = [line for line in capsys.readouterr().out.splitlines() if " measured, " in line]
     means = [f"train/loss {each.train_loss:.4g}" for each in history.record.history]
     assert [mean in line for mean, line in zip(means, lines, strict=True)] == [True, True]

@@ -33,6 +33,7 @@ def test_a_listed_callback_with_settings_of_its_own_replaces_ours(callbacks):
     found = callbacks(finish, forgetting, progress)
     for one in (finish, forgetting, progress):
         assert [each for each in found if type(each) is type(one)] == [one]
+    assert len({id(one.record) for one in (*found, *finish.steps) if hasattr(one, "record")}) == 1
 
 
 def test_a_listed_finish_without_steps_follows_the_settings_of_the_command(callbacks):

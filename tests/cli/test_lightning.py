@@ -75,7 +75,7 @@ def test_a_run_leaves_its_folder_and_nothing_else(codelm, folder):
     }
     assert {path.split("/")[0] for path in files(folder)} == {"runs"}
     assert {path.name.split(".")[0] for path in (folder / "runs/numbers/version_0").iterdir()} == {
-        *("config", "MANIFEST", "adapter", "checkpoints", "events"),
+        *("config", "MANIFEST", "adapter", "base", "checkpoints", "events"),  # the base is a link to its folder
     }
     assert manifest(folder)["status"] == "completed"
     assert training(folder)["training_stats"]["final_val_loss"] > 0
@@ -195,8 +195,8 @@ def test_a_run_does_not_go_on_with_a_history_that_moved_on(codelm, folder, repos
     assert codelm("fit", f"--config={run}/config.yaml", "--ckpt_path=last")[0] == 0
 
 
-def lose_the_best_score(states):
-    del next(state for name, state in states["callbacks"].items() if "ModelCheckpoint" in name)["best_model_score"]
+def lose_the_best_ones(states):
+    del next(state for name, state in states["callbacks"].items() if "ModelCheckpoint" in name)["best_k_models"]
 
 
 def lose_an_optimizer_state(states):
@@ -207,7 +207,7 @@ def lose_the_optimizer_s_groups(states):
     states["optimizer_states"][0]["param_groups"] = []
 
 
-@pytest.mark.parametrize("damage", [lose_the_best_score, lose_an_optimizer_state, lose_the_optimizer_s_groups])
+@pytest.mark.parametrize("damage", [lose_the_best_ones, lose_an_optimizer_state, lose_the_optimizer_s_groups])
 def test_a_state_that_lacks_something_is_answered_with_its_checkpoint_and_the_remedy(codelm, folder, damage):
     import torch
 

@@ -16,8 +16,9 @@ def test_a_configuration_that_cannot_be_written_leaves_the_one_before(tmp_path):
                 raise self.error
 
     trainer = SimpleNamespace(log_dir=str(tmp_path), is_global_zero=True)
-    SaveFitConfig(Parser(), "name: first").on_fit_start(trainer, None)
+    model = SimpleNamespace(base="tiny", base_name="tiny")
+    SaveFitConfig(Parser(), "name: first").on_fit_start(trainer, model)
     with pytest.raises(KeyboardInterrupt):
-        SaveFitConfig(Parser(KeyboardInterrupt()), "name: second").on_fit_start(trainer, None)
+        SaveFitConfig(Parser(KeyboardInterrupt()), "name: second").on_fit_start(trainer, model)
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
     assert (tmp_path / "config.yaml").read_text() == "name: first"

@@ -222,9 +222,12 @@ def test_processes_that_are_no_programs_of_their_own_are_refused(folder, capsys,
 
 def test_only_the_first_process_of_a_launcher_claims_a_folder(folder, monkeypatch):
     # torchrun and Slurm start all processes: none of them knows of the others before they have met
+    from lightning.fabric.utilities.rank_zero import rank_zero_only
+
     from codelm.cli import lightning
 
     monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(rank_zero_only, "rank", 0, raising=False)  # Lightning sets it for the whole process
     monkeypatch.setattr(lightning._CodelmCLI, "_run_subcommand", lambda self, name: None)
     assert FIRST_PROCESS not in os.environ
     assert main(["fit", "--config=../short.yaml", "--trainer.devices=2", "--trainer.strategy=ddp"]) == 0

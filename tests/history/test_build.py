@@ -8,7 +8,7 @@ from codelm.errors import DamagedDataError, InputError
 from codelm.git.repository import open_repository, read_graph
 from codelm.history.build import StoreSettings, build_store, store_key
 from codelm.history.filters.selection import Filters
-from codelm.history.held_out import held_out_changes
+from codelm.history.held_out_changes import held_out_changes
 from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Kind
 from codelm.history.store import Split, new_store, open_store

@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import pytest
 import torch
 
@@ -17,6 +19,10 @@ def test_an_exception_gives_the_run_its_status(error, wanted):
     record = RunRecord()
     record.ended_by(error)
     assert (record.status, record.reason) == wanted
+
+
+def test_a_record_begins_empty_so_that_no_configuration_can_fill_it():
+    assert not [each.name for each in fields(RunRecord) if each.init]
 
 
 def test_the_validation_of_saved_weights_is_the_last_one_at_their_step():

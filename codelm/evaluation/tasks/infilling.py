@@ -10,7 +10,7 @@ from codelm.evaluation.data import EvaluationData, language_of
 from codelm.evaluation.general import library_texts, own_texts
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.time_budget import TimeBudget
-from codelm.history.held_out import HeldOutChange
+from codelm.history.held_out_changes import HeldOutChange
 from codelm.history.samples.pieces import Sample
 from codelm.history.samples.prompts import can_infill, prompt
 from codelm.lines import lines_of

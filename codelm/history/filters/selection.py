@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from codelm.git.commits import Change, Commit, File, Node, Repository
 from codelm.git.repository import DropPath
 from codelm.history.filters import content
+from codelm.history.filters.bots import agent_of, is_bot
 from codelm.history.filters.default_patterns import CREDENTIALS, GENERATED_FILES, LOCK_FILES, VENDORED
 from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.generated import is_generated
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
 from codelm.history.filters.paths import UNSPECIFIED, path_matcher
-from codelm.history.filters.programs import agent_of, is_bot
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
 

@@ -21,8 +21,8 @@ from itertools import groupby
 
 from codelm.errors import InputError
 from codelm.git.commits import Change, File
+from codelm.history.samples.long_lines import Span, TokenCounter
 from codelm.history.samples.pieces import Kind, Piece, Role, Sample, heading_pieces, special_token, text_pieces
-from codelm.history.samples.spans import Span, TokenCounter
 from codelm.history.samples.windows import MeasuredFile, Window, measure_file, widen, windows
 from codelm.lines import lines_of
 from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, HEADING_TOKENS, MIDDLE, PREFIX, SPECIAL_TOKENS, SUFFIX

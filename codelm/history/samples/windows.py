@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
-from codelm.history.samples.spans import Span, TokenCounter, split_long_lines
+from codelm.history.samples.long_lines import Span, TokenCounter, split_long_lines
 
 __all__ = ["MeasuredFile", "Window", "measure_file", "widen", "windows"]
 

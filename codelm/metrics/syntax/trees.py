@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from codelm.metrics.syntax.rust_gaps import hidden_ranges, misplaced_statements
+from codelm.metrics.syntax.rust_grammar_gaps import hidden_ranges, misplaced_statements
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node

@@ -6,7 +6,7 @@ import pytest
 from codelm.evaluation.tasks.infilling import InfillEvaluation, after_line_end, draw_changes, shown_text
 from codelm.evaluation.tasks.infilling_figures import infill_figures, record, report_row
 from codelm.evaluation.time_budget import TimeBudget
-from codelm.history.held_out import HeldOutChange
+from codelm.history.held_out_changes import HeldOutChange
 from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Kind, Piece, Role, Sample, text_pieces
 from codelm.history.tokenization.decoding import decode

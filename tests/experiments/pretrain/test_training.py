@@ -144,8 +144,8 @@ def assert_equal(folder, steps):
 
 
 def without_recipe(content):
-    """Remove the recipe, as in checkpoints of before it was recorded."""
-    return {name: fact for name, fact in content.items() if name != MADE_WITH}
+    """Remove the recipe and the settings, as in checkpoints of before they were recorded."""
+    return {name: fact for name, fact in content.items() if name not in (MADE_WITH, "settings")}
 
 
 def with_doubled_weights(content):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.history.samples.spans import Span
+from codelm.history.samples.long_lines import Span
 from codelm.history.samples.windows import Window, measure_file, widen, windows
 
 

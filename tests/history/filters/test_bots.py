@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.history.filters.programs import agent_of, is_bot
+from codelm.history.filters.bots import agent_of, is_bot
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.history.samples.spans import Span, split_long_lines
+from codelm.history.samples.long_lines import Span, split_long_lines
 
 
 def characters(texts):

@@ -8,7 +8,7 @@ import pytest
 from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
 from codelm.modules import LoRACausalLM
-from codelm.modules.result_settings import refuse_other_settings, result_settings
+from codelm.modules.resume_checks import refuse_other_settings, result_settings
 
 MODEL_ELSEWHERE = {"base": "base_identity", "base_name": "base_identity", "revision": "base_identity"}
 DATA_ELSEWHERE = {"tokenizer_revision": "tokenizer", "curriculum": "curriculum_epochs"}

@@ -1,4 +1,4 @@
-from codelm.report.figures import infill_tables, likelihood_table
+from codelm.report.figure_tables import infill_tables, likelihood_table
 from codelm.report.side_effects import memorization, secrets
 
 

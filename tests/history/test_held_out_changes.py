@@ -4,7 +4,13 @@ import pytest
 
 from codelm.errors import DamagedDataError
 from codelm.git.commits import Change, Hunk
-from codelm.history.held_out import HELD_OUT_FILE, HeldOutChange, held_out_change, held_out_changes, held_out_writer
+from codelm.history.held_out_changes import (
+    HELD_OUT_FILE,
+    HeldOutChange,
+    held_out_change,
+    held_out_changes,
+    held_out_writer,
+)
 
 CHANGES = [
     HeldOutChange(3, "src/lib.rs", "fn a() {}\nfn b() {}\n", ((1, 2),)),

@@ -3,7 +3,7 @@
 import pytest
 
 from codelm.metrics.idiom_queries import macro_names, profile
-from codelm.metrics.syntax.rust_gaps import hidden_ranges
+from codelm.metrics.syntax.rust_grammar_gaps import hidden_ranges
 from codelm.metrics.syntax.trees import faults, faults_of, grammar, nodes, parse
 
 VALID = [

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from codelm.report.over_time import over_time
+from codelm.report.by_commit import over_time
 from codelm.report.page import page
 
 
