@@ -121,7 +121,7 @@ def test_a_training_goes_on_from_any_of_its_checkpoints_to_the_same_end(checkpoi
         seen = []
 
         class Steps(Callback):
-            def on_train_batch_start(self, trainer, *_):
+            def on_train_batch_end(self, trainer, *_):
                 seen.append(
                     (trainer.current_epoch, trainer.global_step, trainer.fit_loop.epoch_loop._batches_that_stepped)
                 )

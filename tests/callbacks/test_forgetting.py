@@ -44,10 +44,11 @@ def test_the_base_and_each_epoch_are_measured_and_the_saved_one_is_chosen(run_hi
     assert all(each["general_change_percent"] != 0 for each in epochs[1:])
 
 
-def test_a_measurement_within_an_epoch_has_no_loss_of_earlier_weights(run_history):
+def test_a_measurement_where_a_limit_of_steps_ends_an_epoch_has_the_loss_of_these_weights(run_history):
     _, _, record = run_history(max_steps=5)
     assert [each["step"] for each in record.forgetting] == [0, 3, 5]
-    assert [each["loss"]["tuned"] is None for each in record.forgetting] == [False, False, True]
+    assert [each["loss"]["tuned"] for each in record.forgetting[1:]] == [each.val_loss for each in record.history]
+    assert [each.step for each in record.history] == [3, 5]
 
 
 def test_measuring_every_second_epoch_takes_every_second(run_history):
