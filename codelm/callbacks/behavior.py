@@ -14,6 +14,7 @@ from codelm.callbacks.recording import RecordingCallback
 from codelm.errors import one_line
 from codelm.metrics.completion import Completion, completion
 from codelm.metrics.completion_measures import Measures, means, measure
+from codelm.metrics.syntax.trees import GRAMMARS
 from codelm.modules.generation import Sampling, complete
 from codelm.report.printable_text import table
 from codelm.runs.record import RunRecord
@@ -22,9 +23,6 @@ from codelm.runs.trainer import log_scalars, preserved_state
 __all__ = ["BehavioralEvaluation"]
 
 log = logging.getLogger(__name__)
-
-_MEASURED = ("rust", "python")
-"""The languages whose completions have an end and a measure."""
 
 
 class BehavioralEvaluation(RecordingCallback):
@@ -84,7 +82,7 @@ class BehavioralEvaluation(RecordingCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Complete the prompts with the untouched base; a resumed run of the same prompts has done so before."""
-        if self.prompts and self.language not in _MEASURED and trainer.is_global_zero:
+        if self.prompts and self.language not in GRAMMARS and trainer.is_global_zero:
             log.warning("behavior.language %s has no grammar: its completions are kept, not measured", self.language)
         if self.prompts and self.base and [one["prompt"] for one in self.base["completions"]] != self.prompts:
             self.records.clear()  # completions of other prompts cannot stand beside those that come

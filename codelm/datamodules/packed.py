@@ -22,7 +22,16 @@ __all__ = ["PackedDataModule"]
 
 
 class PackedDataModule(LightningDataModule):
-    """Serves a `Store`, which a subclass opens in its ``setup``, as packed rows; see `GitCommitDataModule`."""
+    """Serves a `Store`, which a subclass opens in its ``setup``, as packed rows.
+
+    Args:
+        sequence_length: Tokens in a row.
+        batch_size: Rows in a batch.
+        context_weight: Loss weight of unchanged lines, beside 1 for the lines that are learned.
+        curriculum_epochs: How many epochs it takes from easy samples to all of them; 0 begins with all.
+        seed: Decides the draw and the order of samples.
+        num_workers: Processes that prepare batches; 0 prepares them in the main process.
+    """
 
     store: Store
 
@@ -123,7 +132,14 @@ class PackedDataModule(LightningDataModule):
         )
 
     def optimizer_steps(self, epochs: int, *, share: float = 1.0, accumulate: int = 1, ranks: int = 1) -> int:
-        """Return the number of optimizer steps in a ``share`` of the batches of each of the first ``epochs`` epochs."""
+        """Return the number of optimizer steps of some epochs.
+
+        Args:
+            epochs: How many, from the first.
+            share: The part of each epoch's batches that is trained, from 0 to 1.
+            accumulate: Batches of an optimizer step.
+            ranks: Processes that train together.
+        """
         size = self.batch_size * ranks
         batches = (int(share * -(-len(self.rows(epoch)) // size)) for epoch in range(epochs))
         return sum(-(-each // accumulate) for each in batches)

@@ -82,7 +82,13 @@ def _equal(left: Tensor, right: Tensor) -> bool:
 
 
 def try_adapters(name: str, model: PreTrainedModel, lora: LoRA, *, checkpointing: bool) -> Any:
-    """Return a small model of base ``name`` with adapters, prepared for training.
+    """Return a small model of a base with adapters, prepared for training.
+
+    Args:
+        name: The base, for messages.
+        model: Its small model, changed in place.
+        lora: The adapters' settings.
+        checkpointing: Whether to prepare it for checkpointing activations.
 
     Raises:
         InputError: PEFT cannot adapt these layers, or the base cannot checkpoint activations.

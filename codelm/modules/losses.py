@@ -67,7 +67,14 @@ def token_nll(
 ) -> Tensor:
     """Return the nll of each label in nats, ``[B, T]``, float32; 0 where the label is `IGNORE`, and at position 0.
 
-    No gradient is computed. Arguments, the shift and the types are those of `weighted_nll_sum`.
+    No gradient is computed. The shift and the types are those of `weighted_nll_sum`.
+
+    Args:
+        hidden: The decoder's last hidden states, ``[B, T, H]``.
+        head_weight: The head's matrix, ``[V, H]``.
+        labels: Token ids, ``[B, T]``, aligned with the input (shifted here).
+        head_bias: The head's bias, ``[V]``, if it has one.
+        chunk_elements: Largest number of logits in memory at a time.
     """
     learned = labels[:, 1:] != IGNORE
     states, head, bias = _inputs_of_head(hidden, learned, head_weight, head_bias)

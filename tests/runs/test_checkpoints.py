@@ -132,6 +132,8 @@ def test_what_was_saved_is_of_the_best_checkpoint_s_step_or_of_this_one_where_th
     assert saved_step(RunRecord(), trainer) == 9
     torch.save({"global_step": 4, "state_dict": {}}, best)
     assert saved_step(RunRecord(), trainer) == 4
-    assert saved_step(RunRecord(weights="last", weights_step=9), trainer) == 9
+    record = RunRecord()
+    record.weights, record.weights_step = "last", 9
+    assert saved_step(record, trainer) == 9
     best.write_bytes(b"nothing")
     assert saved_step(RunRecord(), trainer) is None

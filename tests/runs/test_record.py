@@ -6,6 +6,14 @@ import torch
 from codelm.runs.record import RunRecord, TrainLoss, Validation
 
 
+def filled_record(**measured):
+    """A record of a run that has measured this."""
+    record = RunRecord()
+    for name, value in measured.items():
+        setattr(record, name, value)
+    return record
+
+
 @pytest.mark.parametrize(
     ("error", "wanted"),
     [
@@ -28,7 +36,7 @@ def test_a_record_begins_empty_so_that_no_configuration_can_fill_it():
 def test_the_validation_of_saved_weights_is_the_last_one_at_their_step():
     steps = [10, 20, 20, 30]
     history = [Validation(1, step, 2.0, 1.0 + place, 6.0) for place, step in enumerate(steps)]
-    record = RunRecord(history=history)
+    record = filled_record(history=history)
     assert record.at_step(10) is history[0]
     assert record.at_step(20) is history[2]
     assert record.at_step(25) is record.at_step(None) is RunRecord().at_step(0) is None
@@ -37,7 +45,7 @@ def test_the_validation_of_saved_weights_is_the_last_one_at_their_step():
 def test_time_is_counted_from_the_beginning_to_the_stop_and_added_to_that_of_earlier_runs(monkeypatch):
     ticks = iter([10.0, 15.0, 18.0])
     monkeypatch.setattr("codelm.runs.record.time.perf_counter", lambda: next(ticks))
-    record = RunRecord(earlier_seconds=100.0)
+    record = filled_record(earlier_seconds=100.0)
     assert record.seconds == 100.0
     record.begin({})
     assert record.seconds == 105.0
@@ -46,7 +54,7 @@ def test_time_is_counted_from_the_beginning_to_the_stop_and_added_to_that_of_ear
 
 
 def test_a_run_that_begins_forgets_how_the_one_before_ended():
-    record = RunRecord(
+    record = filled_record(
         base_loss=2.0, figures={"run": {}}, evaluation_failure="no memory", manifest={"status": "failed"}
     )
     record.ended_by(ValueError("no"))

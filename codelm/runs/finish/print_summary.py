@@ -95,7 +95,14 @@ def _change(base: float | None, tuned: float) -> str:
 
 
 def completion_lines(content: Mapping[str, Any], step: int | None, width: int, lines: int) -> list[str]:
-    """Return one prompt's completions beside each other: the base's, and those of the weights saved at a step."""
+    """Return one prompt's completions beside each other, the base's and the tuned model's, as lines.
+
+    Args:
+        content: The manifest.
+        step: The optimizer step of the weights that were saved; None for the last.
+        width: Columns of the terminal.
+        lines: Lines of a completion at most.
+    """
     found = base_and_saved((content["behavior"] or {}).get("evaluations", []), step)
     if found is None:
         return []

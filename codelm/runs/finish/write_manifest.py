@@ -60,6 +60,12 @@ class WriteManifest(FinishingStep):
 def write_manifest(record: RunRecord, trainer: Trainer, pl_module: Any, *, required: bool = False) -> None:
     """Write the manifest of this moment; the file is replaced in one step.
 
+    Args:
+        record: What the run has measured so far.
+        trainer: Its trainer, which knows the folder.
+        pl_module: The model that is trained.
+        required: Whether the run must not go on without it.
+
     Raises:
         OSError: It cannot be written, and is required; else that is logged. The one before still stands.
     """

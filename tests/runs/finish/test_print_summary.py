@@ -81,8 +81,9 @@ def test_without_a_pair_no_completion_is_shown(behavior):
 
 @pytest.fixture
 def all_of_them():
-    behavior = BehavioralEvaluation(["fn", "impl"], max_new_tokens=8)
-    return [behavior, *recording_callbacks(EvaluationSettings(enabled=False))]
+    recording = recording_callbacks(EvaluationSettings(enabled=False))
+    behavior = BehavioralEvaluation(["fn", "impl"], max_new_tokens=8, record=recording[0].record)
+    return [behavior, *recording]
 
 
 def test_a_run_ends_with_its_result(fit, all_of_them, capsys):
