@@ -26,6 +26,7 @@ __all__ = [
     "is_within_step",
     "leave_sigterm_alone",
     "place",
+    "rewind_to_whole_step",
     "save_alone",
     "saves_at_end_of_epoch",
     "set_root_folder",
@@ -170,6 +171,20 @@ def saves_at_end_of_epoch(checkpoints: ModelCheckpoint, trainer: Trainer) -> boo
     return bool(checkpoints._should_save_on_train_epoch_end(trainer))
 
 
+def _batches(checkpoint: dict[str, Any], accumulate: int) -> tuple[int, int]:
+    """Return how many batches of its epoch a checkpoint has learned, and how many up to its last optimizer step."""
+    loop = checkpoint["loops"]["fit_loop"]
+    ready, steps = loop[_BATCHES]["current"]["ready"], loop[_STEPS]["optimizer"]["step"]["current"]["completed"]
+    return ready, min(steps * accumulate, ready)  # an epoch's last step may have fewer batches
+
+
+def rewind_to_whole_step(checkpoint: dict[str, Any], accumulate: int) -> None:
+    """Let a checkpoint that was saved within an optimizer step go on behind the last whole one; leave all others."""
+    ready, done = _batches(checkpoint, accumulate)
+    if done < ready:
+        settle(checkpoint, accumulate, validates=False)
+
+
 def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> bool:
     """Let a checkpoint say in one of two ways where the run is, both of which Lightning goes on from as it should.
 
@@ -186,9 +201,7 @@ def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> b
     """
     loop = checkpoint["loops"]["fit_loop"]
     epochs, batches, validation = loop[_EPOCHS], loop[_BATCHES], loop[_VALIDATION_BATCHES]
-    ready, total = batches["current"]["ready"], batches["total"]["ready"]
-    steps = loop[_STEPS]["optimizer"]["step"]["current"]["completed"]
-    done = min(steps * accumulate, ready)  # an epoch's last step may have fewer batches
+    (ready, done), total = _batches(checkpoint, accumulate), batches["total"]["ready"]
     is_over = batches["is_last_batch"] and done == ready and not validates
     if is_over and epochs["current"]["processed"] == epochs["current"]["ready"]:
         for counts in epochs.values():

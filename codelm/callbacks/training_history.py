@@ -11,7 +11,7 @@ from torch import Tensor
 from codelm.batch import Batch, learned_tokens
 from codelm.callbacks.recording import RecordingCallback
 from codelm.lightning_internals import is_within_step
-from codelm.runs.record import Validation
+from codelm.runs.record import RunRecord, TrainLoss, Validation
 from codelm.runs.trainer import sum_over_ranks, validates_training
 
 __all__ = ["TrainingHistory"]
@@ -24,7 +24,10 @@ class TrainingHistory(RecordingCallback):
     """
 
     state_key = "Manifest"  # the name under which checkpoints of earlier versions keep it
-    sums_of_steps: Tensor | None = None
+
+    def __init__(self, record: RunRecord | None = None) -> None:
+        super().__init__(record)
+        self.unfinished_step = TrainLoss()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to record."""
@@ -33,14 +36,20 @@ class TrainingHistory(RecordingCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember where this run begins to train."""
         self.record.resumed_at = (trainer.global_step, len(self.record.history))
+        self.unfinished_step.reset()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Count a batch towards the mean training loss."""
-        self.record.train_loss.add(outputs["loss"], batch)
+        """Count a batch towards the mean training loss, and behind an optimizer step those of all processes."""
+        self.unfinished_step.add(outputs["loss"], batch)
         if not is_within_step(trainer):
-            self.sums_of_steps = self.record.train_loss.sums
+            self._count_batches(trainer)
+
+    def _count_batches(self, trainer: Trainer) -> None:
+        if self.unfinished_step.sums is not None:
+            self.record.train_loss.add_sums(sum_over_ranks(trainer, self.unfinished_step.sums))
+            self.unfinished_step.reset()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count what the validation loss rests on."""
@@ -56,9 +65,8 @@ class TrainingHistory(RecordingCallback):
         """Record a validation of training."""
         if not validates_training(trainer):
             return
+        self._count_batches(trainer)
         record = self.record
-        if record.train_loss.sums is not None:
-            record.train_loss.sums = sum_over_ranks(trainer, record.train_loss.sums)
         record.held_out = _validation_size(trainer, self.counts, record.facts)
         val_loss = trainer.callback_metrics.get("val/loss")
         record.history.append(
@@ -71,18 +79,17 @@ class TrainingHistory(RecordingCallback):
             )
         )
         record.train_loss.reset()
-        self.sums_of_steps = None
 
     def state_dict(self) -> dict[str, Any]:
         """Keep history and time with a checkpoint, and the losses up to the last optimizer step, where it ends."""
         history = [asdict(each) for each in self.record.history]
-        return {"history": history, "seconds": self.record.seconds, "train_loss": self.sums_of_steps}
+        return {"history": history, "seconds": self.record.seconds, "train_loss": self.record.train_loss.sums}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take history and time of the run that is resumed."""
         self.record.history = [Validation(**each) for each in state_dict["history"]]
         self.record.earlier_seconds = state_dict["seconds"]
-        self.record.train_loss.sums = self.sums_of_steps = state_dict.get("train_loss")
+        self.record.train_loss.sums = state_dict.get("train_loss")
 
 
 def _validation_size(trainer: Trainer, counts: Tensor, facts: Mapping[str, Any]) -> dict[str, Any]:

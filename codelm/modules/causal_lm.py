@@ -17,10 +17,11 @@ from transformers import PreTrainedModel
 
 from codelm.batch import Batch, learned_labels, learned_weights
 from codelm.errors import CodelmError, InputError
+from codelm.lightning_internals import rewind_to_whole_step
+from codelm.modules.batch_seed import seed_batch
 from codelm.modules.decoder import decoder_of, packed_states, states_one_by_one
 from codelm.modules.losses import token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
-from codelm.modules.resumable_steps import saved_gradients, seed_batch, take_up_gradients
 from codelm.modules.resume_checks import refuse_other_settings, refuse_other_weights, result_settings
 
 __all__ = ["CausalLM"]
@@ -62,7 +63,6 @@ class CausalLM(LightningModule):
         self.strict_loading = False
         self.keeps_samples_apart = True
         self.step_loss = torch.zeros(())
-        self.unfinished_step: dict[str, Any] = {}
         self.failures = 0
         self.skipped_steps = 0
         # Two sums: torchmetrics' MeanMetric ignores its weights if nan_strategy is "disable".
@@ -116,12 +116,8 @@ class CausalLM(LightningModule):
         return token_nll(self(batch), head.weight, learned_labels(batch), head_bias=head.bias)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed dropout; go on within the optimizer step within which the checkpoint was saved, if there was one."""
+        """Seed dropout."""
         seed_batch(self.seed, self.current_epoch, batch_idx, self.global_rank)
-        unfinished, self.unfinished_step = self.unfinished_step, {}
-        if unfinished and batch_idx % self.trainer.accumulate_grad_batches:  # else the run goes on behind a whole step
-            take_up_gradients(self.trained(), unfinished["gradients"])
-            self.step_loss = unfinished["loss"]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the batch's share of the step's mean loss times the number Lightning divides by; a scalar, in nats."""
@@ -230,21 +226,24 @@ class CausalLM(LightningModule):
         return int(total)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what was trained and with which settings, and a step that is not finished; not the base."""
+        """Keep what was trained and with which settings; not the base."""
         checkpoint["state_dict"] = {name: checkpoint["state_dict"][name] for name, _ in self.trained()}
         checkpoint["skipped_steps"] = self.skipped_steps
         checkpoint["settings"] = self._result_settings()
-        if self.step_loss:  # gradients wait for an optimizer step
-            gradients = saved_gradients(self.trained(), self.trainer)
-            checkpoint["unfinished_step"] = {"loss": self.step_loss, "gradients": gradients}
 
     def _result_settings(self) -> dict[str, Any]:
         return result_settings(self.trainer, self, getattr(self.trainer, "datamodule", None))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore them; refuse other settings, and parameters of other names or shapes, than this model's."""
+        """Restore them; refuse other settings, and parameters of other names or shapes, than this model's.
+
+        A training goes on behind the checkpoint's last whole optimizer step: batches that were learned after it, whose
+        gradients waited for more, are learned again.
+        """
         trains = self.trainer.state.fn == TrainerFn.FITTING
         refuse_other_settings(checkpoint.get("settings", {}), self._result_settings(), trains=trains)
         refuse_other_weights(checkpoint["state_dict"], dict(self.trained()))
         self.skipped_steps = checkpoint.get("skipped_steps", 0)
-        self.unfinished_step = checkpoint.get("unfinished_step", {})
+        if trains and "loops" in checkpoint:
+            self.step_loss = torch.zeros(())
+            rewind_to_whole_step(checkpoint, self.trainer.accumulate_grad_batches)

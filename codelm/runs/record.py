@@ -50,9 +50,11 @@ class TrainLoss:
     def add(self, loss: Tensor, batch: Batch) -> None:
         """Count a batch and its share of its optimizer step's mean loss, as Lightning hands it to the batch's end."""
         weight = learned_weights(batch)[:, 1:].sum()
-        sums = torch.stack([loss.detach().float() * batch["step_weight"], weight.float()])
-        # A resumed run has its checkpoint's sums on the CPU.
-        self.sums = sums if self.sums is None else self.sums.to(sums.device) + sums
+        self.add_sums(torch.stack([loss.detach().float() * batch["step_weight"], weight.float()]))
+
+    def add_sums(self, sums: Tensor) -> None:
+        """Count batches by the sums of their losses, in nats, and of their label weights, ``[2]``."""
+        self.sums = sums if self.sums is None else self.sums + sums
 
     @property
     def mean(self) -> float | None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,9 @@ def start(folder):
 
     yield run
     for process in started:
-        if process.poll() is None:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+        process.communicate()
 
 
 def manifest(run):
@@ -189,26 +190,35 @@ def test_a_process_that_does_not_answer_cannot_keep_a_run_from_stopping(training
     assert process.returncode == 143
 
 
-@pytest.mark.slow
-def test_a_run_stopped_and_resumed_in_two_processes_ends_as_one_that_never_stopped(start, folder):
-    length = ("--quiet", "--trainer.max_epochs=12", "--behavior.prompts=[]")
-    whole = start(2, *length, "--output=whole", "--name=a")
-    while not (folder / "whole/a/version_0/MANIFEST.json").exists():
-        assert whole.poll() is None, whole.communicate()[1]
-        time.sleep(0.2)
-    process = start(2, *length, "--output=runs", "--name=a")
-    run = folder / "runs/a/version_0"
-    while len(validations(run) if (run / "MANIFEST.json").exists() else []) < 3:
+def stop_at(run, process, validation):
+    """Send SIGTERM to a run once it has had so many validations."""
+    while len(validations(run) if (run / "MANIFEST.json").exists() else []) < validation:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
     process.terminate()
-    assert process.wait(MINUTE) == 143
-    refused = start(1, *length, "--output=runs", "--name=a", "--ckpt_path=last")
-    assert "the checkpoint is of a training in 2 processes, this is one in 1" in refused.communicate()[1]
+    assert end_of(process, others(process)) == ["codelm: stopped"]
+    assert process.returncode == 143
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accumulate", [2, 1000])
+def test_a_run_stopped_and_resumed_in_two_processes_ends_as_one_that_never_stopped(start, folder, accumulate):
+    # with 1000 an epoch is one step, and the signal comes within it
+    arguments = ["--quiet", "--trainer.max_epochs=12", "--behavior.prompts=[]", "--name=a"]
+    arguments += [f"--trainer.accumulate_grad_batches={accumulate}"]
+    whole = start(2, *arguments, "--output=whole")
+    while not (folder / "whole/a/version_0/MANIFEST.json").exists():
+        assert whole.poll() is None, whole.communicate()[1]
+        time.sleep(0.2)
+    process = start(2, *arguments, "--output=runs")
+    run = folder / "runs/a/version_0"
+    stop_at(run, process, 3)
+    refused = start(1, *arguments, "--output=runs", "--ckpt_path=last")
+    assert "trainer.world_size 2, not 1" in refused.communicate()[1]
     assert refused.returncode == 2
-    assert start(2, *length, "--output=runs", "--name=a", "--ckpt_path=last").wait(5 * MINUTE) == 0
+    assert start(2, *arguments, "--output=runs", "--ckpt_path=last").wait(5 * MINUTE) == 0
     assert whole.wait(5 * MINUTE) == 0
-    losses = [[each["val_loss"] for each in validations(one)] for one in (folder / "whole/a/version_0", run)]
+    losses = [[each | {"seconds": 0} for each in validations(one)] for one in (folder / "whole/a/version_0", run)]
     assert losses[0] == losses[1]
 
 

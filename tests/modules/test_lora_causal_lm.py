@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -221,19 +222,63 @@ def test_dropout_depends_on_the_seed_and_the_place_of_a_batch_alone(adapted, mak
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 @pytest.mark.parametrize("batches", range(1, 6))
-def test_a_run_goes_on_exactly_from_a_checkpoint_after_any_batch(adapted, make_batch, fit, tmp_path, batches):
+def test_a_run_goes_on_exactly_behind_the_last_whole_step_of_a_checkpoint_after_any_batch(
+    adapted, make_batch, fit, tmp_path, batches
+):
     class Save(Callback):
         def on_train_batch_end(self, trainer, *_):
             if trainer.fit_loop.epoch_loop.batch_progress.current.ready == batches:
                 trainer.save_checkpoint(tmp_path / "a.ckpt")
 
-    def train(**settings):
+    class Begun(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            begun.append(batch_idx)
+
+    def train(*callbacks, **settings):
         model = adapted(lora=LoRA(dropout=0.5))
-        fit(model, [make_batch([20])] * 6, accumulate_grad_batches=3, **settings)
+        fit(model, [make_batch([20])] * 6, accumulate_grad_batches=3, callbacks=[*callbacks, Begun()], **settings)
         return torch.cat([parameter.flatten() for _, parameter in model.trained()])
 
-    whole = train(callbacks=[Save()])
+    begun = []
+    whole = train(Save())
+    begun.clear()
     assert torch.equal(train(ckpt_path=tmp_path / "a.ckpt"), whole)
+    assert begun == list(range(batches - batches % 3, 6))
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+def test_a_run_goes_on_exactly_from_what_lightning_saves_at_a_validation_within_a_step(
+    adapted, make_batch, fit, tmp_path
+):
+    def train(**settings):
+        saver = ModelCheckpoint(tmp_path, "{step}", monitor="val/loss", save_top_k=-1, enable_version_counter=False)
+        model = adapted(lora=LoRA(dropout=0.5))
+        settings |= {"max_epochs": 2, "val_check_interval": 3, "accumulate_grad_batches": 2, "callbacks": [saver]}
+        fit(model, [make_batch([20])] * 6, [make_batch([9])], enable_checkpointing=True, **settings)
+        return torch.cat([parameter.flatten() for _, parameter in model.trained()])
+
+    whole = train()
+    saved = torch.load(tmp_path / "step=4.ckpt", weights_only=True)
+    assert saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["completed"] == 3
+    assert torch.equal(train(ckpt_path=tmp_path / "step=4.ckpt"), whole)
+
+
+def test_a_process_saves_a_step_that_is_not_finished_without_the_others(adapted, make_batch, fit, monkeypatch):
+    def alone(trainer):
+        for name in ("reduce", "broadcast", "barrier", "all_gather"):
+            monkeypatch.setattr(trainer.strategy, name, lambda *_, name=name, **__: pytest.fail(f"{name} was called"))
+
+    class Save(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if batch_idx == 1:
+                alone(trainer)
+                saved.append(trainer._checkpoint_connector.dump_checkpoint())
+                monkeypatch.undo()
+
+    saved = []
+    fit(adapted(), [make_batch([20])] * 3, accumulate_grad_batches=3, callbacks=[Save()])
+    assert len(saved) == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")  # peft asks for a name that transformers 6 drops
