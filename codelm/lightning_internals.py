@@ -6,9 +6,10 @@ says in a sentence which one an upgrade has moved.
 
 import signal
 import traceback
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -26,6 +27,7 @@ __all__ = [
     "is_within_step",
     "leave_sigterm_alone",
     "place",
+    "print_figures_to",
     "rewind_to_whole_step",
     "save_alone",
     "saves_at_end_of_epoch",
@@ -61,6 +63,8 @@ ATTRIBUTES = (
     "strategy.batch_to_device",
     "strategy.checkpoint_io",
     "strategy.save_checkpoint",
+    "test_loop._print_results",
+    "validate_loop._print_results",
 )
 """Attributes of a `Trainer`."""
 
@@ -164,6 +168,17 @@ def place(trainer: Trainer) -> tuple[int, int]:
     """Return how many batches were trained in all, and how many of them in this epoch."""
     progress = trainer.fit_loop.epoch_loop.batch_progress
     return int(progress.total.ready), int(progress.current.ready)
+
+
+def print_figures_to(trainer: Trainer, stream: TextIO) -> None:
+    """Print the table of figures that ends a validation or test to ``stream``, whatever standard output is then."""
+    for loop in (trainer.validate_loop, trainer.test_loop):
+
+        def printed(*figures: Any, table: Callable[..., None] = loop._print_results) -> None:
+            with redirect_stdout(stream):
+                table(*figures)
+
+        loop._print_results = printed  # type: ignore[method-assign, assignment]
 
 
 def saves_at_end_of_epoch(checkpoints: ModelCheckpoint, trainer: Trainer) -> bool:

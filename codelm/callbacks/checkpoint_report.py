@@ -1,6 +1,5 @@
 """The report on a checkpoint that ``codelm test`` measures."""
 
-import sys
 from pathlib import Path
 
 from lightning.pytorch import LightningModule, Trainer
@@ -13,6 +12,7 @@ from codelm.runs.evaluation import evaluate_weights, has_history, learned_sample
 from codelm.runs.figures import REPORT, epoch_figures
 from codelm.runs.finish.print_summary import evaluation_lines
 from codelm.runs.record import RunRecord
+from codelm.runs.standard_output import print_result
 from codelm.runs.tested_run import earlier_epochs, earlier_prompts, report_folder
 
 __all__ = ["CheckpointReport"]
@@ -67,8 +67,7 @@ class CheckpointReport(RecordingCallback):
         )
         if self.summary and figures:
             report = ["", f"{'report':<15}{self.folder / REPORT}", ""]
-            sys.stdout.write("\n".join([*evaluation_lines({"evaluation": figures}), *report]))
-            sys.stdout.flush()
+            print_result("\n".join([*evaluation_lines({"evaluation": figures}), *report]))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let a test end with the failure of its evaluation, now that Lightning has printed the loss.

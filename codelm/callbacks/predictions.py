@@ -1,6 +1,5 @@
 """Printing of the completions that ``codelm predict`` makes."""
 
-import sys
 from collections.abc import Sequence
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -8,6 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from codelm.metrics.completion import Completion, completion
 from codelm.modules.generation import Generated
 from codelm.report.printable_text import printable
+from codelm.runs.standard_output import print_result
 
 __all__ = ["Predictions"]
 
@@ -34,8 +34,7 @@ class Predictions(Callback):
         """Print a batch; every process has completed the same prompts, and the first one prints them."""
         if trainer.is_global_zero:
             for prompt, (text, stopped) in zip(batch, outputs, strict=True):
-                sys.stdout.write(_shown(completion(self.language, prompt, text, stopped=stopped)))
-            sys.stdout.flush()
+                print_result(_shown(completion(self.language, prompt, text, stopped=stopped)))
 
 
 def _shown(one: Completion) -> str:

@@ -18,9 +18,10 @@ __all__ = ["Progress"]
 
 
 class Progress(TQDMProgressBar):
-    """Lightning's bar where standard output is a terminal; elsewhere a readable line every so many seconds.
+    """Lightning's bar on a terminal; elsewhere a readable line every so many seconds.
 
-    Lightning draws its bar into files too, where every step becomes one more carriage return.
+    Lightning draws its bar into files too, where every step becomes one more carriage return. Both stand on what is
+    standard output at the time, which is standard error while a command of codelm runs.
 
     Args:
         every_seconds: Time between two lines, in seconds.

@@ -108,6 +108,25 @@ def test_quiet_says_nothing_when_all_is_well(folder, capsys):
     assert (said.out, said.err) == ("", "")
 
 
+BARS = "--trainer.callbacks=[{class_path: TQDMProgressBar}]"  # Lightning's own prints to standard output
+
+
+def test_results_alone_are_on_standard_output(folder, capsys):
+    assert main(["fit", "--config", str(folder.parent / "short.yaml"), BARS]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("\nval loss ")
+    assert said.out.endswith("curves         tensorboard --logdir runs/numbers\n")
+    assert "\r" not in said.out
+    assert "Epoch 1: 100%" in said.err
+    for command in ("validate", "test"):
+        saved = ["--config", "runs/numbers/version_0/config.yaml", "--ckpt_path", "best"]
+        assert main([command, *saved, BARS]) == 0
+        said = capsys.readouterr()
+        assert f"{command} metric" in said.out.lower()
+        assert "DataLoader 0: 100%" not in said.out
+        assert "DataLoader 0: 100%" in said.err
+
+
 def test_without_a_configuration_the_run_says_which_it_took_and_which_fits(codelm, folder, monkeypatch):
     monkeypatch.setattr("codelm.cli.lightning.default_argument", lambda: f"--config={folder.parent / 'short.yaml'}")
     status, error = codelm("fit", "--trainer.max_epochs=1")

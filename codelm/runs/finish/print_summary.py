@@ -1,6 +1,5 @@
 """The summary printed after training: losses, one completion, and the paths of the results."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from codelm.runs.checkpoints import saved_step
 from codelm.runs.figures import REPORT, base_and_saved
 from codelm.runs.finish.step import FinishingStep
 from codelm.runs.manifest_content import MANIFEST_FILE
+from codelm.runs.standard_output import print_result
 from codelm.runs.trainer import run_folder, writes_files
 
 __all__ = ["PrintSummary", "completion_lines", "evaluation_lines", "loss_lines"]
@@ -42,8 +42,7 @@ class PrintSummary(FinishingStep):
                 *evaluation_lines(content),
                 *completion_lines(content, saved_step(self.record, trainer), self.width, self.lines),
             ]
-            sys.stdout.write("\n".join(["", *lines, *_places(run_folder(trainer)), ""]))
-            sys.stdout.flush()
+            print_result("\n".join(["", *lines, *_places(run_folder(trainer)), ""]))
 
     def abort(self, trainer: Trainer, pl_module: Any, error: BaseException) -> None:
         """Print what there is if the run was stopped; a failure is reported as an error."""
