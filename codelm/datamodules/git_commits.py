@@ -152,7 +152,10 @@ class GitCommitDataModule(PackedDataModule):
         if folder.exists():
             log.info("history: using the tokenised one in %s", folder)
             return
-        for notice in [*missing_capabilities(self.encoder.special), *clone_notices(self.repositories)]:
+        for notice in [
+            *missing_capabilities(self.encoder.wanted_format, self.encoder.special),
+            *clone_notices(self.repositories),
+        ]:
             log.warning(notice)
         log.info("history: reading %s", ", ".join(repository.path for repository in self.repositories))
         with new_store(folder) as (writer, facts):

@@ -20,7 +20,6 @@ from codelm.history.samples.pieces import Kind, Role
 from codelm.history.store import Split, Store
 from codelm.history.tokenization.decoding import TextRun, decode
 from codelm.history.tokenization.encoder import Encoder
-from codelm.special_tokens import MIDDLE, SUFFIX
 
 __all__ = ["EvaluationData", "HeldOutSample", "SnapshotPath", "language_of"]
 
@@ -149,9 +148,9 @@ class EvaluationData:
 
 def _file_order(ids: NDArray[np.int64], encoder: Encoder) -> NDArray[np.intp]:
     """Return the places of an infilling sample's tokens, ``[T]``, in the order prefix, middle, suffix."""
-    suffix, middle = (np.flatnonzero(ids == encoder.special_ids[name])[0] for name in (SUFFIX, MIDDLE))
+    start, stop = (np.flatnonzero(ids == encoder.special_ids[name])[0] for name in encoder.format.around_after)
     places = np.arange(len(ids))
-    return np.concatenate([places[:suffix], places[middle:], places[suffix:middle]])
+    return np.concatenate([places[:start], places[stop:], places[start:stop]])
 
 
 def _heading_end(run: TextRun, roles: NDArray[np.uint8]) -> int:

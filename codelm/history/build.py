@@ -212,7 +212,7 @@ class _Builder:
 
     @property
     def _tokenizer(self) -> dict[str, Any]:
-        return {"count": self.encoder.count, "special": self.encoder.special}
+        return {"count": self.encoder.count, "prompt_format": self.encoder.format}
 
     def _keep_text(self, change: Change, commit: int, split: Split) -> None:
         """Remember training text to find its near duplicates; write test text for evaluation."""

@@ -11,12 +11,9 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from codelm.modules.base_model import max_positions
-from codelm.special_tokens import END_OF_TEXT, FILE_SEPARATOR, REPOSITORY_NAME
+from codelm.special_tokens import TEXT_ENDS
 
 __all__ = ["Generated", "Sampling", "before_end_token", "complete", "decode_generated", "end_token_ids", "generate"]
-
-_END_TOKENS = (END_OF_TEXT, FILE_SEPARATOR, REPOSITORY_NAME)
-"""Special tokens that end a generated text, where a tokenizer has them: another text begins after each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +75,10 @@ def generate(
 
 
 def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return the ids that end a text: the tokenizer's own end of sequence, and those of `_END_TOKENS` that it has."""
+    """Return the ids that end a text: the tokenizer's own end of sequence, and those of `TEXT_ENDS` that it has."""
     vocabulary = tokenizer.get_vocab()
     own = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    found = [*own, *(vocabulary[name] for name in _END_TOKENS if name in vocabulary)]
+    found = [*own, *(vocabulary[name] for name in TEXT_ENDS if name in vocabulary)]
     return list(dict.fromkeys(found)) or [0]
 
 

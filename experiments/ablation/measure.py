@@ -18,7 +18,6 @@ from codelm.evaluation.tasks.likelihood import scored_runs
 from codelm.metrics.likelihood import sum_by_commit
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA
-from codelm.special_tokens import MIDDLE
 from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.settings import Settings
 
@@ -120,9 +119,9 @@ def commit_nll(
         base: The nll of each sample's tokens under the base.
         tuned: The same with the adapter.
     """
-    middle = data.encoder.special_ids.get(MIDDLE)
+    suffix = data.encoder.special_ids[data.encoder.format.around_after[0]] if data.encoder.format.infill else None
     new_lines = (
-        ((str(data.commit(run.commit)["sha"]), INFILL if middle in sample.ids else LEFT_TO_RIGHT), run.new)
+        ((str(data.commit(run.commit)["sha"]), INFILL if suffix in sample.ids else LEFT_TO_RIGHT), run.new)
         for sample, *token_nll in zip(samples, base, tuned, strict=True)
         for run in scored_runs(data, sample, *token_nll)
     )

@@ -12,7 +12,7 @@ from random import Random
 from codelm.errors import InputError
 from codelm.evaluation.data import SnapshotPath
 from codelm.history.tokenization.encoder import Encoder
-from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
+from codelm.special_tokens import END_OF_TEXT, MIDDLE, PREFIX, SUFFIX
 
 __all__ = ["FimIds", "Ids", "documents", "first_tokens", "permute", "split"]
 
@@ -56,7 +56,7 @@ def permute(ids: Ids, fim: FimIds, random: Random) -> Ids:
 def documents(texts: Sequence[str], encoder: Encoder, seed: int) -> Iterator[Ids]:
     """Yield the tokens of all texts, each with an end of text, without end: each pass in another order, cut anew."""
     ids_of = encoder.special_ids
-    fim = FimIds(ids_of[PREFIX], ids_of[SUFFIX], ids_of[MIDDLE]) if encoder.special >= FIM_TOKENS else None
+    fim = FimIds(ids_of[PREFIX], ids_of[SUFFIX], ids_of[MIDDLE]) if encoder.format.infill else None
     encoded = [encoder.locate(text)[0] for text in texts]
     random = Random(f"documents {seed}")
     while True:

@@ -49,7 +49,7 @@ class Parts:
 def left_to_right(document: Document, encoder: Encoder, max_tokens: int) -> list[Sample]:
     """Return the samples of a file, left to right."""
     file = File(document.path, blob="", text=document.text)
-    return file_samples(document.package, file, Formats(), max_tokens, encoder.count, encoder.special)
+    return file_samples(document.package, file, Formats(), max_tokens, encoder.count, encoder.format)
 
 
 def in_random_forms(document: Document, encoder: Encoder, max_tokens: int) -> list[Sample]:

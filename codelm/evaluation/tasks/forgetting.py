@@ -12,7 +12,6 @@ from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.tokenization.encoder import Encoder
 from codelm.metrics.likelihood import bits_per_byte
-from codelm.special_tokens import END_OF_TEXT
 
 __all__ = ["forgetting", "own_bits_per_byte", "token_chunks"]
 
@@ -81,7 +80,8 @@ def token_chunks(text: str, encoder: Encoder, length: int) -> list[list[int]]:
 
     Without that token, the first one of each chunk is not scored.
     """
-    begin = [encoder.special_ids[END_OF_TEXT]] if END_OF_TEXT in encoder.special_ids else []
+    names = (encoder.format.begin, encoder.format.end)
+    begin = [encoder.special_ids[name] for name in names if name in encoder.special_ids][:1]
     ids, _ = encoder.locate(text)
     size = length - len(begin)
     return [begin + ids[start : start + size] for start in range(0, len(ids), size)]

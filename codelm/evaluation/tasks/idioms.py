@@ -137,7 +137,7 @@ def generate_items(
 
     def write(batch: Sequence[tuple[SnapshotPath, str]]) -> list[list[str]]:
         samples = [
-            prompt(data.commit(file.commit)["repository"], file.path, head, None, data.encoder.special)
+            prompt(data.commit(file.commit)["repository"], file.path, head, None, data.encoder.format)
             for file, head in batch
         ]
         ids = [each.ids for each in data.encoder.encode(samples)]

@@ -12,7 +12,7 @@ from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.held_out_changes import HeldOutChange
 from codelm.history.samples.pieces import Sample
-from codelm.history.samples.prompts import can_infill, prompt
+from codelm.history.samples.prompts import prompt
 from codelm.lines import lines_of
 from codelm.metrics.infill import Infill, cut_infill
 from codelm.metrics.infill_scores import Score, score
@@ -67,7 +67,7 @@ class InfillEvaluation:
         self.data = data
         self.seed = seed
         self.repositories: dict[str, str] = {}
-        self.modes = [mode for mode in _SYSTEMS if mode != "infill" or can_infill(data.encoder.special)]
+        self.modes = [mode for mode in _SYSTEMS if mode != "infill" or data.encoder.format.infill]
 
     @cached_property
     def own_names(self) -> dict[str, frozenset[str]]:
@@ -162,9 +162,9 @@ class InfillEvaluation:
         repository = self.repositories[task.commit]
         if mode == "infill":
             before, after = visible_context(task, encoder.count, max_tokens)
-            return prompt(repository, task.path, before, after, encoder.special, example=example)
+            return prompt(repository, task.path, before, after, encoder.format, example=example)
         before, _ = visible_context(replace(task, after=""), encoder.count, max_tokens)
-        return prompt(repository, task.path, before, None, encoder.special)
+        return prompt(repository, task.path, before, None, encoder.format)
 
     def _example(self, task: InfillTask, max_tokens: int) -> tuple[str, str] | None:
         """Return path and text of the training change most similar to the lines around a span, or None.
@@ -204,4 +204,4 @@ def shown_text(sample: Sample) -> str:
 
 def after_line_end(sample: Sample, text: str) -> str:
     """Return generated text without the line end that completes the prompt's last line, if the prompt has one."""
-    return text.partition("\n")[2] if sample.pieces else text
+    return text.partition("\n")[2] if shown_text(sample) else text

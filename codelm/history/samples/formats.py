@@ -1,6 +1,6 @@
-r"""Samples made from changes and files, in the prompt formats of StarCoder2's own training.
+r"""Samples made from changes and files, in the format that a model was trained on.
 
-The formats are::
+StarCoder2's is::
 
     <repo_name>NAME<file_sep>PATH\n  window  <|endoftext|>
     <repo_name>NAME<file_sep><fim_prefix>PATH\n  before  <fim_suffix>  after  <fim_middle>  middle  <|endoftext|>
@@ -10,7 +10,7 @@ are context. It ends with the end of text only where the file ends. A middle is 
 with the end of text. Each added line of a change is learned in exactly one of its samples; in the others it may be
 context.
 
-Without the tokens for the repository and the file, or where the path would fill half a row, a sample has no heading:
+Without the special tokens of the heading, or where the path would fill half a row, a sample has no heading:
 a bare path would teach a model that files begin with their names.
 """
 
@@ -22,10 +22,20 @@ from itertools import groupby
 from codelm.errors import InputError
 from codelm.git.commits import Change, File
 from codelm.history.samples.long_lines import Span, TokenCounter
-from codelm.history.samples.pieces import Kind, Piece, Role, Sample, heading_pieces, special_token, text_pieces
+from codelm.history.samples.pieces import (
+    Kind,
+    Piece,
+    Role,
+    Sample,
+    heading_pieces,
+    infill_pieces,
+    path_pieces,
+    special_tokens,
+    text_pieces,
+)
 from codelm.history.samples.windows import MeasuredFile, Window, measure_file, widen, windows
 from codelm.lines import lines_of
-from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, HEADING_TOKENS, MIDDLE, PREFIX, SPECIAL_TOKENS, SUFFIX
+from codelm.special_tokens import PromptFormat, Slot
 
 __all__ = ["Formats", "change_samples", "file_samples", "missing_capabilities"]
 
@@ -56,9 +66,14 @@ class Formats:
 class _FileFrame:
     """The pieces around the code of one file, the same in each of its samples."""
 
-    repository: tuple[Piece, ...]
+    prompt_format: PromptFormat
+    heading: tuple[Piece, ...]
+    """What stands before the path."""
     path: tuple[Piece, ...]
+    start: tuple[Piece, ...]
+    """Heading and path of code that is learned left to right."""
     end: tuple[Piece, ...]
+    end_of_middle: tuple[Piece, ...]
     max_code_tokens: int
     """Tokens that a row has left for code which is learned left to right up to the end of text."""
 
@@ -70,7 +85,7 @@ def change_samples(
     formats: Formats,
     max_tokens: int,
     count: TokenCounter,
-    special: frozenset[str],
+    prompt_format: PromptFormat,
     seed: int,
 ) -> list[Sample]:
     """Return the samples that teach the added lines of one change.
@@ -85,18 +100,18 @@ def change_samples(
         max_tokens: The most tokens of a sample.
         count: Returns the number of tokens of each text. An estimate will do, because
             `codelm.history.tokenization.encoder.encode_within` checks the lengths.
-        special: The names of the special tokens that the tokenizer has.
+        prompt_format: What the tokenizer has of the model's format.
         seed: The seed of the draw.
     """
-    frame = _file_frame(repository_name, change.path, max_tokens, count, special)
+    frame = _file_frame(repository_name, change.path, max_tokens, count, prompt_format)
     added = [Span(hunk.new_start, hunk.new_start + len(hunk.added)) for hunk in change.hunks]
     lines = lines_of(change.after or "")
     measured = measure_file(lines, added, formats.context_lines, frame.max_code_tokens, count)
-    rate = formats.fim_rate if special >= FIM_TOKENS else 0.0
+    rate, reserved = formats.fim_rate if prompt_format.infill else 0.0, len(prompt_format.infill_tokens)
     shown = {
         hunk: window
         for index, hunk in enumerate(measured.spans)
-        if _is_drawn(rate, seed, commit_sha, change.path, index) and (window := _fim_window(measured, hunk))
+        if _is_drawn(rate, seed, commit_sha, change.path, index) and (window := _fim_window(measured, hunk, reserved))
     }
     rest = [hunk for hunk in measured.spans if hunk not in shown]
     filled_in = (_fill_in_the_middle(frame, measured.lines, hunk, window) for hunk, window in shown.items())
@@ -104,7 +119,12 @@ def change_samples(
 
 
 def file_samples(
-    repository_name: str, file: File, formats: Formats, max_tokens: int, count: TokenCounter, special: frozenset[str]
+    repository_name: str,
+    file: File,
+    formats: Formats,
+    max_tokens: int,
+    count: TokenCounter,
+    prompt_format: PromptFormat,
 ) -> list[Sample]:
     """Return the samples that teach a whole file; none if it is empty or was not read.
 
@@ -117,40 +137,44 @@ def file_samples(
         formats: The settings of the samples; there are none where ``whole_files`` is off.
         max_tokens: The most tokens of a sample.
         count: Returns the number of tokens of each text; an estimate will do, as in `change_samples`.
-        special: The names of the special tokens that the tokenizer has.
+        prompt_format: What the tokenizer has of the model's format.
     """
     lines = lines_of(file.text or "") if formats.whole_files else []
-    frame = _file_frame(repository_name, file.path, max_tokens, count, special)
+    frame = _file_frame(repository_name, file.path, max_tokens, count, prompt_format)
     measured = measure_file(lines, [Span(0, len(lines))], 0, frame.max_code_tokens, count)
     return list(_left_to_right(frame, measured, measured.spans, Kind.FILE))
 
 
-def missing_capabilities(special: Container[str]) -> list[str]:
-    """Return a sentence for each thing that cannot be done with a tokenizer that has only these special tokens."""
-    lacking = [name for name in SPECIAL_TOKENS if name not in special]
+def missing_capabilities(wanted: PromptFormat, special: Container[str]) -> list[str]:
+    """Return a sentence for each thing of a format that a tokenizer with only these special tokens cannot do."""
+    lacking = [name for name in wanted.tokens if name not in special]
     notices = (
-        (FIM_TOKENS, "changes are learned left to right only"),
-        (HEADING_TOKENS, "samples carry no repository name and no path"),
-        (frozenset({END_OF_TEXT}), "the end of a text is not learned"),
+        (wanted.infill_tokens, "changes are learned left to right only"),
+        (wanted.heading_tokens, "samples carry no repository name and no path"),
+        ((wanted.end,), "the end of a text is not learned"),
     )
     return [
         f"the tokenizer has no {', '.join(name for name in lacking if name in needed)}: {effect}"
         for needed, effect in notices
-        if needed & set(lacking)
+        if set(needed) & set(lacking)
     ]
 
 
 def _file_frame(
-    repository_name: str, path: str, max_tokens: int, count: TokenCounter, special: frozenset[str]
+    repository_name: str, path: str, max_tokens: int, count: TokenCounter, prompt_format: PromptFormat
 ) -> _FileFrame:
-    """Return the frame of a file; without a heading where its tokens are missing or it would fill half of the row."""
-    repository, line = heading_pieces(repository_name, path, special)
-    end = (special_token(END_OF_TEXT, Role.TARGET),) if END_OF_TEXT in special else ()
-    texts = [piece.text for piece in (*repository, *line) if not piece.special]
-    length = sum(count(texts)) + sum(piece.special for piece in repository)
+    """Return the frame of a file; without a heading where the format has none or it would fill half of the row."""
+    begin, heading = special_tokens(prompt_format.begin), heading_pieces(repository_name, prompt_format)
+    line = path_pieces(path) if heading or Slot.PATH_LINE in prompt_format.infill else ()
+    end = special_tokens(prompt_format.end, role=Role.TARGET)
+    end_of_middle = special_tokens(prompt_format.end_of_middle, role=Role.TARGET) or end
+    texts = [piece.text for piece in (*heading, *line) if not piece.special]
+    length = sum(count(texts)) + sum(piece.special for piece in heading)
     if length > max_tokens // 2:
-        repository, line, length = (), (), 0
-    return _FileFrame(repository, line, end, max_tokens - length - len(end))
+        heading, line, length = (), (), 0
+    start = (*begin, *heading, *(line if heading else ()))
+    most = max_tokens - length - len(begin) - len(end)
+    return _FileFrame(prompt_format, (*begin, *heading), line, start, end, end_of_middle, most)
 
 
 def _is_drawn(rate: float, seed: int, *names: object) -> bool:
@@ -159,9 +183,9 @@ def _is_drawn(rate: float, seed: int, *names: object) -> bool:
     return int.from_bytes(digest[:8], "big") < rate * 2**64
 
 
-def _fim_window(measured: MeasuredFile, hunk: Span) -> Span | None:
+def _fim_window(measured: MeasuredFile, hunk: Span, reserved: int) -> Span | None:
     """Return a hunk with the lines to show around it; None if it is too long, empty, or nothing stands around it."""
-    window = widen(measured, hunk, measured.max_tokens - len(FIM_TOKENS))
+    window = widen(measured, hunk, measured.max_tokens - reserved)
     return window if window != hunk and hunk.start < hunk.stop else None
 
 
@@ -170,7 +194,7 @@ def _left_to_right(frame: _FileFrame, measured: MeasuredFile, spans: Sequence[Sp
     learned = {line for span in spans for line in range(*span)}
     for window in windows(measured, [span for span in spans if span.start < span.stop]):
         end = frame.end if window.stop == len(measured.lines) else ()
-        yield Sample((*frame.repository, *frame.path, *_pieces_by_role(measured.lines, window, learned), *end), kind)
+        yield Sample((*frame.start, *_pieces_by_role(measured.lines, window, learned), *end), kind)
 
 
 def _pieces_by_role(lines: Sequence[str], window: Window, learned: Container[int]) -> Iterator[Piece]:
@@ -185,8 +209,7 @@ def _pieces_by_role(lines: Sequence[str], window: Window, learned: Container[int
 
 def _fill_in_the_middle(frame: _FileFrame, lines: Sequence[str], hunk: Span, window: Span) -> Sample:
     """Return the sample in which a hunk is learned from what its window shows before and after it."""
-    before = text_pieces("".join(lines[window.start : hunk.start]), Role.CONTEXT)
+    before, after = "".join(lines[window.start : hunk.start]), "".join(lines[hunk.stop : window.stop])
     middle = text_pieces("".join(lines[hunk.start : hunk.stop]), Role.TARGET)
-    after = text_pieces("".join(lines[hunk.stop : window.stop]), Role.CONTEXT)
-    given = (special_token(PREFIX), *frame.path, *before, special_token(SUFFIX), *after, special_token(MIDDLE))
-    return Sample((*frame.repository, *given, *middle, *frame.end), Kind.FIM)
+    given = infill_pieces(frame.path, before, after, frame.prompt_format)
+    return Sample((*frame.heading, *given, *middle, *frame.end_of_middle), Kind.FIM)

@@ -1,11 +1,25 @@
 """Samples and their pieces: runs of text and special tokens, each with a role."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 
-from codelm.special_tokens import FILE_SEPARATOR, HEADING_TOKENS, REPOSITORY_NAME
+from codelm.special_tokens import PromptFormat, Slot
 
-__all__ = ["Kind", "Piece", "Role", "Sample", "heading_pieces", "special_token", "text_pieces", "valid_utf8"]
+__all__ = [
+    "Kind",
+    "Piece",
+    "Role",
+    "Sample",
+    "heading_pieces",
+    "infill_pieces",
+    "path_pieces",
+    "special_token",
+    "special_tokens",
+    "text_pieces",
+    "valid_utf8",
+]
 
 
 class Role(IntEnum):
@@ -56,15 +70,49 @@ def text_pieces(content: str, role: Role) -> tuple[Piece, ...]:
     return (Piece(content, role),) if content else ()
 
 
-def heading_pieces(
-    repository_name: str, path: str, special: frozenset[str]
-) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Return the repository's part of a heading and the path's; nothing where the tokenizer lacks the tokens."""
-    if not special >= HEADING_TOKENS:
-        return (), ()
-    name = text_pieces(valid_utf8(repository_name), Role.IGNORED)
-    repository = (special_token(REPOSITORY_NAME), *name, special_token(FILE_SEPARATOR))
-    return repository, text_pieces(valid_utf8(path) + "\n", Role.IGNORED)
+def special_tokens(*names: str | None, role: Role = Role.IGNORED) -> tuple[Piece, ...]:
+    """Return the pieces of the special tokens that a format has."""
+    return tuple(special_token(name, role) for name in names if name is not None)
+
+
+def heading_pieces(repository_name: str, prompt_format: PromptFormat) -> tuple[Piece, ...]:
+    """Return what stands before the path of a file; nothing where the format has no heading."""
+    name = valid_utf8(repository_name)
+    return _filled(
+        prompt_format.heading,
+        {
+            Slot.REPOSITORY: text_pieces(name, Role.IGNORED),
+            Slot.REPOSITORY_LINE: text_pieces(name + "\n", Role.IGNORED),
+        },
+    )
+
+
+def path_pieces(path: str) -> tuple[Piece, ...]:
+    """Return the path of a file, on a line of its own."""
+    return text_pieces(valid_utf8(path) + "\n", Role.IGNORED)
+
+
+def infill_pieces(path: tuple[Piece, ...], before: str, after: str, prompt_format: PromptFormat) -> tuple[Piece, ...]:
+    """Return what asks for the text between ``before`` and ``after``.
+
+    Args:
+        path: The path of the file, or nothing; shown where the format has a place for it.
+        before: The text before the hole.
+        after: The text behind it.
+        prompt_format: A format with ``infill``.
+    """
+    texts = {
+        Slot.PATH_LINE: path,
+        Slot.BEFORE: text_pieces(before, Role.CONTEXT),
+        Slot.AFTER: text_pieces(after, Role.CONTEXT),
+    }
+    return _filled(prompt_format.infill, texts)
+
+
+def _filled(parts: tuple[str, ...], texts: Mapping[Slot, tuple[Piece, ...]]) -> tuple[Piece, ...]:
+    """Return the pieces of a part of a format, its slots filled."""
+    filled = (texts[part] if isinstance(part, Slot) else special_tokens(part) for part in parts)
+    return tuple(chain.from_iterable(filled))
 
 
 def valid_utf8(name: str) -> str:

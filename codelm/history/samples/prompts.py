@@ -6,18 +6,15 @@ from codelm.history.samples.pieces import (
     Role,
     Sample,
     heading_pieces,
-    special_token,
+    infill_pieces,
+    path_pieces,
+    special_tokens,
     text_pieces,
     valid_utf8,
 )
-from codelm.special_tokens import FILE_SEPARATOR, FIM_TOKENS, MIDDLE, PREFIX, SUFFIX
+from codelm.special_tokens import PromptFormat
 
-__all__ = ["can_infill", "prompt"]
-
-
-def can_infill(special: frozenset[str]) -> bool:
-    """Return whether a tokenizer has the special tokens of an infill prompt."""
-    return special >= FIM_TOKENS
+__all__ = ["prompt"]
 
 
 def prompt(
@@ -25,7 +22,7 @@ def prompt(
     path: str,
     before: str,
     after: str | None,
-    special: frozenset[str],
+    prompt_format: PromptFormat,
     *,
     example: tuple[str, str] | None = None,
 ) -> Sample:
@@ -36,16 +33,16 @@ def prompt(
         path: The file that is to be completed, the second name in the heading.
         before: The text before the completion. Without ``after``, the white space at its end is left to the model.
         after: The text after the completion; None asks for a continuation.
-        special: The names of the special tokens that the tokenizer has.
+        prompt_format: What the tokenizer has of the model's format; one with ``infill``, where there is ``after``.
         example: Path and text of an example, which is shown as another file of the repository.
     """
-    repository, line = heading_pieces(repository_name, path, special)
-    shown = (*repository, *(_example_pieces(example, special) if example else ()))
+    heading, line = heading_pieces(repository_name, prompt_format), path_pieces(path)
+    shown = (*special_tokens(prompt_format.begin), *heading)
+    shown += _example_pieces(example, prompt_format) if example else ()
+    if after is not None:
+        return Sample((*shown, *infill_pieces(line, before, after, prompt_format)), Kind.FIM)
     code = text_pieces(before, Role.CONTEXT)
-    if after is None:
-        return Sample(_without_trailing_space((*shown, *line, *code)), Kind.CHANGE)
-    suffix = (special_token(SUFFIX), *text_pieces(after, Role.CONTEXT), special_token(MIDDLE))
-    return Sample((*shown, special_token(PREFIX), *line, *code, *suffix), Kind.FIM)
+    return Sample(_without_trailing_space((*shown, *(line if heading else ()), *code)), Kind.CHANGE)
 
 
 def _without_trailing_space(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
@@ -60,9 +57,10 @@ def _without_trailing_space(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
     return (*others, *kept) if kept else _without_trailing_space(tuple(others))
 
 
-def _example_pieces(example: tuple[str, str], special: frozenset[str]) -> tuple[Piece, ...]:
-    """Return the pieces of an example, ended by the special token between files if the tokenizer has it."""
+def _example_pieces(example: tuple[str, str], prompt_format: PromptFormat) -> tuple[Piece, ...]:
+    """Return the pieces of an example, ended by the special token between files if the format has one."""
     path, text = example
-    if FILE_SEPARATOR not in special:
+    if prompt_format.separator is None:
         return text_pieces(text + "\n", Role.CONTEXT)
-    return (*text_pieces(f"{valid_utf8(path)}\n{text}", Role.CONTEXT), special_token(FILE_SEPARATOR))
+    named = text_pieces(f"{valid_utf8(path)}\n{text}", Role.CONTEXT)
+    return (*named, *special_tokens(prompt_format.separator))

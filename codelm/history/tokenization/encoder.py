@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from codelm.errors import InputError
 from codelm.history.samples.pieces import Kind, Piece, Sample
 from codelm.history.tokenization.tokenizer import Tokenizer, check_special_token, fingerprint, text_only
-from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
+from codelm.special_tokens import STARCODER2, PromptFormat
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -48,28 +48,33 @@ class Encoder:
     """Turns text into token ids.
 
     Attributes:
-        special_ids: The special tokens of our formats that the tokenizer has, with their ids; its own end of sequence
-            stands in where it has no end of text by StarCoder2's name.
+        wanted_format: The format that samples are to be written in.
+        special_ids: The special tokens of the format that the tokenizer has, with their ids; its own end of sequence
+            stands in where it has no end of text by the format's name.
         special: The names alone.
+        format: What the tokenizer has of the format.
         fingerprint: SHA-256 that changes with anything that could change a token.
 
     Raises:
         InputError: The tokenizer is not a fast one, splits a special token, or finds one in ordinary text.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, wanted_format: PromptFormat = STARCODER2) -> None:
         if not hasattr(tokenizer, "backend_tokenizer"):
             raise InputError(f"{type(tokenizer).__name__} has no tokenizer.json: give a base with a fast tokenizer")
         backend = tokenizer.backend_tokenizer
         self._backend = text_only(backend)
         self._kept_counts: dict[tuple[str, ...], list[int]] = {}
-        self.special_ids = {name: token for name in SPECIAL_TOKENS if (token := backend.token_to_id(name)) is not None}
+        names = wanted_format.tokens
+        self.wanted_format = wanted_format
+        self.special_ids = {name: token for name in names if (token := backend.token_to_id(name)) is not None}
         for name, token in self.special_ids.items():
             check_special_token(name, token, backend, self._backend)
-        if tokenizer.eos_token_id is not None:
-            self.special_ids.setdefault(END_OF_TEXT, tokenizer.eos_token_id)
+        if wanted_format.end is not None and tokenizer.eos_token_id is not None:
+            self.special_ids.setdefault(wanted_format.end, tokenizer.eos_token_id)
         self.special = frozenset(self.special_ids)
-        self.fingerprint = fingerprint(self._backend, self.special_ids)
+        self.format = wanted_format.within(self.special)
+        self.fingerprint = fingerprint(self._backend, self.special_ids, self.format)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text."""

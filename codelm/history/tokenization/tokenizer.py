@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from codelm.errors import InputError
+from codelm.special_tokens import PromptFormat
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as _Backend
@@ -49,6 +51,7 @@ def check_special_token(name: str, token: int, backend: "_Backend", text_only: "
         raise InputError(f"the tokenizer finds {name} in ordinary text: mark it as special in its tokenizer.json")
 
 
-def fingerprint(backend: "_Backend", special_ids: dict[str, int]) -> str:
-    """Return the SHA-256 of all that decides which tokens a text becomes."""
-    return hashlib.sha256((backend.to_str() + json.dumps(special_ids, sort_keys=True)).encode()).hexdigest()
+def fingerprint(backend: "_Backend", special_ids: dict[str, int], prompt_format: PromptFormat) -> str:
+    """Return the SHA-256 of all that decides which tokens a sample becomes."""
+    format_used = json.dumps([special_ids, asdict(prompt_format)], sort_keys=True)
+    return hashlib.sha256((backend.to_str() + format_used).encode()).hexdigest()

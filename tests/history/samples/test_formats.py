@@ -17,6 +17,7 @@ from codelm.special_tokens import (
     PREFIX,
     REPOSITORY_NAME,
     SPECIAL_TOKENS,
+    STARCODER2,
     SUFFIX,
 )
 
@@ -46,11 +47,13 @@ def change(lines, added, path="src/lib.rs"):
 
 
 def samples_of(given_change, formats, max_tokens=4096, special=ALL, seed=0):
-    return change_samples("ripgrep", "c0ffee", given_change, formats, max_tokens, bytes_of, special, seed)
+    return change_samples(
+        "ripgrep", "c0ffee", given_change, formats, max_tokens, bytes_of, STARCODER2.within(special), seed
+    )
 
 
 def files_of(text, max_tokens=4096, special=ALL, path="src/lib.rs"):
-    return file_samples("ripgrep", File(path, "", text), Formats(), max_tokens, bytes_of, special)
+    return file_samples("ripgrep", File(path, "", text), Formats(), max_tokens, bytes_of, STARCODER2.within(special))
 
 
 def written(sample):
@@ -161,11 +164,11 @@ def test_a_path_that_would_fill_half_a_row_is_left_out():
 
 
 def test_each_missing_capability_is_reported_once():
-    assert missing_capabilities(ALL) == []
-    assert missing_capabilities(ALL - {PREFIX}) == [
+    assert missing_capabilities(STARCODER2, ALL) == []
+    assert missing_capabilities(STARCODER2, ALL - {PREFIX}) == [
         "the tokenizer has no <fim_prefix>: changes are learned left to right only"
     ]
-    assert len(missing_capabilities(frozenset())) == 3
+    assert len(missing_capabilities(STARCODER2, frozenset())) == 3
 
 
 def test_a_file_that_fits_is_one_sample_with_an_end():
@@ -185,7 +188,7 @@ def test_a_long_file_is_cut_before_an_item_and_every_part_has_the_heading():
 
 def test_an_empty_file_and_an_unread_one_teach_nothing_and_none_does_where_whole_files_are_left_out():
     assert files_of("") == files_of(None) == []
-    assert file_samples("r", File("a", "", "x\n"), Formats(whole_files=False), 64, bytes_of, ALL) == []
+    assert file_samples("r", File("a", "", "x\n"), Formats(whole_files=False), 64, bytes_of, STARCODER2) == []
 
 
 @pytest.mark.parametrize("wrong", [{"fim_rate": 1.5}, {"fim_rate": -0.1}, {"context_lines": -1}])

@@ -34,13 +34,13 @@ def decoded(encoder, ids):
 
 def file_maker(encoder, text, path="src/lib.rs"):
     return lambda max_tokens: file_samples(
-        "rg", File(path, "", text), Formats(), max_tokens, encoder.count, encoder.special
+        "rg", File(path, "", text), Formats(), max_tokens, encoder.count, encoder.format
     )
 
 
 def change_maker(encoder, change, formats, seed=0):
     return lambda max_tokens: change_samples(
-        "rg", "c0ffee", change, formats, max_tokens, encoder.count, encoder.special, seed
+        "rg", "c0ffee", change, formats, max_tokens, encoder.count, encoder.format, seed
     )
 
 
@@ -173,7 +173,7 @@ def test_rows_too_short_are_refused(encoder):
 def test_wrong_estimates_are_made_good(encoder, rust):
     def maker(max_tokens):
         return file_samples(
-            "rg", File("src/lib.rs", "", rust), Formats(), max_tokens, lambda texts: [1 for _ in texts], encoder.special
+            "rg", File("src/lib.rs", "", rust), Formats(), max_tokens, lambda texts: [1 for _ in texts], encoder.format
         )
 
     groups = encode_within([maker], encoder, 64)
