@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,18 +13,19 @@ from torch.utils.data import DataLoader
 
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.datamodules.checks import open_repositories, refuse_invalid_shares, refuse_no_repository, refuse_too_small
+from codelm.datamodules.history_report import log_report
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
 from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import InputError
 from codelm.git.repository import Repository
 from codelm.history.build import StoreSettings, build_store, store_key
-from codelm.history.completeness import clone_notices, has_been_completed, mostly_missing, unread_notices
+from codelm.history.completeness import clone_notices, has_been_completed
 from codelm.history.epochs.importance import Importance
 from codelm.history.filters.selection import Filters
 from codelm.history.provenance import describe, provenance
 from codelm.history.samples.formats import Formats, missing_capabilities
-from codelm.history.store import Split, new_store, open_store
+from codelm.history.store import DamagedStoreError, Split, new_store, open_store, remove_store
 from codelm.history.tokenization.encoder import Encoder
 
 __all__ = ["GitCommitDataModule"]
@@ -146,10 +146,7 @@ class GitCommitDataModule(PackedDataModule):
         if self.trainer is not None and self.trainer.state.fn == TrainerFn.PREDICTING:
             return
         folder = self.store_folder
-        if has_been_completed(folder, self.repositories):
-            log.info("history: reading it again, since file contents are there that were missing")
-            shutil.rmtree(folder)
-        if folder.exists():
+        if folder.exists() and self._can_use(folder):
             log.info("history: using the tokenised one in %s", folder)
             return
         for notice in [
@@ -160,7 +157,21 @@ class GitCommitDataModule(PackedDataModule):
         log.info("history: reading %s", ", ".join(repository.path for repository in self.repositories))
         with new_store(folder) as (writer, facts):
             facts |= build_store(self.repositories, self.store_settings, self.encoder, writer, show_progress)
-            _log_report(facts)
+            log_report(facts)
+
+    def _can_use(self, folder: Path) -> bool:
+        """Open the tokenised history and return True; remove it and return False where it must be made anew."""
+        try:
+            store = open_store(folder)
+        except DamagedStoreError as error:
+            log.warning("history: reading it again, since the cache %s is damaged (%s)", folder, error.what)
+        else:
+            if not has_been_completed(folder, self.repositories):
+                self.store = store
+                return True
+            log.info("history: reading it again, since file contents are there that were missing")
+        remove_store(folder)
+        return False
 
     def setup(self, stage: str | None = None) -> None:
         """Open the tokenised history; `predict` takes prompts instead. Refuse to complete or to test nothing."""
@@ -169,7 +180,8 @@ class GitCommitDataModule(PackedDataModule):
                 raise InputError("no prompts to complete: list some in behavior.prompts")
             return
         super().setup(stage)
-        self.store = open_store(self.store_folder)
+        if getattr(self, "store", None) is None or self.store.folder != self.store_folder:
+            self.store = open_store(self.store_folder)  # once in a process, since all of it is read
         if stage == "test" and not len(self.store.indices(Split.TEST)):  # Lightning would skip the test in silence
             raise InputError(
                 "nothing is left of the test part of the history: raise data.held_out, loosen data.filters, "
@@ -215,30 +227,3 @@ class GitCommitDataModule(PackedDataModule):
     def importances(self) -> NDArray[np.float64]:
         """How often each training sample is drawn, by the rules of `Importance`, ``[samples]``."""
         return sample_weights(self.store, self.importance)
-
-
-def _log_report(facts: dict[str, Any]) -> None:
-    """Log what was kept of the histories just read, and what was dropped and why; refuse them if nothing is left."""
-    report = "\n".join([*map(_counts_of, facts["scrape"]["repositories"]), facts["scrape"]["table"]])
-    empty = [split for split in ("train", "validation") if not facts["tokenize"][split]["samples"]]
-    log.log(logging.WARNING if empty else logging.INFO, report)  # --quiet must not hide what the error points to
-    histories = facts["scrape"]["repositories"]
-    splits = [f"{history['name']}: {history['split']['notice']}" for history in histories if history["split"]["notice"]]
-    for notice in [*splits, *unread_notices(histories)]:
-        log.warning(notice)
-    if empty:
-        remedy = "loosen data.filters, change data.held_out or data.max_commits, or give a longer history"
-        if mostly_missing(histories):
-            remedy = "most file contents are missing from the repository; clone it again, in full"
-        raise InputError(
-            f"nothing is left of the {empty[0]} part of the history; the table above says what was dropped and why: "
-            f"{remedy}"
-        )
-
-
-def _counts_of(history: dict[str, Any]) -> str:
-    """Return one history's counts, as a line."""
-    kept, split = history["kept"], history["split"]
-    parts = ", ".join(f"{kept[name]:,} of {split[name]:,} to {name}" for name in ("train", "validation", "test"))
-    commits = f"{history['non_merges']:,} commits, {history['merges']:,} merges"
-    return f"{history['name']} at {history['tip'][:12]}: {commits}; kept {parts}, and {kept['files']:,} files"

@@ -66,5 +66,5 @@ def held_out_changes(folder: Path) -> Iterator[HeldOutChange]:
                 yield HeldOutChange(**found | {"spans": tuple((start, stop) for start, stop in found["spans"])})
     except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error) as error:
         raise DamagedDataError(
-            f"the cache {folder} cannot be read ({error}): delete that folder and run again"
+            f"the cache {folder} cannot be read ({error}): run again, and it is made anew"
         ) from error

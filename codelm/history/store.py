@@ -5,7 +5,8 @@ roles.bin     the `Role` of each token, one byte each
 samples.npy   the table of samples, with the place of each in the files above (`SAMPLE`)
 unread.txt    blobs that could not be read, if there were any (`codelm.history.completeness`)
 test.jsonl.gz the changes of the test split as text, for evaluation (`codelm.history.held_out_changes`)
-facts.json    what was read, dropped, split and written
+facts.json    what was read, dropped, split and written, and the name of the store
+sums.txt      checksums of the files above (`codelm.history.checksums`)
 """
 
 import json
@@ -25,10 +26,11 @@ from numpy.typing import NDArray
 
 from codelm.errors import FULL, DamagedDataError, InputError, cannot_write
 from codelm.files import sync_files, sync_folder
-from codelm.history.samples.pieces import Kind, Role
+from codelm.history.checksums import damage, write_checksums
+from codelm.history.samples.pieces import Role
 from codelm.history.tokenization.encoder import Encoded
 
-__all__ = ["SAMPLE", "Split", "Store", "StoreWriter", "new_store", "open_store"]
+__all__ = ["SAMPLE", "DamagedStoreError", "Split", "Store", "StoreWriter", "new_store", "open_store", "remove_store"]
 
 _IDS = np.dtype("<u4")
 """32 bits, for vocabularies of any size; a history of 100 million tokens takes 400 MB."""
@@ -79,6 +81,14 @@ class Store:
         return np.flatnonzero(self.samples["split"] == split)
 
 
+class DamagedStoreError(DamagedDataError):
+    """A store is not as it was written."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        super().__init__(f"the cache {folder} is damaged ({what}): run again, and it is made anew")
+        self.what = what
+
+
 class StoreWriter:
     """Adds samples to a store that is being built; see `new_store`."""
 
@@ -116,11 +126,12 @@ class StoreWriter:
         return np.array(self._table, dtype=SAMPLE)
 
     def finish(self, facts: dict[str, Any]) -> None:
-        """Write the table and the facts, and sync all files to the disk."""
+        """Write the table, the facts and the checksums of all files, and sync them to the disk."""
         self.close()
         np.save(self.folder / "samples.npy", self.table)
         content = json.dumps({"tokens": self._end, **facts}, indent=1, sort_keys=True)
         (self.folder / "facts.json").write_text(content, encoding="utf-8")
+        write_checksums(self.folder)
         sync_files(self.folder)
 
     def close(self) -> None:
@@ -136,7 +147,7 @@ def new_store(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
     """Build the store ``target``: yield a writer and a dictionary of facts to fill.
 
     The files lie in a temporary folder beside the target until all of them are complete, so that an interruption leaves
-    no incomplete store. Where another process has built the same store first, that one stays.
+    no incomplete store. Where another process has built the same store first, that one stays, unless it is damaged.
 
     Raises:
         InputError: The cache folder cannot be made or written to.
@@ -173,7 +184,7 @@ def _build(temporary: Path, target: Path) -> Iterator[tuple[StoreWriter, dict[st
     writer, facts = StoreWriter(temporary), dict[str, Any]()
     try:
         yield writer, facts
-        writer.finish(facts)
+        writer.finish({"name": target.name, **facts})
     finally:
         with suppress(OSError):  # the files are given up, and closing writes buffers, which a full disk refuses
             writer.close()
@@ -182,6 +193,9 @@ def _build(temporary: Path, target: Path) -> Iterator[tuple[StoreWriter, dict[st
     except OSError:
         if not target.exists():
             raise
+        if damage(target):
+            remove_store(target)
+            temporary.replace(target)
     sync_folder(target.parent)
 
 
@@ -201,36 +215,34 @@ def _last_written(folder: Path) -> float:
         return time.time()
 
 
-def open_store(folder: Path) -> Store:
-    """Open a finished store.
+def remove_store(folder: Path) -> None:
+    """Remove a store, if it is there, in one step: no process finds a part of it.
 
     Raises:
-        DamagedDataError: A file is missing or has the wrong size, or the table refers to what is not there.
+        InputError: The cache folder cannot be written to.
     """
+    aside = _temporary_folder(folder)
     try:
-        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-        samples = np.load(folder / "samples.npy")
-        tokens = np.memmap(folder / "tokens.bin", dtype=_IDS, mode="r")
-        roles = np.memmap(folder / "roles.bin", dtype=np.uint8, mode="r")
-        length = facts["tokens"]
-    except Exception as error:  # damaged bytes raise many kinds: ValueError, TokenError, KeyError, ...
-        raise DamagedDataError(
-            f"the cache {folder} cannot be read ({error}): delete that folder and run again"
-        ) from error
-    if not len(tokens) == len(roles) == length:
-        raise DamagedDataError(f"the cache {folder} is cut short: delete that folder and run again")
-    if not _is_consistent(samples, facts):
-        raise DamagedDataError(f"the cache {folder} has a damaged samples.npy: delete that folder and run again")
-    return Store(folder, tokens, roles, samples, facts)
+        folder.replace(aside / "old")
+    except FileNotFoundError:  # another process was faster
+        pass
+    except OSError as error:
+        raise InputError(f"cache folder {folder.parent}: {error.strerror}; choose another with --data.cache") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
-def _is_consistent(samples: NDArray[np.void], facts: dict[str, Any]) -> bool:
-    """Return whether a table agrees with the facts: samples follow each other, and what they refer to exists."""
-    if samples.dtype != SAMPLE:
-        return False
-    ends = np.cumsum(samples["length"], dtype=np.uint64)
-    contiguous = np.array_equal(samples["offset"], ends - samples["length"]) and (ends[-1:] == facts["tokens"]).all()
-    counts = samples["targets"].astype(np.uint64) + samples["contexts"] <= samples["length"]
-    enums = (samples["split"] <= max(Split)) & (samples["kind"] <= max(Kind))
-    references = [(samples[name] < len(facts[f"{name}s"])).all() for name in ("commit", "path") if f"{name}s" in facts]
-    return bool(contiguous and counts.all() and enums.all() and all(references))
+def open_store(folder: Path) -> Store:
+    """Open a finished store, reading all of it once to compare its checksums.
+
+    Raises:
+        DamagedStoreError: A file is missing or has changed, or the store is another one than its name says.
+    """
+    if what := damage(folder):
+        raise DamagedStoreError(folder, what)
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    if facts["name"] != folder.name:
+        raise DamagedStoreError(folder, f"it was made as {facts['name']}")
+    tokens = np.memmap(folder / "tokens.bin", dtype=_IDS, mode="r")
+    roles = np.memmap(folder / "roles.bin", dtype=np.uint8, mode="r")
+    return Store(folder, tokens, roles, np.load(folder / "samples.npy"), facts)

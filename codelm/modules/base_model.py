@@ -23,6 +23,7 @@ __all__ = [
     "load_base",
     "load_config",
     "max_positions",
+    "refuse_small_vocabulary",
     "refuse_unusual_head",
 ]
 
@@ -62,6 +63,16 @@ def max_positions(config: PretrainedConfig) -> int | None:
     text = config.get_text_config()
     positions: int | None = getattr(text, "max_position_embeddings", None) or getattr(text, "max_seq_len", None)
     return positions
+
+
+def refuse_small_vocabulary(name: str, config: PretrainedConfig, largest_id: int) -> None:
+    """Raise `InputError` where the configuration of base ``name`` has fewer tokens than the data may hold."""
+    size: int | None = getattr(config.get_text_config(), "vocab_size", None)
+    if size is not None and largest_id >= size:
+        raise InputError(
+            f"base model {name} knows {size:,} tokens, and the tokenizer of the data has ids up to {largest_id:,}: "
+            "give the tokenizer that belongs to the base"
+        )
 
 
 @kernel_warning_hidden()

@@ -20,6 +20,7 @@ from codelm.modules.base_model import (
     load_base,
     load_config,
     max_positions,
+    refuse_small_vocabulary,
 )
 from codelm.modules.base_trial import try_adapters, try_base
 from codelm.modules.causal_lm import CausalLM
@@ -99,6 +100,13 @@ class LoRACausalLM(CausalLM):
         names = ("quantization", "double_quantization", "attention", "base_dropout", "lora")
         identity = {} if self.base_identity is None else {"base_identity": self.base_identity.files}
         return super().settings | {name: getattr(self, name) for name in names} | identity
+
+    def setup(self, stage: str) -> None:
+        """Refuse data whose tokenizer has tokens that the base has not, before weights are loaded."""
+        super().setup(stage)
+        data = None if stage == "predict" else getattr(self.trainer, "datamodule", None)
+        if encoder := getattr(data, "encoder", None):
+            refuse_small_vocabulary(self.base, load_config(self.base, self.revision), encoder.largest_id)
 
     def check(self) -> None:
         """Raise `InputError` for a base, target or precision that cannot work; no weights are loaded."""

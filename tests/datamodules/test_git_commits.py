@@ -1,3 +1,4 @@
+import errno
 import json
 import logging
 import os
@@ -14,11 +15,11 @@ from codelm.bases import tokenizer
 from codelm.batch import Batch
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.sample_weights import sample_weights
-from codelm.errors import InputError
+from codelm.errors import DamagedDataError, InputError
 from codelm.history.epochs.importance import Importance
 from codelm.history.filters.selection import Filters
 from codelm.history.samples.pieces import Kind
-from codelm.history.store import SAMPLE, Split
+from codelm.history.store import SAMPLE, Split, open_store
 from tests.git.test_blobs import remove_blob
 
 IGNORE = ["target/", "Cargo.lock"]
@@ -185,6 +186,55 @@ def test_a_history_is_read_again_once_contents_are_there_that_were_missing(make_
         missing.append(ready(data).facts["scrape"]["repositories"][0]["read"]["missing"])
         git(tmp_path / "part", "fetch", "-q", "--refetch")
     assert missing == [2, 0]
+
+
+@pytest.mark.parametrize("name", ["tokens.bin", "roles.bin", "samples.npy", "facts.json", "test.jsonl.gz", "sums.txt"])
+def test_a_damaged_cache_is_made_again_as_it_was_with_one_line_that_says_so(make_data, caplog, name):
+    before = ready(make_data())
+    file = before.store.folder / name
+    content = file.read_bytes()
+    tokens = before.store.tokens.tolist()
+    file.unlink()  # the store that is open keeps its own
+    file.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    with caplog.at_level(logging.WARNING, "codelm"):
+        after = ready(make_data())
+    (line,) = (message for message in caplog.messages if "damaged" in message)
+    assert line.startswith(f"history: reading it again, since the cache {file.parent} is damaged (")
+    assert name in line
+    assert after.store.tokens.tolist() == tokens
+    assert name in ("facts.json", "test.jsonl.gz", "sums.txt") or file.read_bytes() == content
+
+
+def test_a_damaged_cache_that_cannot_be_written_to_is_one_line_with_the_setting(make_data, monkeypatch):
+    data = ready(make_data())
+    (data.store.folder / "roles.bin").unlink()
+
+    def read_only(**words):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("codelm.history.store.tempfile.mkdtemp", read_only)
+    with pytest.raises(InputError, match=r"Read-only file system; choose another with --data\.cache$"):
+        ready(make_data())
+
+
+def test_a_cache_damaged_after_it_was_made_is_refused_where_it_is_opened(make_data):
+    data = make_data()
+    data.prepare_data()
+    data.store_folder.joinpath("roles.bin").write_bytes(b"")
+    with pytest.raises(DamagedDataError, match=r"is damaged \(not as in sums\.txt: roles\.bin\): run again"):
+        data.setup()
+
+
+def test_a_process_reads_a_cache_once_to_compare_its_checksums(make_data, monkeypatch):
+    ready(make_data())
+    opened = []
+    monkeypatch.setattr(
+        "codelm.datamodules.git_commits.open_store", lambda folder: opened.append(folder) or open_store(folder)
+    )
+    data = ready(make_data())
+    for stage in ("fit", "validate", "test"):
+        data.setup(stage)
+    assert opened == [data.store_folder]
 
 
 def test_every_phase_is_logged_where_it_begins(make_data, caplog, monkeypatch, rust_repository):

@@ -48,5 +48,5 @@ def test_the_spans_are_the_added_lines_of_the_file_after_the_commit_and_a_delete
 def test_what_cannot_be_read_says_what_to_do(content, tmp_path):
     if content:
         (tmp_path / HELD_OUT_FILE).write_bytes(content)
-    with pytest.raises(DamagedDataError, match="delete that folder and run again"):
+    with pytest.raises(DamagedDataError, match="run again, and it is made anew"):
         list(held_out_changes(tmp_path))

@@ -2,13 +2,15 @@ import errno
 import json
 import os
 import time
+from random import Random
 
 import numpy as np
 import pytest
 
-from codelm.errors import DamagedDataError, InputError, ResourceError
+from codelm.errors import InputError, ResourceError
+from codelm.history.held_out_changes import HeldOutChange, held_out_writer
 from codelm.history.samples.pieces import Kind, Role
-from codelm.history.store import Split, StoreWriter, new_store, open_store
+from codelm.history.store import DamagedStoreError, Split, StoreWriter, new_store, open_store, remove_store
 from codelm.history.tokenization.encoder import Encoded
 
 
@@ -110,43 +112,91 @@ def test_a_store_that_another_process_finished_first_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
-@pytest.mark.parametrize("name", ["tokens.bin", "roles.bin", "samples.npy", "facts.json"])
-@pytest.mark.parametrize("harm", ["cut", "emptied", "gone"])
-def test_a_damaged_store_is_refused_in_one_sentence(tmp_path, name, harm):
-    folder = build(tmp_path / "store").folder
-    content = (folder / name).read_bytes()
-    (folder / name).unlink()
-    if harm != "gone":
-        (folder / name).write_bytes(content[: len(content) // 2] if harm == "cut" else b"")
-    with pytest.raises(DamagedDataError, match="delete that folder and run again"):
-        open_store(folder)
+ALL_FILES = ["facts.json", "roles.bin", "samples.npy", "sums.txt", "test.jsonl.gz", "tokens.bin", "unread.txt"]
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [("offset", 2**63), ("length", 4), ("targets", 9), ("kind", 99), ("split", 3), ("commit", 2), ("path", 8)],
-)
-def test_a_table_that_refers_to_what_is_not_there_is_refused(tmp_path, column, value):
-    samples = [(Role.IGNORED, Role.TARGET), (Role.CONTEXT, Role.TARGET, Role.TARGET)]
-    with new_store(tmp_path / "store") as (writer, facts):
-        for number, roles in enumerate(samples):
-            writer.add(encoded(*roles), Split.TRAIN, commit=number, path=7)
-        facts |= {"commits": ["a", "b"], "paths": list("abcdefgh")}
-    table = open_store(tmp_path / "store").samples.copy()
-    table[column][1] = value
-    np.save(tmp_path / "store/samples.npy", table)
-    with pytest.raises(DamagedDataError, match="delete that folder and run again"):
-        open_store(tmp_path / "store")
+@pytest.fixture
+def whole(tmp_path):
+    """The folder of a store with every file that one can have."""
+    random = np.random.default_rng(13)
+    with new_store(tmp_path / "store") as (writer, facts), held_out_writer(writer.folder) as write:
+        for number in range(40):
+            writer.add(encoded(*random.integers(0, 3, 50), Role.TARGET), Split.TRAIN, commit=number, path=0)
+            write(HeldOutChange(number, "a.rs", f"fn number_{number}() {{}}\n", ((0, 1),)))
+        (writer.folder / "unread.txt").write_text(f"{13:040x}\n")
+        facts["commits"] = [{"sha": f"{number:040x}"} for number in range(40)]
+    open_store(tmp_path / "store")
+    return tmp_path / "store"
 
 
-def test_no_64_bytes_of_the_table_can_be_changed_unnoticed(tmp_path):
-    file = build(tmp_path / "store").folder / "samples.npy"
-    content = file.read_bytes()
-    for first in range(0, len(content) - 63):
-        middle = bytes(byte ^ 0xFF for byte in content[first : first + 64])
-        file.write_bytes(content[:first] + middle + content[first + 64 :])
-        with pytest.raises(DamagedDataError, match="delete that folder and run again"):
-            open_store(tmp_path / "store")
+def test_a_store_is_never_used_with_a_byte_that_has_flipped(whole):
+    random = Random(13)
+    assert sorted(path.name for path in whole.iterdir()) == ALL_FILES
+    used = []
+    for number in range(300):
+        file = whole / ALL_FILES[number % len(ALL_FILES)]
+        content = file.read_bytes()
+        place, flipped = random.randrange(len(content)), random.randrange(1, 256)
+        file.write_bytes(content[:place] + bytes([content[place] ^ flipped]) + content[place + 1 :])
+        try:
+            open_store(whole)
+            used.append((file.name, place, flipped))
+        except DamagedStoreError:
+            pass
+        file.write_bytes(content)
+    assert used == []
+    open_store(whole)
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+@pytest.mark.parametrize("harm", ["cut", "longer", "emptied", "gone", "a folder", "of another store"])
+def test_a_damaged_store_is_refused_in_one_sentence(whole, tmp_path, name, harm):
+    build(tmp_path / "other")
+    content = (whole / name).read_bytes()
+    (whole / name).unlink()
+    if harm == "a folder":
+        (whole / name).mkdir()
+    elif harm == "of another store" and (tmp_path / "other" / name).exists():
+        (tmp_path / "other" / name).rename(whole / name)
+    elif harm in ("cut", "longer", "emptied"):
+        (whole / name).write_bytes({"cut": content[:-1], "longer": content + b"\n", "emptied": b""}[harm])
+    with pytest.raises(DamagedStoreError) as refused:
+        open_store(whole)
+    assert str(refused.value).startswith(f"the cache {whole} is damaged (")
+    assert str(refused.value).endswith("): run again, and it is made anew")
+    assert name in refused.value.what
+
+
+def test_a_store_under_the_name_of_another_is_refused(whole, tmp_path):
+    whole.rename(tmp_path / "renamed")
+    with pytest.raises(DamagedStoreError, match="it was made as store"):
+        open_store(tmp_path / "renamed")
+
+
+def test_a_store_of_before_there_were_checksums_is_refused(whole):
+    (whole / "sums.txt").unlink()
+    with pytest.raises(DamagedStoreError, match=r"sums\.txt: No such file"):
+        open_store(whole)
+
+
+def test_hidden_files_that_a_file_system_adds_are_no_damage(whole):
+    (whole / ".nfs000001").write_text("")
+    open_store(whole)
+
+
+def test_a_damaged_store_gives_way_to_one_that_is_made_anew(whole):
+    (whole / "roles.bin").write_bytes(b"")
+    assert build(whole).facts["about"] == "a test"
+    assert [path.name for path in whole.parent.iterdir()] == ["store"]
+
+
+def test_a_store_is_removed_in_one_step_and_its_readers_keep_it(whole):
+    store = open_store(whole)
+    ids = store.sample(7)[0]
+    remove_store(whole)
+    remove_store(whole)  # as the second of two processes that both found it damaged
+    assert list(whole.parent.iterdir()) == []
+    assert store.sample(7)[0].tolist() == ids.tolist()
 
 
 def unfinished(cache, name, *, folder_hours, file_hours):

@@ -1,12 +1,13 @@
 import os
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from codelm.errors import InputError
 from codelm.modules import LoRA, LoRACausalLM, lora_causal_lm
@@ -60,6 +61,29 @@ def test_packing_changes_neither_loss_nor_gradient(adapted, make_batch, attentio
     assert weight == weights
     torch.testing.assert_close(torch.autograd.grad(packed, parameters), torch.autograd.grad(apart, parameters))
     assert len(names) == 24
+
+
+@pytest.mark.parametrize(("beyond", "refused"), [(0, False), (1, True)])
+def test_data_with_tokens_that_the_base_does_not_have_is_refused_before_weights_are_loaded(
+    tiny_base, make_batch, monkeypatch, beyond, refused
+):
+    size = AutoConfig.from_pretrained(tiny_base).vocab_size
+
+    class Data(LightningDataModule):
+        encoder = SimpleNamespace(largest_id=size - 1 + beyond)
+
+        def train_dataloader(self):
+            return DataLoader([make_batch([10, 15])], batch_size=None)
+
+    model = LoRACausalLM(str(tiny_base), quantization="none")
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = Trainer(accelerator="cpu", max_steps=1, enable_checkpointing=False, **quiet)
+    if not refused:
+        trainer.fit(model, Data())
+        return
+    monkeypatch.setattr(lora_causal_lm, "load_base", lambda *_, **__: pytest.fail("loaded"))
+    with pytest.raises(InputError, match=f"knows {size} tokens, and the tokenizer .* ids up to {size}: give"):
+        trainer.fit(model, Data())
 
 
 def test_the_loss_is_that_of_the_models_own_logits(adapted, make_batch):

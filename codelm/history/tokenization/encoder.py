@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codelm.errors import InputError
 from codelm.history.samples.pieces import Kind, Piece, Sample
-from codelm.history.tokenization.tokenizer import Tokenizer, check_special_token, fingerprint, text_only
+from codelm.history.tokenization.tokenizer import Tokenizer, check_special_token, fingerprint, largest_id, text_only
 from codelm.special_tokens import STARCODER2, PromptFormat
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Encoder:
             stands in where it has no end of text by the format's name.
         special: The names alone.
         format: What the tokenizer has of the format.
+        largest_id: No text or special token of ours becomes a larger token id.
         fingerprint: SHA-256 that changes with anything that could change a token.
 
     Raises:
@@ -74,6 +75,7 @@ class Encoder:
             self.special_ids.setdefault(wanted_format.end, tokenizer.eos_token_id)
         self.special = frozenset(self.special_ids)
         self.format = wanted_format.within(self.special)
+        self.largest_id = largest_id(self._backend, self.special_ids)
         self.fingerprint = fingerprint(self._backend, self.special_ids, self.format)
 
     def count(self, texts: Sequence[str]) -> list[int]:

@@ -11,7 +11,7 @@ from codelm.special_tokens import PromptFormat
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as _Backend
 
-__all__ = ["Tokenizer", "check_special_token", "fingerprint", "text_only"]
+__all__ = ["Tokenizer", "check_special_token", "fingerprint", "largest_id", "text_only"]
 
 
 class Tokenizer(Protocol):
@@ -49,6 +49,15 @@ def check_special_token(name: str, token: int, backend: "_Backend", text_only: "
         raise InputError(f"the tokenizer splits {name} into {len(parsed)} tokens: give one that holds it as one")
     if token in plain:
         raise InputError(f"the tokenizer finds {name} in ordinary text: mark it as special in its tokenizer.json")
+
+
+def largest_id(text_only: "_Backend", special_ids: dict[str, int]) -> int:
+    """Return the largest token id that a text or one of our special tokens becomes.
+
+    Special tokens that are in no format of ours do not count: a base may have more of them than its model has rows.
+    """
+    added = [token for token, known in text_only.get_added_tokens_decoder().items() if not known.special]
+    return max([*text_only.get_vocab(with_added_tokens=False).values(), *added, *special_ids.values()])
 
 
 def fingerprint(backend: "_Backend", special_ids: dict[str, int], prompt_format: PromptFormat) -> str:

@@ -61,6 +61,21 @@ def test_the_fingerprint_follows_the_tokens_and_nothing_else(encoder, make_token
     assert Encoder(make_tokenizer([*SPECIAL_TOKENS, "<more>"])).fingerprint != encoder.fingerprint
 
 
+def test_the_largest_id_is_of_a_token_that_text_or_our_formats_can_hold(make_tokenizer):
+    from tokenizers import AddedToken
+
+    tokenizer = make_tokenizer([])
+    backend = tokenizer.backend_tokenizer
+    size = backend.get_vocab_size()
+    assert Encoder(tokenizer).largest_id == size - 1
+    backend.add_special_tokens(["<padding>"])  # as bases have that were tuned elsewhere, without a row for it
+    assert Encoder(tokenizer).largest_id == size - 1
+    backend.add_tokens([AddedToken("<in text>", special=False)])
+    assert Encoder(tokenizer).largest_id == size + 1
+    backend.add_special_tokens([END_OF_TEXT])
+    assert Encoder(tokenizer).largest_id == size + 2
+
+
 WORKERS = """
 import os
 from torch.utils.data import DataLoader, Dataset
