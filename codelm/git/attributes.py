@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 
 from codelm.errors import DamagedDataError, ResourceError
-from codelm.git.blobs import BlobReader
+from codelm.git.blobs import BlobReader, blobs_unread
 from codelm.git.commits import Repository
 from codelm.git.environment import isolated_git, run_git
 from codelm.git.process import GitEndedError, Process
 
-__all__ = ["attribute_reader"]
+__all__ = ["attribute_reader", "unread_attributes"]
 
 _FILE = ".gitattributes"
 _MAX_FILE_BYTES = 100 << 20
@@ -30,7 +30,7 @@ def attribute_reader(
     Args:
         names: The attributes.
         lines: Lines as of a ``.gitattributes`` at the root that come after all others.
-        repository: Its tip's ``.gitattributes`` count as well.
+        repository: Its tip's ``.gitattributes`` count as well, but for `unread_attributes`.
 
     Raises:
         DamagedDataError: A tree of the tip is missing or broken.
@@ -57,23 +57,41 @@ def attribute_reader(
             yield values
 
 
+def unread_attributes(repository: Repository) -> dict[str, str]:
+    """Return the ``.gitattributes`` of the tip that are missing or damaged, each with the id of its blob.
+
+    Raises:
+        DamagedDataError: A tree of the tip is missing or broken.
+    """
+    with isolated_git(repository, 0) as environment:
+        files = _files(repository, environment)
+        unread = blobs_unread(environment, set(files.values()))
+    return {path: blob for path, blob in files.items() if blob in unread}
+
+
 def _parts(path: str) -> list[str]:
     """Return the parts of a path; a hostile tree may hold such as lead out of it, which git refuses."""
     return [part for part in path.split("/") if part not in ("", ".", "..")]
 
 
-def _write_files(repository: Repository, environment: Mapping[str, str], work_tree: Path) -> None:
-    # From an index instead, git 2.39 reads a file's byte order mark as a part of its first pattern.
+def _files(repository: Repository, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the ``.gitattributes`` of the tip, each with the id of its blob; git follows no link."""
     listed = run_git(["git", "ls-tree", "-r", "-z", "--full-tree", repository.tip], environment)
     if listed.status:
         raise DamagedDataError(f"{repository.path}: git cannot read on: {listed.stderr}; run git fsck there")
     entries = [entry.partition("\t") for entry in listed.stdout.split("\0")]
-    files = {path: facts.split(" ") for facts, _, path in entries if path.rpartition("/")[2] == _FILE}
+    found = {path: facts.split(" ") for facts, _, path in entries if path.rpartition("/")[2] == _FILE}
+    return {path: blob for path, (mode, _, blob) in found.items() if mode.startswith("100")}
+
+
+def _write_files(repository: Repository, environment: Mapping[str, str], work_tree: Path) -> None:
+    # From an index instead, git 2.39 reads a file's byte order mark as a part of its first pattern.
+    files = _files(repository, environment)
     with BlobReader(environment, _MAX_FILE_BYTES) as blobs:
-        blobs.request(blob for _, _, blob in files.values())
-        for path, (mode, _, _) in files.items():
+        blobs.request(files.values())
+        for path in files:
             content = blobs.take()
-            if isinstance(content, bytes) and mode.startswith("100"):  # git follows no link
+            if isinstance(content, bytes):
                 file = work_tree.joinpath(*_parts(path))
                 with suppress(FileExistsError, NotADirectoryError, IsADirectoryError):  # a hostile tree, once more
                     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Histories of which a part cannot be read: shallow and partial clones, missing and damaged objects."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ _MOST = 0.5
 _UNREAD_FILE = "unread.txt"
 """File of a store: ids of blobs that could not be read, with a line for each repository."""
 _MAX_IDS = 1000
+_REMEDY = "run git fsck there, or clone it again"
 _Item = TypeVar("_Item", Change, File)
 
 
@@ -31,6 +32,8 @@ class Readability:
     damaged: int = 0
     blobs: set[str] = field(default_factory=set)
     """Ids of the blobs of what could not be read."""
+    attributes: list[str] = field(default_factory=list)
+    """Paths of ``.gitattributes`` that could not be read."""
 
     def counted(self, items: Iterable[_Item]) -> Iterator[_Item]:
         """Yield the files or changes, counting them."""
@@ -43,9 +46,15 @@ class Readability:
                 self.blobs |= {item.blob} if isinstance(item, File) else {item.old_blob, item.new_blob}
             yield item
 
-    def as_dict(self) -> dict[str, int]:
+    def without_attributes(self, unread: Mapping[str, str]) -> None:
+        """Remember the ``.gitattributes`` that could not be read, each with the id of its blob."""
+        self.attributes = sorted(unread)
+        self.blobs |= set(unread.values())
+
+    def as_dict(self) -> dict[str, Any]:
         """Return the counts, for the facts of a store."""
-        return {"contents": self.contents, "missing": self.missing, "damaged": self.damaged}
+        names = ("contents", "missing", "damaged", "attributes")
+        return {name: getattr(self, name) for name in names}
 
     def refuse_much_damage(self, repository: Repository) -> None:
         """Raise `DamagedDataError` where a tenth or more of the contents are damaged."""
@@ -87,14 +96,16 @@ def _partial_notice(repository: Repository) -> str | None:
 
 
 def unread_notices(histories: Iterable[dict[str, Any]]) -> list[str]:
-    """Return a notice for each history with missing or damaged contents, by its facts."""
-    return [
-        f"{history['name']}: {history['read'][what]:,} of {history['read']['contents']:,} file contents are {what} and "
-        "not learned; run git fsck there, or clone it again"
-        for history in histories
-        for what in ("damaged", "missing")
-        if history["read"][what]
-    ]
+    """Return a notice for each history with missing or damaged contents or attributes, by its facts."""
+    return [f"{history['name']}: {notice}" for history in histories for notice in _unread_notices(**history["read"])]
+
+
+def _unread_notices(contents: int, missing: int, damaged: int, attributes: Sequence[str]) -> Iterator[str]:
+    for count, what in ((damaged, "damaged"), (missing, "missing")):
+        if count:
+            yield f"{count:,} of {contents:,} file contents are {what} and not learned; {_REMEDY}"
+    if attributes:
+        yield f"what {', '.join(attributes[:3])} marks is learned, since that cannot be read; {_REMEDY}"
 
 
 def mostly_missing(histories: Iterable[dict[str, Any]]) -> bool:

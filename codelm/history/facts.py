@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
+from codelm.git.attributes import unread_attributes
 from codelm.git.commits import Commit, Node
 from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
 from codelm.history.analysis import analyse
@@ -69,7 +70,9 @@ def open_history(repository: Repository, filters: Filters, held_out: float) -> I
     except InputError as error:
         raise InputError(f"{repository.path}: {error}") from None
     with path_filter(filters, repository) as drop_path:
-        yield History(repository, graph, splits, drop_path)
+        history = History(repository, graph, splits, drop_path)
+        history.readability.without_attributes(unread_attributes(repository) if filters.linguist else {})
+        yield history
 
 
 def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from codelm.errors import DamagedDataError
-from codelm.git.attributes import attribute_reader
+from codelm.git.attributes import attribute_reader, unread_attributes
 from codelm.git.repository import open_repository
 from tests.git.test_blobs import remove_blob
 
@@ -61,6 +61,21 @@ def test_only_the_history_and_our_lines_count_and_ours_come_last(marked, git, mo
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "..", "", "\udcff"])
 def test_a_path_that_only_a_hostile_tree_can_hold_has_an_answer(path):
     assert values(None, [path, "x"], ["x linguist-generated\n"])[1] == ["set", "unspecified"]
+
+
+def test_attributes_that_are_missing_or_damaged_are_named_and_links_are_none(make_repository, git):
+    files = {f"{folder}/.gitattributes": f"*.{folder} linguist-generated\n" for folder in "abc"}
+    modes = {"link/.gitattributes": "120000", "module/.gitattributes": "160000"}
+    others = {"link/.gitattributes": "nowhere", "module/.gitattributes": "1" * 40}
+    folder = make_repository([(files | others, {"modes": modes})])
+    assert unread_attributes(open_repository(folder)) == {}
+    ids = [git(folder, "rev-parse", f"HEAD:{path}") for path in files]
+    remove_blob(folder, git, "HEAD:a/.gitattributes")
+    damaged = folder / ".git/objects" / ids[1][:2] / ids[1][2:]
+    damaged.unlink()
+    damaged.write_bytes(b"garbage")
+    assert unread_attributes(open_repository(folder)) == dict(zip(list(files)[:2], ids[:2], strict=True))
+    assert values(open_repository(folder), ["a/x.a", "c/x.c"]) == [["unspecified"] * 2, ["set", "unspecified"]]
 
 
 def test_a_missing_tree_is_damage(marked, git):

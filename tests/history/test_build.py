@@ -7,11 +7,12 @@ import pytest
 from codelm.errors import DamagedDataError, InputError
 from codelm.git.repository import open_repository, read_graph
 from codelm.history.build import StoreSettings, build_store, store_key
+from codelm.history.completeness import has_been_completed
 from codelm.history.filters.selection import Filters
 from codelm.history.held_out_changes import held_out_changes
 from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Kind
-from codelm.history.store import Split, new_store, open_store
+from codelm.history.store import Split, new_store, open_store, remove_store
 from tests.git.test_blobs import remove_blob
 
 IGNORE = ["target/", "Cargo.lock"]
@@ -179,6 +180,27 @@ def test_attributes_below_the_root_count_and_may_take_a_vendored_folder_back_in(
     assert {path.rpartition("/")[0] for path in learned if path.endswith(".rs")} == {"src", "third_party/ours"}
 
 
+def test_the_git_that_read_the_history_is_named(store_of_rust, git, rust_repository):
+    assert git(rust_repository, "version") == f"git version {store_of_rust().facts['scrape']['git']}"
+
+
+def test_attributes_that_cannot_be_read_are_counted_and_awaited(make_repository, store_of, git):
+    code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
+    commits = [{f"src/{n}.rs": code.format(n=n), f"made/{n}.rs": code.format(n=100 + n)} for n in range(12)]
+    source = make_repository([*commits, {"made/.gitattributes": "*.rs linguist-generated\n"}])
+    whole = store_of(open_repository(source)).facts
+    assert [path for path in whole["paths"] if path.startswith("made/")] == ["made/.gitattributes"]
+    remove_store(source.parent / "store")
+    repository = open_repository(remove_blob(source, git, "HEAD:made/.gitattributes"))
+    store = store_of(repository)
+    (history,) = store.facts["scrape"]["repositories"]
+    assert history["read"]["attributes"] == ["made/.gitattributes"]
+    assert "made/0.rs" in store.facts["paths"]
+    assert not has_been_completed(store.folder, [repository])
+    git(source, "hash-object", "-w", "--stdin", stdin=b"*.rs linguist-generated\n")
+    assert has_been_completed(store.folder, [repository])
+
+
 @pytest.mark.parametrize("damaged", [1, 9])
 def test_a_little_damage_is_counted_and_much_is_refused(make_repository, store_of, git, damaged):
     code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
@@ -192,7 +214,8 @@ def test_a_little_damage_is_counted_and_much_is_refused(make_repository, store_o
         (folder / ".git/objects" / sha[:2] / sha[2:]).write_bytes(b"garbage")
     if damaged == 1:
         (history,) = store_of(open_repository(folder)).facts["scrape"]["repositories"]
-        assert history["read"] == {"contents": 36, "missing": 0, "damaged": 2}  # once as a file, once as a change
+        # The damaged file was asked for as a file and as a change.
+        assert history["read"] == {"contents": 36, "missing": 0, "damaged": 2, "attributes": []}
     else:
         with pytest.raises(DamagedDataError, match="file contents are damaged; run git fsck"):
             store_of(open_repository(folder))

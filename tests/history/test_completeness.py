@@ -70,7 +70,7 @@ def test_a_tenth_of_damaged_contents_is_too_much(clone, damaged, refused):
     readability = Readability()
     files += [File("c", "3", dropped="damaged object")] * damaged
     assert list(readability.counted(files)) == files
-    assert readability.as_dict() == {"contents": 12, "missing": 0, "damaged": damaged}
+    assert readability.as_dict() == {"contents": 12, "missing": 0, "damaged": damaged, "attributes": []}
     if refused:
         with pytest.raises(DamagedDataError, match=r"2 of 12 file contents are damaged; run git fsck"):
             readability.refuse_much_damage(open_repository(clone()))
@@ -79,11 +79,13 @@ def test_a_tenth_of_damaged_contents_is_too_much(clone, damaged, refused):
 
 
 def test_missing_and_damaged_contents_are_said():
-    whole = {"name": "whole", "read": {"contents": 9, "missing": 0, "damaged": 0}}
-    torn = {"name": "torn", "read": {"contents": 9000, "missing": 5000, "damaged": 3}}
-    remedy = "and not learned; run git fsck there, or clone it again"
+    whole = {"name": "whole", "read": {"contents": 9, "missing": 0, "damaged": 0, "attributes": []}}
+    files = ["a/.gitattributes", "b/.gitattributes", "c/.gitattributes", "d/.gitattributes"]
+    torn = {"name": "torn", "read": {"contents": 9000, "missing": 5000, "damaged": 3, "attributes": files}}
+    remedy = "run git fsck there, or clone it again"
     assert unread_notices([whole, torn]) == [
-        f"torn: 3 of 9,000 file contents are damaged {remedy}",
-        f"torn: 5,000 of 9,000 file contents are missing {remedy}",
+        f"torn: 3 of 9,000 file contents are damaged and not learned; {remedy}",
+        f"torn: 5,000 of 9,000 file contents are missing and not learned; {remedy}",
+        f"torn: what {', '.join(files[:3])} marks is learned, since that cannot be read; {remedy}",
     ]
     assert [mostly_missing([each]) for each in (whole, torn)] == [False, True]
