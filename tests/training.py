@@ -62,7 +62,7 @@ def make_data(make_rows):
         def facts(self):
             return {
                 "analysis": {"seconds": 0.5, "languages": {"Rust": 1.0}},
-                "scrape": {"seconds": 1.5, "commits": 11},
+                "scrape": {"seconds": 1.5, "commits": 11, "git": "2.39.5"},
                 "tokenize": {"seconds": 2.5, "packing_efficiency": PACKING},
             }
 

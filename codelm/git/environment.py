@@ -17,7 +17,15 @@ from pathlib import Path
 from codelm.errors import ResourceError
 from codelm.git.commits import Repository
 
-__all__ = ["git_start_errors", "git_variables_hidden", "isolated_git", "one_line", "run_git", "run_in_repository"]
+__all__ = [
+    "git_start_errors",
+    "git_variables_hidden",
+    "git_version",
+    "isolated_git",
+    "one_line",
+    "run_git",
+    "run_in_repository",
+]
 
 _CONFIG = """\
 [core]
@@ -103,6 +111,11 @@ def run_git(command: Sequence[str], environment: Mapping[str, str]) -> _GitResul
     with git_start_errors():
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, cwd="/")
     return _GitResult(done.returncode, os.fsdecode(done.stdout).removesuffix("\n"), one_line(done.stderr))
+
+
+def git_version() -> str:
+    """Return the version of git, such as "2.39.5"."""
+    return run_git(["git", "version"], _git_environment()).stdout.removeprefix("git version ")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from codelm.git.commits import Change, Commit, File
+from codelm.git.environment import git_version
 from codelm.git.repository import Repository, count_files, read_commits, read_tree
 from codelm.history.completeness import write_unread
 from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_history, split_totals
@@ -111,6 +112,7 @@ def build_store(
         "analysis": {"seconds": seconds_analysing, "repositories": analysis},
         "scrape": {
             "seconds": time.perf_counter() - started - builder.seconds_encoding - seconds_analysing,
+            "git": git_version(),
             "repositories": [history_facts(history) for history in histories],
             "dropped": {name: drops.as_dict() for name, drops in builder.drops.items()},
             "table": format_table(total(builder.drops.values())),

@@ -60,7 +60,7 @@ def test_a_completed_run_says_what_it_did(run, tiny_base):
     assert numbers["base_val_loss"] == record.base_loss
     assert numbers["training_time_minutes"] > 0
     assert [moment["epoch"] for moment in content["phase_results"]["phase_4_training"]["history"]] == [1, 2]
-    assert content["phase_results"]["phase_1_scrape"] == {"seconds": 1.5, "commits": 11}
+    assert content["phase_results"]["phase_1_scrape"] == {"seconds": 1.5, "commits": 11, "git": "2.39.5"}
     assert content["behavior"]["evaluations"] == json.loads(json.dumps(record.completions))
     assert content["model"]["base"] == tiny_base.name
     assert content["model"]["coverage"]["adapted_layers"] == {"q_proj": 2, "v_proj": 2, "c_fc": 2}
@@ -68,6 +68,7 @@ def test_a_completed_run_says_what_it_did(run, tiny_base):
     assert [len(digest) for digest in content["model"]["base_identity"]["files"].values()] == [64, 64]
     assert content["model"]["skipped_steps"] == 0
     assert content["versions"]["torch"]
+    assert content["versions"]["git"] == "2.39.5"
     weights = record.adapter / "adapter_model.safetensors"
     assert content["adapter"]["sha256"][weights.name] == hashlib.sha256(weights.read_bytes()).hexdigest()
 

@@ -1,6 +1,7 @@
 """Writing of ``MANIFEST.json``, while a run goes on and when it ends."""
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,9 +103,15 @@ def _manifest(record: RunRecord, trainer: Trainer, pl_module: Any) -> dict[str, 
         "evaluation": evaluation,
         "behavior": record.behavior,
         "hardware": hardware() | {"peaks": peaks(), "precision": trainer.precision},
-        "versions": versions(),
+        "versions": versions() | _version_of_git(record.facts),
         "adapter": {"weights": record.weights, "sha256": hashes(record.adapter)},
     }
+
+
+def _version_of_git(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the version of the git that read the history, which may have come from the cache; none without one."""
+    scraped = facts.get("scrape", {})
+    return {"git": scraped["git"]} if "git" in scraped else {}
 
 
 def _training(record: RunRecord, trainer: Trainer) -> dict[str, Any]:
