@@ -21,7 +21,7 @@ _KINDS = {
     "NonNegativeFloat": "a number of 0 or more",
     "ClosedUnitInterval": "a number from 0 to 1",
 }
-_OUT_OF_RANGE = re.compile(r"Not of type (\w+): (?:(\S+) (?:does not conform|not an? )|.*: '(.*)')")
+_OUT_OF_RANGE = re.compile(r"Not of type (\w+): (?:(\S+) (?:does not conform|not an? )|.*: '(.*)'|.*, not '(\w+)')")
 """jsonargparse's message about a number that is none, or not in its range."""
 
 _PARSER = (
@@ -111,7 +111,8 @@ def _wrong_value(key: str, details: str, known: Iterable[str]) -> str:
         return line
     if found := _OUT_OF_RANGE.search(details):
         inside = re.search(r'Parser key "(.+?)":', details)
-        return f'{key}{f".{inside[1]}" if inside else ""}: "{found[2] or found[3]}" is not {_kind(found[1])}'
+        given = f'"{found[2] or found[3] or ""}"' if found[4] is None else _kind(found[4])
+        return f"{key}{f'.{inside[1]}' if inside else ''}: {given} is not {_kind(found[1])}"
     value = re.search(r"(?:Given value|Got value): (.*)", details)
     wanted = _wanted(details)
     if value is None or not wanted:

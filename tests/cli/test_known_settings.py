@@ -1,49 +1,60 @@
 """The list of settings is the parser's; run as a program, this file writes it anew."""
 
-import contextlib
-import io
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from types import UnionType
+from typing import Literal, Union, get_args, get_origin
+from unittest.mock import patch
 
 import pytest
 import yaml
+from jsonargparse._link_arguments import ActionLink
+from jsonargparse._typehints import ActionTypeHint
 
 from codelm.cli import main
-from codelm.cli.commands import COMMANDS
-from codelm.cli.known_settings import LIST
+from codelm.cli.known_settings import LIST, TYPES, refuse_doubtful_keys, refuse_doubtful_options
+from codelm.cli.parser import OneLineParser
 from codelm.errors import InputError
 
-LINKED = {
-    *("data.seed", "behavior.seed", "evaluation.seed", "data.tokenizer", "data.tokenizer_revision", "data.prompts"),
-    "model.max_new_tokens",
-}
-"""What follows another setting and says so when it is given."""
+PARTS = ("help", "config", "print_config")
+"""Options of the command itself, and the help of classes."""
 
 
-def leaves(settings, above=""):
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}"
+def simple_types(type_):
+    """The words for a type in the list; none where the list holds no such type."""
+    each = [*get_args(type_)] if get_origin(type_) in (Union, UnionType) else [type_]
+    words = [
+        word for one in each for word in ([f"'{text}'" for text in get_args(one)] if is_choice(one) else [name(one)])
+    ]
+    return words if all(word in TYPES or word.startswith("'") for word in words) else []
 
 
-def names_of_the_parser(folder):
-    """All settings of all commands, as ``--print_config`` lists them."""
-    (folder / "none.yaml").write_text("name: x\n")
-    found = set(LINKED)
-    for command in COMMANDS:
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            assert main([command, "--config", str(folder / "none.yaml"), "--print_config"]) == 0
-        found |= set(leaves(yaml.safe_load(printed.getvalue())))
-    return sorted(found)
+def is_choice(type_):
+    return get_origin(type_) is Literal and all(isinstance(text, str) for text in get_args(type_))
 
 
-def test_the_list_holds_the_settings_of_the_parser(tmp_path, monkeypatch):
+def name(type_):
+    return getattr(type_, "__name__", "")
+
+
+def settings_of_the_parser():
+    """The lines of the list: all settings of all commands."""
+    parsers = []
+    with patch.object(OneLineParser, "parse_args", lambda self, *rest, **options: parsers.append(self) or sys.exit()):
+        main(["fit"])
+    actions = {
+        action.dest: action
+        for parser in parsers[0]._subcommands_action._name_parser_map.values()
+        for action in parser._actions
+        if isinstance(action, ActionTypeHint | ActionLink) and action.dest.split(".")[-1] not in PARTS
+    }
+    types = {dest: simple_types(action._typehint) for dest, action in actions.items() if hasattr(action, "_typehint")}
+    return [" ".join([dest, *types.get(dest, [])]) for dest in sorted(actions)]
+
+
+def test_the_list_holds_the_settings_of_the_parser(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["codelm"])
-    assert LIST.read_text("utf-8").split() == names_of_the_parser(tmp_path), (
+    assert LIST.read_text("utf-8").splitlines() == settings_of_the_parser(), (
         "run python tests/cli/test_known_settings.py"
     )
 
@@ -62,11 +73,20 @@ WITHOUT_LIGHTNING = (
         ("--config=typo.yaml", "config typo.yaml, line 2: unknown setting data.revison: did you mean data.revision?"),
         ("--config=nested.yaml", "line 1: unknown setting model.lora.rank: did you mean model.lora.r?"),
         ("--config=dotted.yaml", "line 1: unknown setting trainer.max_epoch: did you mean trainer.max_epochs?"),
+        ("--model.lora.r=many", 'model.lora.r: "many" is not a whole number above 0'),
+        ("--model.lora.r=null", "model.lora.r: null is not a whole number above 0"),
+        ("--trainer.max_epochs", "trainer.max_epochs: its value is missing"),
+        ("--model.quantization=fp4", 'model.quantization: "fp4" is not one of nf4, none'),
+        ("--trainer.deterministic=x", 'trainer.deterministic: "x" is not one of warn or true or false or null'),
+        ("--config=wrong.yaml", 'config wrong.yaml, line 3: model.lora.dora: "perhaps" is not true or false'),
+        ("--config=empty.yaml", "config empty.yaml, line 1: trainer.accumulate_grad_batches: "),
     ],
 )
-def test_a_misspelt_setting_is_answered_before_the_heavy_imports(argument, says, tmp_path):
+def test_a_misspelt_setting_and_a_wrong_value_are_answered_before_the_heavy_imports(argument, says, tmp_path):
     (tmp_path / "typo.yaml").write_text("data:\n  revison: x\n")
     (tmp_path / "nested.yaml").write_text("model: {lora: {rank: 3}}\n")
+    (tmp_path / "wrong.yaml").write_text("model:\n  lora:\n    dora: perhaps\n")
+    (tmp_path / "empty.yaml").write_text("trainer: {accumulate_grad_batches: }\n")
     (tmp_path / "dotted.yaml").write_text("trainer.max_epoch: 3\n")
     command = [sys.executable, "-c", WITHOUT_LIGHTNING, "fit", argument]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -75,6 +95,15 @@ def test_a_misspelt_setting_is_answered_before_the_heavy_imports(argument, says,
     assert says in done.stderr
 
 
+@pytest.mark.parametrize("value", ["3", "1_0", "-1", "null"])
+def test_a_value_that_follows_its_setting_is_read_as_one(value):
+    refuse_doubtful_options(["--trainer.max_epochs", value, "--trainer.fast_dev_run", "true"])
+
+
+def test_configurations_may_leave_optional_settings_empty():
+    text = "trainer: {max_epochs: , limit_val_batches: 0.5}\nmodel: {learning_rate: 1e-4, optimizer: adamw}\n"
+    refuse_doubtful_keys(yaml.compose(text), "config x.yaml")
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as scratch:
-        LIST.write_text("\n".join(names_of_the_parser(Path(scratch))) + "\n", "utf-8")
+    LIST.write_text("\n".join(settings_of_the_parser()) + "\n", "utf-8")
