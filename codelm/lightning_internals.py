@@ -6,10 +6,9 @@ says in a sentence which one an upgrade has moved.
 
 import signal
 import traceback
-from collections.abc import Callable
-from contextlib import AbstractContextManager, redirect_stdout
+from contextlib import AbstractContextManager, ContextDecorator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -27,7 +26,7 @@ __all__ = [
     "is_within_step",
     "leave_sigterm_alone",
     "place",
-    "print_figures_to",
+    "print_figures_in",
     "rewind_to_whole_step",
     "save_alone",
     "saves_at_end_of_epoch",
@@ -43,28 +42,15 @@ __all__ = [
     "was_restoring",
 ]
 
+_EPOCH = "fit_loop.epoch_loop"
 ATTRIBUTES = (
-    "_checkpoint_connector.dump_checkpoint",
-    "_default_root_dir",
-    "_signal_connector.register_signal_handlers",
-    "fit_loop.restarting",
-    "fit_loop._data_fetcher",
-    "fit_loop.epoch_loop.restarting",
-    "fit_loop.epoch_loop._batches_that_stepped",
-    "fit_loop.epoch_loop._should_accumulate",
-    "fit_loop.epoch_loop._should_check_val_fx",
-    "fit_loop.epoch_loop.batch_progress.current.ready",
-    "fit_loop.epoch_loop.batch_progress.total.ready",
-    "fit_loop.epoch_loop.batch_progress.is_last_batch",
-    "fit_loop.epoch_loop.batch_progress.current.processed",
-    "fit_loop.epoch_loop.val_loop.setup_data",
-    "precision_plugin.convert_input",
-    "precision_plugin.val_step_context",
-    "strategy.batch_to_device",
-    "strategy.checkpoint_io",
-    "strategy.save_checkpoint",
-    "test_loop._print_results",
-    "validate_loop._print_results",
+    *("_checkpoint_connector.dump_checkpoint", "_default_root_dir", "_signal_connector.register_signal_handlers"),
+    *("fit_loop.restarting", "fit_loop._data_fetcher", "test_loop._print_results", "validate_loop._print_results"),
+    *(f"{_EPOCH}.{name}" for name in ("restarting", "_batches_that_stepped", "_should_accumulate")),
+    *(f"{_EPOCH}.{name}" for name in ("_should_check_val_fx", "val_loop.setup_data", "batch_progress.is_last_batch")),
+    *(f"{_EPOCH}.batch_progress.{name}" for name in ("current.ready", "current.processed", "total.ready")),
+    *("precision_plugin.convert_input", "precision_plugin.val_step_context"),
+    *("strategy.batch_to_device", "strategy.checkpoint_io", "strategy.save_checkpoint"),
 )
 """Attributes of a `Trainer`."""
 
@@ -170,15 +156,10 @@ def place(trainer: Trainer) -> tuple[int, int]:
     return int(progress.total.ready), int(progress.current.ready)
 
 
-def print_figures_to(trainer: Trainer, stream: TextIO) -> None:
-    """Print the table of figures that ends a validation or test to ``stream``, whatever standard output is then."""
+def print_figures_in(context: ContextDecorator, trainer: Trainer) -> None:
+    """Print the table of figures that ends a validation or test within a context."""
     for loop in (trainer.validate_loop, trainer.test_loop):
-
-        def printed(*figures: Any, table: Callable[..., None] = loop._print_results) -> None:
-            with redirect_stdout(stream):
-                table(*figures)
-
-        loop._print_results = printed  # type: ignore[method-assign, assignment]
+        loop._print_results = context(loop._print_results)  # type: ignore[method-assign]
 
 
 def saves_at_end_of_epoch(checkpoints: ModelCheckpoint, trainer: Trainer) -> bool:

@@ -34,7 +34,7 @@ from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.checks import open_repositories
 from codelm.errors import CodelmError, InputError, ResourceError
 from codelm.evaluation.settings import EvaluationSettings
-from codelm.lightning_internals import print_figures_to, set_root_folder
+from codelm.lightning_internals import print_figures_in, set_root_folder
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
 from codelm.modules.resume_checks import refuse_other_settings, result_settings
@@ -42,7 +42,7 @@ from codelm.runs.checkpoint_io import use_atomic_checkpoints
 from codelm.runs.checkpoints import checkpoint_file, read_settings
 from codelm.runs.folder import claimed_folder, run_name
 from codelm.runs.restoring import damaged_states_refused
-from codelm.runs.standard_output import results, results_only
+from codelm.runs.standard_output import results_only, shown_results
 
 __all__ = ["run"]
 
@@ -191,7 +191,7 @@ class _CodelmCLI(LightningCLI):
             kwargs |= {"default_root_dir": self.cleanup.enter_context(TemporaryDirectory()), "logger": False}
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         use_atomic_checkpoints(trainer)
-        print_figures_to(trainer, results())
+        print_figures_in(shown_results(), trainer)
         if leaves_something:
             self.write_to_own_folder(trainer, with_events=given.logger is not False)
         return trainer

@@ -6,7 +6,7 @@ from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from typing import TextIO
 
-__all__ = ["print_result", "results", "results_only"]
+__all__ = ["print_result", "results_only", "shown_results"]
 
 _RESULTS: ContextVar[TextIO | None] = ContextVar("results", default=None)
 """The standard output of the command that is running; None where codelm is used without its command."""
@@ -14,7 +14,7 @@ _RESULTS: ContextVar[TextIO | None] = ContextVar("results", default=None)
 
 @contextmanager
 def results_only() -> Iterator[None]:
-    """Send what is printed to standard error, whoever prints it, but for what is written to `results`."""
+    """Send what is printed to standard error, whoever prints it, but for what is printed as a result."""
     token = _RESULTS.set(sys.stdout)
     try:
         with redirect_stdout(sys.stderr):
@@ -23,12 +23,15 @@ def results_only() -> Iterator[None]:
         _RESULTS.reset(token)
 
 
-def results() -> TextIO:
-    """Return where results are printed."""
-    return _RESULTS.get() or sys.stdout
+@contextmanager
+def shown_results() -> Iterator[None]:
+    """Print results: what is printed goes to standard output."""
+    with redirect_stdout(_RESULTS.get() or sys.stdout):
+        yield
 
 
 def print_result(text: str) -> None:
     """Print a result, at once."""
-    results().write(text)
-    results().flush()
+    with shown_results():
+        sys.stdout.write(text)
+        sys.stdout.flush()
