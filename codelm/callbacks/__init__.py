@@ -3,13 +3,13 @@
 Those that measure or end are handed one record of the run, and stand in this order:
 
     from codelm.callbacks import BaseReference, Checkpoints, FinishRun, Forgetting, Manifest, SaveWhenStopped
-    from codelm.callbacks import TrainingHistory
+    from codelm.callbacks import TimeLimit, TrainingHistory
     from codelm.runs.record import RunRecord
 
     record = RunRecord()
     measuring = [BaseReference(record), TrainingHistory(record), Manifest(record), Forgetting(record=record)]
     recording = [*measuring, FinishRun(record=record)]
-    trainer = Trainer(callbacks=[SaveWhenStopped(), *recording, Checkpoints(monitor="val/loss")])
+    trainer = Trainer(callbacks=[SaveWhenStopped(), TimeLimit(record), *recording, Checkpoints(monitor="val/loss")])
 """
 
 from codelm.callbacks.base_reference import BaseReference
@@ -23,6 +23,7 @@ from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
 from codelm.callbacks.predictions import Predictions
 from codelm.callbacks.progress import Progress
 from codelm.callbacks.stopping import SaveWhenStopped
+from codelm.callbacks.time_limit import TimeLimit
 from codelm.callbacks.training_history import TrainingHistory
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Predictions",
     "Progress",
     "SaveWhenStopped",
+    "TimeLimit",
     "TokensPerSecond",
     "TrainingHistory",
 ]

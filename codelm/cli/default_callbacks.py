@@ -16,6 +16,7 @@ from codelm.callbacks import (
     Predictions,
     Progress,
     SaveWhenStopped,
+    TimeLimit,
     TokensPerSecond,
     TrainingHistory,
 )
@@ -41,6 +42,7 @@ def default_callbacks(given: Sequence[Callback], settings: Namespace, *, predict
     every = evaluation.every_n_epochs if evaluation.enabled else 0
     record = RunRecord()
     recording: list[RecordingCallback] = [
+        TimeLimit(record),
         BehavioralEvaluation(**settings.behavior, record=record),
         BaseReference(record),
         TrainingHistory(record),

@@ -84,6 +84,7 @@ class RunRecord:
         forgetting: Bits per byte on general code after some epochs, the base first.
         behavior: The settings and records of behavioural evaluation, as the manifest holds them.
         adapter: The folder of the exported adapter.
+        time_is_up: Whether training was ended early so that ``trainer.max_time`` holds for its measurements, too.
         weights: Whether the exported weights are those of the best checkpoint or of the last step.
         weights_step: The optimizer step of the weights that were chosen to be exported.
         figures: The figures of the evaluation.
@@ -104,6 +105,7 @@ class RunRecord:
     forgetting: list[dict[str, Any]] = field(init=False, default_factory=list)
     behavior: dict[str, Any] | None = field(init=False, default=None)
     adapter: Path | None = field(init=False, default=None)
+    time_is_up: bool = field(init=False, default=False)
     weights: Literal["best", "last"] | None = field(init=False, default=None)
     weights_step: int | None = field(init=False, default=None)
     figures: dict[str, Any] | None = field(init=False, default=None)
@@ -118,6 +120,7 @@ class RunRecord:
         self.status, self.reason, self.resumed_at = "running", None, None
         self.adapter = self.weights = self.weights_step = None
         self.figures = self.evaluation_failure = None
+        self.time_is_up = False
         self.manifest = {}
         self._running_since = time.perf_counter()
 
@@ -161,6 +164,6 @@ def cut_short(record: RunRecord, trainer: Trainer, pl_module: Any) -> str | None
         return f"trainer.max_steps reached after {step} steps"
     timer = next((each for each in trainer.callbacks if isinstance(each, Timer)), None)  # type: ignore[attr-defined]
     left = timer.time_remaining() if timer else None
-    if left is not None and left <= 0 and step < (steps := pl_module.total_steps()):
+    if (record.time_is_up or (left is not None and left <= 0)) and step < (steps := pl_module.total_steps()):
         return f"trainer.max_time reached after {step} of {steps} steps"
     return None
