@@ -53,7 +53,7 @@ class Encoder:
             stands in where it has no end of text by the format's name.
         special: The names alone.
         format: What the tokenizer has of the format.
-        largest_id: No text or special token of ours becomes a larger token id.
+        largest_id: No text, and no special token of the format, becomes a larger token id.
         fingerprint: SHA-256 that changes with anything that could change a token.
 
     Raises:

@@ -52,9 +52,9 @@ def check_special_token(name: str, token: int, backend: "_Backend", text_only: "
 
 
 def largest_id(text_only: "_Backend", special_ids: dict[str, int]) -> int:
-    """Return the largest token id that a text or one of our special tokens becomes.
+    """Return the largest token id that a text or a special token of the format becomes.
 
-    Special tokens that are in no format of ours do not count: a base may have more of them than its model has rows.
+    Other special tokens do not count: a base may have more of them than its model has rows.
     """
     added = [token for token, known in text_only.get_added_tokens_decoder().items() if not known.special]
     return max([*text_only.get_vocab(with_added_tokens=False).values(), *added, *special_ids.values()])
