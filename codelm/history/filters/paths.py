@@ -18,6 +18,20 @@ _ANY_FOLDER = re.compile(r"(^|/)\*\*+$")
 """At the end of a pattern for folders "**" stands for at least one."""
 _QUOTED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
+_WHOLE = re.compile(
+    r"""(?x) (?>
+        \\. | [^\[\\]  # a letter
+      | \[ [!^]?+
+        (?: \[:CLASS:\] | (?!\[:[^\]]*:\]) (?: \\. | [^\\] ) RANGE ) (?# of these the first may be a closing bracket)
+        (?: \[:CLASS:\] | (?!\[:[^\]]*:\]) (?: \\. | [^\]\\] ) RANGE )*+
+        \]
+    )*+""".replace("RANGE", r"(?: -(?!\]) (?: \\. | [^\\] ) )?+").replace(
+        "CLASS", "(?: alnum | alpha | blank | cntrl | digit | graph | lower | print | punct | space | upper | xdigit )"
+    ),
+    re.DOTALL,
+)
+"""A pattern all of whose brackets are closed and name known classes; in git (its wildmatch.c) others match nothing."""
+
 PathMatch = tuple[bool | None, str]
 """The last pattern that matches a path, after whether it includes the path; (None, "") where no pattern matches."""
 
@@ -75,6 +89,11 @@ def _globs(pattern: str, setting: str) -> list[str]:
     name = body.removesuffix("/").removeprefix("/")
     if not name or len(name) - len(name.rstrip("\\")) & 1:
         raise InputError(f"{setting}: {pattern!r} is no gitignore pattern; write for example 'target/' or '*.rlib'")
+    if not _WHOLE.fullmatch(name):
+        raise InputError(
+            f"{setting}: {pattern!r} matches nothing, since a bracket in it is not closed or names an unknown class; "
+            "close it, or write \\[ for the letter"
+        )
     anchored = ("" if "/" in body.removesuffix("/") else "**") + "/" + name
     if body.endswith("/"):
         return [_ANY_FOLDER.sub(r"\1*", anchored) + "/**"]

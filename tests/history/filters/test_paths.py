@@ -68,7 +68,10 @@ def test_the_last_pattern_that_matches_decides(path, expected):
         ('a"b', 'a"b', True),
         ("caf?.rs", "café.rs", None),  # git counts bytes
         ("a**/b", "ax/y/b", True),  # git begins the pattern after its plain letters
-        ("[[:nope:]]", ":", None),
+        ("[a-[:digit:]", "d", True),
+        ("[]a]", "]", True),
+        ("[[:a]", "a", True),
+        ("\\[abc", "[abc", True),
     ],
 )
 def test_patterns_mean_what_they_mean_to_git(pattern, path, expected, ignored_by_git):
@@ -80,6 +83,16 @@ def test_patterns_mean_what_they_mean_to_git(pattern, path, expected, ignored_by
 def test_what_is_no_pattern_is_refused_by_name(pattern):
     with pytest.raises(InputError, match=r"^filters\.ignore: .*no gitignore pattern"):
         matches([pattern], [])
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[abc", "src/[abc", "*.[", "[!", "[]", "[[:nope:]]", "[[:digit:]", "!x[a\\]/", "[::"]
+)
+def test_a_bracket_with_which_a_pattern_matches_nothing_is_refused_by_name(pattern, ignored_by_git):
+    with pytest.raises(InputError, match=r"^filters\.ignore: .*a bracket in it is not closed") as refused:
+        matches(["a", pattern], [])
+    assert repr(pattern) in str(refused.value)
+    assert ignored_by_git(pattern.removeprefix("!"), ["a", "b", "src/a", "[abc", "1", "x[a]"]) == set()
 
 
 def check(seed, count, ignored_by_git):
