@@ -16,7 +16,7 @@ from codelm.git.commits import Commit, Node
 from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
 from codelm.history.analysis import analyse
 from codelm.history.completeness import Readability
-from codelm.history.filters.bots import agent_of
+from codelm.history.filters.bots import agent_of, co_authoring_agents
 from codelm.history.filters.selection import Filters, path_filter
 from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits
@@ -48,6 +48,8 @@ class History:
     times: list[int] = field(default_factory=list)
     agents: Counter[str] = field(default_factory=Counter)
     """Number of commits by agents that write code for people, by their names."""
+    co_authors: Counter[str] = field(default_factory=Counter)
+    """Number of other commits of which agents are co-authors, by their names."""
     readability: Readability = field(default_factory=Readability)
 
     def recorded(self, commits: Iterable[Commit]) -> Iterator[Commit]:
@@ -58,6 +60,8 @@ class History:
             self.times.append(commit.time)
             if agent := agent_of(commit.author, commit.email):
                 self.agents[agent] += 1
+            else:
+                self.co_authors.update(co_authoring_agents(commit.message))
             yield commit
 
 
@@ -109,6 +113,7 @@ def history_facts(history: History) -> dict[str, Any]:
         },
         "kept": history.kept,
         "agents": dict(history.agents.most_common()),
+        "agents_as_co_authors": dict(history.co_authors.most_common()),
         "read": history.readability.as_dict(),
     }
 

@@ -12,6 +12,7 @@ from codelm.history.samples.formats import Formats
 from codelm.history.store import new_store, open_store
 from tests.history.filters.credentials import CREDENTIALS
 
+CO_AUTHORED = {"message": "Add x\n\nCo-Authored-By: Claude <noreply@anthropic.com>\n"}
 AGENT = {"author": "copilot-swe-agent[bot] <198982749+Copilot@users.noreply.github.com>"}
 
 
@@ -58,7 +59,8 @@ def test_no_credential_is_left_anywhere_in_a_store(make_repository, store_of, en
 
 
 def test_agents_are_kept_and_counted(make_repository, store_of):
-    commits = [({"a.rs": f"fn number_{n}() -> u64 {{ {n} }}\n"}, AGENT if n % 3 else {}) for n in range(12)]
+    commits = [({"a.rs": f"fn number_{n}() -> u64 {{ {n} }}\n"}, AGENT if n % 3 else CO_AUTHORED) for n in range(12)]
     (history,) = store_of(open_repository(make_repository(commits))).facts["scrape"]["repositories"]
     assert history["agents"] == {"copilot-swe-agent": 8}
+    assert history["agents_as_co_authors"] == {"claude": 4}
     assert sum(history["kept"][split] for split in ("train", "validation", "test")) == 12

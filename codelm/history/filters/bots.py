@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 
-__all__ = ["agent_of", "is_bot"]
+__all__ = ["agent_of", "co_authoring_agents", "is_bot"]
 
 _BOTS = re.compile(
     r"""(?x)
@@ -46,7 +46,16 @@ _AGENT_ADDRESSES = {
     "cursoragent@cursor.com": "cursor agent",
     "openhands@all-hands.dev": "openhands",
     "noreply@openai.com": "codex",
+    "175728472+copilot@users.noreply.github.com": "copilot",
+    "copilot@github.com": "copilot",
+    "198982749+copilot@users.noreply.github.com": "copilot-swe-agent",
+    "noreply@aider.chat": "aider",
+    "aider@aider.chat": "aider",
+    "amp@ampcode.com": "amp",
+    "agent@warp.dev": "warp-agent",
 }
+"""Addresses, in small letters, under which agents sign what they have written, and the agents' names."""
+_CO_AUTHOR = re.compile(r"^co-authored-by:[ \t]*([^<\n]*?)[ \t]*<([^<>\s]+)>\s*$", re.IGNORECASE | re.MULTILINE)
 
 
 def is_bot(author: str, email: str, other_bots: Collection[str] = ()) -> bool:
@@ -72,6 +81,15 @@ def agent_of(author: str, email: str) -> str | None:
         if name in _AGENTS or name.removesuffix("[bot]") in _AGENTS:
             return name.removesuffix("[bot]")
     return _AGENT_ADDRESSES.get(email.lower())
+
+
+def co_authoring_agents(message: str) -> set[str]:
+    r"""Return the names of the agents that a commit's message calls its co-authors.
+
+    >>> co_authoring_agents("Add x\n\nCo-Authored-By: Claude <noreply@anthropic.com>\nCo-authored-by: Jo <jo@b.org>\n")
+    {'claude'}
+    """
+    return {agent for author, email in _CO_AUTHOR.findall(message) if (agent := agent_of(author, email))}
 
 
 def _names(author: str, email: str) -> Iterable[str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.history.filters.bots import agent_of, is_bot
+from codelm.history.filters.bots import agent_of, co_authoring_agents, is_bot
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,38 @@ def test_people_are_not_taken_for_programs(author, email):
 def test_agents_that_write_code_for_people_are_no_bots(author, email, name):
     assert agent_of(author, email) == name
     assert not is_bot(author, email)
+
+
+@pytest.mark.parametrize(
+    ("trailer", "name"),
+    [
+        ("Co-authored-by: Copilot <175728472+Copilot@users.noreply.github.com>", "copilot"),
+        ("Co-authored-by: Copilot <copilot@github.com>", "copilot"),
+        ("Co-authored-by: copilot-swe-agent[bot] <198982749+Copilot@users.noreply.github.com>", "copilot-swe-agent"),
+        ("Co-Authored-By: Claude <noreply@anthropic.com>", "claude"),
+        ("Co-Authored-By: Claude Opus 4.5 <noreply@anthropic.com>\r", "claude"),
+        ("Co-authored-by: Cursor <cursoragent@cursor.com>", "cursoragent"),
+        ("co-authored-by: aider (gpt-4o) <noreply@aider.chat>", "aider"),
+        ("Co-authored-by: openhands <openhands@all-hands.dev>", "openhands"),
+        ("Co-authored-by: Amp <amp@ampcode.com>", "amp"),
+    ],
+)
+def test_agents_that_sign_as_co_authors_are_known(trailer, name):
+    assert co_authoring_agents(f"Add x\n\nSigned-off-by: Jo <jo@b.org>\n{trailer}\n{trailer}\n") == {name}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Co-authored-by: Claude Monet <claude@example.fr>",
+        "Co-authored-by: dependabot[bot] <49699333+dependabot[bot]@users.noreply.github.com>",
+        "This adds Co-authored-by: Claude <noreply@anthropic.com>",
+        "Co-authored-by: Claude",
+        "Co-authored-by: " + "Claude " * 20_000,
+    ],
+)
+def test_people_bots_and_prose_are_no_co_authoring_agents(line):
+    assert co_authoring_agents(f"Add x\n\n{line}\n") == set()
 
 
 def test_a_user_may_name_an_agent_among_the_bots():
