@@ -22,6 +22,7 @@ from codelm.history.completeness import write_unread
 from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_history, split_totals
 from codelm.history.filters.drops import DropCounts, format_table, total
 from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
+from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.selection import Filters, filter_commits, filter_files
 from codelm.history.held_out_changes import HeldOutWriter, held_out_change, held_out_writer
 from codelm.history.samples.formats import Formats, change_samples, file_samples
@@ -32,7 +33,7 @@ __all__ = ["STORE_VERSION", "StoreSettings", "build_store", "store_key"]
 
 _DROP_GROUPS = ("files", "train", "validation", "test")
 """What drops are counted by: files of the training split, and commits of each split."""
-STORE_VERSION = 9
+STORE_VERSION = 10
 """Part of every store's key: raise it when the same history and settings would give other samples or other facts."""
 _SHARED = "shared with another repository"
 """Dropped, since what one repository holds out must not be what another one trains on."""
@@ -185,9 +186,10 @@ class _Builder:
         shas = drops.without_commits(shas, repository.shallow, _BOUNDARY)
         shas = drops.without_commits(shas, self.used, _SHARED)
         self.used.update(shas)
-        commits = history.recorded(read_commits(repository, shas, history.drop_path, filters.max_file_bytes))
-        commits_shown = self.progress(commits, len(shas), f"{repository.name}: {name} commits")
-        kept = filter_commits(commits_shown, filters, drops, history.graph)
+        read = partial(read_commits, repository, drop_path=history.drop_path, max_file_bytes=filters.max_file_bytes)
+        commits_shown = self.progress(history.recorded(read(shas)), len(shas), f"{repository.name}: {name} commits")
+        reverts = RevertDetector({node.sha: node.parents for node in history.graph}, read)
+        kept = filter_commits(commits_shown, filters, drops, reverts)
         if split != Split.TRAIN:
             kept = drop_near_duplicates(kept, self.near_duplicates, drops)
         before = len(self.commits)

@@ -159,6 +159,18 @@ def test_the_end_of_a_shallow_clone_is_no_empty_commit(store_of, rust_repository
     assert facts["scrape"]["dropped"]["train"]["commits"] == {"shallow boundary": 1}
 
 
+@pytest.mark.parametrize(("number", "dropped"), [(0, 2), (77, 0)])
+def test_a_quoted_revert_is_judged_by_what_it_undoes(make_repository, store_of, git, number, dropped):
+    code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
+    files = [{f"src/{n}.rs": code.format(n=n)} for n in range(14)]
+    begun = [*files[:5], {"src/0.rs": code.format(n=99)}]
+    quoted = git(make_repository(begun), "rev-parse", "HEAD")
+    message = f"Tidy up (#7)\n\n* Revert the last\n\nThis reverts commit {quoted}.\n\n* Rename"
+    later = {"src/0.rs": code.format(n=number)}, {"message": message}
+    facts = store_of(open_repository(make_repository([*begun, later, *files[5:]]))).facts
+    assert facts["scrape"]["dropped"]["train"]["commits"].get("reverted pair", 0) == dropped
+
+
 def test_attributes_of_the_tip_hold_for_all_commits(make_repository, store_of):
     code = "fn number_{n}() -> u32 {{ {n} * {n} }}\n"
     commits = [{f"src/{n}.rs": code.format(n=n), "src/made.rs": code.format(n=100 + n)} for n in range(12)]

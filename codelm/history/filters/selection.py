@@ -4,11 +4,11 @@ A commit is dropped whole (empty, by a program, reverted) or loses changes; a ch
 Each is kept or counted once, but for what belongs to something that was dropped whole.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from codelm.git.commits import Change, Commit, File, Node, Repository
+from codelm.git.commits import Change, Commit, File, Repository
 from codelm.git.repository import DropPath
 from codelm.history.filters import content
 from codelm.history.filters.bots import agent_of, is_bot
@@ -131,7 +131,7 @@ def _content_reason(path: str, text: str, filters: Filters) -> str | None:
 
 
 def filter_commits(
-    commits: Iterable[Commit], filters: Filters, drops: DropCounts, graph: Sequence[Node] = ()
+    commits: Iterable[Commit], filters: Filters, drops: DropCounts, reverts: RevertDetector | None = None
 ) -> Iterator[Commit]:
     """Yield the commits to learn from, with only the changes, and in these only the hunks, that add text.
 
@@ -142,9 +142,9 @@ def filter_commits(
         commits: The commits, whose reader has left out paths already.
         filters: The settings.
         drops: The counts, added to.
-        graph: The history, to know what a reverted merge brought in.
+        reverts: Finds reverts in these commits; it may know the history.
     """
-    state = _FilterState(filters, drops, RevertDetector({node.sha: node.parents for node in graph}))
+    state = _FilterState(filters, drops, reverts or RevertDetector())
     for commit in commits:
         reason = state.commit_reason(commit)
         results = [] if reason else [state.filter_change(change) for change in commit.changes]

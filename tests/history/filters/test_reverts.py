@@ -1,6 +1,6 @@
 import pytest
 
-from codelm.git.commits import Commit
+from codelm.git.commits import Change, Commit, Hunk
 from codelm.history.filters.reverts import RevertDetector
 
 
@@ -53,6 +53,45 @@ def test_a_commit_that_is_partially_reverted_is_kept():
 )
 def test_who_quotes_a_revert_does_not_revert(message):
     assert dropped(commit("c", message.format(a="a" * 40)), commit("a", "Add x")) == []
+
+
+QUOTES = "Replace the list by a pool (#77)\n\n* Revert the first attempt\n\nThis reverts commit {a}.\n\n* Add Pool"
+LINES = tuple(f"line {number}\n" for number in range(10))
+
+
+def changing(sha, message, removed=(), added=()):
+    """A commit that changes two files, the same lines in each."""
+    hunks = (Hunk(0, 0, tuple(removed), tuple(added)),)
+    changes = tuple(Change(path, path, "M", "1", "2", after="", hunks=hunks) for path in ("a.rs", "b.rs"))
+    return Commit(sha * 40, (), "Jo", "jo@example.com", 0, message, changes)
+
+
+@pytest.mark.parametrize(
+    ("removed", "added", "expected"),
+    [
+        (LINES, (), ["c", "a"]),
+        (LINES[:8], (), ["c", "a"]),
+        (LINES, LINES[:2], ["c", "a"]),  # it adds little
+        (LINES[:7], (), []),
+        (LINES, ("pool\n",) * 5, []),  # it puts something else in its place
+        ((), LINES, []),  # it makes the same change
+        ((), (), []),
+    ],
+)
+@pytest.mark.parametrize("name", ["a" * 40, "a" * 9])
+def test_who_quotes_a_revert_reverts_if_it_undoes_the_lines(removed, added, expected, name):
+    first = changing("a", "Add x", added=LINES)
+    later = changing("c", QUOTES.format(a=name), removed, added)
+    others = {sha * 40: () for sha in "abc"}
+    detector = RevertDetector(others, lambda shas: [first] if shas == [first.sha] else pytest.fail(str(shas)))
+    assert [
+        one.sha[0] for one in (later, commit("b", "Between"), first) if detector.is_reverted_or_revert(one)
+    ] == expected
+
+
+def test_a_quoted_commit_that_is_not_in_the_history_is_not_read():
+    detector = RevertDetector({"b" * 40: ()}, lambda shas: pytest.fail("read"))
+    assert not detector.is_reverted_or_revert(changing("c", QUOTES.format(a="a" * 40), LINES))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.git.commits import Change, Commit, File, Hunk, Node
+from codelm.git.commits import Change, Commit, File, Hunk
 from codelm.git.repository import open_repository
 from codelm.history.filters.drops import DropCounts
+from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.selection import Filters, filter_commits, filter_files, path_filter
 from codelm.lines import lines_of
 
@@ -190,11 +191,11 @@ def test_what_a_commit_adds_beside_new_indentation_is_kept():
 
 def test_a_reverted_merge_takes_what_it_brought_in_along():
     one, two, merge = ("a" * 40, "b" * 40, "e" * 40)
-    graph = [Node(one, ()), Node(two, (one,)), Node(merge, (one, two))]
+    reverts = RevertDetector({one: (), two: (one,), merge: (one, two)})
     back = f'Revert "Merge"\n\nThis reverts commit {merge}, reversing\nchanges made to {one}.'
     commits = [commit(change(), message=back), commit(change("let b;\n"), sha=two), commit(change("let c;\n"), sha=one)]
     drops = DropCounts()
-    assert list(filter_commits(commits, Filters(), drops, graph)) == commits[2:]
+    assert list(filter_commits(commits, Filters(), drops, reverts)) == commits[2:]
     assert drops.commits == Counter({"reverted pair": 2})
 
 
