@@ -16,6 +16,7 @@ from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleD
 
 from codelm.cli.other_ranks import FIRST_PROCESS, OtherRanks
 from codelm.cli.signals import STOPPING
+from codelm.datamodules.checks import available_cores
 from codelm.errors import InputError
 from codelm.lightning_internals import leave_sigterm_alone, starts_programs
 
@@ -36,7 +37,8 @@ def all_ranks(trainer: Trainer, arguments: Sequence[str]) -> Iterator[None]:
         arguments: The command line of the others.
 
     Raises:
-        InputError: The strategy is not data parallel, or starts processes that are no programs of their own.
+        InputError: The strategy is not data parallel, or starts processes that are no programs of their own, or on a
+            CPU more of them than there are cores.
         CodelmError: Another process has failed.
     """
     _refuse_other_strategies(trainer)
@@ -46,6 +48,7 @@ def all_ranks(trainer: Trainer, arguments: Sequence[str]) -> Iterator[None]:
     leave_sigterm_alone(trainer)
     environment: Any = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
     if not environment.creates_processes_externally:
+        _refuse_more_than_cores(trainer)
         with OtherRanks(trainer).started(arguments, environment.main_address, environment.main_port):
             yield
     elif trainer.is_global_zero:
@@ -66,6 +69,16 @@ def _refuse_other_strategies(trainer: Trainer) -> None:
         f"trainer.strategy is {type(strategy).__name__} with processes that codelm cannot start or whose weights it "
         "cannot save: give ddp, or --trainer.devices 1"
     )
+
+
+def _refuse_more_than_cores(trainer: Trainer) -> None:
+    """Raise `InputError` where processes would share cores: each holds the base, and together they are no faster."""
+    given, cores = trainer.num_devices, available_cores()
+    if trainer.strategy.root_device.type == "cpu" and given > cores:
+        raise InputError(
+            f"trainer.devices is {given}, processes on a CPU that lends {cores} core{'s' if cores > 1 else ''}: "
+            f"give {cores} or fewer"
+        )
 
 
 @contextmanager

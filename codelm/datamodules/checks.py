@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 
-__all__ = ["open_repositories", "refuse_invalid_shares", "refuse_no_repository", "refuse_too_small"]
+__all__ = ["available_cores", "open_repositories", "refuse_invalid_shares", "refuse_no_repository", "refuse_too_small"]
 
 _LEAST = {
     "sequence_length": 2,  # the first token of a row has nothing before it to be learned from
@@ -18,6 +18,13 @@ _LEAST = {
     "num_workers": 0,
 }
 """The smallest value of each setting that has no largest one."""
+
+
+def available_cores() -> int:
+    """Return on how many cores this process may run, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def refuse_too_small(**given: float | None) -> None:

@@ -69,7 +69,7 @@ class GitCommitDataModule(PackedDataModule):
             worse than 0.1 where both were measured (docs/results.md).
         cache: Folder for tokenised histories; null for ``codelm`` in the user's cache folder.
         seed: Seed of the draw and the order of samples.
-        num_workers: Processes that prepare batches; 0 prepares them in the main process.
+        num_workers: Processes that prepare batches, no more than there are cores; 0 prepares them in the main process.
         tokenizer_revision: Branch, tag or commit of the tokenizer on the model hub; the command takes the base's.
         prompts: Texts that `predict` completes; the command takes the prompts of behavioural evaluation.
     """

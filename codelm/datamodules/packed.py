@@ -1,5 +1,6 @@
 """Packed rows from a store of samples, for Lightning or for a bare PyTorch loop."""
 
+import logging
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from codelm.batch import Batch
+from codelm.datamodules.checks import available_cores
 from codelm.datamodules.rows import InPlannedOrder, PackedRows, role_weights
 from codelm.history.epochs import plan
 from codelm.history.epochs.curriculum import difficulty, draw_epoch
@@ -19,6 +21,8 @@ from codelm.history.store import Split, Store
 from codelm.lightning_internals import batches_learned
 
 __all__ = ["PackedDataModule"]
+
+log = logging.getLogger(__name__)
 
 
 class PackedDataModule(LightningDataModule):
@@ -30,7 +34,7 @@ class PackedDataModule(LightningDataModule):
         context_weight: Loss weight of unchanged lines, beside 1 for the lines that are learned.
         curriculum_epochs: How many epochs it takes from easy samples to all of them; 0 begins with all.
         seed: Decides the draw and the order of samples.
-        num_workers: Processes that prepare batches; 0 prepares them in the main process.
+        num_workers: Processes that prepare batches, no more than there are cores; 0 prepares them in the main process.
     """
 
     store: Store
@@ -64,6 +68,17 @@ class PackedDataModule(LightningDataModule):
         """Let Lightning call `train_dataloader` in each epoch: each has its own plan and its own length."""
         if self.trainer is not None:
             self.trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
+        if self.workers < self.num_workers:
+            log.warning(
+                "data.num_workers is %d, %d are started: all processes of the run share %d cores",
+                *(self.num_workers, self.workers, available_cores()),
+            )
+
+    @property
+    def workers(self) -> int:
+        """The processes that prepare this rank's batches; how many there are changes no batch."""
+        ranks = 1 if self.trainer is None else self.trainer.num_devices
+        return min(self.num_workers, max(1, available_cores() // ranks))
 
     @cached_property
     def importances(self) -> NDArray[np.float64]:
@@ -203,5 +218,5 @@ class PackedDataModule(LightningDataModule):
             rows,
             sampler=InPlannedOrder(rows, start),
             batch_size=None,  # the plan has grouped the rows already
-            num_workers=self.num_workers,
+            num_workers=self.workers,
         )

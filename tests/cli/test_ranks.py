@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from codelm.cli import main
-from codelm.cli.other_ranks import FIRST_PROCESS
+from codelm.cli.other_ranks import FIRST_PROCESS, OtherRanks
 
 CONFIG = """
 model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.0}, learning_rate: 1e-2}
@@ -24,6 +24,13 @@ early_stopping: {patience: 1000}
 """
 LONG = ("--quiet", "--trainer.max_epochs=1000", "--behavior.prompts=[]")
 MINUTE = 60
+ON_MANY_CORES = """
+import os, sys
+os.sched_getaffinity = lambda _: range(4)
+from codelm.cli import main
+sys.exit(main())
+"""
+"""The command on a machine that seems to have four cores, so that four processes are tried on one that has two."""
 
 
 @pytest.fixture
@@ -50,7 +57,7 @@ def start(folder):
 
     def run(ranks, *arguments):
         ddp = ["--trainer.strategy=ddp", f"--trainer.devices={ranks}"]
-        command = [sys.executable, "-m", "codelm", "fit", "--config", "../short.yaml", *ddp, *arguments]
+        command = [sys.executable, "-c", ON_MANY_CORES, "fit", "--config", "../short.yaml", *ddp, *arguments]
         # a group of its own, so that none of its processes can outlive the test
         options = {"cwd": folder, "env": environment, "start_new_session": True, "text": True}
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options))
@@ -227,6 +234,16 @@ def test_processes_that_are_no_programs_of_their_own_are_refused(folder, capsys,
     arguments = ["--trainer.devices=2", f"--trainer.strategy={strategy}"]
     assert main(["fit", "--config=../short.yaml", *arguments]) == 2
     assert "trainer.strategy" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("cores", "lends"), [(3, "3 cores"), (1, "1 core")])
+def test_more_processes_than_cores_are_refused_on_a_cpu(folder, capsys, monkeypatch, cores, lends):
+    monkeypatch.setattr(OtherRanks, "started", lambda *_: pytest.fail("processes were started"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores))
+    assert main(["fit", "--config=../short.yaml", "--trainer.devices=99", "--trainer.strategy=ddp"]) == 2
+    line = f"trainer.devices is 99, processes on a CPU that lends {lends}: give {cores} or fewer"
+    assert line in capsys.readouterr().err
     assert list(folder.iterdir()) == []
 
 

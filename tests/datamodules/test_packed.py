@@ -56,7 +56,13 @@ def test_a_steps_weight_is_the_weight_of_its_labels(data):
 
 
 def test_a_step_that_the_trainer_cuts_short_weighs_what_is_left_of_it(data):
-    settings = {"limit_train_batches": 3, "accumulate_grad_batches": 2, "max_epochs": 2, "max_steps": -1}
+    settings = {
+        "limit_train_batches": 3,
+        "accumulate_grad_batches": 2,
+        "max_epochs": 2,
+        "max_steps": -1,
+        "num_devices": 1,
+    }
     loop = SimpleNamespace(restarting=False)
     data.trainer = SimpleNamespace(**settings, current_epoch=0, global_rank=0, world_size=1, fit_loop=loop)
     batches = list(data.train_dataloader())
@@ -130,3 +136,22 @@ def test_workers_serve_the_same_batches(data):
     alone = [batch["input_ids"].tolist() for batch in data.train_dataloader()]
     data.num_workers = 1
     assert [batch["input_ids"].tolist() for batch in data.train_dataloader()] == alone
+
+
+@pytest.mark.parametrize(("ranks", "started"), [(None, 4), (2, 2), (8, 1)])
+def test_no_more_workers_are_started_than_there_are_cores_and_a_line_says_so(data, monkeypatch, caplog, ranks, started):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
+    data.num_workers = 500
+    data.trainer = None if ranks is None else SimpleNamespace(num_devices=ranks)
+    data.setup("fit")
+    assert data.workers == started
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == f"data.num_workers is 500, {started} are started: all processes of the run share 4 cores"
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+def test_workers_for_whom_there_are_cores_are_started_without_a_word(data, monkeypatch, caplog, workers):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
+    data.num_workers = workers
+    data.setup("fit")
+    assert (data.workers, caplog.records) == (workers, [])
