@@ -108,7 +108,8 @@ def test_the_default_configuration_leaves_out_what_python_builds(printed):
     "lock", ["Cargo.lock", "poetry.lock", "uv.lock", "yarn.lock", "a/package-lock.json", "pnpm-lock.yaml"]
 )
 def test_the_default_configuration_leaves_out_lock_files(lock, printed):
-    from codelm.history.filters.selection import Filters, path_filter
+    from codelm.history.filters.selection import path_filter
+    from codelm.history.filters.settings import Filters
 
     with path_filter(Filters(ignore=printed()["data"]["filters"]["ignore"])) as reason:
         assert reason(lock)
@@ -118,7 +119,8 @@ def test_the_default_configuration_leaves_out_lock_files(lock, printed):
     "kept", ["Cargo.toml", "src/lib.rs", "tests/a.rs", "benches/b.rs", "examples/c.rs", "a/src/main.rs"]
 )
 def test_the_rust_configuration_keeps_what_people_write(kept, printed):
-    from codelm.history.filters.selection import Filters, path_filter
+    from codelm.history.filters.selection import path_filter
+    from codelm.history.filters.settings import Filters
 
     ignored = printed("--config", "configs/rust.yaml")["data"]["filters"]["ignore"]
     with path_filter(Filters(ignore=ignored)) as reason:

@@ -1,6 +1,7 @@
 """Checks of Lightning's settings before anything is read or loaded."""
 
 from collections.abc import Callable, Mapping
+from math import inf, isinf, isnan
 from operator import not_
 from os.path import expanduser
 from pathlib import Path
@@ -19,17 +20,40 @@ _HIGHEST_SEED = 2**32 - 1
 """The highest seed that NumPy takes."""
 
 _IMPOSSIBLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("accumulate_grad_batches", lambda value: value < 1, "give 1 or more"),
-    ("log_every_n_steps", lambda value: value < 1, "give 1 or more"),
-    ("check_val_every_n_epoch", lambda value: value < 1, "give 1 or more"),
-    ("gradient_clip_val", lambda value: value < 0, "give 0 or more"),
-    ("val_check_interval", lambda value: value == 0, "give batches between two validations, or a share of an epoch"),
-    ("overfit_batches", bool, "leave it out; limit_train_batches and limit_val_batches cut the two parts"),
-    ("barebones", bool, "leave it out; a run keeps checkpoints and a manifest"),
-    ("enable_checkpointing", not_, "leave it out; the adapter comes from a checkpoint"),
-    ("default_root_dir", bool, "leave it out; --output is the folder for the runs"),
+    ("trainer.accumulate_grad_batches", lambda value: value < 1, "give 1 or more"),
+    ("trainer.log_every_n_steps", lambda value: value < 1, "give 1 or more"),
+    ("trainer.check_val_every_n_epoch", lambda value: value < 1, "give 1 or more"),
+    ("trainer.gradient_clip_val", lambda value: not value >= 0, "give 0 or more"),
+    (
+        "trainer.val_check_interval",
+        lambda value: value == 0,
+        "give batches between two validations, or a share of an epoch",
+    ),
+    ("trainer.overfit_batches", bool, "leave it out; limit_train_batches and limit_val_batches cut the two parts"),
+    ("trainer.barebones", bool, "leave it out; a run keeps checkpoints and a manifest"),
+    ("trainer.enable_checkpointing", not_, "leave it out; the adapter comes from a checkpoint"),
+    ("trainer.default_root_dir", bool, "leave it out; --output is the folder for the runs"),
+    ("trainer.min_epochs", lambda value: value < 0, "give 0 or more, or leave it out"),
+    ("trainer.min_steps", lambda value: value < 0, "give 0 or more, or leave it out"),
+    (
+        "checkpoint.dirpath",
+        bool,
+        "leave it out; checkpoints lie in the run's folder, and --output is that for the runs",
+    ),
+    ("checkpoint.save_top_k", lambda value: value < 1 and value != -1, "give 1 or more, or -1 for all"),
+    ("checkpoint.every_n_epochs", lambda value: value < 1, "give 1 or more"),
+    ("checkpoint.every_n_train_steps", lambda value: value < 0, "give 1 or more, or leave it out"),
+    ("early_stopping.patience", lambda value: value < 0, "give 0 or more"),
+    ("early_stopping.min_delta", lambda value: not 0 <= value < inf, "give 0 or more"),
+    ("early_stopping.stopping_threshold", isnan, "give a number, or leave it out"),
+    ("early_stopping.divergence_threshold", isnan, "give a number, or leave it out"),
+    ("model.lora.dropout", lambda value: value == 1, "give less than 1, at which the adapter learns nothing"),
+    ("model.base_dropout", lambda value: value == 1, "give less than 1, at which nothing is left to learn from"),
+    ("model.lora.alpha", isinf, "give a number above 0"),
+    ("model.weight_decay", isinf, "give 0 or more"),
+    ("behavior.temperature", isinf, "give 0 or more"),
 )
-"""Values of the trainer's settings that Lightning fails at in the middle of a run, or that a run would pass over."""
+"""Values of settings at which a run fails in its middle, or which it would pass over."""
 
 
 def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
@@ -62,12 +86,12 @@ def _refuse_nameless(settings: Mapping[str, Any]) -> None:
 
 
 def _refuse_impossible(settings: Mapping[str, Any]) -> None:
-    """Raise `InputError` for the first of the trainer's settings whose value is impossible."""
+    """Raise `InputError` for the first of the settings whose value is impossible."""
     for name, is_impossible, remedy in _IMPOSSIBLE:
-        value = settings[f"trainer.{name}"]
+        value = settings[name]
         if value is not None and is_impossible(value):
             given = str(value).lower() if isinstance(value, bool) else value
-            raise InputError(f"trainer.{name} is {given}: {remedy}")
+            raise InputError(f"{name} is {given}: {remedy}")
 
 
 def _refuse_optimizer_without_gpu(settings: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ from codelm.git.repository import Repository
 from codelm.history.build import StoreSettings, build_store, store_key
 from codelm.history.completeness import clone_notices, has_been_completed
 from codelm.history.epochs.importance import Importance
-from codelm.history.filters.selection import Filters
+from codelm.history.filters.settings import Filters
 from codelm.history.provenance import describe, provenance
 from codelm.history.samples.formats import Formats, missing_capabilities
 from codelm.history.store import DamagedStoreError, Split, new_store, open_store, remove_store

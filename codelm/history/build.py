@@ -23,7 +23,8 @@ from codelm.history.facts import History, Progress, analysis_facts, history_fact
 from codelm.history.filters.drops import DropCounts, format_table, total
 from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
 from codelm.history.filters.reverts import RevertDetector
-from codelm.history.filters.selection import Filters, filter_commits, filter_files
+from codelm.history.filters.selection import filter_commits, filter_files
+from codelm.history.filters.settings import Filters
 from codelm.history.held_out_changes import HeldOutWriter, held_out_change, held_out_writer
 from codelm.history.samples.formats import Formats, change_samples, file_samples
 from codelm.history.store import Split, StoreWriter

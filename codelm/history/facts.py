@@ -17,7 +17,8 @@ from codelm.git.repository import DropPath, Repository, count_files, read_graph,
 from codelm.history.analysis import analyse
 from codelm.history.completeness import Readability
 from codelm.history.filters.bots import agent_of, co_authoring_agents
-from codelm.history.filters.selection import Filters, path_filter
+from codelm.history.filters.selection import path_filter
+from codelm.history.filters.settings import Filters
 from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits
 from codelm.history.store import Split

@@ -17,7 +17,7 @@ from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import DamagedDataError, InputError
 from codelm.history.epochs.importance import Importance
-from codelm.history.filters.selection import Filters
+from codelm.history.filters.settings import Filters
 from codelm.history.samples.pieces import Kind
 from codelm.history.store import SAMPLE, Split, open_store
 from tests.git.test_blobs import remove_blob

@@ -27,7 +27,7 @@ def make_data(tmp_path, encoder):
     from codelm.evaluation.data import EvaluationData
     from codelm.git.repository import open_repository
     from codelm.history.build import StoreSettings, build_store
-    from codelm.history.filters.selection import Filters
+    from codelm.history.filters.settings import Filters
     from codelm.history.samples.formats import Formats
     from codelm.history.store import new_store, open_store
 

@@ -8,7 +8,7 @@ from codelm.errors import DamagedDataError, InputError
 from codelm.git.repository import open_repository, read_graph
 from codelm.history.build import StoreSettings, build_store, store_key
 from codelm.history.completeness import has_been_completed
-from codelm.history.filters.selection import Filters
+from codelm.history.filters.settings import Filters
 from codelm.history.held_out_changes import held_out_changes
 from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Kind

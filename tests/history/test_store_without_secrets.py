@@ -6,7 +6,7 @@ import pytest
 from codelm.git.repository import open_repository
 from codelm.history.build import StoreSettings, build_store
 from codelm.history.filters.secrets import find_secrets
-from codelm.history.filters.selection import Filters
+from codelm.history.filters.settings import Filters
 from codelm.history.held_out_changes import held_out_changes
 from codelm.history.samples.formats import Formats
 from codelm.history.store import new_store, open_store

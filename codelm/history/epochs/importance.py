@@ -21,8 +21,6 @@ __all__ = ["DAY", "Importance", "commit_cap", "file_factors", "sample_weight"]
 DAY = 86_400
 """Seconds."""
 
-_Rules = tuple[tuple[str, float], ...]
-
 
 @dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
 class Importance:
@@ -51,15 +49,33 @@ class Importance:
     def __post_init__(self) -> None:
         if not 0 <= self.whole_files < math.inf:
             raise InputError(f"importance.whole_files is {self.whole_files}: give a number from 0 up")
+        if self.half_life_days is not None and not 0 < self.half_life_days < math.inf:
+            raise InputError(
+                f"importance.half_life_days is {self.half_life_days}: give a number above 0, or null for no ageing"
+            )
+        if self.max_commit_tokens is not None and self.max_commit_tokens < 1:
+            raise InputError(
+                f"importance.max_commit_tokens is {self.max_commit_tokens}: give 1 or more, or null for no bound"
+            )
+        for name in ("file_rules", "message_rules", "directories", "authors"):
+            _refuse_no_factors(getattr(self, name), name)
+        for words in self.message_rules:
+            _whole_words(words)
+
+
+def _refuse_no_factors(rules: Mapping[str, float], name: str) -> None:
+    for pattern, factor in rules.items():
+        if not 0 <= factor < math.inf:
+            raise InputError(f"importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
 
 
 def file_factors(paths: Iterable[str], importance: Importance) -> dict[str, float]:
     """Return the factor of each path by the first of the file rules that matches it.
 
     Raises:
-        InputError: A rule cannot be read, or its factor is negative or not finite.
+        InputError: A rule is no gitignore pattern.
     """
-    rules = dict(reversed(_rules(importance.file_rules, "file_rules")))  # of patterns, the last that matches counts
+    rules = dict(reversed(importance.file_rules.items()))  # of patterns, the last that matches counts
     if not rules:
         return dict.fromkeys(paths, 1.0)
     with path_matcher({"importance.file_rules": list(rules)}) as match:
@@ -80,15 +96,12 @@ def sample_weight(
         time: When the commit was written, in seconds since 1970.
         now: The time of the newest commit to learn from; a later ``time`` counts as this.
         importance: The rules.
-
-    Raises:
-        InputError: A rule cannot be read, or its factor is negative or not finite.
     """
     return (
         file_factor
-        * _directory_factor(path, _rules(importance.directories, "directories"))
-        * _message_factor(message, _rules(importance.message_rules, "message_rules"))
-        * _author_factor(author, _rules(importance.authors, "authors"))
+        * _directory_factor(path, importance.directories)
+        * _message_factor(message, importance.message_rules)
+        * _author_factor(author, importance.authors)
         * _recency(now - time, importance.half_life_days)
     )
 
@@ -97,8 +110,6 @@ def _recency(age: float, half_life_days: float | None) -> float:
     """Return the factor of a commit that is ``age`` seconds older than the newest; 1 if the age is negative."""
     if half_life_days is None:
         return 1.0
-    if not half_life_days > 0:
-        raise InputError(f"importance.half_life_days is {half_life_days}: give a number above 0, or null for no ageing")
     return float(0.5 ** (max(0.0, age) / DAY / half_life_days))
 
 
@@ -107,36 +118,19 @@ def commit_cap(tokens_per_commit: NDArray[np.int64], max_commit_tokens: int | No
 
     A few mass edits would otherwise fill an epoch: in the histories measured, 10 to 19 % of the commits held 70 % of
     the bytes.
-
-    Raises:
-        InputError: The limit is below 1.
     """
     if max_commit_tokens is None:
         return np.ones(len(tokens_per_commit))
-    if max_commit_tokens < 1:
-        raise InputError(f"importance.max_commit_tokens is {max_commit_tokens}: give 1 or more, or null for no bound")
     return np.minimum(1.0, max_commit_tokens / np.maximum(1, tokens_per_commit))
 
 
-def _rules(rules: Mapping[str, float], name: str) -> _Rules:
-    return _checked(tuple(rules.items()), name)
-
-
-@lru_cache
-def _checked(rules: _Rules, name: str) -> _Rules:
-    for pattern, factor in rules:
-        if not 0 <= factor < math.inf:
-            raise InputError(f"importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
-    return rules
-
-
-def _directory_factor(path: str, rules: _Rules) -> float:
-    matching = [(len(folder), factor) for folder, factor in rules if path.startswith(folder.rstrip("/") + "/")]
+def _directory_factor(path: str, rules: Mapping[str, float]) -> float:
+    matching = [(len(folder), factor) for folder, factor in rules.items() if path.startswith(folder.rstrip("/") + "/")]
     return max(matching, default=(0, 1.0))[1]
 
 
-def _message_factor(message: str, rules: _Rules) -> float:
-    return math.prod(factor for words, factor in rules if _whole_words(words).search(message))
+def _message_factor(message: str, rules: Mapping[str, float]) -> float:
+    return math.prod(factor for words, factor in rules.items() if _whole_words(words).search(message))
 
 
 @lru_cache
@@ -149,7 +143,7 @@ def _whole_words(words: str) -> re.Pattern[str]:
         ) from error
 
 
-def _author_factor(author: str, rules: _Rules) -> float:
+def _author_factor(author: str, rules: Mapping[str, float]) -> float:
     name, _, address = author.partition(" <")
     names = {name.casefold(), address.rstrip(">").casefold(), author.casefold()}
-    return next((factor for listed, factor in rules if listed.casefold() in names), 1.0)
+    return next((factor for listed, factor in rules.items() if listed.casefold() in names), 1.0)

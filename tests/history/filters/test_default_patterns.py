@@ -1,7 +1,8 @@
 import pytest
 
 from codelm.git.repository import open_repository
-from codelm.history.filters.selection import Filters, path_filter
+from codelm.history.filters.selection import path_filter
+from codelm.history.filters.settings import Filters
 
 LOCK_FILES = """
     Cargo.lock package-lock.json npm-shrinkwrap.json pnpm-lock.yaml yarn.lock bun.lock deno.lock uv.lock poetry.lock

@@ -11,7 +11,8 @@ from codelm.git.commits import Change, Commit, File, Hunk
 from codelm.git.repository import open_repository
 from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.reverts import RevertDetector
-from codelm.history.filters.selection import Filters, filter_commits, filter_files, path_filter
+from codelm.history.filters.selection import filter_commits, filter_files, path_filter
+from codelm.history.filters.settings import Filters
 from codelm.lines import lines_of
 
 SECRET = f'let t = "{"gh" + "p_"}{"".join(random.Random(0).choices(string.ascii_letters, k=36))}";\n'
