@@ -164,7 +164,7 @@ class _CodelmCLI(LightningCLI):
         self.model.check()
         if self.checkpoint is not None and self.subcommand == "fit":
             given = result_settings(self.trainer, self.model, self.datamodule)
-            refuse_other_settings(read_settings(Path(self.checkpoint)), given)
+            refuse_other_settings(*map(_as_typed, (read_settings(Path(self.checkpoint)), given)))
         for notice in self.model.notices():
             log.warning(notice)
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
@@ -206,6 +206,11 @@ class _CodelmCLI(LightningCLI):
             # Ours comes first: callbacks take their folder from the first logger.
             events = EventLogger(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
             trainer.loggers = [events, *trainer.loggers]
+
+
+def _as_typed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by the names under which they are typed: one seed is that of model and data."""
+    return {"seed_everything" if name.endswith(".seed") else name: value for name, value in settings.items()}
 
 
 def _as_list(value: Any) -> list[Any]:
