@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 __all__ = [
+    "AUTO",
     "END_OF_TEXT",
     "FILE_SEPARATOR",
     "FIM_TOKENS",
     "FORMATS",
+    "FORMAT_SETTINGS",
     "HEADING_TOKENS",
     "LEFT_TO_RIGHT",
     "MIDDLE",
@@ -180,6 +182,9 @@ _ALL = (
 )
 FORMATS = {each.name: each for each in _ALL}
 """All formats by name, as their authors published them; docs/models.md lists the sources."""
+AUTO = "auto"
+FORMAT_SETTINGS = (AUTO, *FORMATS)
+"""What the setting of the format takes; "auto" leaves it to the name of the base and to its tokens."""
 
 _NO_TEXT = ("<|fim_pad|>", "<fim-pad>", PADDING, "<reponame>", "<gh_stars>", "<|im_start|>", "<|im_end|>")
 TEXT_ENDS = tuple(dict.fromkeys([END_OF_TEXT, *(name for each in _ALL for name in each.tokens), *_NO_TEXT]))

@@ -23,7 +23,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     "special_tokens": ("their names, formats of prompts", set()),
     "batch": ("the contract between datamodules and modules", set()),
     "lightning_internals": ("Lightning's private names", set()),
-    "bases": ("base models by name, the bundled one", {"errors"}),
+    "bases": ("base models by name, the bundled one", {"errors", "special_tokens"}),
     "git": ("reads repositories", {"errors", "lines"}),
     "metrics": ("pure functions over text and numbers", {"errors", "lines"}),
     "history": ("commits to packed epochs", {"errors", "files", "git", "lines", "special_tokens"}),

@@ -29,6 +29,7 @@ from codelm.cli.loggers import ConfigAdvice, EventLogger, SaveFitConfig
 from codelm.cli.logging import run_logging
 from codelm.cli.parser import OneLineParser, command_help
 from codelm.cli.parsing_rules import MODE, parsing_rules
+from codelm.cli.prompt_format import settle_format
 from codelm.cli.ranks import all_ranks
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.checks import open_repositories
@@ -162,14 +163,18 @@ class _CodelmCLI(LightningCLI):
         self.config_init[self.subcommand].ckpt_path = self.checkpoint
         self.cleanup.enter_context(damaged_states_refused(self.checkpoint))
         self.model.check()
+        settings = self.settings
+        if not self.predicts:
+            settings.data.formats.fim_format = settle_format(self.trainer, self.model, self.datamodule)
         if self.checkpoint is not None and self.subcommand == "fit":
             given = result_settings(self.trainer, self.model, self.datamodule)
             refuse_other_settings(*map(_as_typed, (read_settings(Path(self.checkpoint)), given)))
         for notice in self.model.notices():
             log.warning(notice)
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
-        settings = self.settings  # of the commit and the checkpoint that this process has found
+        # Of the commit, the checkpoint and the format that this process has found.
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
+        decided |= {"data.formats.fim_format": settings.data.formats.fim_format}
         found = [f"--{name}={value}" for name, value in decided.items() if value is not None]
         self.cleanup.enter_context(all_ranks(self.trainer, [*self.arguments, *found]))
 

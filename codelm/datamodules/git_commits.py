@@ -11,11 +11,11 @@ from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from codelm.bases.tokenizer import load_tokenizer
 from codelm.datamodules.checks import open_repositories, refuse_invalid_shares, refuse_no_repository, refuse_too_small
 from codelm.datamodules.history_report import log_report
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
+from codelm.datamodules.prompt_format import encoder_for, format_notices, with_format
 from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import InputError
 from codelm.git.repository import Repository
@@ -24,7 +24,7 @@ from codelm.history.completeness import clone_notices, has_been_completed
 from codelm.history.epochs.importance import Importance
 from codelm.history.filters.settings import Filters
 from codelm.history.provenance import describe, provenance
-from codelm.history.samples.formats import Formats, missing_capabilities
+from codelm.history.samples.formats import Formats
 from codelm.history.store import DamagedStoreError, Split, new_store, open_store, remove_store
 from codelm.history.tokenization.encoder import Encoder
 
@@ -125,13 +125,22 @@ class GitCommitDataModule(PackedDataModule):
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The base model's tokenizer."""
-        return Encoder(load_tokenizer(self.tokenizer, self.tokenizer_revision))
+        """The base model's tokenizer, with the format that its samples are written in."""
+        return encoder_for(*self._base)
+
+    @property
+    def _base(self) -> tuple[str, str | None, str]:
+        return self.tokenizer, self.tokenizer_revision, self.store_settings.formats.fim_format
+
+    @property
+    def _decided(self) -> StoreSettings:
+        """The settings of the store, which name the format."""
+        return with_format(self.store_settings, self.encoder.wanted_format.name)
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that decide what a training ends with, but for the histories (see `state_dict`)."""
-        read = self.store_settings
+        read = self._decided
         names = ("filters", "formats", "held_out", "max_commits")
         own = {"importance": self.importance, "tokenizer": self.encoder.fingerprint}
         return super().settings | {name: getattr(read, name) for name in names} | own
@@ -139,7 +148,7 @@ class GitCommitDataModule(PackedDataModule):
     @property
     def store_folder(self) -> Path:
         """The folder of the tokenised history, which `prepare_data` makes."""
-        return self.cache / store_key(self.repositories, self.store_settings, self.encoder.fingerprint)
+        return self.cache / store_key(self.repositories, self._decided, self.encoder.fingerprint)
 
     def prepare_data(self) -> None:
         """Read, filter, split and tokenise the histories, unless the cache holds the result or `predict` runs."""
@@ -149,10 +158,7 @@ class GitCommitDataModule(PackedDataModule):
         if folder.exists() and self._can_use(folder):
             log.info("history: using the tokenised one in %s", folder)
             return
-        for notice in [
-            *missing_capabilities(self.encoder.wanted_format, self.encoder.special),
-            *clone_notices(self.repositories),
-        ]:
+        for notice in [*format_notices(*self._base, self.encoder), *clone_notices(self.repositories)]:
             log.warning(notice)
         log.info("history: reading %s", ", ".join(repository.path for repository in self.repositories))
         with new_store(folder) as (writer, facts):

@@ -122,6 +122,7 @@ def build_store(
         "tokenize": {
             "seconds": builder.seconds_encoding,
             "without_targets": builder.without_targets,
+            "format": encoder.format_facts(),
             **{split.name.lower(): split_totals(writer.table, split) for split in Split},
         },
         "commits": builder.commits,

@@ -332,7 +332,7 @@ def test_the_tokenizer_is_that_of_the_revision(make_data, monkeypatch):
     asked = []
     load = tokenizer.load_tokenizer
     monkeypatch.setattr(
-        "codelm.datamodules.git_commits.load_tokenizer", lambda *words: asked.append(words) or load(*words)
+        "codelm.datamodules.prompt_format.load_tokenizer", lambda *words: asked.append(words) or load(*words)
     )
     data = make_data(tokenizer_revision="v7")
     assert data.encoder.fingerprint

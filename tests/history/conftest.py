@@ -46,7 +46,7 @@ def tokenizer(special_tokens):
         vocab_size=400, special_tokens=special_tokens, initial_alphabet=alphabet, show_progress=False
     )
     backend.train_from_iterator([RUST], trainer)
-    return SimpleNamespace(backend_tokenizer=backend, eos_token_id=backend.token_to_id(END_OF_TEXT))
+    return SimpleNamespace(backend_tokenizer=backend, eos_token_id=backend.token_to_id(END_OF_TEXT), unk_token_id=None)
 
 
 @pytest.fixture(scope="session")

@@ -29,13 +29,14 @@ from codelm.history.samples.pieces import (
     Sample,
     heading_pieces,
     infill_pieces,
+    middle_pieces,
     path_pieces,
     special_tokens,
     text_pieces,
 )
 from codelm.history.samples.windows import MeasuredFile, Window, measure_file, widen, windows
 from codelm.lines import lines_of
-from codelm.special_tokens import PromptFormat, Slot
+from codelm.special_tokens import AUTO, FORMAT_SETTINGS, PromptFormat, Slot
 
 __all__ = ["Formats", "change_samples", "file_samples", "missing_capabilities"]
 
@@ -49,17 +50,22 @@ class Formats:
         context_lines: Unchanged lines shown before a hunk and, where the hunk is to be filled in, after it; fewer where
             the row is too short.
         whole_files: Also learn the files as they stand at the end of the training history.
+        fim_format: The format in which holes are written, by its name in docs/models.md. "auto" takes that of the
+            base's family where it was trained to fill in, or where its predictions show that it can.
     """
 
     fim_rate: float = 0.5
     context_lines: int = 32
     whole_files: bool = True
+    fim_format: str = AUTO
 
     def __post_init__(self) -> None:
         if not 0 <= self.fim_rate <= 1:
             raise InputError(f"fim_rate is {self.fim_rate}: give a share between 0 and 1")
         if self.context_lines < 0:
             raise InputError(f"context_lines is {self.context_lines}: give 0 or more lines")
+        if self.fim_format not in FORMAT_SETTINGS:
+            raise InputError(f"fim_format is {self.fim_format}: give one of {', '.join(FORMAT_SETTINGS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +215,8 @@ def _pieces_by_role(lines: Sequence[str], window: Window, learned: Container[int
 
 def _fill_in_the_middle(frame: _FileFrame, lines: Sequence[str], hunk: Span, window: Span) -> Sample:
     """Return the sample in which a hunk is learned from what its window shows before and after it."""
-    before, after = "".join(lines[window.start : hunk.start]), "".join(lines[hunk.stop : window.stop])
-    middle = text_pieces("".join(lines[hunk.start : hunk.stop]), Role.TARGET)
+    before = text_pieces("".join(lines[window.start : hunk.start]), Role.CONTEXT)
+    middle = middle_pieces("".join(lines[hunk.start : hunk.stop]), frame.prompt_format)
+    after = text_pieces("".join(lines[hunk.stop : window.stop]), Role.CONTEXT)
     given = infill_pieces(frame.path, before, after, frame.prompt_format)
     return Sample((*frame.heading, *given, *middle, *frame.end_of_middle), Kind.FIM)

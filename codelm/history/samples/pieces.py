@@ -14,6 +14,7 @@ __all__ = [
     "Sample",
     "heading_pieces",
     "infill_pieces",
+    "middle_pieces",
     "path_pieces",
     "special_token",
     "special_tokens",
@@ -45,11 +46,19 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of text with one role; if ``special``, the text is the name of a special token."""
+    """A run of text with one role.
+
+    Attributes:
+        text: The text.
+        role: What it is there for.
+        special: Whether the text is the name of a special token.
+        apart: Whether no token may hold text of it and of the piece before it: a prompt ends there.
+    """
 
     text: str
     role: Role
     special: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,9 @@ def path_pieces(path: str) -> tuple[Piece, ...]:
     return text_pieces(valid_utf8(path) + "\n", Role.IGNORED)
 
 
-def infill_pieces(path: tuple[Piece, ...], before: str, after: str, prompt_format: PromptFormat) -> tuple[Piece, ...]:
+def infill_pieces(
+    path: tuple[Piece, ...], before: tuple[Piece, ...], after: tuple[Piece, ...], prompt_format: PromptFormat
+) -> tuple[Piece, ...]:
     """Return what asks for the text between ``before`` and ``after``.
 
     Args:
@@ -101,12 +112,12 @@ def infill_pieces(path: tuple[Piece, ...], before: str, after: str, prompt_forma
         after: The text behind it.
         prompt_format: A format with ``infill``.
     """
-    texts = {
-        Slot.PATH_LINE: path,
-        Slot.BEFORE: text_pieces(before, Role.CONTEXT),
-        Slot.AFTER: text_pieces(after, Role.CONTEXT),
-    }
-    return _filled(prompt_format.infill, texts)
+    return _filled(prompt_format.infill, {Slot.PATH_LINE: path, Slot.BEFORE: before, Slot.AFTER: after})
+
+
+def middle_pieces(text: str, prompt_format: PromptFormat) -> tuple[Piece, ...]:
+    """Return what is learned to follow the `infill_pieces` of a format."""
+    return (Piece(text, Role.TARGET, apart=isinstance(prompt_format.infill[-1], Slot)),) if text else ()
 
 
 def _filled(parts: tuple[str, ...], texts: Mapping[Slot, tuple[Piece, ...]]) -> tuple[Piece, ...]:

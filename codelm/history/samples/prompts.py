@@ -39,9 +39,10 @@ def prompt(
     heading, line = heading_pieces(repository_name, prompt_format), path_pieces(path)
     shown = (*special_tokens(prompt_format.begin), *heading)
     shown += _example_pieces(example, prompt_format) if example else ()
-    if after is not None:
-        return Sample((*shown, *infill_pieces(line, before, after, prompt_format)), Kind.FIM)
     code = text_pieces(before, Role.CONTEXT)
+    if after is not None:
+        behind = text_pieces(after, Role.CONTEXT)
+        return Sample((*shown, *infill_pieces(line, code, behind, prompt_format)), Kind.FIM)
     return Sample(_without_trailing_space((*shown, *(line if heading else ()), *code)), Kind.CHANGE)
 
 

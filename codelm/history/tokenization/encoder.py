@@ -6,16 +6,24 @@ piece would teach the model tokens that no prompt has, such as a line end apart 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby, pairwise
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
 from codelm.history.samples.pieces import Kind, Piece, Sample
-from codelm.history.tokenization.tokenizer import Tokenizer, check_special_token, fingerprint, largest_id, text_only
+from codelm.history.tokenization.tokenizer import (
+    Tokenizer,
+    beginning,
+    check_special_token,
+    fingerprint,
+    largest_id,
+    refuse_equal_ids,
+    text_only,
+)
 from codelm.special_tokens import STARCODER2, PromptFormat
 
 if TYPE_CHECKING:
@@ -48,7 +56,8 @@ class Encoder:
     """Turns text into token ids.
 
     Attributes:
-        wanted_format: The format that samples are to be written in.
+        wanted_format: The format that samples are to be written in; one that names no beginning of a text takes the
+            tokenizer's, if that puts one before each text.
         special_ids: The special tokens of the format that the tokenizer has, with their ids; its own end of sequence
             stands in where it has no end of text by the format's name.
         special: The names alone.
@@ -57,7 +66,8 @@ class Encoder:
         fingerprint: SHA-256 that changes with anything that could change a token.
 
     Raises:
-        InputError: The tokenizer is not a fast one, splits a special token, or finds one in ordinary text.
+        InputError: The tokenizer is not a fast one, splits a special token, finds one in ordinary text, or has one id
+            for two.
     """
 
     def __init__(self, tokenizer: Tokenizer, wanted_format: PromptFormat = STARCODER2) -> None:
@@ -66,17 +76,23 @@ class Encoder:
         backend = tokenizer.backend_tokenizer
         self._backend = text_only(backend)
         self._kept_counts: dict[tuple[str, ...], list[int]] = {}
-        names = wanted_format.tokens
-        self.wanted_format = wanted_format
+        wanted_format = replace(wanted_format, begin=wanted_format.begin or beginning(backend))
+        self.wanted_format, names = wanted_format, wanted_format.tokens
         self.special_ids = {name: token for name in names if (token := backend.token_to_id(name)) is not None}
         for name, token in self.special_ids.items():
             check_special_token(name, token, backend, self._backend)
+        inner = (*wanted_format.heading_tokens, *wanted_format.infill_tokens)
+        refuse_equal_ids({name: self.special_ids[name] for name in inner if name in self.special_ids}, tokenizer)
         if wanted_format.end is not None and tokenizer.eos_token_id is not None:
             self.special_ids.setdefault(wanted_format.end, tokenizer.eos_token_id)
         self.special = frozenset(self.special_ids)
         self.format = wanted_format.within(self.special)
         self.largest_id = largest_id(self._backend, self.special_ids)
-        self.fingerprint = fingerprint(self._backend, self.special_ids, self.format)
+        self.fingerprint = fingerprint(self._backend, self.special_ids)
+
+    def format_facts(self) -> dict[str, Any]:
+        """Return the format and the ids of its special tokens, as values that JSON can hold."""
+        return {**asdict(self.format), "ids": dict(self.special_ids)}
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text."""
@@ -183,9 +199,14 @@ def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
 
 def _token_runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     """Yield the pieces that are tokenised together: each special token alone, and all text between two of them."""
-    for special, group in groupby(pieces, key=lambda piece: piece.special):
-        run = list(group)
-        yield from ([piece] for piece in run) if special else [run]
+    run: list[Piece] = []
+    for piece in pieces:
+        if run and (piece.special or piece.apart or run[-1].special):
+            yield run
+            run = []
+        run.append(piece)
+    if run:
+        yield run
 
 
 def _token_roles(run: Sequence[Piece], encoding: "Encoding") -> NDArray[np.uint8]:

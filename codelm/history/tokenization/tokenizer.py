@@ -2,22 +2,36 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from codelm.errors import InputError
-from codelm.special_tokens import PromptFormat
+from codelm.special_tokens import TEXT_ENDS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as _Backend
 
-__all__ = ["Tokenizer", "check_special_token", "fingerprint", "largest_id", "text_only"]
+__all__ = [
+    "Tokenizer",
+    "beginning",
+    "check_special_token",
+    "fingerprint",
+    "largest_id",
+    "refuse_equal_ids",
+    "text_only",
+]
+
+_BRACKETED = re.compile(r"\u2581?[<\[].*[>\]]")
+_TAG = re.compile(r"</?[a-z][a-z0-9]*>")
+"""An element of HTML: Gemma's vocabulary has such tokens, which stand for text and nothing else."""
 
 
 class Tokenizer(Protocol):
     """A fast tokenizer, ``transformers.PreTrainedTokenizerFast``."""
 
     eos_token_id: int | None
+    unk_token_id: int | None
 
     @property
     def backend_tokenizer(self) -> "_Backend":
@@ -25,11 +39,41 @@ class Tokenizer(Protocol):
 
 
 def text_only(backend: "_Backend") -> "_Backend":
-    """Return a copy that reads special tokens as text, and neither truncates, pads nor shifts offsets."""
+    """Return a copy that reads special tokens as text, and neither truncates, pads nor shifts offsets.
+
+    Qwen and CodeGemma mark some of theirs as not special; tokenizers 0.23 would find those in any text.
+    """
     description = json.loads(backend.to_str()) | {"truncation": None, "padding": None, "post_processor": None}
+    for token in description["added_tokens"]:
+        token["special"] = token["special"] or _looks_special(token["content"])
     copy = type(backend).from_str(json.dumps(description))
     copy.encode_special_tokens = True
     return copy
+
+
+def _looks_special(content: str) -> bool:
+    """Return whether an added token is there to steer a model; others are spaces or words, which text may become."""
+    return content in TEXT_ENDS or bool(_BRACKETED.fullmatch(content) and not _TAG.fullmatch(content))
+
+
+def beginning(backend: "_Backend") -> str | None:
+    """Return the name of the token that a tokenizer puts before each text, or None."""
+    with_it, without = (backend.encode("a", add_special_tokens=each).ids for each in (True, False))
+    return backend.id_to_token(with_it[0]) if with_it[:1] != without[:1] else None
+
+
+def refuse_equal_ids(ids: Mapping[str, int], tokenizer: Tokenizer) -> None:
+    """Refuse special tokens that cannot be told apart, or from the end of sequence or the unknown token.
+
+    Raises:
+        InputError: Two have one id, or one has that of either.
+    """
+    others = {"the end of sequence": tokenizer.eos_token_id, "the unknown token": tokenizer.unk_token_id}
+    names: dict[int, str] = {token: name for name, token in others.items() if token is not None}
+    for name, token in ids.items():
+        if token in names:
+            raise InputError(f"the tokenizer has one id for {name} and {names[token]}: give one that tells them apart")
+        names[token] = name
 
 
 def check_special_token(name: str, token: int, backend: "_Backend", text_only: "_Backend") -> None:
@@ -48,7 +92,7 @@ def check_special_token(name: str, token: int, backend: "_Backend", text_only: "
     if parsed != [token]:
         raise InputError(f"the tokenizer splits {name} into {len(parsed)} tokens: give one that holds it as one")
     if token in plain:
-        raise InputError(f"the tokenizer finds {name} in ordinary text: mark it as special in its tokenizer.json")
+        raise InputError(f"the tokenizer finds {name} in ordinary text: give one that has it as an added token")
 
 
 def largest_id(text_only: "_Backend", special_ids: dict[str, int]) -> int:
@@ -60,7 +104,6 @@ def largest_id(text_only: "_Backend", special_ids: dict[str, int]) -> int:
     return max([*text_only.get_vocab(with_added_tokens=False).values(), *added, *special_ids.values()])
 
 
-def fingerprint(backend: "_Backend", special_ids: dict[str, int], prompt_format: PromptFormat) -> str:
-    """Return the SHA-256 of all that decides which tokens a sample becomes."""
-    format_used = json.dumps([special_ids, asdict(prompt_format)], sort_keys=True)
-    return hashlib.sha256((backend.to_str() + format_used).encode()).hexdigest()
+def fingerprint(backend: "_Backend", special_ids: dict[str, int]) -> str:
+    """Return the SHA-256 of all that decides which tokens a text becomes."""
+    return hashlib.sha256((backend.to_str() + json.dumps(special_ids, sort_keys=True)).encode()).hexdigest()

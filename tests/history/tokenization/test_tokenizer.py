@@ -21,10 +21,13 @@ def test_the_tokenizer_given_is_left_as_it_was(make_tokenizer):
 
 
 def test_a_special_token_that_text_could_contain_is_refused(make_tokenizer):
-    from tokenizers import AddedToken
+    from tokenizers import Tokenizer, models, pre_tokenizers
 
     tokenizer = make_tokenizer([END_OF_TEXT])
-    tokenizer.backend_tokenizer.add_tokens([AddedToken("<file_sep>", special=False)])
+    names = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "<file_sep>"]
+    vocabulary = {name: number for number, name in enumerate(names)}
+    tokenizer.backend_tokenizer = Tokenizer(models.BPE(vocabulary, merges=[], ignore_merges=True))
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     with pytest.raises(InputError, match=r"<file_sep> in ordinary text"):
         Encoder(tokenizer)
 
@@ -70,7 +73,7 @@ def test_the_largest_id_is_of_a_token_that_text_or_our_formats_can_hold(make_tok
     assert Encoder(tokenizer).largest_id == size - 1
     backend.add_special_tokens(["<padding>"])  # as bases have that were tuned elsewhere, without a row for it
     assert Encoder(tokenizer).largest_id == size - 1
-    backend.add_tokens([AddedToken("<in text>", special=False)])
+    backend.add_tokens([AddedToken("in text", special=False)])
     assert Encoder(tokenizer).largest_id == size + 1
     backend.add_special_tokens([END_OF_TEXT])
     assert Encoder(tokenizer).largest_id == size + 2

@@ -1,0 +1,54 @@
+"""The format of a run's samples, decided before anything is read, so that the saved configuration names it."""
+
+import logging
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+
+from codelm.datamodules.prompt_format import decide_format, encoder_for, with_format
+from codelm.evaluation.infill_probe import probe_infill
+from codelm.evaluation.model import EvaluatedModel
+
+__all__ = ["settle_format"]
+
+log = logging.getLogger(__name__)
+
+
+def settle_format(trainer: Trainer, model: Any, datamodule: Any) -> str:
+    """Let the data be written in the format for the base, and return its name.
+
+    A base that has the tokens of a format and may have been trained with it is loaded and asked.
+    """
+    setting = datamodule.store_settings.formats.fim_format
+    decision = decide_format(model.base, model.tokenizer, setting, model.base_name)
+    chosen = decision.format.name
+    if decision.candidate and _is_known(trainer, model, datamodule, decision.candidate.name):
+        chosen = decision.candidate.name
+    elif decision.notice:
+        log.warning(decision.notice)
+    datamodule.store_settings = with_format(datamodule.store_settings, chosen)
+    return chosen
+
+
+def _is_known(trainer: Trainer, model: Any, datamodule: Any, candidate: str) -> bool:
+    """Return whether the base finds lines likelier in a format than without it, and log by how much."""
+    encoder = encoder_for(model.base, model.revision, candidate)
+    model.trainer = trainer
+    model.configure_model()
+    model.to(trainer.strategy.root_device).eval()
+    evaluated = EvaluatedModel(model, max_tokens=datamodule.sequence_length, batch_size=datamodule.batch_size)
+    with torch.inference_mode():
+        found = probe_infill(evaluated, encoder)
+    model.train()
+    log.warning(
+        "%s has the special tokens of format %s and %s: lines of general code have %.2f nats a token in it, %.2f "
+        "without what follows them, %.2f where that is shown first",
+        model.base_name,
+        candidate,
+        "fills in with them" if found.is_known else "does not fill in with them, so changes are learned left to right",
+        found.in_format,
+        found.without,
+        found.shown_first,
+    )
+    return found.is_known

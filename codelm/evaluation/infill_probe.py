@@ -1,0 +1,94 @@
+"""Measurement of whether a base can fill in the middle with a format: its tokens in a vocabulary prove nothing.
+
+Lines of general code are taken out and scored three times: after what stands before them, after both sides in the
+format, and after the same text with what follows first, which shows all of its names without any special token. A model
+that was trained with the format finds them likeliest in it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
+from statistics import fmean
+from typing import NamedTuple
+
+from codelm.evaluation.general import own_texts
+from codelm.evaluation.model import EvaluatedModel
+from codelm.history.samples.pieces import Kind, Role, Sample, special_tokens, text_pieces
+from codelm.history.samples.prompts import prompt
+from codelm.history.tokenization.encoder import Encoder
+from codelm.lines import lines_of
+from codelm.metrics.intervals import mean_difference
+
+__all__ = ["InfillProbe", "probe_infill"]
+
+_HOLES = 36
+_LINES_AROUND = 8
+_LONGEST = 3
+"""Lines of a hole at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class InfillProbe:
+    """The mean nll of the lines taken out, in nats a token, and whether the format makes them likelier."""
+
+    without: float
+    shown_first: float
+    in_format: float
+    is_known: bool
+
+
+class _Hole(NamedTuple):
+    """Lines of a file and what stands around them; the line ends are with the lines that follow."""
+
+    path: str
+    before: str
+    middle: str
+    after: str
+
+
+def probe_infill(evaluated: EvaluatedModel, encoder: Encoder) -> InfillProbe:
+    """Return how likely lines of general code are to a model without what follows them, and with it.
+
+    The format is known if they are likelier in it than in both other forms, each with a 95 % interval.
+    """
+    holes = list(_holes(Random(0)))
+    forms = (
+        [_left_to_right(hole.before, encoder) for hole in holes],
+        [_left_to_right(f"{hole.after}\n{hole.before}", encoder) for hole in holes],
+        [prompt("", hole.path, hole.before, hole.after, encoder.format) for hole in holes],
+    )
+    without, shown_first, in_format = (_mean_nll(evaluated, encoder, form, holes) for form in forms)
+    gains = [mean_difference(other, in_format, range(len(holes))).high for other in (without, shown_first)]
+    return InfillProbe(
+        fmean(without),
+        fmean(shown_first),
+        fmean(in_format),
+        is_known=all(high is not None and high < 0 for high in gains),
+    )
+
+
+def _holes(random: Random) -> Iterator[_Hole]:
+    """Yield lines of general code, from all of its files alike."""
+    files = own_texts()
+    for number in range(_HOLES):
+        file = files[number % len(files)]
+        lines = lines_of(file.text)
+        start = random.randrange(1, len(lines) - _LONGEST)
+        places = (max(0, start - _LINES_AROUND), start, start + random.randint(1, _LONGEST), start + _LINES_AROUND)
+        before, middle, after = ("".join(lines[first:last]).removesuffix("\n") for first, last in pairwise(places))
+        yield _Hole(file.name, before, f"\n{middle}", f"\n{after}\n")
+
+
+def _left_to_right(text: str, encoder: Encoder) -> Sample:
+    return Sample((*special_tokens(encoder.format.begin), *text_pieces(text, Role.CONTEXT)), Kind.CHANGE)
+
+
+def _mean_nll(
+    evaluated: EvaluatedModel, encoder: Encoder, prompts: Sequence[Sample], holes: Sequence[_Hole]
+) -> list[float]:
+    """Return the mean nll of the tokens of each hole's middle after its prompt, in nats."""
+    middles = [encoder.locate(hole.middle)[0] for hole in holes]
+    given = encoder.encode(prompts)
+    nll = evaluated.token_nll([[*each.ids.tolist(), *middle] for each, middle in zip(given, middles, strict=True)])
+    return [float(each[-len(middle) :].mean()) for each, middle in zip(nll, middles, strict=True)]
