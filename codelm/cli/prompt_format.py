@@ -23,10 +23,10 @@ def settle_format(trainer: Trainer, model: Any, datamodule: Any) -> str:
     setting = datamodule.store_settings.formats.fim_format
     decision = decide_format(model.base, model.tokenizer, setting, model.base_name)
     chosen = decision.format.name
+    if decision.candidate is None and decision.notice:
+        log.warning(decision.notice)
     if decision.candidate and _is_known(trainer, model, datamodule, decision.candidate.name):
         chosen = decision.candidate.name
-    elif decision.notice:
-        log.warning(decision.notice)
     datamodule.store_settings = with_format(datamodule.store_settings, chosen)
     return chosen
 

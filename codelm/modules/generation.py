@@ -45,11 +45,13 @@ def complete(
     Args:
         model: A causal language model of Hugging Face.
         tokenizer: Its tokenizer.
-        prompts: The texts to complete; an empty one stands for the start of a text.
+        prompts: The texts to complete, each after what the tokenizer puts before a text; where that is nothing, an
+            empty one stands for the start of a text.
         sampling: How tokens are chosen.
     """
-    start_of_text = end_token_ids(tokenizer)[:1]  # an end token, which a new text follows
-    encoded = [tokenizer.encode(prompt, add_special_tokens=False) or start_of_text for prompt in prompts]
+    start_of_text, begin = end_token_ids(tokenizer)[:1], _beginning(tokenizer)  # a new text follows an end token
+    texts = (tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts)
+    encoded = [[*begin, *text] or start_of_text for text in texts]
     for ids in generate(model, tokenizer, encoded, sampling):
         yield decode_generated(tokenizer, ids, end_token_ids(tokenizer))
 
@@ -80,6 +82,12 @@ def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     own = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     found = [*own, *(vocabulary[name] for name in TEXT_ENDS if name in vocabulary)]
     return list(dict.fromkeys(found)) or [0]
+
+
+def _beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the token that a tokenizer puts before each text, by itself; [] where it does not."""
+    with_it, without = (tokenizer.encode("a", add_special_tokens=each) for each in (True, False))
+    return with_it[:1] if with_it[:1] != without[:1] else []
 
 
 def _pad_left(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:

@@ -67,3 +67,19 @@ def test_a_model_without_a_largest_number_of_positions_completes_texts(model_and
     model = BloomForCausalLM(BloomConfig(vocab_size=len(tokenizer), hidden_size=16, n_layer=1, n_head=2))
     assert not hasattr(model.config, "max_position_embeddings")
     assert all(one.text or one.stopped for one in complete(model, tokenizer, PROMPTS, sampling()))
+
+
+def test_a_prompt_begins_as_the_tokenizer_begins_a_text(model_and_tokenizer, sampling, tiny_base):
+    from tokenizers.processors import TemplateProcessing
+
+    model, plain = model_and_tokenizer
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    template = "<repo_name> $A", "<repo_name> $A $B", [("<repo_name>", plain.convert_tokens_to_ids("<repo_name>"))]
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(*template)
+    for prompt in ("fn a", ""):
+        begun, written = (
+            next(complete(model, each, [text], sampling()))
+            for each, text in ((tokenizer, prompt), (plain, f"<repo_name>{prompt}"))
+        )
+        assert begun == written
+        assert begun != next(complete(model, plain, [prompt], sampling()))
