@@ -155,3 +155,15 @@ def test_the_code_s_own_defaults_are_those_of_the_default_configuration(printed,
     own = printed("--config", str(tmp_path / "mine.yaml"))
     wanted = TABLE["configs/default.yaml"]
     assert {key: value(own, key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("architecture", ["Qwen2", "Llama", "Gemma", "Mistral", "Granite"])
+def test_the_overlay_for_llama_s_names_adapts_every_linear_layer(architecture, printed):
+    import transformers
+
+    from codelm.modules.base_model import linear_layers
+
+    config = printed("--config", "configs/rust.yaml", "--config", "configs/bases/llama.yaml")
+    layers = linear_layers(getattr(transformers, f"{architecture}Config")(num_hidden_layers=1))
+    assert {layer.rpartition(".")[2] for layer in layers} == set(config["model"]["lora"]["targets"])
+    assert config["model"]["lora"]["r"] == 16
