@@ -169,8 +169,6 @@ class _CodelmCLI(LightningCLI):
         if self.checkpoint is not None and self.subcommand == "fit":
             given = result_settings(self.trainer, self.model, self.datamodule)
             refuse_other_settings(*map(_as_typed, (read_settings(Path(self.checkpoint)), given)))
-        for notice in self.model.notices():
-            log.warning(notice)
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
         # Of the commit, the checkpoint and the format that this process has found.
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}

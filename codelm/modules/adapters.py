@@ -148,6 +148,11 @@ def refuse_unknown_targets(targets: Sequence[str], layers: Sequence[str], *, bas
     unknown = [target for target in targets if not any(_matches(layer, target) for layer in layers)]
     if targets and not unknown:
         return
+    if not layers:
+        raise InputError(
+            f"base model {base} has no torch.nn.Linear, which 4 bits and adapters need (GPT-2 and its kin have"
+            " transformers' Conv1D instead): take another base"
+        )
     given = ", ".join(unknown) or "(none given)"
     names = ", ".join(sorted({layer.rpartition(".")[2] for layer in layers})) or "none"
     raise InputError(f"model.lora.targets {given}: no such linear layer in base model {base}; it has {names}")

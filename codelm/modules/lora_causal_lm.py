@@ -1,5 +1,6 @@
 """A causal language model with LoRA adapters, its base in 4 bits by default, as a Lightning module."""
 
+import logging
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,8 @@ from codelm.modules.precision import compute_dtype
 from codelm.modules.small_model import small_model
 
 __all__ = ["LoRACausalLM"]
+
+log = logging.getLogger(__name__)
 
 _NOTEWORTHY_BYTES = 100_000_000
 """More bytes that 4 bits do not reach than this, and than a tenth of those they reach, are told of."""
@@ -93,6 +96,7 @@ class LoRACausalLM(CausalLM):
         self.gradient_checkpointing = gradient_checkpointing
         self.max_new_tokens = max_new_tokens
         self.base_identity: Identity | None = None
+        self.is_checked = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -109,12 +113,18 @@ class LoRACausalLM(CausalLM):
             refuse_small_vocabulary(self.base, load_config(self.base, self.revision), encoder.largest_id)
 
     def check(self) -> None:
-        """Raise `InputError` for a base, target or precision that cannot work; no weights are loaded."""
+        """Raise `InputError` for a base, target or precision that cannot work; no weights are loaded.
+
+        The first time it warns of what `notices` returns.
+        """
         compute_dtype(self.precision)
         small = small_model(self.base, load_config(self.base, self.revision), self.attention)
         self.keeps_samples_apart = try_base(self.base, small)
         refuse_unknown_targets(self.lora.targets, self.linear_layers, base=self.base)
         try_adapters(self.base, small, self.lora, checkpointing=self.gradient_checkpointing)
+        for notice in [] if self.is_checked else self.notices():
+            log.warning(notice)
+        self.is_checked = True
 
     def notices(self) -> list[str]:
         """Return what is slower or larger with this base than one would expect; `check` comes first."""

@@ -25,12 +25,22 @@ _LEAST_WIDTH = 32
 """Smaller settings than this stay: sizes of kernels have such names too."""
 
 _LAYER_COUNTS = re.compile(r"(num_)?(hidden_|decoder_|encoder_)?layers|n_layers?|num_blocks|num_layers_per_stack")
-_LEAST_LAYERS, _MOST_UNLISTED = 2, 8
+_LEAST_LAYERS, _OF_EACH_KIND, _MOST_UNLISTED = 2, 2, 8
 
 _PERIODS = re.compile(r"period|interval|every|pattern|offset|replace|(?<!time_)step$|start_index")
 """Names of numbers that say from which layer on, or how often, there is a layer of another kind."""
 
+_LISTS_LAYERS = re.compile(r"layer_id|layers?_ind|layers?_idx|attn_idx|only_layers")
+"""Names of lists of the numbers of layers that are of another kind than the rest."""
+
 _VOCABULARY = 256
+
+_MOST_PARAMETERS = 200_000_000
+"""A model with more cannot be tried in moments, nor in little memory: it takes 0.8 GB."""
+
+
+class _LargeError(ValueError):
+    """A model is too large to be tried."""
 
 
 def small_model(name: str, config: PretrainedConfig, attention: str) -> PreTrainedModel:
@@ -60,19 +70,24 @@ def _first_that_computes(config: PretrainedConfig, attention: str) -> tuple[PreT
                 model = _random_model(config, attention, factor)
                 model(input_ids=torch.arange(8)[None], use_cache=False)
             return model, error
+        except _LargeError as failure:  # so are those with wider layers; why a smaller one fails says more
+            return None, error if error.args else failure
         except Exception as failure:  # code of two hundred architectures fails in any way
             error = failure
     return None, error
 
 
 def _random_model(config: PretrainedConfig, attention: str, factor: int) -> PreTrainedModel:
-    """Return a model with all widths divided by ``factor``."""
+    """Return a model with all widths divided by ``factor``; raise `_LargeError` where that is still large."""
     settings = type(config).from_dict(shrunken(config.to_dict(), factor))
     torch.manual_seed(0)
     auto_model: Any = AutoModelForCausalLM
-    model: Any = auto_model.from_config(
-        settings, attn_implementation=attention, dtype=torch.float32, trust_remote_code=False
-    )
+    options = {"attn_implementation": attention, "dtype": torch.float32, "trust_remote_code": False}
+    with torch.device("meta"):
+        parameters = sum(weight.numel() for weight in auto_model.from_config(settings, **options).parameters())
+    if parameters > _MOST_PARAMETERS:
+        raise _LargeError(f"its smallest form has {parameters:,} parameters, too many to try it")
+    model: Any = auto_model.from_config(settings, **options)
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.normal_(std=parameter.shape[-1] ** -0.5)
@@ -85,7 +100,7 @@ def _random_model(config: PretrainedConfig, attention: str, factor: int) -> PreT
 def shrunken(settings: dict[str, Any], factor: int) -> dict[str, Any]:
     """Return an architecture's settings with widths divided by ``factor``, a small vocabulary and few layers.
 
-    Of the layers the first of each kind is kept.
+    Of the layers the first two of each kind are kept: in some architectures they share weights.
     """
     count = next((value for name, value in settings.items() if _is_layer_count(name, value)), 0)
     kept = _kept_layers(settings, count)
@@ -94,8 +109,7 @@ def shrunken(settings: dict[str, Any], factor: int) -> dict[str, Any]:
         if isinstance(value, dict):
             return _shrunken_part(str(name), value, kept, factor)
         if isinstance(value, list):
-            per_layer = [value[index] for index in kept] if count and len(value) == count else value
-            return [shrink(name, each) for each in per_layer]
+            return [shrink(name, each) for each in _of_kept_layers(name, value, kept, count)]
         if isinstance(value, bool) or not isinstance(value, int):
             return value
         if _is_layer_count(name, value):
@@ -115,16 +129,37 @@ def _shrunken_part(name: str, part: dict[str, Any], kept: list[int], factor: int
     return shrunken(part, factor)
 
 
+def _of_kept_layers(name: Any, values: list[Any], kept: list[int], count: int) -> list[Any]:
+    """Return a list without the layers that are not kept.
+
+    Args:
+        name: The setting whose value it is.
+        values: The list: an element for each of ``count`` layers, the numbers of some of them, or something else.
+        kept: The numbers of the layers that are kept.
+        count: The number of all layers.
+    """
+    if _lists_layers(name, values, count):
+        return [new for new, old in enumerate(kept) if old in values]
+    return [values[index] for index in kept] if count and len(values) == count else values
+
+
+def _lists_layers(name: Any, value: Any, count: int) -> bool:
+    """Return whether a setting lists the numbers of some of the layers."""
+    if not (isinstance(value, list) and 0 < len(value) < count and _LISTS_LAYERS.search(str(name))):
+        return False
+    return all(type(each) is int and 0 <= each < count for each in value) and sorted({*value}) == value
+
+
 def _is_layer_count(name: Any, value: Any) -> bool:
     return isinstance(value, int) and bool(_LAYER_COUNTS.fullmatch(str(name)))
 
 
 def _kept_layers(settings: dict[str, Any], count: int) -> list[int]:
-    """Return the first layer of each kind, by the lists that have an element for each layer, and at least two."""
+    """Return the first two layers of each kind, by the lists that have an element for each layer, and at least two."""
     kinds = [json.dumps(kind) for kind in zip(*_lists_of_kinds(settings, count), strict=True)] or [""] * count
     numbers = [value for name, value in settings.items() if isinstance(value, int) and _PERIODS.search(str(name))]
     least = min(max([_LEAST_LAYERS, *(number + 1 for number in numbers)]), _MOST_UNLISTED)
-    first = {kind: kinds.index(kind) for kind in kinds}.values()
+    first = [index for index, kind in enumerate(kinds) if kinds[:index].count(kind) < _OF_EACH_KIND]
     others = [index for index in range(count) if index not in first]
     return sorted([*first, *others[: max(0, least - len(first))]])
 
@@ -132,7 +167,10 @@ def _kept_layers(settings: dict[str, Any], count: int) -> list[int]:
 def _lists_of_kinds(settings: dict[str, Any], count: int) -> list[list[Any]]:
     """Return the lists that say of which kind each layer is; one whose elements all differ lists layers' numbers."""
     lists = [value for value in settings.values() if isinstance(value, list) and len(value) == count]
-    return [value for value in lists if len({json.dumps(each) for each in value}) < count or count == 1]
+    numbered = [value for name, value in settings.items() if _lists_layers(name, value, count)]
+    return [value for value in lists if len({json.dumps(each) for each in value}) < count or count == 1] + [
+        [number in value for number in range(count)] for value in numbered
+    ]
 
 
 def _small_number(name: str, value: int, factor: int) -> int:

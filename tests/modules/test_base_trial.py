@@ -95,20 +95,50 @@ def test_what_4_bits_leave_in_16_is_what_a_loaded_mixture_of_experts_holds(make_
     assert layer_bytes(AutoConfig.from_pretrained(base)) == (packed, left)
 
 
-def test_a_mixture_of_experts_is_said_to_stay_in_16_bits_for_the_most_part(tmp_path):
+def test_a_program_of_ones_own_is_told_once_that_a_mixture_of_experts_stays_in_16_bits(tmp_path, caplog):
     AutoConfig.for_model("qwen3_moe").save_pretrained(tmp_path)
     model = LoRACausalLM(str(tmp_path), lora=LoRA(targets=["q_proj"]))
     model.check()
+    model.check()
     (notice,) = model.notices()
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("codelm")] == [notice]
     assert "29.0 GB of its layers, 99.6% of their bytes, stay in 16 bits" in notice
     assert LoRACausalLM(str(tmp_path), quantization="none").notices() == []
 
 
-def test_a_small_model_has_a_layer_of_each_kind():
+def test_a_base_of_convolutions_is_refused_with_the_reason(make_base):
+    with pytest.raises(
+        InputError, match=r"has no torch.nn.Linear, .* transformers' Conv1D instead\): take another base"
+    ):
+        LoRACausalLM(make_base("gpt2"), lora=LoRA(targets=["c_attn"])).check()
+
+
+def test_a_small_model_has_two_layers_of_each_kind():
     config = AutoConfig.for_model("qwen3_next")
     small = small_model("qwen3_next", config, "sdpa")
-    assert set(small.config.layer_types) == set(config.layer_types) == {"linear_attention", "full_attention"}
-    assert small.num_parameters() < 2_000_000
+    assert sorted(small.config.layer_types) == ["full_attention"] * 2 + ["linear_attention"] * 2
+    assert small.num_parameters() < 3_000_000
+
+
+def test_lists_of_numbers_of_layers_are_shortened_with_the_layers():
+    """Zamba2's configurations name their hybrid layers twice, and their kinds share weights between layers."""
+    kinds = ["hybrid" if number in (5, 11, 17) else "mamba" for number in range(20)]
+    config = {"num_hidden_layers": 20, "hybrid_layer_ids": [5, 11, 17], "layers_block_type": kinds}
+    small = shrunken(config, 16)
+    assert small == {
+        "num_hidden_layers": 4,
+        "hybrid_layer_ids": [2, 3],
+        "layers_block_type": ["mamba"] * 2 + ["hybrid"] * 2,
+    }
+    assert shrunken({key: config[key] for key in ("num_hidden_layers", "hybrid_layer_ids")}, 16)[
+        "hybrid_layer_ids"
+    ] == [2, 3]
+
+
+def test_a_base_that_cannot_be_made_small_is_refused_before_memory_is_filled(monkeypatch):
+    monkeypatch.setattr("codelm.modules.small_model._MOST_PARAMETERS", 1000)
+    with pytest.raises(InputError, match=r"its smallest form has [\d,]+ parameters, too many"):
+        small_model("llama", AutoConfig.for_model("llama"), "sdpa")
 
 
 def test_in_a_small_model_another_sample_changes_the_states_by_as_much_as_they_are():

@@ -27,6 +27,7 @@ _MODEL_FACTS = (
     "double_quantization",
     "attention",
     "base_dropout",
+    "keeps_samples_apart",
     "lora",
     "coverage",
     "skipped_steps",
