@@ -19,7 +19,7 @@ from codelm import __version__
 from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
-from codelm.cli.checks import absolute_path, check_settings, refuse_long_rows
+from codelm.cli.checks import absolute_path, as_typed, check_settings, refuse_long_rows
 from codelm.cli.commands import COMMANDS
 from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
@@ -168,7 +168,7 @@ class _CodelmCLI(LightningCLI):
             settings.data.formats.fim_format = settle_format(self.trainer, self.model, self.datamodule)
         if self.checkpoint is not None and self.subcommand == "fit":
             given = result_settings(self.trainer, self.model, self.datamodule)
-            refuse_other_settings(*map(_as_typed, (read_settings(Path(self.checkpoint)), given)))
+            refuse_other_settings(*map(as_typed, (read_settings(Path(self.checkpoint)), given)))
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
         # Of the commit, the checkpoint and the format that this process has found.
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
@@ -209,11 +209,6 @@ class _CodelmCLI(LightningCLI):
             # Ours comes first: callbacks take their folder from the first logger.
             events = EventLogger(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
             trainer.loggers = [events, *trainer.loggers]
-
-
-def _as_typed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings by the names under which they are typed: one seed is that of model and data."""
-    return {"seed_everything" if name.endswith(".seed") else name: value for name, value in settings.items()}
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """The record of one training run: what its callbacks measure, for the steps that end the run."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -64,7 +64,6 @@ class TrainLoss:
         return float(self.sums[0] / self.sums[1])
 
 
-@dataclass(slots=True)
 class RunRecord:
     """What a training run has measured and left behind so far.
 
@@ -92,26 +91,27 @@ class RunRecord:
         manifest: The manifest as it was written last.
     """
 
-    facts: dict[str, Any] = field(init=False, default_factory=dict)
-    started: str = field(init=False, default="")
-    resumed_at: tuple[int, int] | None = field(init=False, default=None)
-    status: str = field(init=False, default="running")
-    reason: str | None = field(init=False, default=None)
-    base_loss: float | None = field(init=False, default=None)
-    train_loss: TrainLoss = field(init=False, default_factory=TrainLoss)
-    history: list[Validation] = field(init=False, default_factory=list)
-    held_out: dict[str, Any] | None = field(init=False, default=None)
-    earlier_seconds: float = field(init=False, default=0.0)
-    forgetting: list[dict[str, Any]] = field(init=False, default_factory=list)
-    behavior: dict[str, Any] | None = field(init=False, default=None)
-    adapter: Path | None = field(init=False, default=None)
-    time_is_up: bool = field(init=False, default=False)
-    weights: Literal["best", "last"] | None = field(init=False, default=None)
-    weights_step: int | None = field(init=False, default=None)
-    figures: dict[str, Any] | None = field(init=False, default=None)
-    evaluation_failure: str | None = field(init=False, default=None)
-    manifest: dict[str, Any] = field(init=False, default_factory=dict)
-    _running_since: float | None = field(init=False, default=None)
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+        self.started = ""
+        self.resumed_at: tuple[int, int] | None = None
+        self.status = "running"
+        self.reason: str | None = None
+        self.base_loss: float | None = None
+        self.train_loss = TrainLoss()
+        self.history: list[Validation] = []
+        self.held_out: dict[str, Any] | None = None
+        self.earlier_seconds = 0.0
+        self.forgetting: list[dict[str, Any]] = []
+        self.behavior: dict[str, Any] | None = None
+        self.adapter: Path | None = None
+        self.time_is_up = False
+        self.weights: Literal["best", "last"] | None = None
+        self.weights_step: int | None = None
+        self.figures: dict[str, Any] | None = None
+        self.evaluation_failure: str | None = None
+        self.manifest: dict[str, Any] = {}
+        self._running_since: float | None = None
 
     def begin(self, facts: dict[str, Any]) -> None:
         """Begin to record a training on data with these ``facts``; what earlier runs measured stays."""
