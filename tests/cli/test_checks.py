@@ -48,7 +48,7 @@ LIGHTNINGS = {
     *("trainer.fast_dev_run", "trainer.limit_predict_batches", "trainer.limit_test_batches", "trainer.num_nodes"),
     *("trainer.limit_train_batches", "trainer.limit_val_batches", "trainer.reload_dataloaders_every_n_epochs"),
 }
-"""Lightning refuses -1, 0 or 1e9 itself where a trainer is made; tests/cli/test_lightning.py holds one of them."""
+"""Lightning refuses some of these numbers itself where a trainer is made, before anything is read."""
 
 
 def numeric_settings():
