@@ -93,6 +93,12 @@ class PromptFormat:
         place = self.infill.index(Slot.AFTER)
         return self.infill[place - 1], self.infill[place + 1]
 
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The special tokens after which text begins as a file does; after the others it goes on."""
+        before = self.infill[: self.infill.index(Slot.BEFORE)] if self.infill else ()
+        return tuple(filter(None, (self.begin, *_tokens(before)[-1:])))
+
     def within(self, names: Set[str]) -> "PromptFormat":
         """Return what is left of the format with a tokenizer that has only the special tokens of these names.
 

@@ -88,7 +88,7 @@ def _mean_nll(
     evaluated: EvaluatedModel, encoder: Encoder, prompts: Sequence[Sample], holes: Sequence[_Hole]
 ) -> list[float]:
     """Return the mean nll of the tokens of each hole's middle after its prompt, in nats."""
-    middles = [encoder.locate(hole.middle)[0] for hole in holes]
+    middles = [encoder.locate(hole.middle, inside=True)[0] for hole in holes]
     given = encoder.encode(prompts)
     nll = evaluated.token_nll([[*each.ids.tolist(), *middle] for each, middle in zip(given, middles, strict=True)])
     return [float(each[-len(middle) :].mean()) for each, middle in zip(nll, middles, strict=True)]

@@ -1,9 +1,10 @@
 """Samples and their pieces: runs of text and special tokens, each with a role."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
+from typing import NamedTuple
 
 from codelm.special_tokens import PromptFormat, Slot
 
@@ -11,6 +12,7 @@ __all__ = [
     "Kind",
     "Piece",
     "Role",
+    "Run",
     "Sample",
     "heading_pieces",
     "infill_pieces",
@@ -19,6 +21,7 @@ __all__ = [
     "special_token",
     "special_tokens",
     "text_pieces",
+    "token_runs",
     "valid_utf8",
 ]
 
@@ -124,6 +127,26 @@ def _filled(parts: tuple[str, ...], texts: Mapping[Slot, tuple[Piece, ...]]) -> 
     """Return the pieces of a part of a format, its slots filled."""
     filled = (texts[part] if isinstance(part, Slot) else special_tokens(part) for part in parts)
     return tuple(chain.from_iterable(filled))
+
+
+class Run(NamedTuple):
+    """Pieces that are tokenised together: one special token, or text; and the last piece before them, if any."""
+
+    pieces: Sequence[Piece]
+    follows: Piece | None
+
+
+def token_runs(pieces: Iterable[Piece]) -> Iterator[Run]:
+    """Yield what is tokenised together: each special token alone, and all text between two of them or apart."""
+    run: list[Piece] = []
+    follows = None
+    for piece in pieces:
+        if run and (piece.special or piece.apart or run[-1].special):
+            yield Run(run, follows)
+            run, follows = [], run[-1]
+        run.append(piece)
+    if run:
+        yield Run(run, follows)
 
 
 def valid_utf8(name: str) -> str:

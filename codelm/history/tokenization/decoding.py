@@ -31,9 +31,10 @@ class TextRun:
 def decode(ids: Sequence[int] | NDArray[np.integer], encoder: Encoder) -> list[TextRun]:
     """Return the runs of text of a sample, ``[T]``, in their order."""
     return [
-        TextRun(first, text, _token_spans(run, text, encoder))
+        TextRun(first, text, _token_spans(run, text, encoder, inside=inside))
         for first, run in _between_special_tokens(ids, frozenset(encoder.special_ids.values()))
-        for text in [encoder.decode(run)]
+        for inside in [first > 0 and int(ids[first - 1]) not in encoder.starts]
+        for text in [encoder.decode(run, inside=inside)]
     ]
 
 
@@ -47,13 +48,23 @@ def _between_special_tokens(
             yield indices[0], list(run)
 
 
-def _token_spans(ids: list[int], text: str, encoder: Encoder) -> NDArray[np.int64]:
-    """Return where each token stands in the text of all of them, in characters, ``[T, 2]``."""
-    encoded, spans = encoder.locate(text)
+def _token_spans(ids: list[int], text: str, encoder: Encoder, *, inside: bool) -> NDArray[np.int64]:
+    """Return where each token stands in the text of all of them, in characters, ``[T, 2]``.
+
+    Args:
+        ids: The tokens.
+        text: Their text.
+        encoder: Made, or could have made, the one of the other.
+        inside: Whether they stand inside a sample.
+    """
+    encoded, spans = encoder.locate(text, inside=inside)
     if encoded == ids:
         return np.array(spans, dtype=np.int64).reshape(-1, 2)
     # A model may generate other tokens for a text than the tokenizer does; decoding token by token is slower.
-    ends = [(0, 0), *(_decoded_length(encoder.decode(ids[: count + 1]), text) for count in range(len(ids)))]
+    ends = [
+        (0, 0),
+        *(_decoded_length(encoder.decode(ids[: count + 1], inside=inside), text) for count in range(len(ids))),
+    ]
     return np.array([(whole, begun) for (whole, _), (_, begun) in pairwise(ends)], dtype=np.int64).reshape(-1, 2)
 
 

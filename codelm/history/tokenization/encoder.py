@@ -5,16 +5,16 @@ their ids. All text between two special tokens is tokenised together, as it will
 piece would teach the model tokens that no prompt has, such as a line end apart from the indentation after it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.history.samples.pieces import Kind, Piece, Sample
+from codelm.history.samples.pieces import Kind, Piece, Run, Sample, token_runs
 from codelm.history.tokenization.tokenizer import (
     Tokenizer,
     beginning,
@@ -23,6 +23,7 @@ from codelm.history.tokenization.tokenizer import (
     largest_id,
     refuse_equal_ids,
     text_only,
+    without_leading_space,
 )
 from codelm.special_tokens import STARCODER2, PromptFormat
 
@@ -62,6 +63,7 @@ class Encoder:
             stands in where it has no end of text by the format's name.
         special: The names alone.
         format: What the tokenizer has of the format.
+        starts: Ids of the special tokens after which text begins as a file does.
         largest_id: No text, and no special token of the format, becomes a larger token id.
         fingerprint: SHA-256 that changes with anything that could change a token.
 
@@ -75,6 +77,7 @@ class Encoder:
             raise InputError(f"{type(tokenizer).__name__} has no tokenizer.json: give a base with a fast tokenizer")
         backend = tokenizer.backend_tokenizer
         self._backend = text_only(backend)
+        self._inside = without_leading_space(self._backend)
         self._kept_counts: dict[tuple[str, ...], list[int]] = {}
         wanted_format = replace(wanted_format, begin=wanted_format.begin or beginning(backend))
         self.wanted_format, names = wanted_format, wanted_format.tokens
@@ -87,6 +90,7 @@ class Encoder:
             self.special_ids.setdefault(wanted_format.end, tokenizer.eos_token_id)
         self.special = frozenset(self.special_ids)
         self.format = wanted_format.within(self.special)
+        self.starts = frozenset(self.special_ids[name] for name in self.format.starts)
         self.largest_id = largest_id(self._backend, self.special_ids)
         self.fingerprint = fingerprint(self._backend, self.special_ids)
 
@@ -108,35 +112,48 @@ class Encoder:
         """Return the tokens of each sample; many samples at a time keep all cores busy."""
         return [encoded for batch in _batches(samples) for encoded in self._encode(batch)]
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of token ids."""
-        return self._backend.decode(list(ids), skip_special_tokens=False)
+    def decode(self, ids: Sequence[int], *, inside: bool = False) -> str:
+        """Return the text of token ids; ``inside`` a sample no space is put before it, where a tokenizer does so."""
+        return (self._inside if inside else self._backend).decode(list(ids), skip_special_tokens=False)
 
-    def locate(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    def locate(self, text: str, *, inside: bool = False) -> tuple[list[int], list[tuple[int, int]]]:
         """Return the token ids of a text, and the start and end of each token in it, in characters."""
-        encoding = self._backend.encode_batch([text], add_special_tokens=False)[0]
+        backend = self._inside if inside else self._backend
+        encoding = backend.encode_batch([text], add_special_tokens=False)[0]
         return encoding.ids, encoding.offsets
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         return [len(encoding) for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def _encode(self, samples: Sequence[Sample]) -> list[Encoded]:
-        runs = [list(_token_runs(sample.pieces)) for sample in samples]
-        texts = ["".join(piece.text for piece in run) for sample in runs for run in sample if not run[0].special]
-        encodings = iter(self._backend.encode_batch(texts, add_special_tokens=False))
+        runs = [list(token_runs(sample.pieces)) for sample in samples]
+        texts: dict[bool, list[str]] = {False: [], True: []}
+        for run in chain.from_iterable(runs):
+            if not run.pieces[0].special:
+                texts[self._is_inside(run)].append("".join(piece.text for piece in run.pieces))
+        encodings = {
+            inside: iter(backend.encode_batch(texts[inside], add_special_tokens=False))
+            for inside, backend in ((False, self._backend), (True, self._inside))
+        }
         return [self._assemble(sample.kind, run, encodings) for sample, run in zip(samples, runs, strict=True)]
 
-    def _assemble(self, kind: Kind, runs: Sequence[Sequence[Piece]], encodings: "Iterator[Encoding]") -> Encoded:
+    def _is_inside(self, run: Run) -> bool:
+        """Return whether a run of text goes on with a text, and does not begin as a file does."""
+        before = run.follows
+        return before is not None and not (before.special and self.special_ids[before.text] in self.starts)
+
+    def _assemble(self, kind: Kind, runs: Sequence[Run], encodings: "Mapping[bool, Iterator[Encoding]]") -> Encoded:
         ids: list[int] = []
         roles: list[NDArray[np.uint8]] = []
         for run in runs:
-            if run[0].special:
-                ids.append(self.special_ids[run[0].text])
-                roles.append(np.array([run[0].role], np.uint8))
+            first = run.pieces[0]
+            if first.special:
+                ids.append(self.special_ids[first.text])
+                roles.append(np.array([first.role], np.uint8))
             else:
-                encoding = next(encodings)
+                encoding = next(encodings[self._is_inside(run)])
                 ids.extend(encoding.ids)
-                roles.append(_token_roles(run, encoding))
+                roles.append(_token_roles(run.pieces, encoding))
         return Encoded(np.array(ids, np.uint32), np.concatenate(roles), kind)
 
 
@@ -195,18 +212,6 @@ def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
             batch, length = [], 0
     if batch:
         yield batch
-
-
-def _token_runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Yield the pieces that are tokenised together: each special token alone, and all text between two of them."""
-    run: list[Piece] = []
-    for piece in pieces:
-        if run and (piece.special or piece.apart or run[-1].special):
-            yield run
-            run = []
-        run.append(piece)
-    if run:
-        yield run
 
 
 def _token_roles(run: Sequence[Piece], encoding: "Encoding") -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from codelm.errors import InputError
 from codelm.special_tokens import TEXT_ENDS
@@ -20,6 +20,7 @@ __all__ = [
     "largest_id",
     "refuse_equal_ids",
     "text_only",
+    "without_leading_space",
 ]
 
 _BRACKETED = re.compile(r"\u2581?[<\[].*[>\]]")
@@ -49,6 +50,34 @@ def text_only(backend: "_Backend") -> "_Backend":
     copy = type(backend).from_str(json.dumps(description))
     copy.encode_special_tokens = True
     return copy
+
+
+def without_leading_space(backend: "_Backend") -> "_Backend":
+    """Return a tokenizer that puts no space before a text, as SentencePiece does; itself where it does not.
+
+    Mistral and the authors of CodeLlama put one before the text before a hole, and none before what follows it.
+    """
+    description = json.loads(backend.to_str())
+    changed = description | {part: _spaceless(description[part]) for part in ("normalizer", "pre_tokenizer", "decoder")}
+    if changed == description:
+        return backend
+    copy = type(backend).from_str(json.dumps(changed))
+    copy.encode_special_tokens = True
+    return copy
+
+
+def _spaceless(part: Any) -> Any:
+    """Return a part of a tokenizer's description that neither adds nor takes off a space at the start."""
+    if isinstance(part, list):
+        return [_spaceless(each) for each in part if each.get("type") != "Prepend"]
+    if not isinstance(part, dict):
+        return part
+    if part["type"] == "Prepend":
+        return None
+    inner = {name: _spaceless(value) if isinstance(value, list) else value for name, value in part.items()}
+    if part["type"] == "Strip" and "start" in part:  # the decoder of that name, and not the normaliser
+        return inner | {"start": 0}
+    return inner | {"prepend_scheme": "never"} if part["type"] == "Metaspace" else inner
 
 
 def _looks_special(content: str) -> bool:

@@ -57,6 +57,26 @@ def published(name, *, special=True, more=()):
     return made
 
 
+def sentence_piece(name, *, legacy):
+    """A tokenizer that puts a space before a text, in the two forms of Llama's and Mistral's files."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    characters = ["\u2581", *sorted({*RUST.replace(" ", ""), *"PMSf_", "\u2581\u2581\u2581\u2581"})]
+    names = [*FORMATS[name].tokens, *characters, *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581\u2581"]
+    merges = [("\u2581", "\u2581"), ("\u2581\u2581", "\u2581\u2581")]
+    vocabulary = {each: number for number, each in enumerate(dict.fromkeys(names))}
+    backend = Tokenizer(models.BPE(vocabulary, merges, byte_fallback=True))
+    if legacy:
+        backend.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+        parts = (decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0))
+        backend.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), *parts])
+    else:
+        backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+        backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="first")])
+    backend.add_special_tokens(list(FORMATS[name].tokens))
+    return SimpleNamespace(backend_tokenizer=backend, eos_token_id=None, unk_token_id=None)
+
+
 def learned(name, encoder):
     change = Change("f", "f", "M", "1", "2", after="P\nM\nS\n", hunks=(Hunk(1, 1, (), ("M\n",)),))
     arguments = "r", "sha", change, Formats(fim_rate=1.0), 4096, encoder.count, encoder.format, 0
@@ -188,3 +208,23 @@ def test_text_begins_as_the_tokenizer_begins_it_where_no_format_says_so():
 def test_a_format_without_its_tokens_keeps_what_is_left():
     assert STARCODER2.within(set()) == LEFT_TO_RIGHT.__class__("starcoder2", end=None)
     assert Slot.PATH_LINE not in STARCODER2.within({*STARCODER2.infill_tokens}).infill
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+@pytest.mark.parametrize("name", ["codestral", "codellama"])
+def test_a_space_is_put_before_what_precedes_a_hole_and_nothing_else(name, legacy):
+    from codelm.history.tokenization.decoding import decode
+
+    encoder = Encoder(sentence_piece(name, legacy=legacy), FORMATS[name])
+    after = "P\n    M\n    S\n"
+    change = Change("f", "f", "M", "1", "2", after=after, hunks=(Hunk(1, 1, (), ("    M\n",)),))
+    arguments = "r", "sha", change, Formats(fim_rate=1.0), 4096, encoder.count, encoder.format, 0
+    [encoded] = encoder.encode(change_samples(*arguments))
+    tokens = [encoder._backend.id_to_token(token) for token in encoded.ids.tolist()]
+    text = [token for token in tokens if token not in FORMATS[name].tokens]
+    before, middle, behind = ["\u2581", "P", "\n"], ["\u2581" * 4, "M", "\n"], ["\u2581" * 4, "S", "\n"]
+    suffix_first = name == "codestral"
+    assert text == [*behind, *before, *middle] if suffix_first else [*before, *behind, *middle]
+    runs = [run.text for run in decode(encoded.ids, encoder)]
+    wanted = ["    S\n", "P\n    M\n"] if suffix_first else ["P\n", "    S\n", "    M\n"]
+    assert runs == wanted
