@@ -126,11 +126,7 @@ class GitCommitDataModule(PackedDataModule):
     @cached_property
     def encoder(self) -> Encoder:
         """The base model's tokenizer, with the format that its samples are written in."""
-        return encoder_for(*self._base)
-
-    @property
-    def _base(self) -> tuple[str, str | None, str]:
-        return self.tokenizer, self.tokenizer_revision, self.store_settings.formats.fim_format
+        return encoder_for(self.tokenizer, self.tokenizer_revision, self.store_settings.formats.fim_format)
 
     @property
     def _decided(self) -> StoreSettings:
@@ -158,7 +154,8 @@ class GitCommitDataModule(PackedDataModule):
         if folder.exists() and self._can_use(folder):
             log.info("history: using the tokenised one in %s", folder)
             return
-        for notice in [*format_notices(*self._base, self.encoder), *clone_notices(self.repositories)]:
+        notices = format_notices(self.tokenizer, self.store_settings.formats.fim_format, self.encoder)
+        for notice in [*notices, *clone_notices(self.repositories)]:
             log.warning(notice)
         log.info("history: reading %s", ", ".join(repository.path for repository in self.repositories))
         with new_store(folder) as (writer, facts):

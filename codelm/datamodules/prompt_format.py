@@ -30,16 +30,9 @@ def encoder_for(base: str, revision: str | None, setting: str) -> Encoder:
     return Encoder(tokenizer, decide_format(base, tokenizer, setting).format)
 
 
-def format_notices(base: str, revision: str | None, setting: str, encoder: Encoder) -> list[str]:
-    """Return a sentence for each thing that samples of a base cannot show.
-
-    Args:
-        base: Its name or folder.
-        revision: Its revision on the model hub.
-        setting: What the settings say: "auto" or a format's name.
-        encoder: Its `encoder_for`.
-    """
-    decision = decide_format(base, load_tokenizer(base, revision), setting)
+def format_notices(base: str, setting: str, encoder: Encoder) -> list[str]:
+    """Return a sentence for each thing that samples of a base cannot show, with the `encoder_for` it and a setting."""
+    decision = decide(setting, identities(base), encoder.has_token)
     notices = missing_capabilities(encoder.wanted_format, encoder.special)
     return [*([decision.notice] if decision.notice else []), *notices]
 

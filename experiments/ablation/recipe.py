@@ -56,7 +56,11 @@ def permute(ids: Ids, fim: FimIds, random: Random) -> Ids:
 def documents(texts: Sequence[str], encoder: Encoder, seed: int) -> Iterator[Ids]:
     """Yield the tokens of all texts, each with an end of text, without end: each pass in another order, cut anew."""
     ids_of = encoder.special_ids
-    fim = FimIds(ids_of[PREFIX], ids_of[SUFFIX], ids_of[MIDDLE]) if encoder.format.infill else None
+    fim = (
+        FimIds(ids_of[PREFIX], ids_of[SUFFIX], ids_of[MIDDLE])
+        if encoder.format.infill_tokens == (PREFIX, SUFFIX, MIDDLE)
+        else None
+    )
     encoded = [encoder.locate(text)[0] for text in texts]
     random = Random(f"documents {seed}")
     while True:

@@ -349,7 +349,7 @@ def test_data_and_model_take_the_tokenizer_of_one_revision(codelm, monkeypatch):
     from codelm.bases import tokenizer
 
     asked, load = [], tokenizer.load_tokenizer
-    for room in ("datamodules.git_commits", "modules.lora_causal_lm"):
+    for room in ("datamodules.prompt_format", "modules.lora_causal_lm"):
         monkeypatch.setattr(
             f"codelm.{room}.load_tokenizer", lambda name, revision: asked.append(revision) or load(name, revision)
         )

@@ -94,6 +94,10 @@ class Encoder:
         self.largest_id = largest_id(self._backend, self.special_ids)
         self.fingerprint = fingerprint(self._backend, self.special_ids)
 
+    def has_token(self, name: str) -> bool:
+        """Return whether the tokenizer has a token of that name."""
+        return self._backend.token_to_id(name) is not None
+
     def format_facts(self) -> dict[str, Any]:
         """Return the format and the ids of its special tokens, as values that JSON can hold."""
         return {**asdict(self.format), "ids": dict(self.special_ids)}
