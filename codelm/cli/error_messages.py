@@ -1,10 +1,11 @@
 """Errors of the parser and of Lightning, in one line and in the user's words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
-__all__ = ["did_you_mean", "explain", "known_refusal", "lightning_message"]
+__all__ = ["as_typed", "did_you_mean", "explain", "known_refusal", "lightning_message"]
 
 _KINDS = {
     "int": "a whole number",
@@ -185,3 +186,8 @@ def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
     last = get_close_matches(word.rpartition(".")[2], by_last_part, n=1, cutoff=_MIN_SIMILARITY)
     guess = whole[0] if whole else by_last_part[last[0]] if last else None
     return f": did you mean {prefix}{guess}?" if guess else ""
+
+
+def as_typed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by the names under which they are typed: one seed is that of model and data."""
+    return {"seed_everything" if name.endswith(".seed") else name: value for name, value in settings.items()}

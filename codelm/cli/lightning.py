@@ -24,7 +24,7 @@ from codelm.cli.commands import COMMANDS
 from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
 from codelm.cli.defaults import DEFAULTS
-from codelm.cli.error_messages import known_refusal, lightning_message
+from codelm.cli.error_messages import as_typed, known_refusal, lightning_message
 from codelm.cli.loggers import ConfigAdvice, EventLogger, SaveFitConfig
 from codelm.cli.logging import run_logging
 from codelm.cli.parser import OneLineParser, command_help
