@@ -113,10 +113,10 @@ def identities(base: str, given_name: str | None = None) -> list[str]:
     names = [given_name, base, public_name(base)]
     config = Path(locate(base)) / "config.json"
     if config.is_file():
-        with suppress(ValueError):  # whoever loads the model says what is wrong with it
+        with suppress(ValueError, AttributeError):  # whoever loads the model says what is wrong with it
             content = json.loads(config.read_text("utf-8"))
             names += [content.get("_name_or_path"), content.get("model_type")]
-    return [name for name in dict.fromkeys(names) if name]
+    return list(dict.fromkeys(name for name in names if name and isinstance(name, str)))
 
 
 def family_of(names: Sequence[str], has_token: Callable[[str], bool]) -> Family | None:

@@ -14,6 +14,9 @@ __all__ = ["settle_format"]
 
 log = logging.getLogger(__name__)
 
+_ROW_TOKENS = 1024
+"""Tokens of a row in which a base is asked, unless it has fewer positions."""
+
 
 def settle_format(trainer: Trainer, model: Any, datamodule: Any) -> str:
     """Let the data be written in the format for the base, and return its name.
@@ -37,7 +40,8 @@ def _is_known(trainer: Trainer, model: Any, datamodule: Any, candidate: str) -> 
     model.trainer = trainer
     model.configure_model()
     model.to(trainer.strategy.root_device).eval()
-    evaluated = EvaluatedModel(model, max_tokens=datamodule.sequence_length, batch_size=datamodule.batch_size)
+    row = min(_ROW_TOKENS, model.max_positions or _ROW_TOKENS)
+    evaluated = EvaluatedModel(model, max_tokens=row, batch_size=datamodule.batch_size)
     with torch.inference_mode():
         found = probe_infill(evaluated, encoder)
     model.train()

@@ -12,18 +12,21 @@ from random import Random
 from statistics import fmean
 from typing import NamedTuple
 
+from codelm.errors import InputError
 from codelm.evaluation.general import own_texts
 from codelm.evaluation.model import EvaluatedModel
 from codelm.history.samples.pieces import Kind, Role, Sample, special_tokens, text_pieces
 from codelm.history.samples.prompts import prompt
 from codelm.history.tokenization.encoder import Encoder
 from codelm.lines import lines_of
-from codelm.metrics.intervals import mean_difference
+from codelm.metrics.intervals import MIN_CLUSTERS, mean_difference
 
 __all__ = ["InfillProbe", "probe_infill"]
 
 _HOLES = 36
 _LINES_AROUND = 8
+_OTHER_TOKENS = 64
+"""Tokens that are kept free for the path and special tokens."""
 _LONGEST = 3
 """Lines of a hole at most."""
 
@@ -51,8 +54,19 @@ def probe_infill(evaluated: EvaluatedModel, encoder: Encoder) -> InfillProbe:
     """Return how likely lines of general code are to a model without what follows them, and with it.
 
     The format is known if they are likelier in it than in both other forms, each with a 95 % interval.
+
+    Raises:
+        InputError: The model's rows are too short for the holes.
     """
-    holes = list(_holes(Random(0)))
+    drawn = list(_holes(Random(0)))
+    lengths = encoder.count([hole.before + hole.middle + hole.after for hole in drawn])
+    longest = evaluated.max_tokens - _OTHER_TOKENS
+    holes = [hole for hole, length in zip(drawn, lengths, strict=True) if length <= longest]
+    if len(holes) < MIN_CLUSTERS:
+        raise InputError(
+            f"rows of {evaluated.max_tokens} tokens are too short to tell whether the base fills in: give "
+            f"data.formats.fim_format {encoder.format.name} or left-to-right"
+        )
     forms = (
         [_left_to_right(hole.before, encoder) for hole in holes],
         [_left_to_right(f"{hole.after}\n{hole.before}", encoder) for hole in holes],

@@ -71,7 +71,7 @@ def infilling_notes(languages: Sequence[str], chosen: int, modes: Sequence[str])
     """
     notes = []
     if "infill" not in modes:
-        notes.append("gaps were not filled: the tokenizer has no tokens for what stands before and behind one")
+        notes.append("gaps were not filled: the format of the samples has no holes (data.formats.fim_format)")
     if len(languages) < chosen:
         notes.append(f"time allowed for {len(languages)} of {counted(chosen, 'hole')}: {_TIME}")
     if other := sorted(set(languages) - set(GRAMMARS)):

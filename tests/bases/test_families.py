@@ -77,8 +77,9 @@ def test_a_folder_of_any_name_is_known_by_its_configuration(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"_name_or_path": "Qwen/Qwen2.5-Coder-3B", "model_type": "qwen2"}))
     assert family_of(identities(str(tmp_path)), nothing).format.name == "qwen2.5-coder"
     assert family_of(identities(str(tmp_path), "google/codegemma-2b"), nothing).format.name == "codegemma"
-    (tmp_path / "config.json").write_text("{")
-    assert family_of(identities(str(tmp_path)), nothing) is None
+    for damaged in ("{", "[]", '{"_name_or_path": [3], "model_type": {}}'):
+        (tmp_path / "config.json").write_text(damaged)
+        assert family_of(identities(str(tmp_path)), nothing) is None
 
 
 def test_the_bundled_base_takes_its_own_format():

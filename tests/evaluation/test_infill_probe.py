@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from codelm.bases.tokenizer import load_tokenizer
+from codelm.errors import InputError
 from codelm.evaluation.infill_probe import probe_infill
 from codelm.history.tokenization.encoder import Encoder
 from codelm.metrics.intervals import MIN_CLUSTERS
@@ -14,7 +15,7 @@ class Scorer:
 
     def __init__(self, gain, noise=0.01):
         self.gain, self.noise = gain, np.random.default_rng(0).normal(0, noise, 10_000)
-        self.texts = []
+        self.texts, self.max_tokens = [], 1024
 
     def token_nll(self, texts):
         self.texts += texts
@@ -67,6 +68,14 @@ def test_enough_holes_are_asked_and_each_ends_with_its_real_lines(encoder):
         assert middle.startswith("\n")
         assert texts[0].endswith(middle)
         assert texts[0].removesuffix(middle) == before.partition("<fim_prefix>")[2].partition("\n")[2]
+
+
+def test_rows_too_short_for_the_holes_are_refused_with_the_setting_that_decides(encoder):
+    scorer = Scorer(lambda ids: 0.0)
+    scorer.max_tokens = 100
+    with pytest.raises(InputError, match=r"rows of 100 tokens.*data.formats.fim_format starcoder2 or left-to-right"):
+        probe_infill(scorer, encoder)
+    assert not scorer.texts
 
 
 def test_every_format_can_be_asked():

@@ -84,7 +84,7 @@ def test_whatever_there_was_no_time_for_has_a_note():
 def test_what_could_not_be_measured_of_infill_tasks_has_a_note():
     assert infilling_notes(["rust"] * 4, 4, ["infill", "left_to_right"]) == []
     assert infilling_notes(["toml", "rust", "md"], 4, ["left_to_right"]) == [
-        "gaps were not filled: the tokenizer has no tokens for what stands before and behind one",
+        "gaps were not filled: the format of the samples has no holes (data.formats.fim_format)",
         "time allowed for 3 of 4 holes: raise evaluation.minutes",
         "the syntax of holes in md and toml was not measured, which takes Rust or Python",
     ]
