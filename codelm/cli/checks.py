@@ -11,7 +11,7 @@ from torch.cuda import is_available as cuda_is_available
 
 from codelm.errors import InputError
 
-__all__ = ["absolute_path", "as_typed", "check_settings", "refuse_long_rows"]
+__all__ = ["absolute_path", "check_settings", "refuse_long_rows"]
 
 _LOGGED = ("val/loss", "val/perplexity", "train/loss", "train/gradient_norm", "train/learning_rate")
 """The metrics that early stopping and the choice of the best checkpoint may go by."""
@@ -127,11 +127,6 @@ def absolute_path(path: str) -> str:
         return str(Path(expanduser(path)).resolve())
     except (OSError, RuntimeError) as error:  # the latter for a circle of links, up to Python 3.12
         raise InputError(f"{path} leads to no folder: {error}; give one that exists") from error
-
-
-def as_typed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings by the names under which they are typed: one seed is that of model and data."""
-    return {"seed_everything" if name.endswith(".seed") else name: value for name, value in settings.items()}
 
 
 def refuse_long_rows(sequence_length: int, max_positions: int | None, base: str) -> None:

@@ -19,7 +19,7 @@ from codelm import __version__
 from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
-from codelm.cli.checks import absolute_path, as_typed, check_settings, refuse_long_rows
+from codelm.cli.checks import absolute_path, check_settings, refuse_long_rows
 from codelm.cli.commands import COMMANDS
 from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
