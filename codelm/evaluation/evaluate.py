@@ -11,6 +11,7 @@ from codelm.evaluation.data import EvaluationData
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.notes import UnmeasuredError, evaluation_notes, infilling_notes
 from codelm.evaluation.settings import EvaluationSettings
+from codelm.evaluation.tasks.cursor import cursor
 from codelm.evaluation.tasks.forgetting import forgetting
 from codelm.evaluation.tasks.idioms import idioms
 from codelm.evaluation.tasks.infilling import InfillEvaluation
@@ -37,6 +38,7 @@ class EvaluationResult:
 _DESCRIPTIONS = {
     "likelihood": "bits per byte of held-out commits",
     "general": "bits per byte of general code",
+    "cursor": "lines of held-out commits from a cursor on",
     "holes": "holes that held-out commits filled",
     "idioms": "the repository's idioms",
     "memory": "what is recited of training",
@@ -47,11 +49,13 @@ _DESCRIPTIONS = {
 def evaluate(evaluated: EvaluatedModel, data: EvaluationData, settings: EvaluationSettings) -> EvaluationResult:
     """Run all tasks; one that fails has None for its figures, and a note."""
     budget, limit, seed = TimeBudget(60 * settings.minutes), settings.limit, settings.seed
+    infill = InfillEvaluation(evaluated, data, seed)
     result = EvaluationResult()
     tasks: dict[str, Callable[[], dict[str, Any]]] = {
         "likelihood": lambda: likelihood(evaluated, data, settings.tokens, budget.share(0.25)),
         "general": lambda: forgetting(evaluated, data.encoder, budget.share(0.25)),
-        "holes": lambda: infilling(result, InfillEvaluation(evaluated, data, seed), limit, budget.share(0.6)),
+        "cursor": lambda: cursor(infill, limit, budget.share(0.25)),
+        "holes": lambda: infilling(result, infill, limit, budget.share(0.6)),
         "idioms": lambda: idioms(evaluated, data, limit, budget.share(0.5), seed),
         "memory": lambda: memorization(evaluated, data, limit, budget.share(0.9), seed),
     }

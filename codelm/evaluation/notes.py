@@ -27,6 +27,7 @@ def evaluation_notes(figures: Mapping[str, Any], *, snapshot: bool) -> list[str]
     writers = {
         "likelihood": _likelihood_notes,
         "general": _forgetting_notes,
+        "cursor": _cursor_notes,
         "idioms": _idiom_notes,
         "memory": _memorization_notes,
     }
@@ -62,6 +63,13 @@ def _forgetting_notes(general: Mapping[str, Any]) -> list[str]:
         if files["read"] < files["of"]
     ]
     return [f"time allowed to read {listed(short)}: {_TIME}"] if short else []
+
+
+def _cursor_notes(cursor: Mapping[str, Any]) -> list[str]:
+    """Return a note on the cursor tasks for which no time was left."""
+    asked = cursor["asked"]
+    short = f"time allowed for {asked['tasks']} of {counted(asked['of'], 'cursor task')}: {_TIME}"
+    return [short] if asked["tasks"] < asked["of"] else []
 
 
 def infilling_notes(languages: Sequence[str], chosen: int, modes: Sequence[str]) -> list[str]:

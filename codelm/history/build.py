@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -212,7 +212,10 @@ class _Builder:
             index = self._add_commit(sha=commit.sha, repository=repository.name, **facts)
             for change in commit.changes:
                 self._keep_text(change, index, split)
-                arguments = repository.name, commit.sha, change, self.settings.formats
+                formats = (
+                    self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
+                )
+                arguments = repository.name, commit.sha, change, formats
                 make = partial(change_samples, *arguments, seed=self.settings.seed, **self._tokenizer)
                 yield _Job(make, split, index, self._path_index(change.path))
 

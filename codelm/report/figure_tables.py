@@ -7,7 +7,7 @@ from codelm.metrics.likelihood import XZ_BASELINE_KEYS
 from codelm.metrics.number_format import MISSING, bare_percent, change, counted, decimals, share
 from codelm.report.tables import Table
 
-__all__ = ["infill_tables", "likelihood_table"]
+__all__ = ["cursor_table", "infill_tables", "likelihood_table"]
 
 _MEASURES = {
     "exact": ("exact match", share),
@@ -36,6 +36,21 @@ _LIKELIHOOD = (
 )
 
 
+_SHAPES = {"rest_of_line": "to the end of the line", "inside_line": "inside the line"}
+_CURSOR = (
+    "places",
+    "commits",
+    "base, bits per byte",
+    "tuned, bits per byte",
+    "change",
+    "95 % interval",
+    "base, exact match",
+    "tuned, exact match",
+    "base, similarity, of 100",
+    "tuned, similarity, of 100",
+)
+
+
 def likelihood_table(likelihood: Mapping[str, Any]) -> Table:
     """Return bits per byte and perplexity of new and of all added lines, beside the bits per byte of xz."""
     kinds = {"new": "new lines", "added": "all added lines"}
@@ -52,16 +67,36 @@ def likelihood_table(likelihood: Mapping[str, Any]) -> Table:
 
 def _likelihood_column(found: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the figures of base and tuned for one kind of lines, in the order of `_LIKELIHOOD`."""
-    interval = found["interval"]
-    ends = MISSING if interval is None else f"{bare_percent(interval[0])} to {bare_percent(interval[1])}"
     models = decimals(found["base"], 3), decimals(found["tuned"], 3)
     perplexities = decimals(found["perplexity_base"], 1), decimals(found["perplexity_tuned"], 1)
-    return decimals(found["commits"], 0), *models, change(found["change_percent"]), ends, *perplexities
+    return decimals(found["commits"], 0), *models, change(found["change_percent"]), _ends(found), *perplexities
 
 
 def _xz_baselines(bits: Mapping[str, float | None] | None) -> tuple[str, str]:
     """Return the bits per byte of xz for the same lines, alone and knowing the repository."""
     return (decimals(bits["xz"], 3), decimals(bits["xz_given_snapshot"], 3)) if bits else (MISSING, MISSING)
+
+
+def cursor_table(cursor: Mapping[str, Any]) -> Table:
+    """Return bits per byte, exact matches and similarity of base and tuned model behind a cursor, a column a shape."""
+    shapes = [shape for shape in _SHAPES if shape in cursor]
+    rows = list(zip(_CURSOR, *(_cursor_column(cursor[shape]) for shape in shapes), strict=True))
+    return Table("From a cursor inside a line on", ("", *(_SHAPES[shape] for shape in shapes)), rows)
+
+
+def _cursor_column(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the figures of one shape, in the order of `_CURSOR`."""
+    models = found["base"], found["tuned"]
+    bits = (decimals(each["bits_per_byte"], 3) for each in models)
+    exact, similar = (share(each["exact"]) for each in models), (decimals(each["similarity"], 1) for each in models)
+    counts = decimals(found["tasks"], 0), decimals(found["commits"], 0)
+    return *counts, *bits, change(found["change_percent"]), _ends(found), *exact, *similar
+
+
+def _ends(found: Mapping[str, Any]) -> str:
+    """Return the ends of a change's interval."""
+    interval = found["interval"]
+    return MISSING if interval is None else f"{bare_percent(interval[0])} to {bare_percent(interval[1])}"
 
 
 def infill_tables(infilling: Mapping[str, Any] | None) -> list[tuple[Table, str]]:

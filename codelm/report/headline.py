@@ -14,6 +14,7 @@ GAIN = 10.0
 """Goal: percent by which new lines become easier to predict, at least."""
 FORGETTING = 5.0
 """Goal: percent by which general code becomes harder to predict, at most."""
+_SHAPES = {"rest_of_line": "From a cursor to the end of its line", "inside_line": "Inside a line"}
 _MODES = {"infill": "Filling gaps", "left_to_right": "Continuing code"}
 
 
@@ -44,8 +45,8 @@ class _Goal:
 
 def goals(figures: Mapping[str, Any]) -> list[_Goal]:
     """Return all goals with their outcomes."""
-    infilling = figures.get("holes") or {}
-    return [_gain_goal(figures), *_infill_goals(infilling), _forgetting_goal(figures), _secret_goal(figures)]
+    cursor, infilling = _cursor_goals(figures.get("cursor") or {}), _infill_goals(figures.get("holes") or {})
+    return [_gain_goal(figures), *cursor, *infilling, _forgetting_goal(figures), _secret_goal(figures)]
 
 
 def headline(figures: Mapping[str, Any]) -> list[str]:
@@ -109,6 +110,23 @@ def _gain_goal(figures: Mapping[str, Any]) -> _Goal:
         return _Goal(text, f"{percent(gain)}, {_too_few(main['commits'])}", _Outcome.UNKNOWN, missed)
     shown = f"{percent(gain)} ({bare_percent(found[1])} to {bare_percent(found[2])})"
     return _Goal(text, shown, _Outcome.of(gain >= GAIN and found[1] > 0), missed)
+
+
+def _cursor_goals(cursor: Mapping[str, Any]) -> Iterator[_Goal]:
+    """Yield the goals that the text behind a cursor became no harder to predict, for both shapes."""
+    for shape, words in _SHAPES.items():
+        text = f"{words}: not harder to predict"
+        found = cursor.get(shape)
+        if found is None:
+            yield _Goal(text)
+            continue
+        lost, interval, of = found["change_percent"], found["interval"], counted(found["tasks"], "place")
+        if interval is None:
+            yield _Goal(text, f"{change(lost)}, {_too_few(found['commits'])}")
+            continue
+        shown = f"{change(lost)} ({bare_percent(interval[0])} to {bare_percent(interval[1])}), {of}"
+        missed = f"{words}, what follows became harder to predict: {shown}."
+        yield _Goal(text, shown, _not_below_base({"low": -interval[1], "high": -interval[0]}), missed)
 
 
 def _infill_goals(infilling: Mapping[str, Any]) -> Iterator[_Goal]:

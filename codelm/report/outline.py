@@ -21,7 +21,7 @@ def outline(figures: Mapping[str, Any]) -> dict[str, Any]:
 def lines(figures: Mapping[str, Any]) -> list[str]:
     """Return the main figures, a line each; what was not measured is left out."""
     likelihood, infill = _likelihood_lines(figures.get("likelihood")), _infill_lines(figures.get("holes"))
-    return [*likelihood, *infill, *_side_effect_lines(figures)]
+    return [*likelihood, *_cursor_lines(figures.get("cursor")), *infill, *_side_effect_lines(figures)]
 
 
 def _likelihood_lines(section: Mapping[str, Any] | None) -> list[str]:
@@ -45,11 +45,31 @@ def _xz_lines(found: Mapping[str, float | None] | None, of: str) -> list[str]:
 
 def _bits(label: str, found: Mapping[str, Any]) -> str:
     """Return a line on bits per byte."""
-    interval = found["interval"]
-    sure = f", 95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
-    change = f"{found['change_percent']:+.1f} %{sure}"
+    change = f"{found['change_percent']:+.1f} %{_sure(found)}"
     models = f"base {found['base']:.3f} -> tuned {found['tuned']:.3f} bits per byte"
     return f"{label:<15}{models} ({change}) over {counted(found['commits'], 'held-out commit')}"
+
+
+def _cursor_lines(section: Mapping[str, Any] | None) -> list[str]:
+    """Return a line for each shape of the cursor tasks."""
+    names = (("rest_of_line", "rest of a line"), ("inside_line", "inside a line"))
+    return [_cursor_line(label, section[shape]) for shape, label in names if section and shape in section]
+
+
+def _cursor_line(label: str, found: Mapping[str, Any]) -> str:
+    base, tuned = found["base"], found["tuned"]
+    bits = f"base {base['bits_per_byte']:.3f} -> tuned {tuned['bits_per_byte']:.3f} bits per byte"
+    exact = f"exact {base['exact']:.1%} -> {tuned['exact']:.1%}"
+    similar = f"similarity {base['similarity']:.1f} -> {tuned['similarity']:.1f}"
+    return (
+        f"{label:<15}{bits} ({found['change_percent']:+.1f} %{_sure(found)}), {exact}, {similar}, of {found['tasks']}"
+    )
+
+
+def _sure(found: Mapping[str, Any]) -> str:
+    """Return the interval of a change; empty where there are too few commits for one."""
+    interval = found["interval"]
+    return f", 95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
 
 
 def _infill_lines(section: Mapping[str, Any] | None) -> list[str]:

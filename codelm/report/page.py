@@ -13,7 +13,7 @@ from codelm.metrics.likelihood import XZ_BASELINE_KEYS, main_kind
 from codelm.metrics.number_format import counted, decimals
 from codelm.report.by_commit import over_time
 from codelm.report.examples import continuations, infill_texts, shorten
-from codelm.report.figure_tables import infill_tables, likelihood_table
+from codelm.report.figure_tables import cursor_table, infill_tables, likelihood_table
 from codelm.report.headline import goals, headline, main_change
 from codelm.report.idioms import idiom_places, idiom_summary, idiom_tables
 from codelm.report.markup import escaped
@@ -35,11 +35,11 @@ _TEMPLATES = Environment(
 _TEMPLATES.filters |= {"brief": brief, "fixed": decimals}
 _FUNCTIONS = (
     *(over_time, trade_off, forgetting, memorization, secrets, infill_texts, continuations, shorten),
-    *(idiom_places, idiom_summary, idiom_tables, likelihood_table, infill_tables),
+    *(idiom_places, idiom_summary, idiom_tables, likelihood_table, cursor_table, infill_tables),
 )
 """What the templates call."""
 _TEMPLATES.globals |= {function.__name__: function for function in _FUNCTIONS}
-_SECTIONS = ("likelihood", "epochs", "general", "memory", "holes", "prompts", "idioms", "notes")
+_SECTIONS = ("likelihood", "epochs", "general", "memory", "cursor", "holes", "prompts", "idioms", "notes")
 
 
 def page(figures: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from codelm.callbacks import CheckpointReport
 from codelm.errors import CodelmError
 
 MODULE = "codelm.callbacks.checkpoint_report"
-FIGURES = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory")) | {"notes": []}
+FIGURES = dict.fromkeys(("likelihood", "general", "cursor", "holes", "idioms", "memory")) | {"notes": []}
 
 
 @pytest.fixture

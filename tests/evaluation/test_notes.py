@@ -2,7 +2,7 @@ import pytest
 
 from codelm.evaluation.notes import evaluation_notes, infilling_notes
 
-NONE = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
+NONE = dict.fromkeys(("likelihood", "general", "cursor", "holes", "idioms", "memory"))
 READ = {"commits": 40, "of": 40, "left_out_by": None}
 DERIVES = {"derives": 32, "derives_of": 32}
 

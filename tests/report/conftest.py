@@ -70,6 +70,14 @@ def change(base, tuned, interval, commits):
     return found | perplexities
 
 
+def at_cursor(base, tuned, interval, tasks):
+    """Figures of one shape of cursor tasks."""
+    models = {"base": base, "tuned": tuned}
+    found = {name: {"bits_per_byte": bits, "exact": 0.25, "similarity": 61.0} for name, bits in models.items()}
+    percent = 100 * (tuned / base - 1)
+    return {"tasks": tasks, "commits": 40, "bytes": 2_000, "change_percent": percent, "interval": interval} | found
+
+
 def complete():
     """Figures as a good evaluation of a middling history gives them."""
     client, retry = "use client::Client;\n", "pub mod retry;\n"
@@ -108,6 +116,8 @@ def complete():
                                   "own python": {"bytes": 20_000, "base": 1.1, "tuned": 1.09}},
                     "beside": {"rust standard library": {"bytes": 59_000, "base": 1.2, "tuned": 1.2},
                                "python standard library": None}},
+        "cursor": {"rest_of_line": at_cursor(2.4, 2.2, [-11.0, -5.0], 96),
+                   "inside_line": at_cursor(3.0, 2.7, [-13.0, -6.0], 96), "asked": {"tasks": 192, "of": 192}},
         "holes": {"tasks": 96, "commits": 40, "similarity_by_chance": 22.4, "infill": way((0.14, 0.21), (48.1, 53.3)),
                   "left_to_right": way((0.10, 0.16), (41.0, 46.2)), "best": best, "worst": worst},
         "idioms": {"functions": {"repository": 400, "held_out": 60, "base": 56, "tuned": 56},
@@ -134,6 +144,8 @@ def missed():
     figures["general"] |= {"tuned": 1.11, "forgetting_percent": 7.8}
     worse = {"exact_difference": {"estimate": -0.04, "low": -0.08, "high": -0.01, "clusters": 40},
              "similarity_difference": {"estimate": -4.1, "low": -7.0, "high": -1.2, "clusters": 40}}  # fmt: skip
+    figures["cursor"] |= {"rest_of_line": at_cursor(2.4, 2.6, [2.0, 14.0], 96)}
+    figures["cursor"] |= {"inside_line": at_cursor(3.0, 3.1, [-1.0, 7.0], 96)}
     unsure = {"exact_difference": {"estimate": 0.01, "low": -0.02, "high": 0.05, "clusters": 40}}
     figures["holes"] |= {"infill": way((0.14, 0.10), (48.1, 44.0)) | worse}
     figures["holes"]["left_to_right"] |= unsure
@@ -146,7 +158,7 @@ def missed():
 
 def empty():
     """Figures of an evaluation that could measure nothing."""
-    sections = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
+    sections = dict.fromkeys(("likelihood", "general", "cursor", "holes", "idioms", "memory"))
     notes = ["The history holds 4 commits after the cut; 20 are the fewest.", "No Rust was found to count idioms in."]
     return complete() | sections | {"epochs": [], "prompts": [], "notes": notes}
 
@@ -161,6 +173,7 @@ def lonely():
     figures["holes"] |= {"commits": 1, "tasks": 1, "similarity_by_chance": None, "left_to_right": None}
     figures["holes"] |= {"best": [], "worst": []}
     figures["holes"]["infill"] |= {"similarity_difference": {"estimate": 3.0, "low": None, "high": None, "clusters": 1}}
+    figures["cursor"] = {"rest_of_line": at_cursor(2.4, 2.6, None, 1) | {"commits": 1}, "asked": {"tasks": 1, "of": 1}}
     figures["holes"]["infill"]["base"] |= {"valid": None, "own_names": None}
     few = {"repository": 400, "held_out": 2, "base": 7, "tuned": 3}
     figures["idioms"] |= {"functions": few, "distance": None, "gap_closed": None, "measures": {}, "strip": []}

@@ -1,4 +1,4 @@
-from codelm.report.figure_tables import infill_tables, likelihood_table
+from codelm.report.figure_tables import cursor_table, infill_tables, likelihood_table
 from codelm.report.side_effects import memorization, secrets
 
 
@@ -33,3 +33,15 @@ def test_windows_of_both_kinds_are_counted_and_what_training_made_of_the_differe
     assert "of 100 windows trained on and 64 never seen" in table.caption
     assert ("of that, made by training", "\N{EN DASH}", "4\N{NO-BREAK SPACE}%") in table.rows
     assert "3 were tried, and none of them recited; the base recites none." in secrets(found["secrets"])
+
+
+def test_each_shape_of_cursor_tasks_has_a_column(some_figures):
+    table = cursor_table(some_figures()["cursor"])
+    assert table.heads == ("", "to the end of the line", "inside the line")
+    rows = {name: columns for name, *columns in table.rows}
+    assert rows["tuned, bits per byte"] == ["2.200", "2.700"]
+    assert rows["places"] == ["96", "96"]
+    assert rows["95 % interval"] == ["\N{MINUS SIGN}11 to \N{MINUS SIGN}5", "\N{MINUS SIGN}13 to \N{MINUS SIGN}6"]
+    alone = cursor_table(some_figures("lonely")["cursor"])
+    assert alone.heads == ("", "to the end of the line")
+    assert dict(alone.rows)["95 % interval"] == "\N{EN DASH}"

@@ -64,7 +64,7 @@ def test_every_missed_goal_is_in_the_headline_beside_the_gain(some_figures):
     figures = some_figures("missed")
     missed = [goal.missed for goal in goals(figures) if goal.outcome == "missed"]
     heading = page(figures).partition("<h1>")[2].partition("</h1>")[0]
-    assert len(missed) == 5
+    assert len(missed) == 6
     assert all(sentence in heading for sentence in missed)
 
 
@@ -97,20 +97,20 @@ def test_goals_that_were_not_measured_are_neither_met_nor_missed(some_figures):
 def test_a_difference_that_may_be_chance_is_neither_met_nor_missed(some_figures, estimate, low, high, outcome):
     figures = some_figures()
     figures["holes"]["infill"]["exact_difference"] |= {"estimate": estimate, "low": low, "high": high}
-    assert goals(figures)[1].outcome == outcome
+    assert goals(figures)[3].outcome == outcome
     assert len(headline(figures)) == 1 + (outcome == "missed")
 
 
 @pytest.mark.parametrize(("name", "shown"), [("complete", ", chance 22.4, 96 holes"), ("lonely", " of 100, 1 hole, ")])
 def test_similarity_is_shown_beside_chance(some_figures, name, shown):
-    assert shown in goals(some_figures(name))[2].found
+    assert shown in goals(some_figures(name))[4].found
 
 
 @pytest.mark.parametrize(("percent", "outcome"), [(5.0, "met"), (5.1, "missed"), (-3.0, "met")])
 def test_the_goal_on_forgetting_is_five_percent(some_figures, percent, outcome):
     figures = some_figures()
     figures["general"]["forgetting_percent"] = percent
-    assert goals(figures)[5].outcome == outcome
+    assert goals(figures)[7].outcome == outcome
 
 
 def test_a_miss_does_not_read_as_if_the_goal_were_met(some_figures):
@@ -129,13 +129,13 @@ def test_goals_with_too_few_commits_for_an_interval_say_so(some_figures):
     for mode in ("infill", "left_to_right"):
         for name in ("exact_difference", "similarity_difference"):
             figures["holes"][mode][name] |= few
-    rows = goals(figures)[1:5]
+    rows = goals(figures)[3:7]
     assert all(row.found.endswith(", 96 holes, 8 commits: too few for an interval") for row in rows)
     assert page(figures).count("8 commits: too few for an interval") == 4
 
 
 def test_goals_of_infill_tasks_give_their_number(some_figures):
-    assert [goal.found.endswith(", 96 holes") for goal in goals(some_figures())] == [0, 1, 1, 1, 1, 0, 0]
+    assert [goal.found.endswith(", 96 holes") for goal in goals(some_figures())] == [0, 0, 0, 1, 1, 1, 1, 0, 0]
 
 
 def test_the_first_sentences_count_the_commits_that_the_change_is_of(some_figures):
@@ -165,3 +165,21 @@ def test_the_first_sentences_compare_the_compressor_with_tuned_on_the_same_lines
     assert "needs 1.13: more than the tuned model." in page(figures)
     figures["likelihood"]["floors"]["xz_given_snapshot"] = None
     assert "The compressor xz" not in page(figures)
+
+
+@pytest.mark.parametrize(
+    ("change", "interval", "outcome"),
+    [
+        (-4.0, [-8.0, -1.0], "met"),
+        (3.0, [-1.0, 7.0], "no difference shown"),
+        (9.0, [4.0, 15.0], "missed"),
+        (9.0, None, "not known"),
+    ],
+)
+def test_what_follows_a_cursor_must_not_become_harder_to_predict(some_figures, change, interval, outcome):
+    figures = some_figures()
+    figures["cursor"]["inside_line"] |= {"change_percent": change, "interval": interval}
+    goal = goals(figures)[2]
+    assert goal.outcome == outcome
+    assert goal.text == "Inside a line: not harder to predict"
+    assert (goal.missed in headline(figures)) is (outcome == "missed")

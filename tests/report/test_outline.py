@@ -2,6 +2,13 @@ from codelm.report.outline import lines, outline
 
 CHANGE = {"commits": 9, "base": 1.5, "tuned": 1.2, "change_percent": -20.0, "interval": [-22.0, -18.0]}
 WAY = {"base": {"exact": 0.1, "similarity": 40.0}, "tuned": {"exact": 0.125, "similarity": 44.25}}
+AT_CURSOR = {
+    "tasks": 8,
+    "base": {"bits_per_byte": 2.5, "exact": 0.125, "similarity": 50.0},
+    "tuned": {"bits_per_byte": 2.0, "exact": 0.25, "similarity": 52.5},
+    "change_percent": -20.0,
+    "interval": [-22.0, -18.0],
+}
 FIGURES = {
     "notes": ["a note"],
     "likelihood": {
@@ -12,6 +19,7 @@ FIGURES = {
         "floors_new": {"xz": 1.751, "xz_given_snapshot": 1.136},
         "by_commit": [1, 2],
     },
+    "cursor": {"rest_of_line": AT_CURSOR, "inside_line": AT_CURSOR | {"interval": None}},
     "holes": {"tasks": 8, "similarity_by_chance": 22.35, "infill": WAY | {"best": [1]}, "left_to_right": WAY}
     | {"best": [], "worst": []},
     "general": {"forgetting_percent": 1.94, "by_source": {"own rust": {"bytes": 1}}},
@@ -25,7 +33,7 @@ FIGURES = {
     "epochs": [1],
     "prompts": [],
 }
-EMPTY = dict.fromkeys(("likelihood", "holes", "general", "memory", "idioms"))
+EMPTY = dict.fromkeys(("likelihood", "cursor", "holes", "general", "memory", "idioms"))
 
 
 def names(figures):
@@ -46,6 +54,10 @@ def test_a_person_reads_a_line_for_each_thing_that_was_measured():
         "over 9 held-out commits",
         "added lines    base 1.500 -> tuned 1.200 bits per byte (-20.0 %) over 11 held-out commits",
         "floors         xz 1.751, knowing the repository 1.136 bits per byte of new lines",
+        "rest of a line base 2.500 -> tuned 2.000 bits per byte (-20.0 %, 95 % interval -22.0 to -18.0), "
+        "exact 12.5% -> 25.0%, similarity 50.0 -> 52.5, of 8",
+        "inside a line  base 2.500 -> tuned 2.000 bits per byte (-20.0 %), "
+        "exact 12.5% -> 25.0%, similarity 50.0 -> 52.5, of 8",
         "filling gaps     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2 (chance 22.4), of 8",
         "continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2 (chance 22.4), of 8",
         "forgetting     +1.9 % bits per byte on general code",

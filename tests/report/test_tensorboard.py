@@ -53,7 +53,7 @@ def test_infill_tasks_and_idioms_are_tables(shown):
 
 
 def test_what_was_not_measured_is_not_shown(shown):
-    nothing = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
+    nothing = dict.fromkeys(("likelihood", "general", "cursor", "holes", "idioms", "memory"))
     assert shown(nothing | {"notes": ["a"]}).Tags()["scalars"] == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from codelm.runs import figures as module
 from codelm.runs.figures import FOLDER, REPORT, epoch_figures, prompt_pairs, write_report
 
-NOTHING = dict.fromkeys(("likelihood", "general", "holes", "idioms", "memory"))
+NOTHING = dict.fromkeys(("likelihood", "general", "cursor", "holes", "idioms", "memory"))
 RUN = {"name": "a", "base": "tiny", "repositories": ["a"], "part": "test", "cuts": ["0" * 40], "seconds": 1.0}
 FIGURES = {
     "codelm_evaluation": 1,

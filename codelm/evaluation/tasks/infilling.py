@@ -166,6 +166,10 @@ class InfillEvaluation:
         before, _ = visible_context(replace(task, after=""), encoder.count, max_tokens)
         return prompt(repository, task.path, before, None, encoder.format)
 
+    def cursor_prompt(self, task: InfillTask, new_tokens: int) -> Sample:
+        """Return the prompt of a cursor task, which shows what stands behind the cursor if the tokenizer allows it."""
+        return self._prompt(task, self.modes[0], new_tokens, with_example=False)
+
     def _example(self, task: InfillTask, max_tokens: int) -> tuple[str, str] | None:
         """Return path and text of the training change most similar to the lines around a span, or None.
 

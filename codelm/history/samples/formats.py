@@ -18,9 +18,11 @@ import hashlib
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from random import Random
 
 from codelm.errors import InputError
 from codelm.git.commits import Change, File
+from codelm.history.samples.cursor_holes import Hole, cut_at_cursor
 from codelm.history.samples.long_lines import Span, TokenCounter
 from codelm.history.samples.pieces import (
     Kind,
@@ -47,6 +49,8 @@ class Formats:
 
     Attributes:
         fim_rate: Share of the hunks, from 0 to 1, learned as fill-in-the-middle; the others are learned left to right.
+        cursor_rate: Share of the hunks filled in, from 0 to 1, of which a hole inside lines is cut, as where a cursor
+            stands; of the others the hole is the whole hunk.
         context_lines: Unchanged lines shown before a hunk and, where the hunk is to be filled in, after it; fewer where
             the row is too short.
         whole_files: Also learn the files as they stand at the end of the training history.
@@ -55,13 +59,15 @@ class Formats:
     """
 
     fim_rate: float = 0.5
+    cursor_rate: float = 0.5
     context_lines: int = 32
     whole_files: bool = True
     fim_format: str = AUTO
 
     def __post_init__(self) -> None:
-        if not 0 <= self.fim_rate <= 1:
-            raise InputError(f"fim_rate is {self.fim_rate}: give a share between 0 and 1")
+        for name in ("fim_rate", "cursor_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}: give a share between 0 and 1")
         if self.context_lines < 0:
             raise InputError(f"context_lines is {self.context_lines}: give 0 or more lines")
         if self.fim_format not in FORMAT_SETTINGS:
@@ -114,13 +120,17 @@ def change_samples(
     lines = lines_of(change.after or "")
     measured = measure_file(lines, added, formats.context_lines, frame.max_code_tokens, count)
     rate, reserved = formats.fim_rate if prompt_format.infill else 0.0, len(prompt_format.infill_tokens)
+    names = seed, commit_sha, change.path
     shown = {
         hunk: window
         for index, hunk in enumerate(measured.spans)
-        if _is_drawn(rate, seed, commit_sha, change.path, index) and (window := _fim_window(measured, hunk, reserved))
+        if _drawn(*names, index) < rate and (window := _fim_window(measured, hunk, reserved))
     }
     rest = [hunk for hunk in measured.spans if hunk not in shown]
-    filled_in = (_fill_in_the_middle(frame, measured.lines, hunk, window) for hunk, window in shown.items())
+    filled_in = (
+        _fill_in_the_middle(frame, measured.lines, hunk, window, formats.cursor_rate, Random(_drawn(*names, *hunk)))
+        for hunk, window in shown.items()
+    )
     return [*_left_to_right(frame, measured, rest, Kind.CHANGE), *filled_in]
 
 
@@ -183,10 +193,10 @@ def _file_frame(
     return _FileFrame(prompt_format, (*begin, *heading), line, start, end, end_of_middle, most)
 
 
-def _is_drawn(rate: float, seed: int, *names: object) -> bool:
-    """Draw with probability ``rate``: the same seed and names give the same answer on every machine, in every run."""
+def _drawn(seed: int, *names: object) -> float:
+    """Return a number from 0 to 1: the same seed and names give the same one on every machine, in every run."""
     digest = hashlib.sha256("\0".join(map(str, (seed, *names))).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") < rate * 2**64
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def _fim_window(measured: MeasuredFile, hunk: Span, reserved: int) -> Span | None:
@@ -213,10 +223,27 @@ def _pieces_by_role(lines: Sequence[str], window: Window, learned: Container[int
         yield Piece("".join(lines[line] for line in run), role)
 
 
-def _fill_in_the_middle(frame: _FileFrame, lines: Sequence[str], hunk: Span, window: Span) -> Sample:
-    """Return the sample in which a hunk is learned from what its window shows before and after it."""
+def _fill_in_the_middle(
+    frame: _FileFrame, lines: Sequence[str], hunk: Span, window: Span, cursor_rate: float, random: Random
+) -> Sample:
+    """Return the sample in which a hunk, or a hole in it, is learned from what its window shows before and after.
+
+    What the hunk adds around its hole is learned as well.
+
+    Args:
+        frame: The pieces around the code.
+        lines: The lines of the file.
+        hunk: The lines to learn.
+        window: The lines to show.
+        cursor_rate: How likely the hole is cut inside lines.
+        random: Draws whether, and where.
+    """
+    added = "".join(lines[hunk.start : hunk.stop])
+    hole = cut_at_cursor(added, random) if random.random() < cursor_rate else None
+    start, stop = hole or Hole(0, len(added))
     before = text_pieces("".join(lines[window.start : hunk.start]), Role.CONTEXT)
-    middle = middle_pieces("".join(lines[hunk.start : hunk.stop]), frame.prompt_format)
     after = text_pieces("".join(lines[hunk.stop : window.stop]), Role.CONTEXT)
-    given = infill_pieces(frame.path, before, after, frame.prompt_format)
+    head, tail = text_pieces(added[:start], Role.TARGET), text_pieces(added[stop:], Role.TARGET)
+    given = infill_pieces(frame.path, (*before, *head), (*tail, *after), frame.prompt_format)
+    middle = middle_pieces(added[start:stop], frame.prompt_format)
     return Sample((*frame.heading, *given, *middle, *frame.end_of_middle), Kind.FIM)

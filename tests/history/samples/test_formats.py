@@ -23,7 +23,8 @@ from codelm.special_tokens import (
 
 ALL = frozenset(SPECIAL_TOKENS)
 LEFT_TO_RIGHT = Formats(fim_rate=0.0)
-ALWAYS_FIM = Formats(fim_rate=1.0)
+ALWAYS_FIM = Formats(fim_rate=1.0, cursor_rate=0.0)
+ALWAYS_CURSOR = Formats(fim_rate=1.0, cursor_rate=1.0)
 
 
 def bytes_of(texts):
@@ -115,6 +116,30 @@ def test_fill_in_the_middle_reads_as_starcoder2_was_taught():
     )
 
 
+def test_a_hole_at_a_cursor_leaves_what_the_hunk_adds_around_it_in_sight_and_learned():
+    lines = ["let a = 1;\n", "let name = value.into();\n", "let z = 2;\n"]
+    [sample] = samples_of(change(lines, {1}), ALWAYS_CURSOR)
+    names = [piece.text for piece in sample.pieces]
+    before = sample.pieces[names.index(PREFIX) + 2 : names.index(SUFFIX)]
+    after = sample.pieces[names.index(SUFFIX) + 1 : names.index(MIDDLE)]
+    [middle, end] = sample.pieces[names.index(MIDDLE) + 1 :]
+    assert before[0] == Piece("let a = 1;\n", Role.CONTEXT)
+    assert after[-1] == Piece("let z = 2;\n", Role.CONTEXT)
+    assert before[1].text + middle.text + after[0].text == lines[1]
+    assert {before[1].role, middle.role, after[0].role} == {Role.TARGET}
+    assert end == END
+
+
+def test_about_as_many_holes_are_at_a_cursor_as_cursor_rate_says():
+    lines = [f"let name_{line} = {line};\n" for line in range(2000)]
+    samples = samples_of(change(lines, range(0, 2000, 2)), Formats(1.0, 0.3, context_lines=1))
+    whole = sum(
+        sample.pieces[-2].text.startswith("let name") and sample.pieces[-2].text.endswith("\n") for sample in samples
+    )
+    assert len(samples) == 1000
+    assert 0.25 < 1 - whole / 1000 < 0.35
+
+
 def test_the_end_of_text_is_learned_where_the_file_ends_and_nowhere_else():
     [sample] = samples_of(change(numbered(5), {4}), LEFT_TO_RIGHT)
     assert sample.pieces[-1] == END
@@ -191,7 +216,10 @@ def test_an_empty_file_and_an_unread_one_teach_nothing_and_none_does_where_whole
     assert file_samples("r", File("a", "", "x\n"), Formats(whole_files=False), 64, bytes_of, STARCODER2) == []
 
 
-@pytest.mark.parametrize("wrong", [{"fim_rate": 1.5}, {"fim_rate": -0.1}, {"context_lines": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"fim_rate": 1.5}, {"fim_rate": -0.1}, {"cursor_rate": 1.5}, {"cursor_rate": float("nan")}, {"context_lines": -1}],
+)
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         Formats(**wrong)
@@ -199,7 +227,9 @@ def test_settings_out_of_range_are_refused(wrong):
 
 def filled_in(hunks, rate):
     """The numbers of the hunks, one line each, that are filled in."""
-    samples = samples_of(change(numbered(2 * hunks), range(0, 2 * hunks, 2)), Formats(rate, 1), seed=42)
+    samples = samples_of(
+        change(numbered(2 * hunks), range(0, 2 * hunks, 2)), Formats(rate, cursor_rate=0.0, context_lines=1), seed=42
+    )
     return [int(text_with(sample, Role.TARGET)) // 2 for sample in samples if sample.kind == Kind.FIM]
 
 
@@ -219,15 +249,15 @@ LINES = st.lists(st.text(alphabet="ab é\t\r\u3042", max_size=12), min_size=1, m
 @given(LINES, st.sets(st.integers(0, 39)), st.floats(0, 1), st.integers(0, 9), st.integers(0, 3))
 def test_every_added_line_is_learned_in_exactly_one_sample(lines, added, fim_rate, context_lines, seed):
     added = {line for line in added if line < len(lines)}
-    samples = samples_of(change(lines, added), Formats(fim_rate, context_lines), max_tokens=400, seed=seed)
+    samples = samples_of(change(lines, added), Formats(fim_rate, 0.0, context_lines), max_tokens=400, seed=seed)
     learned = Counter(line for sample in samples for line in lines_of(text_with(sample, Role.TARGET)))
     assert learned == Counter(lines[line] for line in added)
 
 
-@given(LINES, st.sets(st.integers(0, 39)), st.floats(0, 1), st.integers(32, 200))
-def test_rows_too_short_for_a_line_are_kept_and_nothing_is_lost(lines, added, fim_rate, max_tokens):
+@given(LINES, st.sets(st.integers(0, 39)), st.floats(0, 1), st.floats(0, 1), st.integers(32, 200))
+def test_rows_too_short_for_a_line_are_kept_and_nothing_is_lost(lines, added, fim_rate, cursor_rate, max_tokens):
     added = {line for line in added if line < len(lines)}
-    samples = samples_of(change(lines, added), Formats(fim_rate), max_tokens=max_tokens)
+    samples = samples_of(change(lines, added), Formats(fim_rate, cursor_rate), max_tokens=max_tokens)
     assert all(length(sample) <= max_tokens for sample in samples)
     learned = Counter(text_with(sample, Role.TARGET) for sample in samples)
     assert Counter("".join(learned.elements())) == Counter("".join(lines[line] for line in added))

@@ -1,0 +1,174 @@
+"""Cursor tasks: text that held-out commits wrote from inside a line on, likelihood and completions of both models."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from random import Random
+from typing import Any
+
+from rapidfuzz import fuzz
+
+from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.notes import UnmeasuredError
+from codelm.evaluation.tasks.infilling import InfillEvaluation
+from codelm.evaluation.time_budget import TimeBudget
+from codelm.history.samples.cursor_holes import INSIDE_LINE, REST_OF_LINE, cut_at_cursor
+from codelm.lines import lines_of
+from codelm.metrics.infill_tasks import InfillTask
+from codelm.metrics.intervals import mean_difference
+from codelm.metrics.likelihood import Nll, comparison, sum_by_commit
+from codelm.metrics.number_format import counted
+from codelm.metrics.syntax.code_lines import code_lines
+
+__all__ = ["SHAPES", "CursorTask", "answer_of", "cursor", "cursor_tasks"]
+
+SHAPES = (REST_OF_LINE, INSIDE_LINE)
+"""The shapes of holes that are measured; see `codelm.history.samples.cursor_holes`."""
+_NEW_TOKENS = 48
+"""Tokens of an answer at most, which ends with its line anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class CursorTask:
+    """A part of one line that a commit wrote, cut out of its file."""
+
+    shape: str
+    task: InfillTask
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """Nll of the real text by both models, and what each wrote in its place."""
+
+    task: CursorTask
+    nll: Nll
+    base: str
+    tuned: str
+
+
+def cursor(evaluation: InfillEvaluation, limit: int, budget: TimeBudget) -> dict[str, Any]:
+    """Return the figures of each shape: bits per byte, exact matches and similarity, by the base and the tuned model.
+
+    Args:
+        evaluation: Chooses the lines, and makes the prompts.
+        limit: Tasks of each shape at most.
+        budget: Time for all of them.
+
+    Raises:
+        UnmeasuredError: There is no task, or no time for one.
+    """
+    tasks = [cut for task in evaluation.tasks(limit) for cut in cursor_tasks(task, evaluation.data.known_lines)]
+    if not tasks:
+        raise UnmeasuredError("no held-out line can be cut at a cursor: raise data.held_out, or give a longer history")
+    batches = evaluation.evaluated.batches(tasks)
+    answered = [
+        each for batch in evaluation.evaluated.in_time(batches, partial(_answer, evaluation), budget) for each in batch
+    ]
+    if not answered:
+        raise UnmeasuredError(
+            f"time allowed for none of {counted(len(tasks), 'cursor task')}: raise evaluation.minutes"
+        )
+    by_shape = {shape: [each for each in answered if each.task.shape == shape] for shape in SHAPES}
+    return {shape: _figures(found) for shape, found in by_shape.items() if found} | {
+        "asked": {"tasks": len(answered), "of": len(tasks)}
+    }
+
+
+def cursor_tasks(task: InfillTask, known: frozenset[str]) -> Iterator[CursorTask]:
+    """Yield a task of each shape, cut in one of the lines of code that the snapshot does not hold."""
+    lines, code = lines_of(task.text), code_lines(task.language, task.text)
+    random = Random(f"{task.commit} {task.path} {task.start}")
+    new = [at for at, line in enumerate(code) if line.strip() and lines[at].strip() not in known]
+    for shape in SHAPES:
+        if not new:
+            return
+        at = random.choice(new)
+        hole = cut_at_cursor(lines[at], random, shape)
+        if hole:
+            before, after = "".join(lines[:at]), "".join(lines[at + 1 :])
+            cut = replace(
+                task,
+                start=task.start + at,
+                before=task.before + before + lines[at][: hole.start],
+                text=lines[at][hole.start : hole.stop],
+                after=lines[at][hole.stop :] + after + task.after,
+            )
+            yield CursorTask(shape, cut)
+
+
+def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_Answered]:
+    """Return the tasks of a batch with the nll of their real text and the answers of both models."""
+    evaluated, encoder = evaluation.evaluated, evaluation.data.encoder
+    prompts = [evaluation.cursor_prompt(each.task, _NEW_TOKENS) for each in tasks]
+    given = [sample.ids.tolist() for sample in encoder.encode(prompts)]
+    real = [encoder.locate(_asked(each.task, evaluation.modes[0]))[0] for each in tasks]
+    found: dict[bool, tuple[list[float], list[str]]] = {}
+    for base in (True, False):
+        with evaluated.as_base(base):
+            found[base] = _nll(evaluated, given, real), _written(evaluated, given)
+    (base_nll, base_texts), (tuned_nll, tuned_texts) = found[True], found[False]
+    return [
+        _Answered(each, Nll(base, tuned, len(ids), len(each.task.text.encode())), base_text, tuned_text)
+        for each, ids, base, tuned, base_text, tuned_text in zip(
+            tasks, real, base_nll, tuned_nll, base_texts, tuned_texts, strict=True
+        )
+    ]
+
+
+def _asked(task: InfillTask, mode: str) -> str:
+    """Return the text that a model is asked for: a prompt that is continued leaves the white space at its end to it."""
+    return task.text if mode == "infill" else task.before[len(task.before.rstrip()) :] + task.text
+
+
+def _nll(evaluated: EvaluatedModel, given: Sequence[list[int]], real: Sequence[list[int]]) -> list[float]:
+    """Return the nll of each real text behind its prompt, in nats."""
+    found = evaluated.token_nll([[*prompt, *text] for prompt, text in zip(given, real, strict=True)])
+    return [float(nll[-len(text) :].sum()) for nll, text in zip(found, real, strict=True)]
+
+
+def _written(evaluated: EvaluatedModel, given: Sequence[list[int]]) -> list[str]:
+    """Return what the model writes behind each prompt, up to the end of the line."""
+    return [answer_of(each.text) for each in evaluated.generate_texts(given, evaluated.greedy(_NEW_TOKENS))]
+
+
+def answer_of(text: str) -> str:
+    """Return generated text up to the end of its line."""
+    return text.partition("\n")[0]
+
+
+def _figures(answered: Sequence[_Answered]) -> dict[str, Any]:
+    """Return the figures of the tasks of one shape."""
+    commits = [each.task.task.commit for each in answered]
+    likelihood = comparison(list(sum_by_commit(zip(commits, (each.nll for each in answered), strict=True)).values()))
+    if likelihood is None:
+        raise UnmeasuredError("no cursor task has text")
+    systems = {"base": [each.base for each in answered], "tuned": [each.tuned for each in answered]}
+    real = [each.task.task.text for each in answered]
+    exact = {name: [_is_exact(*pair) for pair in zip(texts, real, strict=True)] for name, texts in systems.items()}
+    near = {name: [_similarity(*pair) for pair in zip(texts, real, strict=True)] for name, texts in systems.items()}
+    return {
+        "tasks": len(answered),
+        "commits": likelihood["commits"],
+        "bytes": sum(each.nll.bytes for each in answered),
+        **{
+            name: {
+                "bits_per_byte": likelihood[name],
+                "exact": sum(exact[name]) / len(answered),
+                "similarity": sum(near[name]) / len(answered),
+            }
+            for name in systems
+        },
+        "change_percent": likelihood["change_percent"],
+        "interval": likelihood["interval"],
+        "exact_difference": asdict(mean_difference(exact["base"], exact["tuned"], commits)),
+        "similarity_difference": asdict(mean_difference(near["base"], near["tuned"], commits)),
+    }
+
+
+def _is_exact(text: str, real: str) -> bool:
+    return text.split() == real.split()
+
+
+def _similarity(text: str, real: str) -> float:
+    """Return the edit similarity, 0 to 100, of rapidfuzz's ``ratio``."""
+    return fuzz.ratio(text.strip(), real.strip())

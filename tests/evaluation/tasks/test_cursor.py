@@ -1,0 +1,97 @@
+import pytest
+
+from codelm.evaluation.notes import UnmeasuredError
+from codelm.evaluation.tasks.cursor import SHAPES, answer_of, cursor, cursor_tasks
+from codelm.evaluation.tasks.infilling import InfillEvaluation
+from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
+from codelm.special_tokens import FIM_TOKENS
+
+LIMIT = 6
+
+pytestmark = pytest.mark.usefixtures("few_texts")
+
+
+@pytest.fixture
+def evaluation(evaluated, data):
+    return InfillEvaluation(evaluated, data, 0)
+
+
+def test_tuned_and_base_of_equal_weights_differ_in_nothing(make_evaluated, data):
+    found = cursor(InfillEvaluation(make_evaluated(scale=0.0), data, 0), LIMIT, TimeBudget(600))
+    for shape in SHAPES:
+        assert found[shape]["base"] == found[shape]["tuned"]
+        assert found[shape]["change_percent"] == 0.0
+        assert found[shape]["exact_difference"]["estimate"] == 0.0
+    assert found["asked"]["tasks"] == found["asked"]["of"] == sum(found[shape]["tasks"] for shape in SHAPES)
+
+
+def test_an_adapter_changes_the_bits_of_the_tuned_model_alone(make_evaluated, data):
+    plain, tuned = (
+        cursor(InfillEvaluation(make_evaluated(scale=scale), data, 0), LIMIT, TimeBudget(600))["rest_of_line"]
+        for scale in (0.0, 0.3)
+    )
+    assert tuned["base"]["bits_per_byte"] == pytest.approx(plain["base"]["bits_per_byte"])
+    assert tuned["tuned"]["bits_per_byte"] != pytest.approx(plain["base"]["bits_per_byte"])
+
+
+def test_the_bits_are_those_of_the_real_text_behind_the_prompt(evaluation, encoder):
+    """Against the sum over a row that is made by hand, token after token."""
+    import torch
+
+    tasks = [cut for task in evaluation.tasks(1) for cut in cursor_tasks(task, frozenset())]
+    found = cursor(evaluation, 1, TimeBudget(600))
+    module = evaluation.evaluated.module
+    for each in tasks:
+        prompt = encoder.encode([evaluation.cursor_prompt(each.task, 48)])[0].ids.tolist()
+        text = encoder.locate(each.task.text)[0]
+        with torch.inference_mode():
+            logits = module.model(input_ids=torch.tensor([prompt + text])).logits[0].log_softmax(-1)
+        nats = -sum(float(logits[len(prompt) + place - 1, token]) for place, token in enumerate(text))
+        bits = nats / len(each.task.text.encode()) / 0.6931471805599453
+        assert found[each.shape]["tuned"]["bits_per_byte"] == pytest.approx(bits, rel=1e-3)
+
+
+def test_the_parts_of_a_cut_file_are_the_file(evaluation):
+    for task in evaluation.tasks(LIMIT):
+        for each in cursor_tasks(task, frozenset()):
+            cut = each.task
+            assert cut.before + cut.text + cut.after == task.before + task.text + task.after
+            assert "\n" not in cut.text
+            assert cut.before.rpartition("\n")[2].strip()
+            assert cut.after.startswith("\n") or each.shape == "inside_line"
+
+
+def test_lines_that_the_snapshot_holds_are_not_asked_for(evaluation):
+    [task, *_] = evaluation.tasks(LIMIT)
+    known = frozenset(line.strip() for line in task.text.split("\n"))
+    assert list(cursor_tasks(task, known)) == []
+
+
+def test_no_prompt_shows_the_real_text_and_each_shows_what_follows(evaluation, encoder):
+    for task in evaluation.tasks(LIMIT):
+        for each in cursor_tasks(task, frozenset()):
+            shown = encoder.decode(encoder.encode([evaluation.cursor_prompt(each.task, 48)])[0].ids.tolist())
+            line_end = each.task.after.partition("\n")[0]
+            assert each.task.before.rpartition("\n")[2] + "<fim_suffix>" + line_end in shown
+
+
+def test_a_tokenizer_without_infill_tokens_is_asked_left_to_right(evaluation, data, monkeypatch):
+    monkeypatch.setattr(data.encoder, "format", data.encoder.format.within(data.encoder.special - FIM_TOKENS))
+    found = cursor(InfillEvaluation(evaluation.evaluated, data, 0), LIMIT, TimeBudget(600))
+    assert found["rest_of_line"]["tasks"] > 0
+
+
+def test_an_answer_ends_with_its_line():
+    assert answer_of("value);\nlet next") == "value);"
+    assert answer_of("value") == "value"
+
+
+def test_without_a_line_to_cut_there_is_one_reason(evaluation, monkeypatch):
+    monkeypatch.setattr(evaluation, "tasks", lambda limit: [])
+    with pytest.raises(UnmeasuredError, match=r"raise data\.held_out"):
+        cursor(evaluation, LIMIT, TimeBudget(600))
+
+
+def test_without_time_there_is_one_reason(evaluation):
+    with pytest.raises((UnmeasuredError, OutOfTimeError)):
+        cursor(evaluation, LIMIT, TimeBudget(0))
