@@ -12,12 +12,17 @@ pytestmark = pytest.mark.usefixtures("few_texts")
 
 
 @pytest.fixture
-def evaluation(evaluated, data):
-    return InfillEvaluation(evaluated, data, 0)
+def data(make_data, rust_repository):
+    return make_data(rust_repository, sequence_length=512)
+
+
+@pytest.fixture
+def evaluation(make_evaluated, data):
+    return InfillEvaluation(make_evaluated(max_tokens=512), data, 0)
 
 
 def test_tuned_and_base_of_equal_weights_differ_in_nothing(make_evaluated, data):
-    found = cursor(InfillEvaluation(make_evaluated(scale=0.0), data, 0), LIMIT, TimeBudget(600))
+    found = cursor(InfillEvaluation(make_evaluated(scale=0.0, max_tokens=512), data, 0), LIMIT, TimeBudget(600))
     for shape in SHAPES:
         assert found[shape]["base"] == found[shape]["tuned"]
         assert found[shape]["change_percent"] == 0.0
@@ -27,7 +32,7 @@ def test_tuned_and_base_of_equal_weights_differ_in_nothing(make_evaluated, data)
 
 def test_an_adapter_changes_the_bits_of_the_tuned_model_alone(make_evaluated, data):
     plain, tuned = (
-        cursor(InfillEvaluation(make_evaluated(scale=scale), data, 0), LIMIT, TimeBudget(600))["rest_of_line"]
+        cursor(InfillEvaluation(make_evaluated(scale=scale, max_tokens=512), data, 0), LIMIT, TimeBudget(600))["rest_of_line"]
         for scale in (0.0, 0.3)
     )
     assert tuned["base"]["bits_per_byte"] == pytest.approx(plain["base"]["bits_per_byte"])
@@ -38,7 +43,7 @@ def test_the_bits_are_those_of_the_real_text_behind_the_prompt(evaluation, encod
     """Against the sum over a row that is made by hand, token after token."""
     import torch
 
-    tasks = [cut for task in evaluation.tasks(1) for cut in cursor_tasks(task, frozenset())]
+    tasks = [cut for task in evaluation.tasks(1) for cut in cursor_tasks(task, evaluation.data.known_lines)]
     found = cursor(evaluation, 1, TimeBudget(600))
     module = evaluation.evaluated.module
     for each in tasks:
