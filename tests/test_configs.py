@@ -135,6 +135,18 @@ def test_hardware_changes_how_a_step_is_cut_and_not_the_step(base, overlay, prin
     assert config["data"]["sequence_length"] == printed("--config", base)["data"]["sequence_length"]
 
 
+@pytest.mark.parametrize("base", ["configs/default.yaml", "configs/rust.yaml"])
+def test_weighting_changes_nothing_but_how_much_files_and_commits_count(base, printed):
+    plain, weighted = printed("--config", base), printed("--config", base, "--config", "configs/weighting.yaml")
+    importance = weighted["data"].pop("importance")
+    assert importance == plain["data"].pop("importance") | {
+        "file_rules": {"lib.rs": 2.0, "main.rs": 1.5, "src/": 1.3, "tests/": 0.7, "Cargo.toml": 0.5},
+        "message_rules": {"impl|trait|async|unsafe": 1.5, "error|result|unwrap|expect": 1.3},
+        "half_life_days": 365,
+    }
+    assert weighted == plain
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_shipped_configuration_parses_and_says_how_it_is_run(name, printed):
     printed("--config", name)

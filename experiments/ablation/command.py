@@ -28,7 +28,7 @@ from experiments.ablation.settings import read_settings, set_value
 __all__ = ["CONFIGS", "ablate", "experiment_of", "main", "parse_options", "plan_runs"]
 
 _ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = (_ROOT / "configs" / "tiny.yaml", Path(__file__).parent / "rules.yaml")
+CONFIGS = (_ROOT / "configs" / "tiny.yaml", _ROOT / "configs" / "weighting.yaml")
 _WORK = Path.home() / ".cache" / "codelm-ablation"
 _MASK = "without"
 """Put before the name of a row that begins as an option does."""
