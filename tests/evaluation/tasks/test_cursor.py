@@ -6,7 +6,7 @@ from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.special_tokens import FIM_TOKENS
 
-LIMIT = 6
+LIMIT = 4
 
 pytestmark = pytest.mark.usefixtures("few_texts")
 
@@ -31,12 +31,11 @@ def test_tuned_and_base_of_equal_weights_differ_in_nothing(make_evaluated, data)
 
 
 def test_an_adapter_changes_the_bits_of_the_tuned_model_alone(make_evaluated, data):
-    plain, tuned = (
-        cursor(InfillEvaluation(make_evaluated(scale=scale, max_tokens=512), data, 0), LIMIT, TimeBudget(600))["rest_of_line"]
-        for scale in (0.0, 0.3)
-    )
-    assert tuned["base"]["bits_per_byte"] == pytest.approx(plain["base"]["bits_per_byte"])
-    assert tuned["tuned"]["bits_per_byte"] != pytest.approx(plain["base"]["bits_per_byte"])
+    models = (make_evaluated(scale=scale, max_tokens=512) for scale in (0.0, 0.3))
+    plain, tuned = (cursor(InfillEvaluation(model, data, 0), LIMIT, TimeBudget(600)) for model in models)
+    bits = {name: plain["rest_of_line"][name]["bits_per_byte"] for name in ("base", "tuned")}
+    assert tuned["rest_of_line"]["base"]["bits_per_byte"] == pytest.approx(bits["base"])
+    assert tuned["rest_of_line"]["tuned"]["bits_per_byte"] != pytest.approx(bits["tuned"])
 
 
 def test_the_bits_are_those_of_the_real_text_behind_the_prompt(evaluation, encoder):
