@@ -206,15 +206,14 @@ class _Builder:
             yield _Job(make, Split.TRAIN, commit, self._path_index(file.path))
 
     def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[_Job]:
+        # Whole lines alone are held out: their loss can be compared, whatever share of the holes learned is smaller.
+        formats = self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
         for commit in commits:
             author = f"{commit.author} <{commit.email}>"
             facts = {"time": commit.time, "author": author, "message": commit.message}
             index = self._add_commit(sha=commit.sha, repository=repository.name, **facts)
             for change in commit.changes:
                 self._keep_text(change, index, split)
-                formats = (
-                    self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
-                )
                 arguments = repository.name, commit.sha, change, formats
                 make = partial(change_samples, *arguments, seed=self.settings.seed, **self._tokenizer)
                 yield _Job(make, split, index, self._path_index(change.path))

@@ -10,9 +10,10 @@ from rapidfuzz import fuzz
 
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.notes import UnmeasuredError
-from codelm.evaluation.tasks.infilling import InfillEvaluation
+from codelm.evaluation.tasks.infilling import HEADING_TOKENS, InfillEvaluation
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.samples.cursor_holes import INSIDE_LINE, REST_OF_LINE, cut_at_cursor
+from codelm.history.samples.pieces import Sample
 from codelm.lines import lines_of
 from codelm.metrics.infill_tasks import InfillTask
 from codelm.metrics.intervals import mean_difference
@@ -20,10 +21,12 @@ from codelm.metrics.likelihood import Nll, comparison, sum_by_commit
 from codelm.metrics.number_format import counted
 from codelm.metrics.syntax.code_lines import code_lines
 
-__all__ = ["SHAPES", "CursorTask", "answer_of", "cursor", "cursor_tasks"]
+__all__ = ["SHAPES", "CursorTask", "answer_of", "cursor", "cursor_prompt", "cursor_tasks"]
 
 SHAPES = (REST_OF_LINE, INSIDE_LINE)
 """The shapes of holes that are measured; see `codelm.history.samples.cursor_holes`."""
+_MAX_TOKENS = 512
+"""Tokens of prompt and answer together, or a row where that is shorter: most of what decides a line stands near it."""
 _NEW_TOKENS = 48
 """Tokens of an answer at most, which ends with its line anyway."""
 
@@ -99,7 +102,7 @@ def cursor_tasks(task: InfillTask, known: frozenset[str]) -> Iterator[CursorTask
 def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_Answered]:
     """Return the tasks of a batch with the nll of their real text and the answers of both models."""
     evaluated, encoder = evaluation.evaluated, evaluation.data.encoder
-    prompts = [evaluation.cursor_prompt(each.task, _NEW_TOKENS) for each in tasks]
+    prompts = [cursor_prompt(evaluation, each.task) for each in tasks]
     given = [sample.ids.tolist() for sample in encoder.encode(prompts)]
     real = [encoder.locate(_asked(each.task, evaluation.modes[0]))[0] for each in tasks]
     found: dict[bool, tuple[list[float], list[str]]] = {}
@@ -113,6 +116,12 @@ def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_
             tasks, real, base_nll, tuned_nll, base_texts, tuned_texts, strict=True
         )
     ]
+
+
+def cursor_prompt(evaluation: InfillEvaluation, task: InfillTask) -> Sample:
+    """Return the prompt of a cursor task, which shows what stands behind the cursor if the tokenizer allows it."""
+    max_tokens = min(_MAX_TOKENS, evaluation.evaluated.max_tokens) - _NEW_TOKENS - HEADING_TOKENS
+    return evaluation.prompt(task, evaluation.modes[0], max_tokens)
 
 
 def _asked(task: InfillTask, mode: str) -> str:

@@ -20,7 +20,15 @@ from codelm.metrics.infill_tasks import InfillTask, choose_tasks, cut_tasks, vis
 from codelm.metrics.retrieval import nearest, nearest_lines
 from codelm.metrics.syntax.identifiers import LEXERS, own_names
 
-__all__ = ["Answer", "AnsweredTask", "InfillEvaluation", "after_line_end", "draw_changes", "shown_text"]
+__all__ = [
+    "HEADING_TOKENS",
+    "Answer",
+    "AnsweredTask",
+    "InfillEvaluation",
+    "after_line_end",
+    "draw_changes",
+    "shown_text",
+]
 
 _SYSTEMS = {"infill": ("base", "retrieval", "tuned"), "left_to_right": ("base", "tuned")}
 """The systems that answer a task, by mode. The "infill" mode shows the lines before and after the span, the other one
@@ -29,7 +37,7 @@ _MIN_NEW_TOKENS, _MAX_NEW_TOKENS = 32, 192
 """Bounds on the tokens of an answer, which are twice those of the longest real text of its batch."""
 _MAX_TOKENS = 1024
 """Tokens of prompt and answer together, or a row where that is shorter."""
-_HEADING_TOKENS = 96
+HEADING_TOKENS = 96
 """Tokens that are kept free for names and special tokens."""
 _EXAMPLES = 2000
 """Samples of training changes among which the example is sought."""
@@ -156,19 +164,19 @@ class InfillEvaluation:
             with_example: Whether a similar change of training comes first.
         """
         encoder = self.data.encoder
-        max_tokens = min(_MAX_TOKENS, self.evaluated.max_tokens) - new_tokens - _HEADING_TOKENS
+        max_tokens = min(_MAX_TOKENS, self.evaluated.max_tokens) - new_tokens - HEADING_TOKENS
         example = self._example(task, max_tokens // _EXAMPLE_SHARE) if with_example else None
         max_tokens -= encoder.count([example[1]])[0] if example else 0
-        repository = self.repositories[task.commit]
+        return self.prompt(task, mode, max_tokens, example)
+
+    def prompt(self, task: InfillTask, mode: str, max_tokens: int, example: tuple[str, str] | None = None) -> Sample:
+        """Return the prompt of a task in a mode, with ``max_tokens`` of its file and path and text of an example."""
+        repository, encoder = self.repositories[task.commit], self.data.encoder
         if mode == "infill":
             before, after = visible_context(task, encoder.count, max_tokens)
             return prompt(repository, task.path, before, after, encoder.format, example=example)
         before, _ = visible_context(replace(task, after=""), encoder.count, max_tokens)
         return prompt(repository, task.path, before, None, encoder.format)
-
-    def cursor_prompt(self, task: InfillTask, new_tokens: int) -> Sample:
-        """Return the prompt of a cursor task, which shows what stands behind the cursor if the tokenizer allows it."""
-        return self._prompt(task, self.modes[0], new_tokens, with_example=False)
 
     def _example(self, task: InfillTask, max_tokens: int) -> tuple[str, str] | None:
         """Return path and text of the training change most similar to the lines around a span, or None.

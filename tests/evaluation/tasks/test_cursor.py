@@ -1,7 +1,7 @@
 import pytest
 
 from codelm.evaluation.notes import UnmeasuredError
-from codelm.evaluation.tasks.cursor import SHAPES, answer_of, cursor, cursor_tasks
+from codelm.evaluation.tasks.cursor import SHAPES, answer_of, cursor, cursor_prompt, cursor_tasks
 from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.special_tokens import FIM_TOKENS
@@ -46,7 +46,7 @@ def test_the_bits_are_those_of_the_real_text_behind_the_prompt(evaluation, encod
     found = cursor(evaluation, 1, TimeBudget(600))
     module = evaluation.evaluated.module
     for each in tasks:
-        prompt = encoder.encode([evaluation.cursor_prompt(each.task, 48)])[0].ids.tolist()
+        prompt = encoder.encode([cursor_prompt(evaluation, each.task)])[0].ids.tolist()
         text = encoder.locate(each.task.text)[0]
         with torch.inference_mode():
             logits = module.model(input_ids=torch.tensor([prompt + text])).logits[0].log_softmax(-1)
@@ -74,7 +74,7 @@ def test_lines_that_the_snapshot_holds_are_not_asked_for(evaluation):
 def test_no_prompt_shows_the_real_text_and_each_shows_what_follows(evaluation, encoder):
     for task in evaluation.tasks(LIMIT):
         for each in cursor_tasks(task, frozenset()):
-            shown = encoder.decode(encoder.encode([evaluation.cursor_prompt(each.task, 48)])[0].ids.tolist())
+            shown = encoder.decode(encoder.encode([cursor_prompt(evaluation, each.task)])[0].ids.tolist())
             line_end = each.task.after.partition("\n")[0]
             assert each.task.before.rpartition("\n")[2] + "<fim_suffix>" + line_end in shown
 
