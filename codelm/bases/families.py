@@ -46,10 +46,8 @@ _UNTRAINED = (
 
 _TRAINED = (
     (r"starcoder2", "starcoder2"),
-    (
-        r"starcoder|starcoderbase|codeshell|stable-code-3b|refact-1[._]6b-fim|granite-(3|8|20|34)b-code-base|codeqwen1[.]5-7b$",
-        "starcoder",
-    ),
+    (r"starcoder|codeshell|stable-code-3b|refact-1[._]6b-fim|codeqwen1[.]5-7b$", "starcoder"),
+    (r"granite-(3|8|20|34)b-code-base", "starcoder"),
     (r"santacoder", "santacoder"),
     (r"granite-3[.]3.*base", "granite-3.3"),
     (r"granite-4[.]\d.*base", "granite-4"),

@@ -3,12 +3,12 @@
 import logging
 from typing import Any
 
-import torch
 from lightning.pytorch import Trainer
 
 from codelm.datamodules.prompt_format import decide_format, encoder_for, with_format
 from codelm.evaluation.infill_probe import probe_infill
 from codelm.evaluation.model import EvaluatedModel
+from codelm.runs.trainer import preserved_state
 
 __all__ = ["settle_format"]
 
@@ -39,12 +39,11 @@ def _is_known(trainer: Trainer, model: Any, datamodule: Any, candidate: str) -> 
     encoder = encoder_for(model.base, model.revision, candidate)
     model.trainer = trainer
     model.configure_model()
-    model.to(trainer.strategy.root_device).eval()
+    model.to(trainer.strategy.root_device)
     row = min(_ROW_TOKENS, model.max_positions or _ROW_TOKENS)
     evaluated = EvaluatedModel(model, max_tokens=row, batch_size=datamodule.batch_size)
-    with torch.inference_mode():
+    with preserved_state(trainer, model, seed=0):
         found = probe_infill(evaluated, encoder)
-    model.train()
     log.warning(
         "%s has the special tokens of format %s and %s: lines of general code have %.2f nats a token in it, %.2f "
         "without what follows them, %.2f where that is shown first",

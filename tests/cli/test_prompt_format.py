@@ -76,6 +76,22 @@ def test_a_base_that_nobody_vouches_for_is_measured_once(fit, base, folder, monk
     assert len(asked) == 1
 
 
+def test_what_a_base_is_asked_changes_nothing_that_is_learned(fit, base, folder, monkeypatch):  # noqa: F811
+    import torch
+
+    measured = InfillProbe(2.0, 1.9, 1.5, is_known=True)
+    made = base("nameless")
+    for choice in ("auto", "qwen2.5-coder"):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                "codelm.cli.prompt_format.probe_infill", lambda *words: torch.rand(9) is not None and measured
+            )
+            status, error = fit(made, "--trainer.max_epochs=1", f"--data.formats.fim_format={choice}")
+        assert status == 0, error
+    first, second = sorted(folder.rglob("adapter_model.safetensors"))
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_a_format_that_the_tokenizer_cannot_write_is_refused_before_anything_is_read(fit, base, folder):  # noqa: F811
     made = base("nameless")
     status, error = fit(made, "--data.formats.fim_format=granite-4", "--trainer.max_epochs=1")

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from codelm.history.samples.pieces import Role
-from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
+from codelm.special_tokens import END_OF_TEXT, STARCODER2
 from experiments.pretrain.corpus import Document
 from experiments.pretrain.documents import cut_lines, in_random_forms
 
@@ -17,7 +17,7 @@ def count(texts):
 
 def made(number):
     """Return the samples of a file of that number: its name decides on the forms."""
-    encoder = SimpleNamespace(count=count, special=frozenset(SPECIAL_TOKENS))
+    encoder = SimpleNamespace(count=count, format=STARCODER2)
     return in_random_forms(Document("rust", "crate", "1.0.0", f"src/{number}.rs", CODE), encoder, 600)
 
 
