@@ -79,7 +79,7 @@ def sentence_piece(name, *, legacy):
 
 def learned(name, encoder):
     change = Change("f", "f", "M", "1", "2", after="P\nM\nS\n", hunks=(Hunk(1, 1, (), ("M\n",)),))
-    arguments = "r", "sha", change, Formats(fim_rate=1.0), 4096, encoder.count, encoder.format, 0
+    arguments = "r", "sha", change, Formats(fim_rate=1.0, cursor_rate=0.0), 4096, encoder.count, encoder.format, 0
     [sample] = change_samples(*arguments)
     return sample
 
@@ -118,7 +118,7 @@ def test_no_token_is_learned_that_a_prompt_would_cut(name):
     made.backend_tokenizer.add_tokens(["\n    "])  # the line end and the indentation behind it
     encoder = Encoder(made, FORMATS[name])
     change = Change("f", "f", "M", "1", "2", after="P\n    M\nS\n", hunks=(Hunk(1, 1, (), ("    M\n",)),))
-    arguments = "r", "sha", change, Formats(fim_rate=1.0), 4096, encoder.count, encoder.format, 0
+    arguments = "r", "sha", change, Formats(fim_rate=1.0, cursor_rate=0.0), 4096, encoder.count, encoder.format, 0
     [sample] = encoder.encode(change_samples(*arguments))
     [asked] = encoder.encode([prompt("r", "f", "P\n", "S\n", encoder.format)])
     assert sample.ids[: len(asked.ids)].tolist() == asked.ids.tolist()
@@ -218,7 +218,7 @@ def test_a_space_is_put_before_what_precedes_a_hole_and_nothing_else(name, legac
     encoder = Encoder(sentence_piece(name, legacy=legacy), FORMATS[name])
     after = "P\n    M\n    S\n"
     change = Change("f", "f", "M", "1", "2", after=after, hunks=(Hunk(1, 1, (), ("    M\n",)),))
-    arguments = "r", "sha", change, Formats(fim_rate=1.0), 4096, encoder.count, encoder.format, 0
+    arguments = "r", "sha", change, Formats(fim_rate=1.0, cursor_rate=0.0), 4096, encoder.count, encoder.format, 0
     [encoded] = encoder.encode(change_samples(*arguments))
     tokens = [encoder._backend.id_to_token(token) for token in encoded.ids.tolist()]
     text = [token for token in tokens if token not in FORMATS[name].tokens]
