@@ -13,6 +13,7 @@ FIGURES = {"found": 1}
 TASKS = {
     "likelihood": "likelihood",
     "general": "forgetting",
+    "cursor": "cursor",
     "holes": "infilling",
     "idioms": "idioms",
     "memory": "memorization",
@@ -22,11 +23,18 @@ TASKS = {
 pytestmark = pytest.mark.usefixtures("few_texts")
 
 
+@pytest.fixture
+def short_functions(monkeypatch):
+    """Let functions of a few bytes count: random weights end a text soon, with one of its special tokens."""
+    monkeypatch.setattr("codelm.metrics.idioms.MIN_BYTES", 20)
+
+
+@pytest.mark.usefixtures("short_functions")
 def test_all_tasks_are_run_and_each_infill_task_is_kept(data, evaluated, caplog):
     with caplog.at_level("INFO"):
         found = evaluate(evaluated, data, SETTINGS)
     logged = [line for line in caplog.messages if line.startswith("evaluation ")]
-    assert [line.split(":")[0] for line in logged] == [f"evaluation {number}/5" for number in range(1, 6)]
+    assert [line.split(":")[0] for line in logged] == [f"evaluation {number}/6" for number in range(1, 7)]
     assert list(found.figures) == list(TASKS)
     assert all(found.figures[name] for name in TASKS)
     assert len(found.infill_rows) == found.figures["holes"]["tasks"] == 2
@@ -67,6 +75,7 @@ def test_when_time_is_over_nothing_is_measured_and_each_part_is_named(data, eval
         for what in (
             "bits per byte of held-out commits",
             "bits per byte of general code",
+            "lines of held-out commits from a cursor on",
             "holes that held-out commits filled",
             "the repository's idioms",
             "what is recited of training",
@@ -95,6 +104,7 @@ def test_a_history_too_short_to_test_says_so_and_reports_what_it_can(make_data, 
     assert not [note for note in found.notes if "Error" in note]
 
 
+@pytest.mark.usefixtures("short_functions")
 def test_without_a_test_split_no_note_is_of_zero_commits(data, evaluated, monkeypatch):
     monkeypatch.setattr(data, "test_samples", lambda max_tokens: [])
     monkeypatch.setattr(data, "test_changes", list)
@@ -102,6 +112,7 @@ def test_without_a_test_split_no_note_is_of_zero_commits(data, evaluated, monkey
     assert (found.figures["likelihood"], found.figures["holes"]) == (None, None)
     assert found.notes[:-1] == [
         "nothing of the history is left to test on: raise data.held_out, or give a longer history",
+        "no held-out line can be cut at a cursor: raise data.held_out, or give a longer history",
         "no held-out line makes a hole to fill: raise data.held_out, or give a longer history",
     ]
     assert "too few to compare idioms" in found.notes[-1]
