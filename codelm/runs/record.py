@@ -54,7 +54,8 @@ class TrainLoss:
 
     def add_sums(self, sums: Tensor) -> None:
         """Count batches by the sums of their losses, in nats, and of their label weights, ``[2]``."""
-        self.sums = sums if self.sums is None else self.sums + sums
+        # Those of a checkpoint are on the CPU.
+        self.sums = sums if self.sums is None else self.sums.to(sums.device) + sums
 
     @property
     def mean(self) -> float | None:
