@@ -91,8 +91,10 @@ def try_adapters(name: str, model: PreTrainedModel, lora: LoRA, *, checkpointing
         checkpointing: Whether to prepare it for checkpointing activations.
 
     Raises:
-        InputError: PEFT cannot adapt these layers, or the base cannot checkpoint activations.
+        InputError: PEFT cannot adapt these layers, the head is one of them, or the base cannot checkpoint activations.
     """
+    head = model.get_output_embeddings()
+    head_name = next(layer for layer, module in model.named_modules() if module is head)
     try:
         with torch.random.fork_rng(devices=[]):  # a run's own adapters begin with the same numbers as without this one
             adapted = add_adapter(model, lora, name=name).eval()
@@ -101,6 +103,11 @@ def try_adapters(name: str, model: PreTrainedModel, lora: LoRA, *, checkpointing
         raise InputError(
             f"base model {name} cannot have these adapters: {one_line(error)}; change model.lora.targets or dropout"
         ) from error
+    if model.get_output_embeddings() is not head:  # another layer of its name made it a target
+        raise InputError(
+            f"model.lora.targets {', '.join(lora.targets)}: one names the head of base model {name}, {head_name}, "
+            "whose adapter the loss would leave out; leave that one out"
+        )
     try:
         if checkpointing:
             checkpoint_activations(model)

@@ -34,6 +34,7 @@ _LISTS_LAYERS = re.compile(r"layer_id|layers?_ind|layers?_idx|attn_idx|only_laye
 """Names of lists of the numbers of layers that are of another kind than the rest."""
 
 _VOCABULARY = 256
+_VOCABULARY_SIZES = re.compile(r"vocab_size|\w+_vocab$")
 
 _MOST_PARAMETERS = 200_000_000
 """A model with more cannot be tried in moments, nor in little memory: it takes 0.8 GB."""
@@ -175,7 +176,7 @@ def _lists_of_kinds(settings: dict[str, Any], count: int) -> list[list[Any]]:
 
 def _small_number(name: str, value: int, factor: int) -> int:
     """Return a number of an architecture's settings, small if it is a width, the vocabulary or a token's id."""
-    if name.startswith("vocab_size"):
+    if _VOCABULARY_SIZES.match(name):
         return min(value, _VOCABULARY)
     if name.endswith("token_id"):
         return value if value < _VOCABULARY else 0

@@ -42,6 +42,7 @@ def make_base(tmp_path):
         ("deepseek_v3", {"lora": LoRA(targets=["gate_proj", "up_proj"])}, "these adapters: ValueError.*dropout"),
         ("llama4_text", {"lora": LoRA(targets=["router"])}, "cannot have these adapters"),
         ("llama", {"lora": LoRA(targets=["c_fc"])}, "c_fc: no such linear layer"),
+        ("blt", {"lora": LoRA(targets=["q_proj", "lm_head"])}, "one names the head of base model .*, lm_head, whose"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
