@@ -181,7 +181,7 @@ def rewind_to_whole_step(checkpoint: dict[str, Any], accumulate: int) -> None:
         settle(checkpoint, accumulate, validates=False)
 
 
-def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> bool:
+def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> None:
     """Let a checkpoint say in one of two ways where the run is, both of which Lightning goes on from as it should.
 
     Either an epoch is over, or a number of its batches is learned, to the end of an optimizer step. Lightning 2.6 has
@@ -191,9 +191,6 @@ def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> b
         checkpoint: Changed in place.
         accumulate: Batches of an optimizer step.
         validates: Whether a validation behind the last batch is still to be done, or to be done anew.
-
-    Returns:
-        Whether batches behind the last optimizer step were taken back.
     """
     loop = checkpoint["loops"]["fit_loop"]
     epochs, batches, validation = loop[_EPOCHS], loop[_BATCHES], loop[_VALIDATION_BATCHES]
@@ -216,7 +213,6 @@ def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> b
         _set_all(counts, 0)
     if validates and done == ready:  # begun, with no batch done
         validation["total"] |= {"ready": 1, "started": 1}
-    return bool(done < ready)
 
 
 def settle_resumed(trainer: Trainer) -> None:
