@@ -11,7 +11,7 @@ from codelm.metrics.infill_tasks import InfillTask
 from codelm.metrics.syntax.identifiers import WORD, identifiers, without_comments
 from codelm.metrics.syntax.trees import faults_of
 
-__all__ = ["Score", "chance_similarity", "score", "summarize", "wins_and_losses"]
+__all__ = ["Score", "chance_similarity", "score", "similarity", "summarize", "wins_and_losses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,7 @@ class Score:
 
     Attributes:
         exact: whether both are equal but for comments, blank lines and the amount of white space.
-        similarity: edit similarity, 0 to 100: rapidfuzz's ``ratio``, which counts a replaced character as one deleted
-            and one inserted; `chance_similarity` is that of unrelated texts.
+        similarity: their `similarity`; `chance_similarity` is that of unrelated texts.
         identifiers: F1 of the sets of names, 0 to 1; 1 where neither has any.
         valid: whether the file has no syntax fault that it has not with the real text; None where that is not known.
         empty: whether nothing was written.
@@ -51,13 +50,21 @@ def score(task: InfillTask, infill: Infill, prompt_text: str, own_names: frozens
     new = names.difference(WORD.findall(prompt_text))
     return Score(
         exact=_normalized_lines(task.language, infill.text) == _normalized_lines(task.language, task.text),
-        similarity=fuzz.ratio(infill.text.strip(), task.text.strip()),
+        similarity=similarity(infill.text, task.text),
         identifiers=2 * len(names & real) / (len(names) + len(real)) if names or real else 1.0,
         valid=_is_valid(task, infill.text),
         empty=not infill.text.strip(),
         runaway=not infill.finished,
         own_names=(len(new & own_names), len(new)),
     )
+
+
+def similarity(text: str, real: str) -> float:
+    """Return the edit similarity of two texts, 0 to 100, but for the white space around them.
+
+    It is rapidfuzz's ``ratio``, which counts a replaced character as one deleted and one inserted.
+    """
+    return fuzz.ratio(text.strip(), real.strip())
 
 
 def _normalized_lines(language: str, text: str) -> list[str]:

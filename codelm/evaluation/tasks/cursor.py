@@ -6,15 +6,14 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from rapidfuzz import fuzz
-
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.notes import UnmeasuredError
-from codelm.evaluation.tasks.infilling import HEADING_TOKENS, InfillEvaluation
+from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.samples.cursor_holes import INSIDE_LINE, REST_OF_LINE, cut_at_cursor
 from codelm.history.samples.pieces import Sample
 from codelm.lines import lines_of
+from codelm.metrics.infill_scores import similarity
 from codelm.metrics.infill_tasks import InfillTask
 from codelm.metrics.intervals import mean_difference
 from codelm.metrics.likelihood import Nll, comparison, sum_by_commit
@@ -120,8 +119,7 @@ def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_
 
 def cursor_prompt(evaluation: InfillEvaluation, task: InfillTask) -> Sample:
     """Return the prompt of a cursor task, which shows what stands behind the cursor if the tokenizer allows it."""
-    max_tokens = min(_MAX_TOKENS, evaluation.evaluated.max_tokens) - _NEW_TOKENS - HEADING_TOKENS
-    return evaluation.prompt(task, evaluation.modes[0], max_tokens)
+    return evaluation.prompt(task, evaluation.modes[0], _NEW_TOKENS, most=_MAX_TOKENS)
 
 
 def _asked(task: InfillTask, mode: str) -> str:
@@ -154,7 +152,7 @@ def _figures(answered: Sequence[_Answered]) -> dict[str, Any]:
     systems = {"base": [each.base for each in answered], "tuned": [each.tuned for each in answered]}
     real = [each.task.task.text for each in answered]
     exact = {name: [_is_exact(*pair) for pair in zip(texts, real, strict=True)] for name, texts in systems.items()}
-    near = {name: [_similarity(*pair) for pair in zip(texts, real, strict=True)] for name, texts in systems.items()}
+    near = {name: [similarity(*pair) for pair in zip(texts, real, strict=True)] for name, texts in systems.items()}
     return {
         "tasks": len(answered),
         "commits": likelihood["commits"],
@@ -176,8 +174,3 @@ def _figures(answered: Sequence[_Answered]) -> dict[str, Any]:
 
 def _is_exact(text: str, real: str) -> bool:
     return text.split() == real.split()
-
-
-def _similarity(text: str, real: str) -> float:
-    """Return the edit similarity, 0 to 100, of rapidfuzz's ``ratio``."""
-    return fuzz.ratio(text.strip(), real.strip())

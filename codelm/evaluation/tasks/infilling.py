@@ -21,7 +21,6 @@ from codelm.metrics.retrieval import nearest, nearest_lines
 from codelm.metrics.syntax.identifiers import LEXERS, own_names
 
 __all__ = [
-    "HEADING_TOKENS",
     "Answer",
     "AnsweredTask",
     "InfillEvaluation",
@@ -37,7 +36,7 @@ _MIN_NEW_TOKENS, _MAX_NEW_TOKENS = 32, 192
 """Bounds on the tokens of an answer, which are twice those of the longest real text of its batch."""
 _MAX_TOKENS = 1024
 """Tokens of prompt and answer together, or a row where that is shorter."""
-HEADING_TOKENS = 96
+_OTHER_TOKENS = 96
 """Tokens that are kept free for names and special tokens."""
 _EXAMPLES = 2000
 """Samples of training changes among which the example is sought."""
@@ -138,7 +137,7 @@ class InfillEvaluation:
         tasks = [row.task for row in answered]
         longest = max(self.data.encoder.count([task.text for task in tasks]))
         new_tokens = min(_MAX_NEW_TOKENS, max(_MIN_NEW_TOKENS, 2 * longest))
-        prompts = [self._prompt(task, mode, new_tokens, with_example=system == "retrieval") for task in tasks]
+        prompts = [self.prompt(task, mode, new_tokens, with_example=system == "retrieval") for task in tasks]
         encoded = self.data.encoder.encode(prompts)
         sampling = self.evaluated.greedy(new_tokens)
         with self.evaluated.as_base(system != "tuned"):
@@ -154,29 +153,27 @@ class InfillEvaluation:
         own = self.own_names.get(task.language, frozenset())
         return Answer(infill, score(task, infill, shown_text(sample), own))
 
-    def _prompt(self, task: InfillTask, mode: str, new_tokens: int, *, with_example: bool) -> Sample:
+    def prompt(
+        self, task: InfillTask, mode: str, new_tokens: int, *, most: int = _MAX_TOKENS, with_example: bool = False
+    ) -> Sample:
         """Return the prompt of a task in a mode.
 
         Args:
             task: The task.
-            mode: "infill" or "left_to_right".
+            mode: One of `modes`.
             new_tokens: Tokens to keep free for the answer.
-            with_example: Whether a similar change of training comes first.
+            most: Tokens of prompt and answer together, or a row where that is shorter.
+            with_example: Whether a similar change of training comes first, in the mode "infill".
         """
-        encoder = self.data.encoder
-        max_tokens = min(_MAX_TOKENS, self.evaluated.max_tokens) - new_tokens - HEADING_TOKENS
+        repository, encoder = self.repositories[task.commit], self.data.encoder
+        max_tokens = min(most, self.evaluated.max_tokens) - new_tokens - _OTHER_TOKENS
+        if mode != "infill":
+            before, _ = visible_context(replace(task, after=""), encoder.count, max_tokens)
+            return prompt(repository, task.path, before, None, encoder.format)
         example = self._example(task, max_tokens // _EXAMPLE_SHARE) if with_example else None
         max_tokens -= encoder.count([example[1]])[0] if example else 0
-        return self.prompt(task, mode, max_tokens, example)
-
-    def prompt(self, task: InfillTask, mode: str, max_tokens: int, example: tuple[str, str] | None = None) -> Sample:
-        """Return the prompt of a task in a mode, with ``max_tokens`` of its file and path and text of an example."""
-        repository, encoder = self.repositories[task.commit], self.data.encoder
-        if mode == "infill":
-            before, after = visible_context(task, encoder.count, max_tokens)
-            return prompt(repository, task.path, before, after, encoder.format, example=example)
-        before, _ = visible_context(replace(task, after=""), encoder.count, max_tokens)
-        return prompt(repository, task.path, before, None, encoder.format)
+        before, after = visible_context(task, encoder.count, max_tokens)
+        return prompt(repository, task.path, before, after, encoder.format, example=example)
 
     def _example(self, task: InfillTask, max_tokens: int) -> tuple[str, str] | None:
         """Return path and text of the training change most similar to the lines around a span, or None.
