@@ -73,7 +73,7 @@ class PromptFormat:
 
     @property
     def infill_tokens(self) -> tuple[str, ...]:
-        """The special tokens of a text with a hole."""
+        """The special tokens of an infill task."""
         return _tokens(self.infill)
 
     @property
@@ -89,7 +89,7 @@ class PromptFormat:
 
     @property
     def around_after(self) -> tuple[str, str]:
-        """The special tokens before and behind the text that follows a hole."""
+        """The special tokens before and behind the text that follows the span to fill in."""
         place = self.infill.index(Slot.AFTER)
         return self.infill[place - 1], self.infill[place + 1]
 

@@ -11,15 +11,15 @@ __all__ = ["EvaluationSettings"]
 class EvaluationSettings:
     """How base and tuned model are evaluated on what training did not see, when training or a test ends.
 
-    Bits per byte on the lines that held-out commits added, holes they filled, idioms, what was forgotten of general
-    code and what is recited of training. A part that fails is named in the report; where there can be none, a training
-    ends as it would have, its adapter and manifest are written before, and a test ends with an error once its loss is
-    printed.
+    Bits per byte on the lines that held-out commits added, what follows a cursor in them, holes they filled, idioms,
+    what was forgotten of general code and what is recited of training. A part that fails is named in the report; where
+    there can be none, a training ends as it would have, its adapter and manifest are written before, and a test ends
+    with an error once its loss is printed.
 
     Args:
         enabled: Whether to evaluate anything.
         minutes: Time for the evaluation at the end; what does not fit is measured less often.
-        limit: Holes, functions and windows of each kind at most.
+        limit: Holes, places of a cursor, functions and windows of each kind at most.
         tokens: Tokens of held-out samples at most.
         every_n_epochs: Epochs from one measurement on general code to the next; 0 measures at the end alone.
         batch_size: Rows or prompts at a time; fewer need less memory.

@@ -10,7 +10,7 @@ from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import TimeBudget
-from codelm.history.samples.cursor_holes import INSIDE_LINE, REST_OF_LINE, cut_at_cursor
+from codelm.history.samples.cursor_spans import INSIDE_LINE, REST_OF_LINE, cut_at_cursor
 from codelm.history.samples.pieces import Sample
 from codelm.lines import lines_of
 from codelm.metrics.infill_scores import similarity
@@ -23,7 +23,7 @@ from codelm.metrics.syntax.code_lines import code_lines
 __all__ = ["SHAPES", "CursorTask", "answer_of", "cursor", "cursor_prompt", "cursor_tasks"]
 
 SHAPES = (REST_OF_LINE, INSIDE_LINE)
-"""The shapes of holes that are measured; see `codelm.history.samples.cursor_holes`."""
+"""The shapes of spans that are measured; see `codelm.history.samples.cursor_spans`."""
 _MAX_TOKENS = 512
 """Tokens of prompt and answer together, or a row where that is shorter: most of what decides a line stands near it."""
 _NEW_TOKENS = 48
@@ -85,15 +85,15 @@ def cursor_tasks(task: InfillTask, known: frozenset[str]) -> Iterator[CursorTask
         if not new:
             return
         at = random.choice(new)
-        hole = cut_at_cursor(lines[at], random, shape)
-        if hole:
+        span = cut_at_cursor(lines[at], random, shape)
+        if span:
             before, after = "".join(lines[:at]), "".join(lines[at + 1 :])
             cut = replace(
                 task,
                 start=task.start + at,
-                before=task.before + before + lines[at][: hole.start],
-                text=lines[at][hole.start : hole.stop],
-                after=lines[at][hole.stop :] + after + task.after,
+                before=task.before + before + lines[at][: span.start],
+                text=lines[at][span.start : span.stop],
+                after=lines[at][span.stop :] + after + task.after,
             )
             yield CursorTask(shape, cut)
 

@@ -22,7 +22,7 @@ from random import Random
 
 from codelm.errors import InputError
 from codelm.git.commits import Change, File
-from codelm.history.samples.cursor_holes import Hole, cut_at_cursor
+from codelm.history.samples.cursor_spans import TextSpan, cut_at_cursor
 from codelm.history.samples.long_lines import Span, TokenCounter
 from codelm.history.samples.pieces import (
     Kind,
@@ -49,12 +49,12 @@ class Formats:
 
     Attributes:
         fim_rate: Share of the hunks, from 0 to 1, learned as fill-in-the-middle; the others are learned left to right.
-        cursor_rate: Share of the hunks filled in, from 0 to 1, of which a hole inside lines is cut, as where a cursor
-            stands; of the others the hole is the whole hunk.
+        cursor_rate: Share of the hunks filled in, from 0 to 1, of which a part that begins inside a line is to be
+            filled in, as where a cursor stands; of the others it is the whole hunk.
         context_lines: Unchanged lines shown before a hunk and, where the hunk is to be filled in, after it; fewer where
             the row is too short.
         whole_files: Also learn the files as they stand at the end of the training history.
-        fim_format: The format in which holes are written, by its name in docs/models.md. "auto" takes that of the
+        fim_format: The format in which hunks are filled in, by its name in docs/models.md. "auto" takes that of the
             base's family where it was trained to fill in, or where its predictions show that it can.
     """
 
@@ -226,21 +226,21 @@ def _pieces_by_role(lines: Sequence[str], window: Window, learned: Container[int
 def _fill_in_the_middle(
     frame: _FileFrame, lines: Sequence[str], hunk: Span, window: Span, cursor_rate: float, random: Random
 ) -> Sample:
-    """Return the sample in which a hunk, or a hole in it, is learned from what its window shows before and after.
+    """Return the sample in which a hunk, or a span of it, is filled in between what its window shows around it.
 
-    What the hunk adds around its hole is learned as well.
+    What the hunk adds around the span is learned as well.
 
     Args:
         frame: The pieces around the code.
         lines: The lines of the file.
         hunk: The lines to learn.
         window: The lines to show.
-        cursor_rate: How likely the hole is cut inside lines.
+        cursor_rate: How likely a span is cut that begins inside a line.
         random: Draws whether, and where.
     """
     added = "".join(lines[hunk.start : hunk.stop])
-    hole = cut_at_cursor(added, random) if random.random() < cursor_rate else None
-    start, stop = hole or Hole(0, len(added))
+    cut = cut_at_cursor(added, random) if random.random() < cursor_rate else None
+    start, stop = cut or TextSpan(0, len(added))
     before = text_pieces("".join(lines[window.start : hunk.start]), Role.CONTEXT)
     after = text_pieces("".join(lines[hunk.stop : window.stop]), Role.CONTEXT)
     head, tail = text_pieces(added[:start], Role.TARGET), text_pieces(added[stop:], Role.TARGET)

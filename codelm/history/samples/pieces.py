@@ -111,7 +111,7 @@ def infill_pieces(
 
     Args:
         path: The path of the file, or nothing; shown where the format has a place for it.
-        before: The text before the hole.
+        before: The text before what is asked for.
         after: The text behind it.
         prompt_format: A format with ``infill``.
     """

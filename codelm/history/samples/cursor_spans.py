@@ -1,4 +1,4 @@
-"""Holes inside lines: where an editor's cursor stands when a completion is asked for."""
+"""Spans that begin inside a line: where an editor's cursor stands when a completion is asked for."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from codelm.lines import lines_of
 
-__all__ = ["INSIDE_LINE", "REST_OF_BLOCK", "REST_OF_LINE", "Hole", "cut_at_cursor"]
+__all__ = ["INSIDE_LINE", "REST_OF_BLOCK", "REST_OF_LINE", "TextSpan", "cut_at_cursor"]
 
 REST_OF_LINE, INSIDE_LINE, REST_OF_BLOCK = "rest_of_line", "inside_line", "rest_of_block"
 _SHARES = {REST_OF_LINE: 0.5, INSIDE_LINE: 0.3, REST_OF_BLOCK: 0.2}
@@ -16,23 +16,23 @@ _FEWEST_CHARACTERS = 4
 """Characters between the white space around them that a line has at least to be cut: fewer are a bracket."""
 
 
-class Hole(NamedTuple):
+class TextSpan(NamedTuple):
     """Characters ``start`` up to ``stop`` of a text, to be filled in."""
 
     start: int
     stop: int
 
 
-def cut_at_cursor(text: str, random: Random, shape: str | None = None) -> Hole | None:
-    """Return a hole that begins inside a line of a text; None where all lines are too short.
+def cut_at_cursor(text: str, random: Random, shape: str | None = None) -> TextSpan | None:
+    """Return a span that begins inside a line of a text; None where all lines are too short.
 
     ``rest_of_line`` ends with the line, ``inside_line`` before its last character, ``rest_of_block`` with the lines
     that are indented deeper than the one it begins in, and the bracket that closes them.
 
     Args:
         text: Whole lines.
-        random: Draws the line, the place in it, and the shape where none is given.
-        shape: The shape of the hole.
+        random: Draws the line and the place in it.
+        shape: The shape of the span, one of the three; None draws it by `_SHARES`.
     """
     lines = lines_of(text)
     long = [number for number, line in enumerate(lines) if len(line.strip()) >= _FEWEST_CHARACTERS]
@@ -44,9 +44,9 @@ def cut_at_cursor(text: str, random: Random, shape: str | None = None) -> Hole |
     first, end = starts[number] + _indentation(lines[number]), starts[number] + len(lines[number].rstrip())
     start, stop = sorted(random.sample(range(first + 1, end), 2))
     if shape == INSIDE_LINE:
-        return Hole(start, stop)
+        return TextSpan(start, stop)
     last = _block_end(lines, number) if shape == REST_OF_BLOCK else number
-    return Hole(random.choice((start, stop)), starts[last] + len(lines[last].rstrip()))
+    return TextSpan(random.choice((start, stop)), starts[last] + len(lines[last].rstrip()))
 
 
 def _indentation(line: str) -> int:
