@@ -12,10 +12,8 @@ __all__ = [
     "AUTO",
     "END_OF_TEXT",
     "FILE_SEPARATOR",
-    "FIM_TOKENS",
     "FORMATS",
     "FORMAT_SETTINGS",
-    "HEADING_TOKENS",
     "LEFT_TO_RIGHT",
     "MIDDLE",
     "PADDING",
@@ -42,9 +40,6 @@ class Slot(StrEnum):
 
 REPOSITORY_NAME, FILE_SEPARATOR, END_OF_TEXT = "<repo_name>", "<file_sep>", "<|endoftext|>"
 PREFIX, SUFFIX, MIDDLE, PADDING = "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>"
-HEADING_TOKENS = frozenset({REPOSITORY_NAME, FILE_SEPARATOR})
-"""Those of a sample's heading, its repository and its file."""
-FIM_TOKENS = frozenset({PREFIX, SUFFIX, MIDDLE})
 SPECIAL_TOKENS = (END_OF_TEXT, REPOSITORY_NAME, FILE_SEPARATOR, PREFIX, SUFFIX, MIDDLE)
 """StarCoder2's, which the bundled base has, too."""
 

@@ -94,7 +94,7 @@ class Decision:
 
     Attributes:
         format: The format.
-        notice: Why holes are not filled in; None where they are.
+        notice: Why samples are left to right alone; None where hunks are filled in, or the format was forced.
         candidate: A format that the base may have been trained with: a measurement can tell.
     """
 
@@ -131,8 +131,8 @@ def family_of(names: Sequence[str], has_token: Callable[[str], bool]) -> Family 
         last = name.lower().rstrip("/").rpartition("/")[2]
         for pattern, family in _ROWS:
             if re.search(pattern, last):
-                doubtful = _TUNED_TO_TALK.search(last) and not _STILL_TRAINED.search(last)
-                return replace(family, trained=Trained.UNKNOWN) if doubtful and family.trained == "yes" else family
+                forgets = _TUNED_TO_TALK.search(last) and not _STILL_TRAINED.search(last)
+                return replace(family, trained=Trained.UNKNOWN) if forgets and family.trained == Trained.YES else family
     known = (_ARCHITECTURES[name] for name in names if name in _ARCHITECTURES)
     alike = (each for each in FORMATS.values() if each.infill and all(map(has_token, each.infill_tokens)))
     return next(known, None) or next((Family(each, Trained.UNKNOWN) for each in alike), None)

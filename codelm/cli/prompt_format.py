@@ -28,13 +28,13 @@ def settle_format(trainer: Trainer, model: Any, datamodule: Any) -> str:
     chosen = decision.format.name
     if decision.candidate is None and decision.notice:
         log.warning(decision.notice)
-    if decision.candidate and _is_known(trainer, model, datamodule, decision.candidate.name):
+    if decision.candidate and _fills_in(trainer, model, datamodule, decision.candidate.name):
         chosen = decision.candidate.name
     datamodule.store_settings = with_format(datamodule.store_settings, chosen)
     return chosen
 
 
-def _is_known(trainer: Trainer, model: Any, datamodule: Any, candidate: str) -> bool:
+def _fills_in(trainer: Trainer, model: Any, datamodule: Any, candidate: str) -> bool:
     """Return whether the base finds lines likelier in a format than without it, and log by how much."""
     encoder = encoder_for(model.base, model.revision, candidate)
     model.trainer = trainer
@@ -49,9 +49,9 @@ def _is_known(trainer: Trainer, model: Any, datamodule: Any, candidate: str) -> 
         "without what follows them, %.2f where that is shown first",
         model.base_name,
         candidate,
-        "fills in with them" if found.is_known else "does not fill in with them, so changes are learned left to right",
+        "fills in with them" if found.fills_in else "does not fill in with them, so changes are learned left to right",
         found.in_format,
         found.without,
         found.shown_first,
     )
-    return found.is_known
+    return found.fills_in

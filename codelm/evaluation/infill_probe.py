@@ -23,25 +23,34 @@ from codelm.metrics.intervals import MIN_CLUSTERS, mean_difference
 
 __all__ = ["InfillProbe", "probe_infill"]
 
-_HOLES = 36
+_TASKS = 36
+"""Runs of lines that are taken out."""
 _LINES_AROUND = 8
+"""Lines shown before and after them, at most."""
 _OTHER_TOKENS = 64
 """Tokens that are kept free for the path and special tokens."""
 _LONGEST = 3
-"""Lines of a hole at most."""
+"""Lines that are taken out at a place, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class InfillProbe:
-    """The mean nll of the lines taken out, in nats a token, and whether the format makes them likelier."""
+    """The mean nll of the lines taken out, in nats a token, in each of three forms.
+
+    Attributes:
+        without: After what stands before them.
+        shown_first: After the same, with what follows them first.
+        in_format: Between both, in the format.
+        fills_in: Whether the format makes them likelier than either other form does.
+    """
 
     without: float
     shown_first: float
     in_format: float
-    is_known: bool
+    fills_in: bool
 
 
-class _Hole(NamedTuple):
+class _Task(NamedTuple):
     """Lines of a file and what stands around them; the line ends are with the lines that follow."""
 
     path: str
@@ -53,45 +62,45 @@ class _Hole(NamedTuple):
 def probe_infill(evaluated: EvaluatedModel, encoder: Encoder) -> InfillProbe:
     """Return how likely lines of general code are to a model without what follows them, and with it.
 
-    The format is known if they are likelier in it than in both other forms, each with a 95 % interval.
+    The model fills in if they are likelier in the format than in both other forms, each with a 95 % interval.
 
     Raises:
-        InputError: The model's rows are too short for the holes.
+        InputError: The model's rows are too short for the tasks.
     """
-    drawn = list(_holes(Random(0)))
-    lengths = encoder.count([hole.before + hole.middle + hole.after for hole in drawn])
+    drawn = list(_draw_tasks(Random(0)))
+    lengths = encoder.count([task.before + task.middle + task.after for task in drawn])
     longest = evaluated.max_tokens - _OTHER_TOKENS
-    holes = [hole for hole, length in zip(drawn, lengths, strict=True) if length <= longest]
-    if len(holes) < MIN_CLUSTERS:
+    tasks = [task for task, length in zip(drawn, lengths, strict=True) if length <= longest]
+    if len(tasks) < MIN_CLUSTERS:
         raise InputError(
             f"rows of {evaluated.max_tokens} tokens are too short to tell whether the base fills in: give "
             f"data.formats.fim_format {encoder.format.name} or left-to-right"
         )
     forms = (
-        [_left_to_right(hole.before, encoder) for hole in holes],
-        [_left_to_right(f"{hole.after}\n{hole.before}", encoder) for hole in holes],
-        [prompt("", hole.path, hole.before, hole.after, encoder.format) for hole in holes],
+        [_left_to_right(task.before, encoder) for task in tasks],
+        [_left_to_right(f"{task.after}\n{task.before}", encoder) for task in tasks],
+        [prompt("", task.path, task.before, task.after, encoder.format) for task in tasks],
     )
-    without, shown_first, in_format = (_mean_nll(evaluated, encoder, form, holes) for form in forms)
-    gains = [mean_difference(other, in_format, range(len(holes))).high for other in (without, shown_first)]
+    without, shown_first, in_format = (_mean_nll(evaluated, encoder, form, tasks) for form in forms)
+    gains = [mean_difference(other, in_format, range(len(tasks))).high for other in (without, shown_first)]
     return InfillProbe(
         fmean(without),
         fmean(shown_first),
         fmean(in_format),
-        is_known=all(high is not None and high < 0 for high in gains),
+        fills_in=all(high is not None and high < 0 for high in gains),
     )
 
 
-def _holes(random: Random) -> Iterator[_Hole]:
+def _draw_tasks(random: Random) -> Iterator[_Task]:
     """Yield lines of general code, from all of its files alike."""
     files = own_texts()
-    for number in range(_HOLES):
+    for number in range(_TASKS):
         file = files[number % len(files)]
         lines = lines_of(file.text)
         start = random.randrange(1, len(lines) - _LONGEST)
         places = (max(0, start - _LINES_AROUND), start, start + random.randint(1, _LONGEST), start + _LINES_AROUND)
         before, middle, after = ("".join(lines[first:last]).removesuffix("\n") for first, last in pairwise(places))
-        yield _Hole(file.name, before, f"\n{middle}", f"\n{after}\n")
+        yield _Task(file.name, before, f"\n{middle}", f"\n{after}\n")
 
 
 def _left_to_right(text: str, encoder: Encoder) -> Sample:
@@ -99,10 +108,10 @@ def _left_to_right(text: str, encoder: Encoder) -> Sample:
 
 
 def _mean_nll(
-    evaluated: EvaluatedModel, encoder: Encoder, prompts: Sequence[Sample], holes: Sequence[_Hole]
+    evaluated: EvaluatedModel, encoder: Encoder, prompts: Sequence[Sample], tasks: Sequence[_Task]
 ) -> list[float]:
-    """Return the mean nll of the tokens of each hole's middle after its prompt, in nats."""
-    middles = [encoder.locate(hole.middle, inside=True)[0] for hole in holes]
+    """Return the mean nll of the tokens of each task's middle after its prompt, in nats."""
+    middles = [encoder.locate(task.middle, inside=True)[0] for task in tasks]
     given = encoder.encode(prompts)
     nll = evaluated.token_nll([[*each.ids.tolist(), *middle] for each, middle in zip(given, middles, strict=True)])
     return [float(each[-len(middle) :].mean()) for each, middle in zip(nll, middles, strict=True)]

@@ -63,7 +63,7 @@ def test_a_run_records_the_format_of_its_base_and_goes_on_with_no_other(fit, bas
 @pytest.mark.parametrize("knows", [True, False])
 def test_a_base_that_nobody_vouches_for_is_measured_once(fit, base, folder, monkeypatch, knows):  # noqa: F811
     asked = []
-    measured = InfillProbe(2.0, 1.9, 1.5, is_known=knows)
+    measured = InfillProbe(2.0, 1.9, 1.5, fills_in=knows)
     monkeypatch.setattr("codelm.cli.prompt_format.probe_infill", lambda *words: asked.append(words) or measured)
     made = base("nameless")
     status, error = fit(made, "--trainer.max_epochs=1")
@@ -79,7 +79,7 @@ def test_a_base_that_nobody_vouches_for_is_measured_once(fit, base, folder, monk
 def test_what_a_base_is_asked_changes_nothing_that_is_learned(fit, base, folder, monkeypatch):  # noqa: F811
     import torch
 
-    measured = InfillProbe(2.0, 1.9, 1.5, is_known=True)
+    measured = InfillProbe(2.0, 1.9, 1.5, fills_in=True)
     made = base("nameless")
     for choice in ("auto", "qwen2.5-coder"):
         with monkeypatch.context() as patch:

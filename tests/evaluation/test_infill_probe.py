@@ -27,15 +27,15 @@ def encoder():
     return Encoder(load_tokenizer("tiny"), STARCODER2)
 
 
-def test_a_base_that_finds_lines_likelier_between_both_sides_knows_the_format(encoder):
+def test_a_base_that_finds_lines_likelier_between_both_sides_fills_in(encoder):
     middle = encoder.special_ids["<fim_middle>"]
     found = probe_infill(Scorer(lambda ids: 0.5 * (middle in ids)), encoder)
-    assert found.is_known
+    assert found.fills_in
     assert found.in_format == pytest.approx(1.5, abs=0.01)
     assert found.without == pytest.approx(found.shown_first, abs=0.01)
 
 
-def test_a_base_that_only_reads_what_follows_does_not_know_the_format(encoder):
+def test_a_base_that_only_reads_what_follows_does_not_fill_in(encoder):
     """It gains as much from the same text without any special token."""
     longest = 0
 
@@ -44,13 +44,13 @@ def test_a_base_that_only_reads_what_follows_does_not_know_the_format(encoder):
         longest = max(longest, len(ids))
         return 0.5 * (len(ids) > longest / 2)
 
-    assert not probe_infill(Scorer(gain), encoder).is_known
+    assert not probe_infill(Scorer(gain), encoder).fills_in
 
 
 @pytest.mark.parametrize("gain", [0.0, -0.5])
-def test_a_base_that_gains_nothing_does_not_know_the_format(encoder, gain):
+def test_a_base_that_gains_nothing_does_not_fill_in(encoder, gain):
     middle = encoder.special_ids["<fim_middle>"]
-    assert not probe_infill(Scorer(lambda ids: gain * (middle in ids)), encoder).is_known
+    assert not probe_infill(Scorer(lambda ids: gain * (middle in ids)), encoder).fills_in
 
 
 def test_enough_holes_are_asked_and_each_ends_with_its_real_lines(encoder):

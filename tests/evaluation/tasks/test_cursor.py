@@ -4,7 +4,7 @@ from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.cursor import SHAPES, answer_of, cursor, cursor_prompt, cursor_tasks
 from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
-from codelm.special_tokens import FIM_TOKENS
+from codelm.special_tokens import LEFT_TO_RIGHT
 
 LIMIT = 4
 
@@ -80,7 +80,7 @@ def test_no_prompt_shows_the_real_text_and_each_shows_what_follows(evaluation, e
 
 
 def test_a_tokenizer_without_infill_tokens_is_asked_left_to_right(evaluation, data, monkeypatch):
-    monkeypatch.setattr(data.encoder, "format", data.encoder.format.within(data.encoder.special - FIM_TOKENS))
+    monkeypatch.setattr(data.encoder, "format", LEFT_TO_RIGHT)
     found = cursor(InfillEvaluation(evaluation.evaluated, data, 0), LIMIT, TimeBudget(600))
     assert found["rest_of_line"]["tasks"] > 0
 

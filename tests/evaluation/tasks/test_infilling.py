@@ -11,7 +11,7 @@ from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Kind, Piece, Role, Sample, text_pieces
 from codelm.history.tokenization.decoding import decode
 from codelm.metrics.infill_tasks import InfillTask
-from codelm.special_tokens import FIM_TOKENS
+from codelm.special_tokens import LEFT_TO_RIGHT
 
 LIMIT = 12
 
@@ -161,7 +161,7 @@ def test_prompts_have_the_name_of_the_task_s_own_repository(make_data, make_repo
 
 
 def test_a_tokenizer_without_infill_tokens_has_left_to_right_tasks_alone(data, make_oracle, monkeypatch):
-    monkeypatch.setattr(data.encoder, "format", data.encoder.format.within(data.encoder.special - FIM_TOKENS))
+    monkeypatch.setattr(data.encoder, "format", LEFT_TO_RIGHT)
     answered = answer(InfillEvaluation(make_oracle([]), data, 0))
     found = infill_figures(answered)
     assert "infill" not in found

@@ -12,7 +12,6 @@ from codelm.lines import lines_of
 from codelm.special_tokens import (
     END_OF_TEXT,
     FILE_SEPARATOR,
-    FIM_TOKENS,
     MIDDLE,
     PREFIX,
     REPOSITORY_NAME,
@@ -175,7 +174,7 @@ def test_a_hunk_that_only_removes_and_a_deleted_file_teach_nothing():
 
 
 def test_without_fim_tokens_everything_is_left_to_right():
-    [sample] = samples_of(change(numbered(9), {4}), ALWAYS_FIM, special=ALL - FIM_TOKENS)
+    [sample] = samples_of(change(numbered(9), {4}), ALWAYS_FIM, special=ALL - {*STARCODER2.infill_tokens})
     assert sample.kind == Kind.CHANGE
 
 

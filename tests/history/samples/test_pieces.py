@@ -1,5 +1,5 @@
 from codelm.history.samples.pieces import Piece, Role, heading_pieces, path_pieces
-from codelm.special_tokens import FILE_SEPARATOR, HEADING_TOKENS, REPOSITORY_NAME, SPECIAL_TOKENS, STARCODER2
+from codelm.special_tokens import FILE_SEPARATOR, REPOSITORY_NAME, SPECIAL_TOKENS, STARCODER2
 
 
 def test_names_that_are_not_utf_8_are_written_with_question_marks():
@@ -12,5 +12,5 @@ def test_names_that_are_not_utf_8_are_written_with_question_marks():
 
 
 def test_without_one_of_its_tokens_there_is_no_heading():
-    for name in HEADING_TOKENS:
+    for name in STARCODER2.heading_tokens:
         assert heading_pieces("name", STARCODER2.within({*SPECIAL_TOKENS} - {name})) == ()

@@ -5,7 +5,7 @@ from codelm.history.samples.formats import Formats, change_samples
 from codelm.history.samples.pieces import special_token
 from codelm.history.samples.prompts import prompt
 from codelm.lines import lines_of
-from codelm.special_tokens import FIM_TOKENS, MIDDLE, SPECIAL_TOKENS, STARCODER2
+from codelm.special_tokens import MIDDLE, SPECIAL_TOKENS, STARCODER2
 
 NOTHING = STARCODER2.within(frozenset())
 PATH = "src/lib.rs"
@@ -63,7 +63,7 @@ def test_an_example_stands_before_the_file_as_another_one():
 
 
 def test_without_the_tokens_of_a_heading_there_is_none():
-    text = written(prompt("name", PATH, "a();\n", "b();\n", STARCODER2.within(FIM_TOKENS)))
+    text = written(prompt("name", PATH, "a();\n", "b();\n", STARCODER2.within({*STARCODER2.infill_tokens})))
     assert text == "<fim_prefix>a();\n<fim_suffix>b();\n<fim_middle>"
     assert written(prompt("name", PATH, "a();", None, NOTHING, example=("b.rs", "b();"))) == "b();\na();"
 
@@ -75,7 +75,7 @@ def test_names_that_are_no_text_are_written_with_a_mark():
 
 def test_all_three_tokens_are_needed_to_fill_in():
     assert STARCODER2.within({*SPECIAL_TOKENS}) == STARCODER2
-    assert not any(STARCODER2.within({*SPECIAL_TOKENS} - {name}).infill for name in FIM_TOKENS)
+    assert not any(STARCODER2.within({*SPECIAL_TOKENS} - {name}).infill for name in STARCODER2.infill_tokens)
 
 
 def test_a_special_token_before_white_space_stays_the_last():

@@ -11,7 +11,7 @@ from codelm.history.samples.formats import Formats, change_samples, file_samples
 from codelm.history.samples.pieces import Kind, Piece, Role, Sample
 from codelm.history.tokenization.encoder import Encoder, encode_within
 from codelm.lines import lines_of
-from codelm.special_tokens import END_OF_TEXT, FIM_TOKENS, SPECIAL_TOKENS
+from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS, STARCODER2
 
 ROW_LENGTHS = st.sampled_from([32, 33, 47, 64, 128])
 ODD_LINES = st.one_of(
@@ -126,7 +126,7 @@ def test_nothing_keeps_an_encoder_alive(make_tokenizer, rust):
     assert alive() is None
 
 
-@pytest.mark.parametrize("missing", [set(), FIM_TOKENS, set(SPECIAL_TOKENS)])
+@pytest.mark.parametrize("missing", [set(), {*STARCODER2.infill_tokens}, set(SPECIAL_TOKENS)])
 def test_the_special_tokens_a_tokenizer_has_are_known(make_tokenizer, missing):
     names = [name for name in SPECIAL_TOKENS if name not in missing]
     assert Encoder(make_tokenizer(names)).special == set(names)
