@@ -18,7 +18,8 @@ from codelm.history.samples.formats import Formats
 NUMBERS = ("int", "float", "Int", "Float", "Interval")
 SHARES = {
     *("behavior.top_p", "data.context_weight", "data.filters.max_data_share", "data.filters.min_letters"),
-    *("data.formats.fim_rate", "data.held_out", "model.base_dropout", "model.lora.dropout", "model.warmup"),
+    *("data.formats.cursor_rate", "data.formats.fim_rate", "data.held_out", "model.base_dropout", "model.lora.dropout"),
+    "model.warmup",
 }
 LARGE = {"trainer.overfit_batches"}
 """Refused as 1e9 although no share: what is refused with any value."""
@@ -32,8 +33,9 @@ TAKEN = {
         *("behavior.temperature", "behavior.top_p", "data.context_weight", "data.curriculum_epochs"),
         *("data.filters.max_data_run", "data.filters.max_data_share", "data.filters.max_file_bytes"),
         *("data.filters.max_line", "data.filters.max_mean_line", "data.filters.min_letters"),
-        *("data.formats.context_lines", "data.formats.fim_rate", "data.importance.whole_files", "data.max_commits"),
-        *("data.num_workers", "checkpoint.every_n_train_steps", "checkpoint.last_every_minutes"),
+        *("data.formats.context_lines", "data.formats.cursor_rate", "data.formats.fim_rate"),
+        *("data.importance.whole_files", "data.max_commits", "data.num_workers"),
+        *("checkpoint.every_n_train_steps", "checkpoint.last_every_minutes"),
         *("early_stopping.divergence_threshold", "early_stopping.stopping_threshold", "early_stopping.min_delta"),
         *("early_stopping.patience", "evaluation.every_n_epochs", "model.base_dropout", "model.lora.dropout"),
         *("model.warmup", "model.weight_decay", "seed_everything", "trainer.fast_dev_run", "trainer.gradient_clip_val"),
