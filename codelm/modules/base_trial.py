@@ -81,7 +81,7 @@ def _equal(left: Tensor, right: Tensor) -> bool:
     return bool((left - right).abs().max() <= _TOLERANCE * right.abs().max())
 
 
-def try_adapters(name: str, model: PreTrainedModel, lora: LoRA, *, checkpointing: bool) -> Any:
+def try_adapters(name: str, model: Any, lora: LoRA, *, checkpointing: bool) -> Any:
     """Return a small model of a base with adapters, prepared for training.
 
     Args:
