@@ -26,6 +26,14 @@ class TimeLimit(RecordingCallback):
     stood still so far, at first for the measurements of the base, is kept free; more of it where steps have become
     slower since. A resumed run counts on. At least one step is trained. It stands before all callbacks that measure
     something, and shares the record of `TrainingHistory`.
+
+    Attributes:
+        limit: The seconds of ``trainer.max_time``; None without a limit.
+        measuring: The longest time, in seconds, that measurements have taken.
+        step: The time of an optimizer step, in seconds, the last ones counting most.
+        step_then: That of a step after the longest measurements; None until one was trained.
+        measuring_since: The second of the record at which measurements began; None while steps are trained.
+        step_since: The second at which the present step began.
     """
 
     def __init__(self, record: RunRecord | None = None) -> None:
@@ -46,7 +54,7 @@ class TimeLimit(RecordingCallback):
             self._stop_unless_there_are(self.step + self._measuring_now, trainer)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
-        """Learn how long the measurements before this batch took."""
+        """Keep how long the measurements before this batch took, if that is the longest time so far."""
         if self.measuring_since is not None:
             took = self.record.seconds - self.measuring_since
             self.measuring_since, self.step_since = None, self.step_since + took
@@ -93,7 +101,7 @@ class TimeLimit(RecordingCallback):
         return self.measuring * max(1.0, self.step / self.step_then) if self.step_then else self.measuring
 
     def _ends_after(self, seconds: float) -> bool:
-        """Return whether the limit is reached in less than so many seconds."""
+        """Return whether there is a limit, and less time until it than so many seconds."""
         return self.limit is not None and self.record.seconds + seconds > self.limit
 
     def _stop_unless_there_are(self, seconds: float, trainer: Trainer) -> None:
@@ -106,9 +114,9 @@ class TimeLimit(RecordingCallback):
             log.info("trainer.max_time: no more steps, so that there is time for the measurements")
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep what was learned of the time that measurements and steps take."""
+        """Return how long measurements and steps take, which checkpoints keep."""
         return {"measuring": self.measuring, "step": self.step, "step_then": self.step_then}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take what the resumed run has learned."""
+        """Take the times that the run took which is resumed."""
         self.measuring, self.step, self.step_then = (state_dict[name] for name in ("measuring", "step", "step_then"))

@@ -176,7 +176,7 @@ def _temporary_folder(target: Path) -> Path:
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise InputError(f"cache folder {cache}: {error.strerror}; choose another with --data.cache") from error
+        raise InputError(str(cannot_write("cache folder", cache, error, "--data.cache"))) from error
 
 
 def _build(temporary: Path, target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
@@ -227,7 +227,7 @@ def remove_store(folder: Path) -> None:
     except FileNotFoundError:  # another process was faster
         pass
     except OSError as error:
-        raise InputError(f"cache folder {folder.parent}: {error.strerror}; choose another with --data.cache") from error
+        raise InputError(str(cannot_write("cache folder", folder.parent, error, "--data.cache"))) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

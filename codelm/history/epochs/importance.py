@@ -58,12 +58,12 @@ class Importance:
                 f"importance.max_commit_tokens is {self.max_commit_tokens}: give 1 or more, or null for no bound"
             )
         for name in ("file_rules", "message_rules", "directories", "authors"):
-            _refuse_no_factors(getattr(self, name), name)
+            _refuse_impossible_factors(getattr(self, name), name)
         for words in self.message_rules:
             _whole_words(words)
 
 
-def _refuse_no_factors(rules: Mapping[str, float], name: str) -> None:
+def _refuse_impossible_factors(rules: Mapping[str, float], name: str) -> None:
     for pattern, factor in rules.items():
         if not 0 <= factor < math.inf:
             raise InputError(f"importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
