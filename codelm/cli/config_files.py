@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from codelm.cli.error_messages import did_you_mean
-from codelm.cli.known_settings import refuse_doubtful_keys
+from codelm.cli.known_settings import refuse_wrong_keys
 from codelm.cli.yaml_files import read_nodes
 from codelm.errors import InputError
 
@@ -66,7 +66,7 @@ def _checked_config(name: str) -> Path:
                 f"config {name}, line {key.start_mark.line + 1}: {key.value}: {written} is not a group of "
                 "settings; write them below it, indented, as name: value"
             )
-    refuse_doubtful_keys(tree, f"config {name}")
+    refuse_wrong_keys(tree, f"config {name}")
     return path
 
 

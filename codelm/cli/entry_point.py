@@ -10,7 +10,7 @@ from codelm import __version__
 from codelm.cli.commands import COMMANDS, help_text
 from codelm.cli.config_files import checked_arguments
 from codelm.cli.error_messages import did_you_mean
-from codelm.cli.known_settings import refuse_doubtful_options
+from codelm.cli.known_settings import refuse_wrong_options
 from codelm.cli.signals import stop_signals
 from codelm.errors import FULL, CodelmError, InputError, ResourceError
 
@@ -70,7 +70,7 @@ def _dispatch(arguments: Sequence[str], switches: _Switches) -> int:
         return 0
     command, *rest = arguments
     _require_command(command)
-    refuse_doubtful_options(rest)
+    refuse_wrong_options(rest)
     checked = checked_arguments(rest)
     from codelm.cli.lightning import run  # seconds of imports, for which wrong paths need not wait
 

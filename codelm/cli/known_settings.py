@@ -13,9 +13,9 @@ import yaml
 from codelm.cli.error_messages import did_you_mean, explain
 from codelm.errors import InputError
 
-__all__ = ["LIST", "TYPES", "refuse_doubtful_keys", "refuse_doubtful_options"]
+__all__ = ["SETTINGS_FILE", "TYPES", "refuse_wrong_keys", "refuse_wrong_options"]
 
-LIST = Path(__file__).with_name("settings.txt")
+SETTINGS_FILE = Path(__file__).with_name("settings.txt")
 """A line for each setting, with its types where they are simple: those of `TYPES`, and words in quotes.
 
 tests/cli/test_known_settings.py compares it with the parser, and writes it anew.
@@ -30,7 +30,7 @@ _OTHERS = frozenset({"config", "print_config", "help", "evaluation.rustc"})
 """Options that are no settings, and a setting that is gone, which configurations of older runs hold."""
 
 
-def refuse_doubtful_options(arguments: Sequence[str]) -> None:
+def refuse_wrong_options(arguments: Sequence[str]) -> None:
     """Raise `InputError` for the first option of a command that is no setting, or whose value is not of its type."""
     for token, following in pairwise([*arguments, "--"]):
         name = token.partition("=")[0].removeprefix("--").replace("+", "")
@@ -40,7 +40,7 @@ def refuse_doubtful_options(arguments: Sequence[str]) -> None:
             _refuse_wrong_value(name, [token] if "=" in token or following.startswith("--") else [token, following])
 
 
-def refuse_doubtful_keys(tree: yaml.MappingNode, where: str) -> None:
+def refuse_wrong_keys(tree: yaml.MappingNode, where: str) -> None:
     """Raise `InputError` for the first key of a configuration that is no setting, or whose value is not of its type.
 
     ``where`` names the file.
@@ -86,7 +86,7 @@ def _is_known(name: str) -> bool:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(line.split()[0] for line in LIST.read_text("utf-8").splitlines())
+    return frozenset(line.split()[0] for line in SETTINGS_FILE.read_text("utf-8").splitlines())
 
 
 @cache
@@ -94,7 +94,7 @@ def _types() -> dict[str, Any]:
     """Return the types of the settings whose types are simple, by their names."""
     from jsonargparse import typing as ranges
 
-    typed = [line.split() for line in LIST.read_text("utf-8").splitlines() if " " in line]
+    typed = [line.split() for line in SETTINGS_FILE.read_text("utf-8").splitlines() if " " in line]
     words = {kind for _, *kinds in typed for kind in kinds} - set(TYPES)
     types = _BASIC | {word: Literal[word.strip("'")] for word in words}
     return {name: Union[*(types.get(kind) or getattr(ranges, kind) for kind in kinds)] for name, *kinds in typed}

@@ -8,7 +8,7 @@ from jsonargparse import Namespace
 
 from codelm.cli import main
 from codelm.cli.checks import check_settings
-from codelm.cli.known_settings import LIST, refuse_doubtful_options
+from codelm.cli.known_settings import SETTINGS_FILE, refuse_wrong_options
 from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
 from codelm.history.epochs.importance import Importance
@@ -54,7 +54,7 @@ LIGHTNINGS = {
 
 
 def numeric_settings():
-    lines = (line.split() for line in LIST.read_text("utf-8").splitlines())
+    lines = (line.split() for line in SETTINGS_FILE.read_text("utf-8").splitlines())
     return [name for name, *kinds in lines if any(part in kind for kind in kinds for part in NUMBERS)]
 
 
@@ -73,7 +73,7 @@ def defaults(tmp_path_factory):
 def is_refused(defaults, name, text):
     """Whether a command refuses a setting before it reads or makes anything."""
     try:
-        refuse_doubtful_options([f"--{name}={text}"])
+        refuse_wrong_options([f"--{name}={text}"])
         value = yaml.safe_load(text) if text != "1e9" else 1e9
         check_settings(Namespace({**defaults.as_flat().__dict__, name: value}), trains=True)
         if name.startswith("data."):

@@ -12,7 +12,7 @@ from jsonargparse._link_arguments import ActionLink
 from jsonargparse._typehints import ActionTypeHint
 
 from codelm.cli import main
-from codelm.cli.known_settings import LIST, TYPES, refuse_doubtful_keys, refuse_doubtful_options
+from codelm.cli.known_settings import SETTINGS_FILE, TYPES, refuse_wrong_keys, refuse_wrong_options
 from codelm.cli.parser import OneLineParser
 from codelm.errors import InputError
 
@@ -54,7 +54,7 @@ def settings_of_the_parser():
 
 def test_the_list_holds_the_settings_of_the_parser(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["codelm"])
-    assert LIST.read_text("utf-8").splitlines() == settings_of_the_parser(), (
+    assert SETTINGS_FILE.read_text("utf-8").splitlines() == settings_of_the_parser(), (
         "run python tests/cli/test_known_settings.py"
     )
 
@@ -97,13 +97,13 @@ def test_a_misspelt_setting_and_a_wrong_value_are_answered_before_the_heavy_impo
 
 @pytest.mark.parametrize("value", ["3", "1_0", "-1", "null"])
 def test_a_value_that_follows_its_setting_is_read_as_one(value):
-    refuse_doubtful_options(["--trainer.max_epochs", value, "--trainer.fast_dev_run", "true"])
+    refuse_wrong_options(["--trainer.max_epochs", value, "--trainer.fast_dev_run", "true"])
 
 
 def test_configurations_may_leave_optional_settings_empty():
     text = "trainer: {max_epochs: , limit_val_batches: 0.5}\nmodel: {learning_rate: 1e-4, optimizer: adamw}\n"
-    refuse_doubtful_keys(yaml.compose(text), "config x.yaml")
+    refuse_wrong_keys(yaml.compose(text), "config x.yaml")
 
 
 if __name__ == "__main__":
-    LIST.write_text("\n".join(settings_of_the_parser()) + "\n", "utf-8")
+    SETTINGS_FILE.write_text("\n".join(settings_of_the_parser()) + "\n", "utf-8")
