@@ -206,7 +206,7 @@ class _Builder:
             yield _Job(make, Split.TRAIN, commit, self._path_index(file.path))
 
     def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[_Job]:
-        # Whole lines alone are held out: their loss can be compared, whatever share of the holes learned is smaller.
+        # Held-out hunks stay whole: losses can then be compared between runs that train with other cursor rates.
         formats = self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
         for commit in commits:
             author = f"{commit.author} <{commit.email}>"

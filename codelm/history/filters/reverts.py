@@ -12,7 +12,7 @@ __all__ = ["ReadCommits", "RevertDetector"]
 ReadCommits = Callable[[Sequence[str]], Iterable[Commit]]
 """Reads commits by their ids."""
 _MOST = 0.8
-"""Share of the lines of two commits that the later one must undo, to be a revert of the earlier one in truth."""
+"""Share of the lines of two commits that the later one must undo to be a revert of the earlier one."""
 
 _SHA = re.compile(r"^This reverts commits? ([0-9a-f]{7,64})", re.MULTILINE)
 _MERGE = re.compile(
@@ -118,7 +118,7 @@ def _undoes(later: Commit, earlier: Commit) -> bool:
 
 
 def _lines(commit: Commit) -> tuple[Counter[str], Counter[str]]:
-    """Return the lines that a commit removes and those that it adds, each with its number."""
+    """Return the lines that a commit removes and those that it adds, each with how often it does."""
     hunks = [hunk for change in commit.changes for hunk in change.hunks]
     return Counter(line for hunk in hunks for line in hunk.removed), Counter(
         line for hunk in hunks for line in hunk.added
