@@ -34,7 +34,8 @@ settings that most people want:
   --evaluation.minutes X      time for report.html, when fit and test end; --evaluation.enabled false: none
   --output FOLDER --name NAME a run is written to FOLDER/NAME/version_N
 
-  --ckpt_path last            go on where the newest run of that name stopped; also best, or a file
+  --ckpt_path last            go on where the run whose config.yaml is given stopped, or else the newest of
+                              that name; also best, or a file
 
 codelm COMMAND --help lists every setting; --print_config shows them with their values.
 

@@ -134,13 +134,13 @@ class _CodelmCLI(LightningCLI):
         if len(repositories) == 1:  # several have no commit in common that the setting could name
             base, tip = repositories[0].base, repositories[0].tip
             settings.data.revision = f"{base}..{tip}" if base else tip
-        configs = [Path(str(each)) for each in _as_list(settings.config)]
-        self.base_folder = base_folder(settings.model.base, configs)
+        self.config_files = [Path(str(each)) for each in _as_list(settings.config)]
+        self.base_folder = base_folder(settings.model.base, self.config_files)
         if self.base_folder:  # the saved configuration names what others know
             name = settings.model.base_name or public_name(settings.model.base)
             settings.model.base, settings.model.base_name, settings.data.tokenizer = name, None, name
         settings.trainer.precision = settings.trainer.precision or auto_precision(str(settings.trainer.accelerator))
-        self.checkpoint = checkpoint_file(settings.ckpt_path, Path(settings.output), settings.name)
+        self.checkpoint = checkpoint_file(settings.ckpt_path, Path(settings.output), settings.name, self.config_files)
         settings.ckpt_path = None  # a configuration that replays the run begins at its beginning
 
     def instantiate_classes(self) -> None:
@@ -202,8 +202,10 @@ class _CodelmCLI(LightningCLI):
     def write_to_own_folder(self, trainer: Trainer, *, with_events: bool) -> None:
         """Claim the run's folder, and let all callbacks write to it; Lightning tells its name to other processes."""
         output, name = Path(self.settings.output), self.settings.name
-        claim = claimed_folder(output, name, self.checkpoint) if trainer.is_global_zero else nullcontext(output / name)
-        folder = self.cleanup.enter_context(claim)
+        claim = claimed_folder(output, name, self.checkpoint, self.config_files)
+        folder = self.cleanup.enter_context(claim if trainer.is_global_zero else nullcontext(output / name))
+        if self.checkpoint and trainer.is_global_zero:
+            log.info("going on from %s, writing to %s", self.checkpoint, folder)
         set_root_folder(trainer, folder)
         if with_events:
             # Ours comes first: callbacks take their folder from the first logger.

@@ -14,7 +14,10 @@ from codelm.errors import InputError
 __all__ = ["OneLineParser", "command_help"]
 
 _EPILOG = "--quiet, --debug and --allow_code go with every command; codelm --help says what they do."
-_CHECKPOINT = "last or best of the newest run of that name, or a file. Without it {otherwise}."
+_CHECKPOINT = (
+    "last or best of the run whose config.yaml is given, or else of the newest of that name; or a file. "
+    "Without it {otherwise}."
+)
 _CLASSES = (*codelm.callbacks.__all__, *lightning.pytorch.callbacks.__all__, *lightning.pytorch.loggers.__all__)
 
 

@@ -3,7 +3,7 @@
 import math
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os.path import expanduser
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 LAST = "last.ckpt"
+_FOLDER = "checkpoints"
+"""Of a run's folder, the one that holds them."""
 MARK = "codelm"
 """The key under which a checkpoint says how good it is: ``score``, None where unknown, and ``mode``, min or max."""
 
@@ -38,8 +40,16 @@ _LAST = re.compile(r"last(-v\d+)?")
 _LIGHTNING = re.compile(r"ModelCheckpoint\{.*'mode': '(min|max)'")
 
 
-def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
-    """Return the checkpoint that ``--ckpt_path`` means: a file, or ``last`` or ``best`` of the newest run of that name.
+def checkpoint_file(wanted: str | None, output: Path, name: str, configs: Sequence[Path] = ()) -> str | None:
+    """Return the checkpoint that ``--ckpt_path`` means: a file, or ``last`` or ``best`` of a run.
+
+    The run is the one beside whose checkpoints a configuration lies, or else the newest of the name.
+
+    Args:
+        wanted: ``last``, ``best`` or a file; None for none.
+        output: The folder of all runs.
+        name: The runs' name.
+        configs: The configurations that were given.
 
     Raises:
         InputError: There is none.
@@ -47,11 +57,15 @@ def checkpoint_file(wanted: str | None, output: Path, name: str) -> str | None:
     """
     if wanted is None:
         return None
-    path = _newest_checkpoint(wanted, output / name) if wanted in ("last", "best") else Path(expanduser(wanted))
+    given = [config.parent for config in reversed(configs) if (config.parent / _FOLDER).is_dir()]
+    newest = sorted((output / name).glob("version_*"), key=version_number, reverse=True)
+    runs = given[:1] or newest
+    path = _first_checkpoint(wanted, runs) if wanted in ("last", "best") else Path(expanduser(wanted))
     if path is None:
         other = {"last": "best", "best": "last"}[wanted]
-        there = f"--ckpt_path {other}, which there is, or " if _newest_checkpoint(other, output / name) else ""
-        raise InputError(f"--ckpt_path {wanted}: no run in {output / name} has one; give {there}the file itself")
+        there = f"--ckpt_path {other}, which there is, or " if _first_checkpoint(other, runs) else ""
+        place = f"the run {given[0]} has none" if given else f"no run in {output / name} has one"
+        raise InputError(f"--ckpt_path {wanted}: {place}; give {there}the file itself")
     if not path.is_file():
         raise InputError(f"--ckpt_path {path}: no such file; give a file from a run's checkpoints folder")
     if not _is_whole(path):
@@ -76,10 +90,10 @@ def damaged_checkpoint(path: str | Path) -> DamagedDataError:
     )
 
 
-def _newest_checkpoint(wanted: str, runs: Path) -> Path | None:
-    """Return ``last`` or ``best`` of the newest run below ``runs`` that has one."""
-    for folder in sorted(runs.glob("version_*"), key=version_number, reverse=True):
-        files = list((folder / "checkpoints").glob("*.ckpt"))
+def _first_checkpoint(wanted: str, runs: Sequence[Path]) -> Path | None:
+    """Return ``last`` or ``best`` of the first of some runs' folders that has one."""
+    for folder in runs:
+        files = list((folder / _FOLDER).glob("*.ckpt"))
         found = [path for path in files if bool(_LAST.fullmatch(path.stem)) == (wanted == "last")]
         if len(found) > 1:
             return min(found, key=_by_step if wanted == "last" else _by_score)

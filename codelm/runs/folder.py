@@ -37,21 +37,31 @@ def run_name(name: str | None, repositories: Sequence[str]) -> str:
 
 
 @contextmanager
-def claimed_folder(output: Path, name: str, checkpoint: str | None = None) -> Iterator[Path]:
+def claimed_folder(
+    output: Path, name: str, checkpoint: str | None = None, configs: Sequence[Path] = ()
+) -> Iterator[Path]:
     """Make the next free ``output/name/version_N`` and hand it over; take it back where the run could not begin.
 
-    A run that goes on from a ``checkpoint`` of one of these folders goes on in that folder. No other process gets it
-    meanwhile, and what killed ones left half-written in the runs of that name is removed.
+    A run that goes on from a ``checkpoint`` of one of these folders, or of that of a configuration, goes on in that
+    folder. No other process gets it meanwhile, and what killed ones left half-written in runs beside it is removed.
+
+    Args:
+        output: The folder of all runs.
+        name: The run's name.
+        checkpoint: The file that it goes on from.
+        configs: The configurations that were given; that of a run which was moved or copied lies in its folder.
 
     Raises:
         InputError: The folder cannot be made, or another run uses it.
         ResourceError: The disk has no space for what a run writes.
     """
     older = Path(checkpoint).resolve().parent.parent if checkpoint else None
-    if older and older.parent == (output / name).resolve() and version_number(older) >= 0:
-        with _locked(output / name / older.name):
-            _tidy(output / name, but=older.name)
-            yield output / name / older.name
+    own = older and older.parent == (output / name).resolve() and version_number(older) >= 0
+    if older and (own or older in [config.resolve().parent for config in configs]):
+        folder = output / name / older.name if own else older
+        with _locked(folder):
+            _tidy(folder.parent, but=older.name)
+            yield folder
         return
     new_parents = [folder for folder in (output / name, *(output / name).parents) if not folder.exists()]
     try:

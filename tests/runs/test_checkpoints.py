@@ -20,6 +20,20 @@ def test_best_is_that_of_the_newest_run_which_has_one(runs):
     assert Path(checkpoint_file("best", runs, "x")).parts[-3:] == ("version_2", "checkpoints", "epoch=1-step=9.ckpt")
 
 
+@pytest.mark.parametrize("wanted", ["last", "best"])
+def test_the_run_whose_configuration_is_given_comes_before_the_newest(runs, wanted):
+    config = runs / "x/version_2/config.yaml"
+    for configs in ([config], ["configs/rust.yaml", config], [config, "mine.yaml"]):
+        found = Path(checkpoint_file(wanted, runs, "x", list(map(Path, configs))))
+        assert found.parent == config.parent / "checkpoints"
+
+
+def test_the_run_whose_configuration_is_given_is_named_where_it_has_none(runs):
+    config = runs / "x/version_10/config.yaml"
+    with pytest.raises(InputError, match=r"the run .*version_10 has none; give --ckpt_path last, which there is"):
+        checkpoint_file("best", runs, "x", [config])
+
+
 def test_where_the_best_is_gone_the_last_is_named(tmp_path):
     (tmp_path / "x/version_0/checkpoints").mkdir(parents=True)
     (tmp_path / "x/version_0/checkpoints/last.ckpt").touch()

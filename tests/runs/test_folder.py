@@ -1,4 +1,5 @@
 import errno
+import shutil
 import subprocess
 import sys
 
@@ -108,6 +109,15 @@ def test_a_run_goes_on_in_its_own_folder(runs):
     checkpoint = checkpoint_file("best", runs, "x")
     with claimed_folder(runs, "x", checkpoint) as folder:
         assert folder == runs / "x" / "version_2"
+    assert (folder / "checkpoints").is_dir()
+
+
+def test_a_copied_run_goes_on_where_its_configuration_lies(runs, tmp_path):
+    copy = tmp_path / "elsewhere" / "copy"
+    shutil.copytree(runs / "x" / "version_2", copy)
+    configs = [copy / "config.yaml"]
+    with claimed_folder(runs, "x", checkpoint_file("last", runs, "x", configs), configs) as folder:
+        assert folder == copy.resolve()
     assert (folder / "checkpoints").is_dir()
 
 
