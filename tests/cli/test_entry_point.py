@@ -4,7 +4,6 @@ import errno
 import signal
 import subprocess
 import sys
-import time
 import types
 
 import pytest
@@ -53,11 +52,10 @@ def test_the_version_is_the_package_s(capsys):
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_an_answer_comes_within_a_second_and_without_torch(argument):
-    code = "import sys; from codelm.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
-    started = time.perf_counter()
+def test_help_and_version_import_nothing_that_takes_seconds(argument):
+    heavy = {"git", "jsonargparse", "lightning", "numpy", "peft", "torch", "transformers"}
+    code = f"import sys; from codelm.cli import main; main(sys.argv[1:]); sys.exit(bool({heavy} & {{*sys.modules}}))"
     subprocess.run([sys.executable, "-c", code, argument], check=True, capture_output=True)
-    assert time.perf_counter() - started < 1
 
 
 def test_python_m_codelm_is_the_same_command():
