@@ -20,6 +20,7 @@ _UNREAD_FILE = "unread.txt"
 """File of a store: ids of blobs that could not be read, with a line for each repository."""
 _MAX_IDS = 1000
 _REMEDY = "run git fsck there, or clone it again"
+_FETCH = "git fetch --refetch --no-filter completes a partial clone; others have to be cloned again"
 _Item = TypeVar("_Item", Change, File)
 
 
@@ -101,9 +102,9 @@ def unread_notices(histories: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _unread_notices(contents: int, missing: int, damaged: int, attributes: Sequence[str]) -> Iterator[str]:
-    for count, what in ((damaged, "damaged"), (missing, "missing")):
+    for count, what, remedy in ((damaged, "damaged", _REMEDY), (missing, "missing", _FETCH)):
         if count:
-            yield f"{count:,} of {contents:,} file contents are {what} and not learned; {_REMEDY}"
+            yield f"{count:,} of {contents:,} file contents that were asked for are {what} and not learned; {remedy}"
     if attributes:
         yield f"what {', '.join(attributes[:3])} marks is learned, since that cannot be read; {_REMEDY}"
 

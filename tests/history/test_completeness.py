@@ -84,8 +84,9 @@ def test_missing_and_damaged_contents_are_said():
     torn = {"name": "torn", "read": {"contents": 9000, "missing": 5000, "damaged": 3, "attributes": files}}
     remedy = "run git fsck there, or clone it again"
     assert unread_notices([whole, torn]) == [
-        f"torn: 3 of 9,000 file contents are damaged and not learned; {remedy}",
-        f"torn: 5,000 of 9,000 file contents are missing and not learned; {remedy}",
+        f"torn: 3 of 9,000 file contents that were asked for are damaged and not learned; {remedy}",
+        "torn: 5,000 of 9,000 file contents that were asked for are missing and not learned; "
+        "git fetch --refetch --no-filter completes a partial clone; others have to be cloned again",
         f"torn: what {', '.join(files[:3])} marks is learned, since that cannot be read; {remedy}",
     ]
     assert [mostly_missing([each]) for each in (whole, torn)] == [False, True]

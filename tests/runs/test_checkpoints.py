@@ -34,6 +34,11 @@ def test_the_run_whose_configuration_is_given_is_named_where_it_has_none(runs):
         checkpoint_file("best", runs, "x", [config])
 
 
+def test_a_folder_is_no_checkpoint(runs):
+    with pytest.raises(InputError, match="is a folder; give a file in it, or last or best"):
+        checkpoint_file(str(runs / "x/version_2/checkpoints"), runs, "x")
+
+
 def test_where_the_best_is_gone_the_last_is_named(tmp_path):
     (tmp_path / "x/version_0/checkpoints").mkdir(parents=True)
     (tmp_path / "x/version_0/checkpoints/last.ckpt").touch()

@@ -8,7 +8,7 @@ from codelm.errors import InputError
 from codelm.git.attributes import attribute_reader
 from codelm.git.commits import Repository
 
-__all__ = ["UNSPECIFIED", "PathMatch", "path_matcher"]
+__all__ = ["UNSPECIFIED", "PathMatch", "check_patterns", "path_matcher"]
 
 UNSPECIFIED = "unspecified"
 """The value of an attribute of which no ``.gitattributes`` says anything."""
@@ -68,6 +68,12 @@ def path_matcher(
             return [_match(value, listed) for value, listed in matches], values[len(names) :]
 
         yield match
+
+
+def check_patterns(setting: str, patterns: Sequence[str]) -> None:
+    """Raise `InputError`, naming the setting that holds them, where one of some patterns is not valid."""
+    for pattern in patterns:
+        _globs(pattern, setting)
 
 
 def _match(value: str, patterns: Sequence[str]) -> PathMatch:

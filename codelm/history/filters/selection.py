@@ -18,7 +18,7 @@ from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelt
 from codelm.history.filters.paths import UNSPECIFIED, path_matcher
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
-from codelm.history.filters.settings import Filters
+from codelm.history.filters.settings import PATTERNS, Filters
 
 __all__ = ["filter_commits", "filter_files", "path_filter"]
 
@@ -39,8 +39,7 @@ def path_filter(filters: Filters, repository: Repository | None = None) -> Itera
         InputError: A setting holds what is no gitignore pattern.
         DamagedDataError: A tree of the tip is missing or broken.
     """
-    names = ("ignore", "credentials", "vendored", "lock_files", "generated_files")
-    settings = {f"filters.{name}": getattr(filters, name) for name in names}
+    settings = {f"filters.{name}": getattr(filters, name) for name in PATTERNS}
     marks = ("linguist-vendored", "linguist-generated")
     with path_matcher(settings, marks, repository if filters.linguist else None) as match:
 

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 
 from codelm.errors import InputError
 from codelm.history.filters.default_patterns import CREDENTIALS, GENERATED_FILES, LOCK_FILES, VENDORED
+from codelm.history.filters.paths import check_patterns
 
-__all__ = ["Filters"]
+__all__ = ["PATTERNS", "Filters"]
+
+PATTERNS = ("ignore", "credentials", "vendored", "lock_files", "generated_files")
+"""The attributes that hold patterns of paths."""
 
 
 @dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
@@ -61,6 +65,8 @@ class Filters:
     max_data_share: float = 0.5
 
     def __post_init__(self) -> None:
+        for name in PATTERNS:
+            check_patterns(f"filters.{name}", getattr(self, name))
         for name in ("max_file_bytes", "max_line", "max_mean_line", "max_data_run"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"filters.{name} is {getattr(self, name)}: give 0 or more")

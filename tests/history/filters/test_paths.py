@@ -7,6 +7,7 @@ import pytest
 
 from codelm.errors import InputError
 from codelm.history.filters.paths import path_matcher
+from codelm.history.filters.settings import Filters
 
 PIECES = [
     *("*", "**", "***", "?", "/", "**/", "/**", "/**/", "a", "b", "ab", "x", "1", ".", "-", "!", "^", "]", "[", "\\"),
@@ -117,3 +118,8 @@ def test_random_patterns_match_what_git_matches(ignored_by_git):
 @pytest.mark.slow
 def test_very_many_random_patterns_match_what_git_matches(ignored_by_git):
     check(1, 5000, ignored_by_git)
+
+
+def test_patterns_are_checked_with_the_settings_that_hold_them():
+    with pytest.raises(InputError, match=r"^filters\.vendored: '\[abc' matches nothing"):
+        Filters(vendored=["[abc"])
