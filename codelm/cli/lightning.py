@@ -174,6 +174,8 @@ class _CodelmCLI(LightningCLI):
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
         decided |= {"data.formats.fim_format": settings.data.formats.fim_format}
         found = [f"--{name}={value}" for name, value in decided.items() if value is not None]
+        if self.checkpoint is not None and self.trainer.is_global_zero:
+            log.info("taking %s", self.checkpoint)
         self.cleanup.enter_context(all_ranks(self.trainer, [*self.arguments, *found]))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -204,8 +206,6 @@ class _CodelmCLI(LightningCLI):
         output, name = Path(self.settings.output), self.settings.name
         claim = claimed_folder(output, name, self.checkpoint, self.config_files)
         folder = self.cleanup.enter_context(claim if trainer.is_global_zero else nullcontext(output / name))
-        if self.checkpoint and trainer.is_global_zero:
-            log.info("going on from %s, writing to %s", self.checkpoint, folder)
         set_root_folder(trainer, folder)
         if with_events:
             # Ours comes first: callbacks take their folder from the first logger.

@@ -57,7 +57,7 @@ def test_a_file_of_ones_own_comes_before_the_shipped_one():
         (".", None, r"config \. is a folder; give a YAML file"),
         ("configs/hardware", None, "is a folder; give a YAML file"),
         ("rusty.yaml", None, r"no config file 'rusty\.yaml': did you mean configs/rust\?"),
-        ("mine", None, r"no config file 'mine'; codelm comes with configs/default\.yaml, configs/hardware"),
+        ("mine", None, r"no config file 'mine'; codelm comes with configs/bases/llama\.yaml, configs/default"),
         ("c.yaml", b"", "is empty"),
         ("c.yaml", b"# nothing\n", "is empty"),
         ("c.yaml", b"- a\n", "holds no settings"),

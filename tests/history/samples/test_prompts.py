@@ -20,7 +20,7 @@ def learned(rust, fim_rate):
     """The sample that teaches the lines 4 to 6 of a page."""
     lines = lines_of(rust)
     change = Change(PATH, PATH, "M", "1", "2", after=rust, hunks=(Hunk(4, 4, (), tuple(lines[4:6])),))
-    formats = Formats(fim_rate=fim_rate, context_lines=99)
+    formats = Formats(fim_rate=fim_rate, cursor_rate=0.0, context_lines=99)
     (sample,) = change_samples(
         "name", "sha", change, formats, 4096, lambda texts: [len(t) for t in texts], STARCODER2, 0
     )
