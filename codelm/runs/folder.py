@@ -59,7 +59,7 @@ def claimed_folder(
     own = older and older.parent == (output / name).resolve() and version_number(older) >= 0
     if older and (own or older in [config.resolve().parent for config in configs]):
         folder = output / name / older.name if own else older
-        with _locked(folder):
+        with _locked(folder), _left_as_it_was(folder):
             _tidy(folder.parent, but=older.name)
             yield folder
         return
@@ -115,6 +115,24 @@ def _locked(folder: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _left_as_it_was(folder: Path) -> Iterator[None]:
+    """Remove the files of events that loggers began in a run's folder if going on is refused before it has begun."""
+    before, manifest = set(folder.iterdir()), _modified(folder / "MANIFEST.json")
+    try:
+        yield
+    except InputError:
+        has_begun = _modified(folder / "MANIFEST.json") != manifest
+        for path in () if has_begun else set(folder.glob("events.out.*")) - before:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _modified(path: Path) -> int | None:
+    """Return when a file was written, in nanoseconds; None where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _tidy(runs: Path, but: str) -> None:

@@ -121,6 +121,20 @@ def test_a_copied_run_goes_on_where_its_configuration_lies(runs, tmp_path):
     assert (folder / "checkpoints").is_dir()
 
 
+def test_a_run_that_is_refused_to_go_on_has_its_files_and_no_more(runs):
+    folder = runs / "x" / "version_2"
+    (folder / "events.out.tfevents.1").touch()
+    before = sorted(folder.rglob("*"))
+
+    def refuse():
+        (folder / "events.out.tfevents.2").touch()
+        raise InputError("another history")
+
+    with pytest.raises(InputError), claimed_folder(runs, "x", checkpoint_file("last", runs, "x", [folder / "c"])):
+        refuse()
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_a_run_from_the_checkpoint_of_another_gets_a_folder_of_its_own(runs):
     with claimed_folder(runs, "y", checkpoint_file("last", runs, "x")) as folder:
         assert folder == runs / "y" / "version_0"
