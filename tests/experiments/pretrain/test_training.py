@@ -5,6 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from codelm.errors import InputError
+from codelm.history.checksums import write_checksums
 from codelm.history.tokenization.encoder import Encoder
 from codelm.special_tokens import SPECIAL_TOKENS
 from experiments.pretrain import rows
@@ -161,6 +162,8 @@ def change_tokenizer(folder):
 def change_store(folder):
     file = folder / "facts.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"held_out_bytes": 1}))
+    (folder / "sums.txt").unlink()
+    write_checksums(folder)
 
 
 def test_a_resumed_run_ends_as_an_uninterrupted_one(store, tokenizer_folder, shape, schedule, tmp_path):
