@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from codelm.errors import InputError
 from codelm.evaluation.general import own_texts
-from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.model import EvaluatedModel, continuation_nll
 from codelm.history.samples.pieces import Kind, Role, Sample, special_tokens, text_pieces
 from codelm.history.samples.prompts import prompt
 from codelm.history.tokenization.encoder import Encoder
@@ -112,6 +112,5 @@ def _mean_nll(
 ) -> list[float]:
     """Return the mean nll of the tokens of each task's middle after its prompt, in nats."""
     middles = [encoder.locate(task.middle, inside=True)[0] for task in tasks]
-    given = encoder.encode(prompts)
-    nll = evaluated.token_nll([[*each.ids.tolist(), *middle] for each, middle in zip(given, middles, strict=True)])
-    return [float(each[-len(middle) :].mean()) for each, middle in zip(nll, middles, strict=True)]
+    given = [sample.ids for sample in encoder.encode(prompts)]
+    return [float(nll.mean()) for nll in continuation_nll(evaluated, given, middles)]

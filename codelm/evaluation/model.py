@@ -16,7 +16,7 @@ from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.history.epochs.packing import pack
 from codelm.modules.generation import Generated, Sampling, decode_generated, end_token_ids, generate
 
-__all__ = ["EvaluatedModel"]
+__all__ = ["EvaluatedModel", "continuation_nll"]
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +108,14 @@ class EvaluatedModel:
     def greedy(self, new_tokens: int) -> Sampling:
         """Return the settings for greedy decoding of at most ``new_tokens`` tokens."""
         return Sampling(new_tokens, temperature=0.0, top_p=1.0, batch_size=self.batch_size)
+
+
+def continuation_nll(
+    evaluated: EvaluatedModel, prompts: Sequence[_Ids], texts: Sequence[_Ids]
+) -> list[NDArray[np.float64]]:
+    """Return the nll of each token of each text behind its prompt, in nats, ``[T]`` each; no text is empty."""
+    rows = [[*map(int, prompt), *map(int, text)] for prompt, text in zip(prompts, texts, strict=True)]
+    return [nll[-len(text) :] for nll, text in zip(evaluated.token_nll(rows), texts, strict=True)]
 
 
 @contextmanager

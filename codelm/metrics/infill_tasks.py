@@ -15,7 +15,7 @@ from codelm.lines import lines_of
 from codelm.metrics.syntax.code_lines import code_lines
 from codelm.metrics.syntax.trees import faults_of
 
-__all__ = ["MAX_LINES", "InfillTask", "choose_tasks", "count_fitting", "cut_tasks", "visible_context"]
+__all__ = ["MAX_LINES", "InfillTask", "choose_tasks", "count_fitting", "cut_tasks", "new_code", "visible_context"]
 
 MAX_LINES = 60
 """Lines of a span; more are no completion but a program."""
@@ -96,7 +96,19 @@ def _trim_blank_lines(lines: Sequence[str], start: int, stop: int) -> tuple[int,
 def _is_suitable(added: Sequence[str], code: Sequence[str], known: Container[str]) -> bool:
     """Return whether a span is neither too small nor too long and holds a line of code that is not known."""
     fits = len(added) <= MAX_LINES and len("".join(added).encode(errors="replace")) >= _MIN_BYTES
-    return fits and any(line.strip() and whole.strip() not in known for whole, line in zip(added, code, strict=True))
+    return fits and bool(new_code(added, code, known))
+
+
+def new_code(lines: Sequence[str], code: Sequence[str], known: Container[str]) -> list[int]:
+    """Return the numbers of the lines that hold code and are not known.
+
+    Args:
+        lines: the lines.
+        code: the code in each of them.
+        known: the stripped lines that the training snapshot holds.
+    """
+    pairs = enumerate(zip(lines, code, strict=True))
+    return [number for number, (line, its_code) in pairs if its_code.strip() and line.strip() not in known]
 
 
 def choose_tasks(tasks: Sequence[InfillTask], limit: int, *, per_commit: int = 4, seed: int = 0) -> list[InfillTask]:

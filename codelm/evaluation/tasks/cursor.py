@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.model import EvaluatedModel, continuation_nll
 from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import TimeBudget
@@ -14,7 +14,7 @@ from codelm.history.samples.cursor_spans import INSIDE_LINE, REST_OF_LINE, cut_a
 from codelm.history.samples.pieces import Sample
 from codelm.lines import lines_of
 from codelm.metrics.infill_scores import similarity
-from codelm.metrics.infill_tasks import InfillTask
+from codelm.metrics.infill_tasks import InfillTask, new_code
 from codelm.metrics.intervals import mean_difference
 from codelm.metrics.likelihood import Nll, comparison, sum_by_commit
 from codelm.metrics.number_format import counted
@@ -78,9 +78,9 @@ def cursor(evaluation: InfillEvaluation, limit: int, budget: TimeBudget) -> dict
 
 def cursor_tasks(task: InfillTask, known: frozenset[str]) -> Iterator[CursorTask]:
     """Yield a task of each shape, cut in one of the lines of code that the snapshot does not hold."""
-    lines, code = lines_of(task.text), code_lines(task.language, task.text)
+    lines = lines_of(task.text)
+    new = new_code(lines, code_lines(task.language, task.text), known)
     random = Random(f"{task.commit} {task.path} {task.start}")
-    new = [at for at, line in enumerate(code) if line.strip() and lines[at].strip() not in known]
     for shape in SHAPES:
         if not new:
             return
@@ -103,11 +103,12 @@ def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_
     evaluated, encoder = evaluation.evaluated, evaluation.data.encoder
     prompts = [cursor_prompt(evaluation, each.task) for each in tasks]
     given = [sample.ids.tolist() for sample in encoder.encode(prompts)]
-    real = [encoder.locate(_asked(each.task, evaluation.modes[0]))[0] for each in tasks]
+    real = [encoder.locate(_asked(each.task, evaluation.main_mode))[0] for each in tasks]
     found: dict[bool, tuple[list[float], list[str]]] = {}
     for base in (True, False):
         with evaluated.as_base(base):
-            found[base] = _nll(evaluated, given, real), _written(evaluated, given)
+            nats = [float(nll.sum()) for nll in continuation_nll(evaluated, given, real)]
+            found[base] = nats, _written(evaluated, given)
     (base_nll, base_texts), (tuned_nll, tuned_texts) = found[True], found[False]
     return [
         _Answered(each, Nll(base, tuned, len(ids), len(each.task.text.encode())), base_text, tuned_text)
@@ -119,18 +120,12 @@ def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_
 
 def cursor_prompt(evaluation: InfillEvaluation, task: InfillTask) -> Sample:
     """Return the prompt of a cursor task, which shows what stands behind the cursor if the tokenizer allows it."""
-    return evaluation.prompt(task, evaluation.modes[0], _NEW_TOKENS, most=_MAX_TOKENS)
+    return evaluation.prompt(task, evaluation.main_mode, _NEW_TOKENS, most=_MAX_TOKENS)
 
 
 def _asked(task: InfillTask, mode: str) -> str:
     """Return the text that a model is asked for: a prompt that is continued leaves the white space at its end to it."""
     return task.text if mode == "infill" else task.before[len(task.before.rstrip()) :] + task.text
-
-
-def _nll(evaluated: EvaluatedModel, given: Sequence[list[int]], real: Sequence[list[int]]) -> list[float]:
-    """Return the nll of each real text behind its prompt, in nats."""
-    found = evaluated.token_nll([[*prompt, *text] for prompt, text in zip(given, real, strict=True)])
-    return [float(nll[-len(text) :].sum()) for nll, text in zip(found, real, strict=True)]
 
 
 def _written(evaluated: EvaluatedModel, given: Sequence[list[int]]) -> list[str]:

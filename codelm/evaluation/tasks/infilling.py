@@ -75,6 +75,12 @@ class InfillEvaluation:
         self.seed = seed
         self.repositories: dict[str, str] = {}
         self.modes = [mode for mode in _SYSTEMS if mode != "infill" or data.encoder.format.infill]
+        self._chosen: dict[int, list[InfillTask]] = {}
+
+    @property
+    def main_mode(self) -> str:
+        """The mode that shows the most: "infill" if the tokenizer allows it, else "left_to_right"."""
+        return self.modes[0]
 
     @cached_property
     def own_names(self) -> dict[str, frozenset[str]]:
@@ -89,7 +95,15 @@ class InfillEvaluation:
         return self.data.training_changes(_EXAMPLES)
 
     def tasks(self, limit: int) -> list[InfillTask]:
-        """Return at most ``limit`` tasks, in random order: those that are answered in time then stand for all."""
+        """Return at most ``limit`` tasks, in random order: those that are answered in time then stand for all.
+
+        They are chosen once: that takes the reading of many whole files.
+        """
+        if limit not in self._chosen:
+            self._chosen[limit] = self._choose(limit)
+        return self._chosen[limit]
+
+    def _choose(self, limit: int) -> list[InfillTask]:
         changes = self.data.test_changes()
         code = [change for change in changes if language_of(change.path) in LEXERS]
         # A changed line of prose or of settings says little about code; where there is nothing else, it has to do.
