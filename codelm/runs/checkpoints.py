@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from codelm.errors import DamagedDataError, InputError, one_line
-from codelm.runs.folder import version_number
+from codelm.runs.folder import CHECKPOINTS, folders_of_configs, version_number
 from codelm.runs.record import RunRecord
 
 __all__ = [
@@ -31,8 +31,6 @@ __all__ = [
 ]
 
 LAST = "last.ckpt"
-_FOLDER = "checkpoints"
-"""Of a run's folder, the one that holds them."""
 MARK = "codelm"
 """The key under which a checkpoint says how good it is: ``score``, None where unknown, and ``mode``, min or max."""
 
@@ -57,7 +55,7 @@ def checkpoint_file(wanted: str | None, output: Path, name: str, configs: Sequen
     """
     if wanted is None:
         return None
-    given = [config.parent for config in reversed(configs) if (config.parent / _FOLDER).is_dir()]
+    given = folders_of_configs(configs)
     newest = sorted((output / name).glob("version_*"), key=version_number, reverse=True)
     runs = given[:1] or newest
     path = _first_checkpoint(wanted, runs) if wanted in ("last", "best") else Path(expanduser(wanted))
@@ -95,7 +93,7 @@ def damaged_checkpoint(path: str | Path) -> DamagedDataError:
 def _first_checkpoint(wanted: str, runs: Sequence[Path]) -> Path | None:
     """Return ``last`` or ``best`` of the first of some runs' folders that has one."""
     for folder in runs:
-        files = list((folder / _FOLDER).glob("*.ckpt"))
+        files = list((folder / CHECKPOINTS).glob("*.ckpt"))
         found = [path for path in files if bool(_LAST.fullmatch(path.stem)) == (wanted == "last")]
         if len(found) > 1:
             return min(found, key=_by_step if wanted == "last" else _by_score)

@@ -13,7 +13,12 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from codelm.errors import DamagedDataError, InputError, ResourceError, cannot_write
 from codelm.files import remove_unfinished
 
-__all__ = ["claimed_folder", "next_version", "run_name", "version_number"]
+__all__ = ["CHECKPOINTS", "CONFIG", "claimed_folder", "folders_of_configs", "next_version", "run_name", "version_number"]
+
+CONFIG = "config.yaml"
+"""The file in a run's folder with all its settings."""
+CHECKPOINTS = "checkpoints"
+"""Of a run's folder, the one that holds them."""
 
 _NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 _VERSION = re.compile(r"version_(\d+)")
@@ -34,6 +39,12 @@ def run_name(name: str | None, repositories: Sequence[str]) -> str:
         return name
     first = re.sub(r"[^A-Za-z0-9._-]+", "-", repositories[0]).strip(".-")[:48] or "run"
     return first if len(repositories) == 1 else f"{first}-and-{len(repositories) - 1}-more"
+
+
+def folders_of_configs(configs: Sequence[Path]) -> list[Path]:
+    """Return the folders of the runs that some configurations were written by, the last configuration's first."""
+    of_runs = [config.resolve().parent for config in reversed(configs) if config.name == CONFIG]
+    return [folder for folder in of_runs if (folder / CHECKPOINTS).is_dir()]
 
 
 @contextmanager
@@ -57,7 +68,7 @@ def claimed_folder(
     """
     older = Path(checkpoint).resolve().parent.parent if checkpoint else None
     own = older and older.parent == (output / name).resolve() and version_number(older) >= 0
-    if older and (own or older in [config.resolve().parent for config in configs]):
+    if older and (own or older in folders_of_configs(configs)):
         folder = output / name / older.name if own else older
         with _locked(folder), _left_as_it_was(folder):
             _tidy(folder.parent, but=older.name)
@@ -75,10 +86,10 @@ def claimed_folder(
             _tidy(output / name, but=folder.name)
             yield folder
     except InputError:
-        _discard_untrained(folder, "adapter", "checkpoints")
+        _discard_untrained(folder, "adapter", CHECKPOINTS)
         raise
     except (DamagedDataError, ResourceError):  # the manifest of a run that had begun to train says how it ended
-        _discard_untrained(folder, "adapter", "checkpoints", "MANIFEST.json")
+        _discard_untrained(folder, "adapter", CHECKPOINTS, "MANIFEST.json")
         raise
     finally:
         _remove_empty([folder, *new_parents])

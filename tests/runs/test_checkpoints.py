@@ -28,6 +28,11 @@ def test_the_run_whose_configuration_is_given_comes_before_the_newest(runs, want
         assert found.parent == config.parent / "checkpoints"
 
 
+def test_a_configuration_of_ones_own_beside_checkpoints_is_not_that_of_a_run(runs):
+    own = runs / "x/version_2/mine.yaml"
+    assert Path(checkpoint_file("last", runs, "x", [own])).parts[-3] == "version_10"
+
+
 def test_the_run_whose_configuration_is_given_is_named_where_it_has_none(runs):
     config = runs / "x/version_10/config.yaml"
     with pytest.raises(InputError, match=r"the run .*version_10 has none; give --ckpt_path last, which there is"):

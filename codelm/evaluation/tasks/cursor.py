@@ -103,7 +103,7 @@ def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_
     evaluated, encoder = evaluation.evaluated, evaluation.data.encoder
     prompts = [cursor_prompt(evaluation, each.task) for each in tasks]
     given = [sample.ids.tolist() for sample in encoder.encode(prompts)]
-    real = [encoder.locate(_asked(each.task, evaluation.main_mode))[0] for each in tasks]
+    real = [encoder.locate(_asked(each.task, evaluation.main_mode), inside=True)[0] for each in tasks]
     found: dict[bool, tuple[list[float], list[str]]] = {}
     for base in (True, False):
         with evaluated.as_base(base):
