@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from codelm.errors import DamagedDataError, InputError, one_line
+from codelm.errors import DamagedDataError, InputError
 from codelm.runs.folder import CHECKPOINTS, folders_of_configs, version_number
 from codelm.runs.record import RunRecord
 
@@ -193,10 +193,8 @@ def _read(checkpoint: Path, key: str, *, mmap: bool = False, default: Any = None
     try:
         content = load(checkpoint, mmap=mmap)
         return content[key] if default is None else content.get(key, default)
-    except Exception as error:  # damaged bytes raise UnpicklingError, IndexError and more
-        raise DamagedDataError(
-            f"checkpoint {checkpoint} cannot be read ({one_line(error)}): use another checkpoint"
-        ) from error
+    except Exception as error:  # of all kinds; torch's advise to let the file run code
+        raise damaged_checkpoint(checkpoint) from error
 
 
 def load(checkpoint: str | Path, *, mmap: bool = False) -> Any:

@@ -13,7 +13,15 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from codelm.errors import DamagedDataError, InputError, ResourceError, cannot_write
 from codelm.files import remove_unfinished
 
-__all__ = ["CHECKPOINTS", "CONFIG", "claimed_folder", "folders_of_configs", "next_version", "run_name", "version_number"]
+__all__ = [
+    "CHECKPOINTS",
+    "CONFIG",
+    "claimed_folder",
+    "folders_of_configs",
+    "next_version",
+    "run_name",
+    "version_number",
+]
 
 CONFIG = "config.yaml"
 """The file in a run's folder with all its settings."""

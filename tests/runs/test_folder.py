@@ -130,7 +130,10 @@ def test_a_run_that_is_refused_to_go_on_has_its_files_and_no_more(runs):
         (folder / "events.out.tfevents.2").touch()
         raise InputError("another history")
 
-    with pytest.raises(InputError), claimed_folder(runs, "x", checkpoint_file("last", runs, "x", [folder / "c"])):
+    with (
+        pytest.raises(InputError),
+        claimed_folder(runs, "x", checkpoint_file("last", runs, "x", [folder / "config.yaml"])),
+    ):
         refuse()
     assert sorted(folder.rglob("*")) == before
 
