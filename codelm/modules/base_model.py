@@ -44,6 +44,8 @@ def load_config(name: str, revision: str | None = None, *, dropout: float | None
     """
     with one_line_errors(name):
         config: PretrainedConfig = AutoConfig.from_pretrained(locate(name), revision=revision, trust_remote_code=False)
+    # `model.attention` decides; a kernel that the file names would be downloaded, and its code run.
+    config._attn_implementation = None
     if dropout is not None:
         _set_dropout(config, dropout)
     return config

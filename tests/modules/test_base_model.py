@@ -88,6 +88,15 @@ def test_code_that_comes_with_a_model_is_not_run(copy):
         load_config(str(copy))
 
 
+def test_a_kernel_that_a_configuration_names_is_not_fetched(copy):
+    """transformers 5.23 takes ``org/kernel`` for attention as a kernel of the hub: downloaded, its code is run."""
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"attn_implementation": "org/kernel"}))
+    loaded = load_config(str(copy))
+    assert loaded._attn_implementation is None
+    assert linear_layers(loaded)
+
+
 def test_the_configuration_alone_names_the_linear_layers(tiny_base):
     base = load_base(str(tiny_base))
     declared = linear_layers(load_config(str(tiny_base)))
