@@ -22,6 +22,7 @@ __all__ = [
     "SPECIAL_TOKENS",
     "STARCODER2",
     "SUFFIX",
+    "SUFFIX_FIRST",
     "TEXT_ENDS",
     "PromptFormat",
     "Slot",
@@ -122,11 +123,14 @@ STARCODER2 = PromptFormat(
     heading=(REPOSITORY_NAME, Slot.REPOSITORY, FILE_SEPARATOR),
     separator=FILE_SEPARATOR,
 )
+SUFFIX_FIRST = replace(STARCODER2, name="starcoder2-spm", infill=(PREFIX, SUFFIX, _AFTER, MIDDLE, _PATH, _BEFORE))
+"""StarCoder2's other order, in which half of its holes were: what is filled in goes on with what stands before it."""
 LEFT_TO_RIGHT = replace(STARCODER2, name="left-to-right", infill=())
 """For models without a format of their own; of tokenizers that have StarCoder2's heading, it is taken, too."""
 
 _ALL = (
     STARCODER2,
+    SUFFIX_FIRST,
     LEFT_TO_RIGHT,
     PromptFormat("starcoder", _STARCODER),
     PromptFormat("santacoder", ("<fim-prefix>", _BEFORE, "<fim-suffix>", _AFTER, "<fim-middle>")),

@@ -16,6 +16,7 @@ from tests.history.conftest import RUST, tokenizer
 
 FILLED_IN = {
     "starcoder2": "<repo_name>r<file_sep><fim_prefix>f\nP\n<fim_suffix>S\n<fim_middle>M\n<|endoftext|>",
+    "starcoder2-spm": "<repo_name>r<file_sep><fim_prefix><fim_suffix>S\n<fim_middle>f\nP\nM\n<|endoftext|>",
     "starcoder": "<fim_prefix>P\n<fim_suffix>S\n<fim_middle>M\n<|endoftext|>",
     "santacoder": "<fim-prefix>P\n<fim-suffix>S\n<fim-middle>M\n<|endoftext|>",
     "granite-3.3": "<fim_prefix>P\n<fim_suffix>S\n<fim_middle>M\n<|end_of_text|>",
