@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from codelm.errors import InputError
 from codelm.evaluation.data import EvaluationData, HeldOutSample
 from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.tasks.cursor import CursorTask, chosen_cursor_tasks, cursor_nats
+from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.tasks.likelihood import scored_runs
 from codelm.metrics.likelihood import sum_by_commit
 from codelm.modules import LoRACausalLM
@@ -29,6 +31,9 @@ _TokenNll = NDArray[np.float64]
 _ROWS_AT_A_TIME = 4
 INFILL, LEFT_TO_RIGHT = "hole", "left to right"
 """The two forms of a change's prompt: filled in between its surroundings, or continued from what stands before it."""
+_CURSOR_CHANGES = 100
+"""Held-out changes of which a cursor task of each shape is made, at most."""
+_CURSOR_SEED = 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,15 @@ class CommitNll:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The nll of all test commits, and the SHA of the commit after which nothing was trained on."""
+    """The nll of all test commits, and the SHA of the commit after which nothing was trained on.
+
+    Of ``parts``, the form is `INFILL` or `LEFT_TO_RIGHT`; of ``cursor``, which is the nll of parts of lines that begin
+    at a cursor, one of `codelm.evaluation.tasks.cursor.SHAPES`.
+    """
 
     cut: str
     parts: list[CommitNll]
+    cursor: list[CommitNll]
 
 
 class AdapterEvaluator:
@@ -60,6 +70,7 @@ class AdapterEvaluator:
         self.settings = settings
         self.test_tokens = test_tokens
         self.base_nll: list[_TokenNll] | None = None
+        self.base_cursor: list[float] | None = None
 
     @torch.inference_mode()
     def evaluate(self, adapter: Path) -> Measured:
@@ -75,7 +86,25 @@ class AdapterEvaluator:
             with evaluated.as_base():
                 self.base_nll = evaluated.token_nll([sample.ids for sample in samples])
         cut = datamodule.store.facts["scrape"]["repositories"][0]["split"]["cut"]
-        return Measured(cut, commit_nll(data, samples, self.base_nll, tuned_nll))
+        cursor = self._evaluate_cursor(InfillEvaluation(evaluated, data, _CURSOR_SEED))
+        return Measured(cut, commit_nll(data, samples, self.base_nll, tuned_nll), cursor)
+
+    def _evaluate_cursor(self, evaluation: InfillEvaluation) -> list[CommitNll]:
+        """Return the nll of the real text of cursor tasks."""
+        tasks = chosen_cursor_tasks(evaluation, _CURSOR_CHANGES)
+        tuned = _cursor_nats(evaluation, tasks)
+        if self.base_cursor is None:
+            with evaluation.evaluated.as_base():
+                self.base_cursor = _cursor_nats(evaluation, tasks)
+        return [
+            CommitNll(each.task.commit, each.shape, len(each.task.text.encode()), *nats)
+            for each, *nats in zip(tasks, self.base_cursor, tuned, strict=True)
+        ]
+
+
+def _cursor_nats(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[float]:
+    starts = range(0, len(tasks), _ROWS_AT_A_TIME)
+    return [nats for start in starts for nats in cursor_nats(evaluation, tasks[start : start + _ROWS_AT_A_TIME])]
 
 
 def load_float32(model: LoRACausalLM) -> None:

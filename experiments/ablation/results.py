@@ -30,10 +30,11 @@ class Result:
     measured: Measured
     about: dict[str, Any]
 
-    def nll(self, form: str | None = None) -> dict[str, Nll]:
-        """Return the nll of each commit's new lines, in all forms or in one; tokens are not counted."""
-        parts = (part for part in self.measured.parts if form in (None, part.form))
-        return sum_by_commit((part.commit, Nll(part.base, part.tuned, 0, part.bytes)) for part in parts)
+    def nll(self, *forms: str) -> dict[str, Nll]:
+        """Return the nll of each commit in some forms; without any, that of its new lines. Tokens are not counted."""
+        parts = [*self.measured.parts, *self.measured.cursor] if forms else self.measured.parts
+        chosen = (part for part in parts if not forms or part.form in forms)
+        return sum_by_commit((part.commit, Nll(part.base, part.tuned, 0, part.bytes)) for part in chosen)
 
 
 def read_results(path: Path) -> list[Result]:
@@ -48,7 +49,8 @@ def read_results(path: Path) -> list[Result]:
 
 def _parse_result(line: dict[str, Any]) -> Result:
     """Return the result that a line of the file holds."""
-    measured = Measured(line["measured"]["cut"], [CommitNll(**part) for part in line["measured"]["parts"]])
+    parts, cursor = ([CommitNll(**part) for part in line["measured"][name]] for name in ("parts", "cursor"))
+    measured = Measured(line["measured"]["cut"], parts, cursor)
     return Result(**line | {"trained": Trained(**line["trained"]), "measured": measured})
 
 

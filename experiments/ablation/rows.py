@@ -36,6 +36,7 @@ PEERS: Mapping[str, Mapping[str, Any]] = {
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "-changes": {"data.max_commits": 0},
     "-fim": {"data.formats.fim_rate": 0.0},
+    "-cursor": {"data.formats.cursor_rate": 0.0},
     "-importance": {
         "data.importance.file_rules": {},
         "data.importance.message_rules": {},
@@ -57,7 +58,7 @@ _UNUSED_GROUPS = ("evaluation", "behavior")
 """Groups of settings that `_step_limits` switches off."""
 VALIDATIONS = 3
 """How often a run of ours is validated; the best validation's adapter is taken, as `codelm fit` does."""
-_VERSION = 3
+_VERSION = 4
 """Part of every experiment's key: raise it with what changes figures and is not given, as defaults do."""
 
 

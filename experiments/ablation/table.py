@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from codelm.evaluation.tasks.cursor import SHAPES
 from codelm.metrics.intervals import Interval, relative_change
 from codelm.metrics.likelihood import bits_per_byte
 from codelm.metrics.number_format import counted
@@ -18,7 +19,8 @@ _CommitNats = dict[str, float]
 
 _HEADINGS = (
     *("row", "seeds", "`bpb_new`", "against base", "95 %", "single seeds", "filling gaps", "continuing code"),
-    *("against ours", "95 %", "tokens read", "learned", "seconds"),
+    *("to a line's end", "95 %", "inside a line", "95 %"),
+    *("against ours", "95 %", "at a cursor", "95 %", "tokens read", "learned", "seconds"),
 )
 
 
@@ -66,17 +68,19 @@ def _base_line(one: Result) -> tuple[str, ...]:
 
 def _line(found: Sequence[Result], ours: Sequence[Result]) -> tuple[str, ...]:
     """Return the line of one row: figures are means over its seeds."""
-    compared = _against_base(found, None)
+    compared = _against_base(found)
     return (
         found[0].row,
         " ".join(str(each.seed) for each in found),
         f"{_tuned_bits(found):.4f}",
         _percent(compared),
         _interval(compared),
-        " ".join(_percent(_against_base([each], None)) for each in found),
+        " ".join(_percent(_against_base([each])) for each in found),
         _percent(_against_base(found, INFILL)),
         _percent(_against_base(found, LEFT_TO_RIGHT)),
+        *(write(_against_base(found, shape)) for shape in SHAPES for write in (_percent, _interval)),
         *_against_ours(found, ours),
+        *_against_ours(found, ours, *SHAPES),
         f"{fmean(each.trained.tokens for each in found):,.0f}",
         f"{fmean(each.trained.learned for each in found):,.0f}",
         f"{fmean(each.trained.seconds for each in found):,.0f}",
@@ -88,24 +92,24 @@ def _tuned_bits(found: Sequence[Result]) -> float:
     return bits_per_byte(sum(_mean_tuned(found).values()), sum(each.bytes for each in found[0].nll().values()))
 
 
-def _mean_tuned(found: Sequence[Result], form: str | None = None) -> _CommitNats:
+def _mean_tuned(found: Sequence[Result], *forms: str) -> _CommitNats:
     """Return the mean over seeds of each commit's nll under the tuned model."""
-    by_seed = [result.nll(form) for result in found]
+    by_seed = [result.nll(*forms) for result in found]
     return {commit: fmean(nll[commit].tuned for nll in by_seed) for commit in by_seed[0]}
 
 
-def _against_base(found: Sequence[Result], form: str | None) -> Interval | None:
-    """Return the change against the base; None where there is nothing in that form."""
-    return _change({commit: nll.base for commit, nll in found[0].nll(form).items()}, _mean_tuned(found, form))
+def _against_base(found: Sequence[Result], *forms: str) -> Interval | None:
+    """Return the change against the base; None where there is nothing in these forms."""
+    return _change({commit: nll.base for commit, nll in found[0].nll(*forms).items()}, _mean_tuned(found, *forms))
 
 
-def _against_ours(found: Sequence[Result], ours: Sequence[Result]) -> tuple[str, str]:
+def _against_ours(found: Sequence[Result], ours: Sequence[Result], *forms: str) -> tuple[str, str]:
     """Return the change against ours and its interval, over the seeds that both have; positive is worse than ours."""
     shared = {each.seed for each in found} & {each.seed for each in ours}
     if found[0].row == OURS or not shared:
         return "", ""
     ours, found = ([each for each in some if each.seed in shared] for some in (ours, found))
-    compared = _change(_mean_tuned(ours), _mean_tuned(found))
+    compared = _change(_mean_tuned(ours, *forms), _mean_tuned(found, *forms))
     return _percent(compared), _interval(compared)
 
 

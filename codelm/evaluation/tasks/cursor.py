@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from codelm.evaluation.model import EvaluatedModel, continuation_nll
+from codelm.evaluation.model import continuation_nll
 from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import TimeBudget
@@ -20,7 +20,16 @@ from codelm.metrics.likelihood import Nll, comparison, sum_by_commit
 from codelm.metrics.number_format import counted
 from codelm.metrics.syntax.code_lines import code_lines
 
-__all__ = ["SHAPES", "CursorTask", "answer_of", "cursor", "cursor_prompt", "cursor_tasks"]
+__all__ = [
+    "SHAPES",
+    "CursorTask",
+    "answer_of",
+    "chosen_cursor_tasks",
+    "cursor",
+    "cursor_nats",
+    "cursor_prompt",
+    "cursor_tasks",
+]
 
 SHAPES = (REST_OF_LINE, INSIDE_LINE)
 """The shapes of spans that are measured; see `codelm.history.samples.cursor_spans`."""
@@ -59,7 +68,7 @@ def cursor(evaluation: InfillEvaluation, limit: int, budget: TimeBudget) -> dict
     Raises:
         UnmeasuredError: There is no task, or no time for one.
     """
-    tasks = [cut for task in evaluation.tasks(limit) for cut in cursor_tasks(task, evaluation.data.known_lines)]
+    tasks = chosen_cursor_tasks(evaluation, limit)
     if not tasks:
         raise UnmeasuredError("no held-out line can be cut at a cursor: raise data.held_out, or give a longer history")
     batches = evaluation.evaluated.batches(tasks)
@@ -74,6 +83,11 @@ def cursor(evaluation: InfillEvaluation, limit: int, budget: TimeBudget) -> dict
     return {shape: _figures(found) for shape, found in by_shape.items() if found} | {
         "asked": {"tasks": len(answered), "of": len(tasks)}
     }
+
+
+def chosen_cursor_tasks(evaluation: InfillEvaluation, limit: int) -> list[CursorTask]:
+    """Return the tasks of at most ``limit`` changes, of each shape one a change, in random order of the changes."""
+    return [cut for task in evaluation.tasks(limit) for cut in cursor_tasks(task, evaluation.data.known_lines)]
 
 
 def cursor_tasks(task: InfillTask, known: frozenset[str]) -> Iterator[CursorTask]:
@@ -100,22 +114,34 @@ def cursor_tasks(task: InfillTask, known: frozenset[str]) -> Iterator[CursorTask
 
 def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_Answered]:
     """Return the tasks of a batch with the nll of their real text and the answers of both models."""
-    evaluated, encoder = evaluation.evaluated, evaluation.data.encoder
-    prompts = [cursor_prompt(evaluation, each.task) for each in tasks]
-    given = [sample.ids.tolist() for sample in encoder.encode(prompts)]
-    real = [encoder.locate(_asked(each.task, evaluation.main_mode), inside=True)[0] for each in tasks]
     found: dict[bool, tuple[list[float], list[str]]] = {}
     for base in (True, False):
-        with evaluated.as_base(base):
-            nats = [float(nll.sum()) for nll in continuation_nll(evaluated, given, real)]
-            found[base] = nats, _written(evaluated, given)
-    (base_nll, base_texts), (tuned_nll, tuned_texts) = found[True], found[False]
+        with evaluation.evaluated.as_base(base):
+            found[base] = cursor_nats(evaluation, tasks), _written(evaluation, tasks)
+    (base_nats, base_texts), (tuned_nats, tuned_texts) = found[True], found[False]
+    counts = [len(ids) for ids in _real_ids(evaluation, tasks)]
     return [
-        _Answered(each, Nll(base, tuned, len(ids), len(each.task.text.encode())), base_text, tuned_text)
-        for each, ids, base, tuned, base_text, tuned_text in zip(
-            tasks, real, base_nll, tuned_nll, base_texts, tuned_texts, strict=True
+        _Answered(each, Nll(base, tuned, count, len(each.task.text.encode())), base_text, tuned_text)
+        for each, count, base, tuned, base_text, tuned_text in zip(
+            tasks, counts, base_nats, tuned_nats, base_texts, tuned_texts, strict=True
         )
     ]
+
+
+def cursor_nats(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[float]:
+    """Return the nll of each task's real text, in nats, by the model as it is: tuned, or within ``as_base``."""
+    texts = continuation_nll(evaluation.evaluated, _prompt_ids(evaluation, tasks), _real_ids(evaluation, tasks))
+    return [float(nll.sum()) for nll in texts]
+
+
+def _prompt_ids(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[list[int]]:
+    encoded = evaluation.data.encoder.encode([cursor_prompt(evaluation, each.task) for each in tasks])
+    return [sample.ids.tolist() for sample in encoded]
+
+
+def _real_ids(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[list[int]]:
+    encoder, mode = evaluation.data.encoder, evaluation.main_mode
+    return [encoder.locate(_asked(each.task, mode), inside=True)[0] for each in tasks]
 
 
 def cursor_prompt(evaluation: InfillEvaluation, task: InfillTask) -> Sample:
@@ -128,9 +154,11 @@ def _asked(task: InfillTask, mode: str) -> str:
     return task.text if mode == "infill" else task.before[len(task.before.rstrip()) :] + task.text
 
 
-def _written(evaluated: EvaluatedModel, given: Sequence[list[int]]) -> list[str]:
+def _written(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[str]:
     """Return what the model writes behind each prompt, up to the end of the line."""
-    return [answer_of(each.text) for each in evaluated.generate_texts(given, evaluated.greedy(_NEW_TOKENS))]
+    evaluated = evaluation.evaluated
+    generated = evaluated.generate_texts(_prompt_ids(evaluation, tasks), evaluated.greedy(_NEW_TOKENS))
+    return [answer_of(each.text) for each in generated]
 
 
 def answer_of(text: str) -> str:

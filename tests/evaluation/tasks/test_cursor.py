@@ -85,6 +85,21 @@ def test_a_tokenizer_without_infill_tokens_is_asked_left_to_right(evaluation, da
     assert found["rest_of_line"]["tasks"] > 0
 
 
+def test_the_real_text_is_encoded_as_one_that_goes_on(evaluation, encoder, monkeypatch):
+    """Where a text begins, SentencePiece's tokenizers put a space; behind a cursor there is none."""
+    located = []
+    locate = type(encoder).locate
+
+    def record(self, text, *, inside=False):
+        located.append(inside)
+        return locate(self, text, inside=inside)
+
+    monkeypatch.setattr(type(encoder), "locate", record)
+    cursor(evaluation, 1, TimeBudget(600))
+    assert located
+    assert all(located)
+
+
 def test_an_answer_ends_with_its_line():
     assert answer_of("value);\nlet next") == "value);"
     assert answer_of("value") == "value"

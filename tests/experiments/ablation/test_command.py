@@ -53,7 +53,7 @@ def test_a_table_of_nothing_is_a_failure_and_takes_no_tables_place(folder, no_ru
     words = [folder, "--work", str(tmp_path), "--table", str(tmp_path / "t.md"), "--only-table"]
     experiment = experiment_of(parse_options(words))
     about = {"repository": "fd", "tip": experiment.tip, "base": "tiny", "steps": 240}
-    measured = Measured("c" * 40, [CommitNll("1", "hole", 10, 5.0, 4.0)])
+    measured = Measured("c" * 40, [CommitNll("1", "hole", 10, 5.0, 4.0)], [])
     append(tmp_path / "fd.jsonl", Result(experiment.key, "ours", 0, Trained(10, 5, 1.0), measured, about))
     assert main(words) == 0
     table = (tmp_path / "t.md").read_text()

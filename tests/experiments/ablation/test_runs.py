@@ -171,7 +171,7 @@ def counted(monkeypatch):
 
     monkeypatch.setattr(runs, "train_ours", train_ours)
     monkeypatch.setattr(
-        runs.AdapterEvaluator, "evaluate", lambda *_: Measured("c", [CommitNll("1", "hole", 10, 5.0, 4.0)])
+        runs.AdapterEvaluator, "evaluate", lambda *_: Measured("c", [CommitNll("1", "hole", 10, 5.0, 4.0)], [])
     )
     return made
 

@@ -1,6 +1,7 @@
 import pytest
 
 from codelm.errors import DamagedDataError
+from codelm.evaluation.tasks.cursor import SHAPES
 from experiments.ablation.measure import INFILL, LEFT_TO_RIGHT, CommitNll, Measured
 from experiments.ablation.results import Result, append, of_experiment, read_results
 from experiments.ablation.rows import Experiment
@@ -12,13 +13,21 @@ ABOUT = {"repository": "fd", "tip": "f" * 40, "base": "tiny", "steps": 12}
 
 
 def made(row="ours", seed=0, factor=0.9, commits=40):
-    """A result in which each commit's nll is ``factor`` times that of the base, half of it in either form."""
+    """A result in which each commit's nll is ``factor`` times that of the base, half of it in either form.
+
+    At a cursor it is ``factor`` squared to the end of a line, and ``factor`` inside one.
+    """
     parts = [
         CommitNll(str(number), form, 10, 5.0, 5.0 * factor)
         for number in range(commits)
         for form in (INFILL, LEFT_TO_RIGHT)
     ]
-    return Result(EXPERIMENT.key, row, seed, Trained(2000, 1000, 9.5, {}), Measured("c" * 40, parts), ABOUT)
+    cursor = [
+        CommitNll(str(number), shape, 10, 5.0, 5.0 * tuned)
+        for number in range(commits)
+        for shape, tuned in zip(SHAPES, (factor**2, factor), strict=True)
+    ]
+    return Result(EXPERIMENT.key, row, seed, Trained(2000, 1000, 9.5, {}), Measured("c" * 40, parts, cursor), ABOUT)
 
 
 def cells(results):
@@ -86,6 +95,14 @@ def test_a_row_is_compared_with_the_base_and_with_ours():
     assert found["ours"]["95 % of against base"] == "-10.00 to -10.00"
 
 
+def test_what_begins_at_a_cursor_has_columns_of_its_own():
+    found = shown(made("peer", factor=0.95), made("ours", factor=0.9))
+    assert (found["ours"]["to a line's end"], found["ours"]["inside a line"]) == ("-19.00 %", "-10.00 %")
+    assert found["ours"]["95 % of inside a line"] == "-10.00 to -10.00"
+    assert found["ours"]["at a cursor"] == ""
+    assert found["peer"]["at a cursor"] == "+8.33 %"  # 0.95² + 0.95 against 0.9² + 0.9
+
+
 def test_figures_are_means_over_seeds():
     found = shown(made(seed=0, factor=0.9), made(seed=1, factor=0.8))
     assert found["ours"]["against base"] == "-15.00 %"
@@ -110,8 +127,9 @@ def test_few_commits_give_no_interval():
 def test_a_form_that_does_not_occur_is_left_open():
     result = made()
     left_to_right = [part for part in result.measured.parts if part.form == LEFT_TO_RIGHT]
-    only = Result(EXPERIMENT.key, "ours", 0, result.trained, Measured("c" * 40, left_to_right), ABOUT)
+    only = Result(EXPERIMENT.key, "ours", 0, result.trained, Measured("c" * 40, left_to_right, []), ABOUT)
     assert shown(only)["ours"]["filling gaps"] == "-"
+    assert shown(only)["ours"]["to a line's end"] == "-"
 
 
 def test_the_caption_states_where_the_comparison_favours_ours():
