@@ -163,13 +163,13 @@ class _CodelmCLI(LightningCLI):
         self.config_init[self.subcommand].ckpt_path = self.checkpoint
         self.cleanup.enter_context(damaged_states_refused(self.checkpoint))
         self.model.check()
+        refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
         settings = self.settings
         if not self.predicts:
             settings.data.formats.fim_format = settle_format(self.trainer, self.model, self.datamodule)
         if self.checkpoint is not None and self.subcommand == "fit":
             given = result_settings(self.trainer, self.model, self.datamodule)
             refuse_other_settings(*map(as_typed, (read_settings(Path(self.checkpoint)), given)))
-        refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
         # Of the commit, the checkpoint and the format that this process has found.
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
         decided |= {"data.formats.fim_format": settings.data.formats.fim_format}

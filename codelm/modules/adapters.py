@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
+from torch import nn
 from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
@@ -22,6 +23,7 @@ __all__ = [
     "coverage",
     "kernel_warning_hidden",
     "lora_config",
+    "pack_linear_layers",
     "paged_adamw_8bit",
     "refuse_unknown_targets",
     "save_adapter",
@@ -165,3 +167,18 @@ def paged_adamw_8bit(groups: list[dict[str, Any]], *, learning_rate: float) -> O
 
     optimizer: Optimizer = PagedAdamW8bit(groups, lr=learning_rate)
     return optimizer
+
+
+def pack_linear_layers(model: Any, kind: str) -> None:
+    """Put the weights of all linear layers of a model on the CPU but its head into 4 bits of a ``kind``, in place."""
+    with kernel_warning_hidden():
+        from bitsandbytes.nn import modules
+
+    bnb: Any = modules
+    head = model.get_output_embeddings()
+    for name, layer in list(model.named_modules()):
+        if type(layer) is nn.Linear and layer is not head:
+            packed = bnb.Linear4bit(layer.in_features, layer.out_features, layer.bias is not None, quant_type=kind)
+            packed.weight = bnb.Params4bit(layer.weight.data, requires_grad=False, quant_type=kind)
+            packed.bias = layer.bias
+            model.set_submodule(name, packed.to("cpu"))  # where the weights are packed

@@ -1,5 +1,6 @@
 """What a base can do, found out on a small model of its architecture before its weights are loaded."""
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -7,11 +8,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from codelm.errors import InputError, one_line
-from codelm.modules.adapters import LoRA, add_adapter
+from codelm.modules.adapters import LoRA, add_adapter, pack_linear_layers
 from codelm.modules.base_model import checkpoint_activations, refuse_unusual_head
 from codelm.modules.decoder import decoder_of
 
-__all__ = ["try_adapters", "try_base"]
+__all__ = ["try_adapters", "try_base", "try_four_bits"]
 
 _FIRST, _SECOND = 7, 9
 """Tokens of the two samples that are packed into a row."""
@@ -79,6 +80,25 @@ def _states(decoder: nn.Module, tokens: Tensor, **positions: Tensor) -> Tensor:
 
 def _equal(left: Tensor, right: Tensor) -> bool:
     return bool((left - right).abs().max() <= _TOLERANCE * right.abs().max())
+
+
+def try_four_bits(name: str, model: PreTrainedModel, kind: str) -> None:
+    """Compute a small model of base ``name`` with the weights of its linear layers in 4 bits.
+
+    Mamba multiplies by the weights of such a layer itself, and finds them packed (transformers 5.23).
+
+    Raises:
+        InputError: It does not compute so.
+    """
+    quantized = deepcopy(model)
+    with torch.random.fork_rng(devices=[]):  # a run draws the same numbers as without this
+        pack_linear_layers(quantized, kind)
+    try:
+        _states(decoder_of(quantized), _samples()[0])
+    except Exception as error:
+        raise InputError(
+            f"base model {name} does not compute with its linear layers in 4 bits: give --model.quantization none"
+        ) from error
 
 
 def try_adapters(name: str, model: Any, lora: LoRA, *, checkpointing: bool) -> Any:

@@ -23,7 +23,7 @@ from codelm.modules.base_model import (
     max_positions,
     refuse_small_vocabulary,
 )
-from codelm.modules.base_trial import try_adapters, try_base
+from codelm.modules.base_trial import try_adapters, try_base, try_four_bits
 from codelm.modules.causal_lm import CausalLM
 from codelm.modules.four_bits import layer_bytes
 from codelm.modules.generation import Generated, Sampling, complete
@@ -121,6 +121,8 @@ class LoRACausalLM(CausalLM):
         small = small_model(self.base, load_config(self.base, self.revision), self.attention)
         self.keeps_samples_apart = try_base(self.base, small)
         refuse_unknown_targets(self.lora.targets, self.linear_layers, base=self.base)
+        if self.quantization != "none":
+            try_four_bits(self.base, small, self.quantization)
         try_adapters(self.base, small, self.lora, checkpointing=self.gradient_checkpointing)
         for notice in [] if self.is_checked else self.notices():
             log.warning(notice)

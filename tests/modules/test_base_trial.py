@@ -37,6 +37,7 @@ def make_base(tmp_path):
         ("cohere", {}, "scales or caps its logits"),
         ("modernbert-decoder", {}, "or has a layer before its head"),
         ("xlm", {"attention": "eager"}, "sees the tokens that it has to predict"),
+        ("mamba", {"attention": "eager", "lora": LoRA(targets=["in_proj"])}, "layers in 4 bits: give --model.quant"),
         ("t5", {}, "cannot be computed: ValueError: Unrecognized configuration class"),
         ("nemotron_h", {"lora": LoRA(targets=["out_proj"])}, "cannot have these adapters: ValueError.*out_proj"),
         ("deepseek_v3", {"lora": LoRA(targets=["gate_proj", "up_proj"])}, "these adapters: ValueError.*dropout"),
