@@ -23,6 +23,10 @@ _COMMENT = re.compile(
 )
 _LEADER = re.compile(r"^[ \t]*(?:/\*+!?|\*+/?|//!?|#+!?|--+|;+|%+|<!--|\(\*|dnl )?[ \t]*", re.MULTILINE)
 
+_WRAPPED = re.compile(r"(?<=[a-z,])\n(?=[a-z])")
+"""Where a sentence goes on in the next line of a comment, which then begins no mark. Names end in letters too, but
+marks that begin in small letters are a file's first words."""
+
 _GENERATED = r"(?:(?:auto(?:matically)?|machine)?[-\s]?generated|automatically\s@generated|created\sautomatically)"
 _NOUN = (
     r"(?:file|code|module|source|header|script|class|document|bindings?|parser|lexer|program|content|crate|data|table"
@@ -93,5 +97,6 @@ def is_generated(text: str, path: str = "") -> bool:
     head = "\n".join(text[:_CHARACTERS].split("\n", _LINES)[:_LINES])
     pattern = _COMMENT_LIKE_C if _LIKE_C.fullmatch(extension) else _COMMENT
     comments = _MARKDOWN_COMMENT.findall(head) if _MARKDOWN.fullmatch(extension) else pattern.findall(head)
-    marked = _MARKS.search("\n".join(_LEADER.sub("", comment) for comment in comments))
+    text_of_comments = "\n".join(_LEADER.sub("", comment) for comment in comments)
+    marked = _MARKS.search(_WRAPPED.sub(" ", text_of_comments))
     return bool(marked or _CODE.search(head) or _LAST.search(text[-400:]))
