@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.plugins import CheckpointIO, TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -35,6 +35,7 @@ __all__ = [
     "settle",
     "settle_resumed",
     "starts_programs",
+    "take_over",
     "to_device",
     "use_checkpoint_io",
     "validation_is_due",
@@ -160,6 +161,12 @@ def print_figures_in(context: ContextDecorator, trainer: Trainer) -> None:
     """Print the table of figures that ends a validation or test within a context."""
     for loop in (trainer.validate_loop, trainer.test_loop):
         loop._print_results = context(loop._print_results)  # type: ignore[method-assign]
+
+
+def take_over(timer: Timer) -> float | None:
+    """Return the seconds after which a timer would end the training, which it does no more; None without a limit."""
+    limit, timer._duration = timer._duration, None
+    return limit
 
 
 def saves_at_end_of_epoch(checkpoints: ModelCheckpoint, trainer: Trainer) -> bool:

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Timer
 
 from codelm.batch import Batch
 from codelm.callbacks.recording import RecordingCallback
-from codelm.lightning_internals import is_at_end_of_epoch, is_within_step
+from codelm.lightning_internals import is_at_end_of_epoch, is_within_step, take_over
 from codelm.runs.record import RunRecord
 from codelm.runs.trainer import validates_training
 
@@ -47,8 +47,7 @@ class TimeLimit(RecordingCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the limit; a resumed run that has no time left for a step and its measurements trains nothing."""
         timer = next((each for each in trainer.callbacks if isinstance(each, Timer)), None)  # type: ignore[attr-defined]
-        left = timer.time_remaining() if timer else None
-        self.limit = left + timer.time_elapsed() if timer and left is not None else None
+        self.limit = take_over(timer) if timer else None  # it would end a step within its accumulation
         self.measuring_since = self.step_since = self.record.seconds
         if trainer.global_step:
             self._stop_unless_there_are(self.step + self._measuring_now, trainer)

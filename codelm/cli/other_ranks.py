@@ -104,7 +104,9 @@ class OtherRanks:
                 return
         rank, status = failed
         if -status not in STOPPING:
-            self.failure = f"{_describe(rank, status)}: the run has ended; go on with --ckpt_path last"
+            self.failure = (
+                f"{_describe(rank, status)}: the run has ended; go on with --ckpt_path last, if it was written"
+            )
         self._kill()  # so that no one waits for another that waits for the failed one
         if self._ends_within(_SOON):
             return

@@ -112,6 +112,8 @@ def _end_with(first: int) -> None:
     while os.getppid() == first:
         time.sleep(0.5)
     if os.environ["LOCAL_RANK"] == "1":
-        sys.stderr.write("codelm: error: the first process of the run was killed; go on with --ckpt_path last\n")
+        sys.stderr.write(
+            "codelm: error: the first process of the run was killed; go on with --ckpt_path last, if it was written\n"
+        )
         sys.stderr.flush()
     os._exit(1)

@@ -105,6 +105,12 @@ def test_a_time_that_the_measurements_alone_take_trains_one_step_and_says_so(tra
     )
 
 
+def test_a_step_is_trained_also_where_the_time_is_up_within_it(train):
+    record, trainer, _ = train(1e-6, accumulate_grad_batches=4)
+    assert trainer.global_step == 1
+    assert record.manifest["reason"].startswith("trainer.max_time reached after 1 of ")
+
+
 def test_a_resumed_training_counts_on_and_has_learned_how_long_measurements_take(train):
     _, first, before = train(70)
     last = first.checkpoint_callback.last_model_path
