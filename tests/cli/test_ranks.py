@@ -200,7 +200,7 @@ def test_a_first_process_that_is_killed_takes_the_others_along_with_a_line(train
     process, numbers = training(4)
     process.kill()
     assert end_of(process, numbers) == [
-        "codelm: error: the first process of the run was killed; go on with --ckpt_path last"
+        "codelm: error: the first process of the run was killed; go on with --ckpt_path last, if it was written"
     ]
 
 
