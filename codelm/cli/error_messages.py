@@ -22,7 +22,9 @@ _KINDS = {
     "NonNegativeFloat": "a number of 0 or more",
     "ClosedUnitInterval": "a number from 0 to 1",
 }
-_OUT_OF_RANGE = re.compile(r"Not of type (\w+): (?:(\S+) (?:does not conform|not an? )|.*: '(.*)'|.*, not '(\w+)')")
+_OUT_OF_RANGE = re.compile(
+    r"Not of type (\w+): (?:(?!does )(\S+) (?:does not conform|not an? )|.*: '(.*)'|.*, not '(\w+)')"
+)
 """jsonargparse's message about a number that is none, or not in its range."""
 
 _PARSER = (
@@ -145,7 +147,8 @@ def _wrong_class(key: str, details: str, known: Iterable[str]) -> str | None:
 
 def _wanted(details: str) -> str:
     """Return in words which types were wanted; empty where the parser does not say."""
-    types = re.findall(r"Expected an? (?!path but)(.+?)(?:\. Got value.*)?$", details, re.MULTILINE)
+    pattern = r"(?:Expected an? (?!path but)|Not of type (?=\w+: ))(.+?)(?:\. Got value.*|: .*)?$"
+    types = re.findall(pattern, details, re.MULTILINE)
     literals = ", ".join(found[1] for type_ in types if (found := re.search(r"Literal\[(.*)\]", type_)))
     values = ", ".join(dict.fromkeys(value.strip("'") for value in literals.split(", ")))
     kinds = [_kind(type_) for type_ in types if "Literal[" not in type_]

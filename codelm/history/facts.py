@@ -17,6 +17,7 @@ from codelm.git.repository import DropPath, Repository, count_files, read_graph,
 from codelm.history.analysis import analyse
 from codelm.history.completeness import Readability
 from codelm.history.filters.bots import agent_of, co_authoring_agents
+from codelm.history.filters.generated import is_generated
 from codelm.history.filters.selection import path_filter
 from codelm.history.filters.settings import Filters
 from codelm.history.samples.pieces import Kind
@@ -81,12 +82,16 @@ def open_history(repository: Repository, filters: Filters, held_out: float) -> I
 
 
 def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:
-    """Return the summary of a repository's files at its tip and of the commits that were read."""
+    """Return the summary of a repository's files at its tip and of the commits that were read.
+
+    As GitHub does, it leaves out what is vendored or generated: it says little about what people write there.
+    """
     started = time.perf_counter()
     repository = history.repository
-    files = read_tree(repository, repository.tip, lambda path: None, Filters().max_file_bytes)
+    files = read_tree(repository, repository.tip, history.drop_path, Filters().max_file_bytes)
     files_shown = progress(files, count_files(repository, repository.tip), f"{repository.name}: newest files")
-    summary = analyse(files_shown, len(history.graph), len(history.authors), history.times)
+    written = (file for file in files_shown if not is_generated(file.text or "", file.path))
+    summary = analyse(written, len(history.graph), len(history.authors), history.times)
     return {"name": repository.name, **summary, "seconds": time.perf_counter() - started}
 
 

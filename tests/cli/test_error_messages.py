@@ -51,6 +51,12 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluatio
             'a: "x" is not a whole number or null',
         ),
         (
+            'Parser key "model.base_dropout":\n  Does not validate against any of the Union subtypes\n  Errors:\n'
+            "    - Not of type ClosedUnitInterval: does not conform to restriction v>=0 and v<=1\n"
+            "    - Expected a <class 'NoneType'>\n  Given value type: <class 'str'>\n  Given value: 1.5",
+            'model.base_dropout: "1.5" is not a number from 0 to 1 or null',
+        ),
+        (
             "Parser key \"trainer.callbacks\":\n  Errors:\n    - Problem with given class_path 'a.b.Stop':\n"
             "        Option 'monitr' is not accepted\n    - Expected a <class 'NoneType'>\n  Given value: [{}]",
             "trainer.callbacks: Stop has no setting monitr",
