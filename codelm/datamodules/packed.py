@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from codelm.batch import Batch
 from codelm.datamodules.checks import available_cores
-from codelm.datamodules.rows import InPlannedOrder, PackedRows, role_weights
+from codelm.datamodules.rows import InPlannedOrder, PackedRows, leave_signals_to_the_parent, role_weights
 from codelm.history.epochs import plan
 from codelm.history.epochs.curriculum import difficulty, draw_epoch
 from codelm.history.epochs.plan import MicroBatch, Row
@@ -219,4 +219,5 @@ class PackedDataModule(LightningDataModule):
             sampler=InPlannedOrder(rows, start),
             batch_size=None,  # the plan has grouped the rows already
             num_workers=self.workers,
+            worker_init_fn=leave_signals_to_the_parent,
         )

@@ -1,5 +1,6 @@
 """Data set and sampler that serve a planned epoch."""
 
+import signal
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -10,7 +11,7 @@ from codelm.history.epochs.plan import MicroBatch
 from codelm.history.samples.pieces import Role
 from codelm.history.store import Store
 
-__all__ = ["InPlannedOrder", "PackedRows", "role_weights"]
+__all__ = ["InPlannedOrder", "PackedRows", "leave_signals_to_the_parent", "role_weights"]
 
 _ROUND_TO = 64
 """Rows are padded to a multiple of this: nearly full rows then all have one shape, and kernels keep one plan for it."""
@@ -56,3 +57,13 @@ class InPlannedOrder(DistributedSampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.start, len(self)))
+
+
+def leave_signals_to_the_parent(worker: int) -> None:
+    """Let a worker of a loader outlive the signals that stop a run: a terminal or a cluster sends them to it, too.
+
+    It ends with the process that reads from it. Else that one, which saves its state on the signal, would fail with
+    "DataLoader worker is killed" first.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

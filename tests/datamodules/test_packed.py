@@ -1,3 +1,7 @@
+import multiprocessing
+import os
+import signal
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -136,6 +140,18 @@ def test_workers_serve_the_same_batches(data):
     alone = [batch["input_ids"].tolist() for batch in data.train_dataloader()]
     data.num_workers = 1
     assert [batch["input_ids"].tolist() for batch in data.train_dataloader()] == alone
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_outlives_the_signals_that_stop_a_run(data, number):
+    alone = [batch["input_ids"].tolist() for batch in data.train_dataloader()]
+    data.num_workers = 1
+    batches = iter(data.train_dataloader())
+    first = next(batches)["input_ids"].tolist()
+    for child in multiprocessing.active_children():
+        os.kill(child.pid, number)
+    time.sleep(0.2)
+    assert [first, *(batch["input_ids"].tolist() for batch in batches)] == alone
 
 
 @pytest.mark.parametrize(("ranks", "started"), [(None, 4), (2, 2), (8, 1)])
