@@ -7,6 +7,8 @@ from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Timer
 from torch.cuda import is_available as cuda_is_available
 
 from codelm.errors import InputError
@@ -105,9 +107,21 @@ def _refuse_no_training(settings: Mapping[str, Any]) -> None:
     for name in ("max_epochs", "max_steps"):
         if settings[f"trainer.{name}"] == 0:
             raise InputError(f"trainer.{name} is 0: nothing would be learned; give 1 or more, or leave it out")
+    if _is_no_time(settings["trainer.max_time"]):
+        raise InputError("trainer.max_time is 0: nothing would be learned; give DD:HH:MM:SS, or leave it out")
     for name, why in (("train", "nothing would be learned"), ("val", "early stopping and the best checkpoint need it")):
         if settings[f"trainer.limit_{name}_batches"] == 0:
             raise InputError(f"trainer.limit_{name}_batches is 0: {why}; give 1 or more, or leave it out")
+
+
+def _is_no_time(duration: Any) -> bool:
+    """Return whether a duration, in one of the forms that Lightning takes, is 0."""
+    if duration is None:
+        return False
+    try:
+        return Timer(duration).time_remaining() == 0
+    except MisconfigurationException:  # it is no duration, as Lightning itself will say
+        return False
 
 
 def _refuse_unlogged_monitors(settings: Mapping[str, Any]) -> None:

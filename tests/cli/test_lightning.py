@@ -314,6 +314,7 @@ BAD = {
     "no validation": (["--trainer.limit_val_batches=0"], "trainer.limit_val_batches is 0"),
     "no training": (["--trainer.limit_train_batches=0"], "trainer.limit_train_batches is 0"),
     "no epochs": (["--trainer.max_epochs=0"], "trainer.max_epochs is 0: nothing would be learned"),
+    "no time": (["--trainer.max_time=00:00:00:00"], "trainer.max_time is 0: nothing would be learned"),
     "no steps": (["--trainer.max_steps=0"], "trainer.max_steps is 0: nothing would be learned"),
     "a boundless rate": (["--model.learning_rate=inf"], "learning_rate is inf: give a number above 0"),
     "negative seed": (["--seed_everything=-1"], "seed_everything is -1"),
