@@ -11,7 +11,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.history.samples.pieces import Kind, Piece, Role, Sample, text_pieces
+from codelm.history.samples.cursor_spans import REST_OF_LINE, cut_at_cursor
+from codelm.history.samples.pieces import Kind, Piece, Role, Sample, infill_pieces, special_token, text_pieces
 from codelm.history.tokenization.encoder import Encoder
 from codelm.metrics.completion import Completion, completion
 from codelm.metrics.completion_measures import measure
@@ -21,6 +22,7 @@ from codelm.metrics.syntax.rust_items import inner_end
 from codelm.metrics.syntax.rust_lexer import significant
 from codelm.modules.generation import Generated, Sampling, end_token_ids, generate
 from codelm.modules.generation import decode_generated as read_generated
+from codelm.special_tokens import END_OF_TEXT, STARCODER2, SUFFIX_FIRST, PromptFormat
 from experiments.pretrain.corpus import Document, bucket, read
 from experiments.pretrain.documents import Parts, cut_lines, left_to_right, parts_of, prefix_first
 
@@ -98,7 +100,9 @@ def report(folder: Path, held_out: Path, files: int) -> str:
     lines = [
         _compression_line(model, name, each[: files or None]) for name, each in (("rust", rust), ("python", python))
     ]
-    return "\n".join([*lines, _infill_line(model, rust[: files or _INFILL_FILES]), _completion_lines(model, rust)])
+    some = rust[: files or _INFILL_FILES]
+    at_cursor = [_cursor_line(model, some, order) for order in (SUFFIX_FIRST, STARCODER2)]
+    return "\n".join([*lines, _infill_line(model, some), *at_cursor, _completion_lines(model, rust)])
 
 
 def _compression_line(model: _TrainedModel, language: str, documents: Sequence[Document]) -> str:
@@ -134,6 +138,26 @@ def _infill_line(model: _TrainedModel, documents: Sequence[Document]) -> str:
         with_suffix += model.bits(model.ids((*parts.repository, *prompt)), ids)
     lower = 100 * (1 - with_suffix / without)
     return f"holes: {without / size:.4f} bits per byte, with suffix {with_suffix / size:.4f} ({lower:.1f} % lower)"
+
+
+def _cursor_line(model: _TrainedModel, documents: Sequence[Document], order: PromptFormat) -> str:
+    """Return bits per byte of held-out text from a cursor to the end of its line, and those of the end of text then."""
+    random = Random(0)
+    size = of_text = of_end = spans = 0.0
+    for document in documents:
+        parts = _first_parts(model, document, max_tokens=CONTEXT - 64)
+        if (span := cut_at_cursor(parts.code, random, REST_OF_LINE)) is None:
+            continue
+        before, middle, after = parts.code[: span.start], parts.code[slice(*span)], parts.code[span.stop :]
+        shown = infill_pieces(parts.path, text_pieces(before, Role.CONTEXT), text_pieces(after, Role.CONTEXT), order)
+        prompt, ids = model.ids((*parts.repository, *shown)), model.ids(text_pieces(middle, Role.TARGET))
+        size, spans = size + len(middle.encode()), spans + 1
+        of_text += model.bits(prompt, ids)
+        of_end += model.bits([*prompt, *ids], model.ids([special_token(END_OF_TEXT)]))
+    return (
+        f"from a cursor to the end of the line, {order.name}: {of_text / size:.4f} bits per byte, "
+        f"{of_end / spans:.2f} bits for the end of text behind it"
+    )
 
 
 def _completion_lines(model: _TrainedModel, documents: Sequence[Document]) -> str:
