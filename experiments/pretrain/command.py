@@ -18,7 +18,7 @@ from codelm.errors import CodelmError, InputError
 if TYPE_CHECKING:
     from experiments.pretrain.train import Shape
 
-__all__ = ["corpus", "evaluate", "everything", "finish", "holes", "main", "rows", "tokenizer", "train", "untrained"]
+__all__ = ["corpus", "evaluate", "everything", "finish", "main", "rows", "tokenizer", "train", "untrained"]
 
 _WORK = Path.home() / ".cache" / "codelm-pretrain"
 _TINY = Path(locate("tiny"))
@@ -94,7 +94,7 @@ def train(options: argparse.Namespace) -> None:
         options.work / "run",
         steps=options.steps,
         batch_tokens=options.batch_tokens,
-        shape=_shape(options, options.work / "tokenizer"),
+        shape=_shape(options),
         schedule=Schedule(options.rate),
     )
 
@@ -113,40 +113,18 @@ def finish(options: argparse.Namespace) -> None:
     last = options.work / "run" / "last.ckpt"
     schedule = Schedule(options.rate, decay_from=step_of(last), decay=options.decay)
     tokenizer = options.work / "tokenizer"
-    module = LoopUnlikelihood(_shape(options, tokenizer), schedule, load_tokenizer(str(tokenizer)))
+    module = LoopUnlikelihood(_shape(options), schedule, load_tokenizer(str(tokenizer)))
     branch = options.work / "branch"
     finish(options.work / "store", tokenizer, last, branch, batch_tokens=options.batch_tokens, module=module)
     write_model(module.model, tokenizer, options.output)
 
 
-def holes(options: argparse.Namespace) -> None:
-    """Go on from a finished model with short holes, most of them at a cursor, and write it anew."""
-    import torch
-
-    from codelm.bases.tokenizer import load_tokenizer
-    from codelm.history.tokenization.encoder import Encoder
-    from experiments.pretrain.export import write_model
-    from experiments.pretrain.loops import LoopUnlikelihood
-    from experiments.pretrain.rows import build_hole_store
-    from experiments.pretrain.train import Schedule, learn_holes
-
-    torch.set_num_threads(options.threads)
-    finished = options.model or options.output
-    tokenizer, store = load_tokenizer(str(finished)), options.work / "hole-store"
-    if not store.exists():
-        build_hole_store(options.work / "corpus", Encoder(tokenizer), store)
-    schedule = Schedule(options.hole_rate, decay_from=options.hole_steps - options.decay, decay=options.decay)
-    module = LoopUnlikelihood(_shape(options, finished), schedule, tokenizer, finished)
-    learn_holes(store, finished, options.work / "holes", batch_tokens=options.batch_tokens, module=module)
-    write_model(module.model, finished, options.output)
-
-
-def _shape(options: argparse.Namespace, tokenizer: Path) -> "Shape":
-    """Return the size of the model, whose vocabulary is that of a folder's tokenizer."""
+def _shape(options: argparse.Namespace) -> "Shape":
+    """Return the size of the model, whose vocabulary is that of the tokenizer in the work folder."""
     from codelm.bases.tokenizer import load_tokenizer
     from experiments.pretrain.train import PRESETS
 
-    return replace(PRESETS[options.preset], vocabulary=len(load_tokenizer(str(tokenizer))))
+    return replace(PRESETS[options.preset], vocabulary=len(load_tokenizer(str(options.work / "tokenizer"))))
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -169,15 +147,14 @@ def untrained(options: argparse.Namespace) -> None:
     if options.output.resolve() == _TINY.resolve():
         raise InputError(f"--output {options.output} is the trained model's folder; give another one")
     seed_everything(0, verbose=False)
-    tokenizer = options.work / "tokenizer"
-    write_model(Pretraining(_shape(options, tokenizer), Schedule()).build(), tokenizer, options.output)
+    write_model(Pretraining(_shape(options), Schedule()).build(), options.work / "tokenizer", options.output)
 
 
 def everything(options: argparse.Namespace) -> None:
     """Run all stages that have not left their result, one after the other."""
-    kept = {corpus: "corpus", tokenizer: "tokenizer", rows: "store"}
-    for stage in (corpus, tokenizer, rows, train, finish, holes):
-        if stage not in kept or not (options.work / kept[stage]).exists():
+    stages = [(corpus, "corpus"), (tokenizer, "tokenizer"), (rows, "store"), (train, None), (finish, None)]
+    for stage, result in stages:
+        if result is None or not (options.work / result).exists():
             stage(options)
     evaluate(options)
 
@@ -187,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m experiments.pretrain", description=__doc__)
     parser.add_argument("--work", type=Path, default=_WORK, help="folder for downloads, corpus and checkpoints")
     stages = parser.add_subparsers(required=True, metavar="STAGE")
-    for stage in (corpus, tokenizer, rows, train, finish, holes, evaluate, untrained, everything):
+    for stage in (corpus, tokenizer, rows, train, finish, evaluate, untrained, everything):
         name = "all" if stage is everything else stage.__name__
         options = stages.add_parser(name, help=stage.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         options.set_defaults(stage=stage)
@@ -208,8 +185,6 @@ def _add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--decay", type=int, default=600, help="optimizer steps over which the rate falls")
     options.add_argument("--batch-tokens", type=int, default=4096, help="tokens a step")
     options.add_argument("--rate", type=float, default=6e-3, help="highest learning rate")
-    options.add_argument("--hole-steps", type=int, default=1600, help="optimizer steps on short holes, with the decay")
-    options.add_argument("--hole-rate", type=float, default=3e-3, help="highest learning rate on short holes")
     options.add_argument("--threads", type=int, default=cores, help="threads of one product")
     options.add_argument("--output", type=Path, default=_TINY, help="folder of the model")
     options.add_argument("--model", type=Path, help="model to evaluate; None for that in --output")

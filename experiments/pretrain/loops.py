@@ -6,14 +6,13 @@ repeated 4-grams; code rightly repeats those, so here it is all that follows the
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from codelm.batch import IGNORE, Batch
 from codelm.modules.generation import Sampling, before_end_token, end_token_ids, generate
@@ -36,34 +35,15 @@ _CERTAIN = 1 - 1e-4
 
 
 class LoopUnlikelihood(Pretraining):
-    """Pretraining that in its decay also makes loops in the model's own text less likely: steps take thrice as long.
+    """Pretraining that also makes loops in the model's own text less likely; a step takes three times as long."""
 
-    Args:
-        shape: The size of the model.
-        schedule: The learning rate schedule.
-        tokenizer: The model's.
-        finished: The folder of the model to begin with; None for the weights of a checkpoint, or random ones.
-    """
-
-    def __init__(
-        self, shape: Shape, schedule: Schedule, tokenizer: PreTrainedTokenizerBase, finished: Path | None = None
-    ) -> None:
+    def __init__(self, shape: Shape, schedule: Schedule, tokenizer: PreTrainedTokenizerBase) -> None:
         super().__init__(shape, schedule)
         self.tokenizer = tokenizer
-        self.finished = finished
-
-    def build(self) -> PreTrainedModel:
-        """Return the finished model of a folder, in float32, or where there is none one with random weights."""
-        if self.finished is None:
-            return super().build()
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(self.finished, dtype=torch.float32)
-        return model
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of the rows plus the weighted unlikelihood of loops, a scalar."""
         loss = super().training_step(batch, batch_idx)
-        if self.global_step < (self.schedule.decay_from or 0):
-            return loss
         prompts = sample_prompts(batch, Random(f"loops {self.global_step}"))
         end_ids = end_token_ids(self.tokenizer)
         texts = [before_end_token(ids, end_ids) for ids in generate(self.model, self.tokenizer, prompts, _GREEDY)]

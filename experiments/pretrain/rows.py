@@ -19,20 +19,15 @@ from codelm.history.samples.pieces import Sample
 from codelm.history.store import Split, StoreWriter, new_store, open_store
 from codelm.history.tokenization.encoder import Encoder, MakeSamples, encode_within
 from experiments.pretrain.corpus import Document, bucket, read
-from experiments.pretrain.documents import in_random_forms, left_to_right, with_short_holes
+from experiments.pretrain.documents import in_random_forms, left_to_right
 
-__all__ = ["DECAY_SHARDS", "ROW_LENGTHS", "DecayRows", "HoleRows", "PretrainingRows", "build_hole_store", "build_store"]
+__all__ = ["DECAY_SHARDS", "ROW_LENGTHS", "DecayRows", "PretrainingRows", "build_store"]
 
 ROW_LENGTHS = (512,) * 4 + (1024, 1024, 1024, 2048) * 3
 """The row length of each shard of the corpus, in tokens: short rows first, which take less time early in training."""
 
 DECAY_SHARDS = 4
 """The last shards, kept for the decay, so that training ends with rows of 1,024 and 2,048 tokens."""
-
-_HOLE_SHARDS = range(8, 10)
-"""Shards of which short holes are made: the stable phase of the bundled model ended before them."""
-_WEIGHT_AROUND_HOLES = 0.25
-"""Of a token around a short hole; one that is filled in has 1. There are some forty times fewer of those."""
 
 _DOCUMENTS_AT_A_TIME = 256
 _VALIDATION_FILES = 100
@@ -41,33 +36,12 @@ _VALIDATION_FILES = 100
 
 def build_store(corpus: Path, encoder: Encoder, folder: Path) -> None:
     """Write the store that training reads, with some of the held-out Rust files for validation."""
-    _write(corpus, encoder, folder, list(read(corpus / "train.jsonl")), in_random_forms)
-
-
-def build_hole_store(corpus: Path, encoder: Encoder, folder: Path) -> None:
-    """Write the store of short holes that the last training reads, with the same files for validation."""
-    documents = list(read(corpus / "train.jsonl"))
-    packages: dict[str, list[Document]] = {}
-    for document in documents:
-        packages.setdefault(document.package, []).append(document)
-    of_holes = [document for document in documents if _shard(document) in _HOLE_SHARDS]
-    _write(corpus, encoder, folder, of_holes, partial(with_short_holes, packages=packages))
-
-
-def _write(
-    corpus: Path, encoder: Encoder, folder: Path, documents: Sequence[Document], make: Callable[..., list[Sample]]
-) -> None:
-    """Write a store; see `_add`."""
     held_out = [document for document in read(corpus / "held-out.jsonl") if document.language == "rust"]
     validation = sorted(held_out, key=lambda document: bucket(document.text, 2**32))[:_VALIDATION_FILES]
     with new_store(folder) as (writer, facts):
-        _add(writer, encoder, documents, Split.TRAIN, make)
+        _add(writer, encoder, list(read(corpus / "train.jsonl")), Split.TRAIN, in_random_forms)
         _add(writer, encoder, validation, Split.VALIDATION, left_to_right)
         facts["held_out_bytes"] = sum(len(document.text.encode()) for document in validation)
-
-
-def _shard(document: Document) -> int:
-    return bucket(f"{document.package}/{document.path}", len(ROW_LENGTHS))
 
 
 def _add(
@@ -87,7 +61,7 @@ def _add(
         make: Returns the samples of a document, given the encoder and the shard's row length.
     """
     for shard, max_tokens in enumerate(ROW_LENGTHS):
-        of_shard = [each for each in documents if _shard(each) == shard]
+        of_shard = [each for each in documents if bucket(f"{each.package}/{each.path}", len(ROW_LENGTHS)) == shard]
         for start in range(0, len(of_shard), _DOCUMENTS_AT_A_TIME):
             some = of_shard[start : start + _DOCUMENTS_AT_A_TIME]
             makers: list[MakeSamples] = [partial(make, document, encoder) for document in some]
@@ -141,12 +115,12 @@ class PretrainingRows(PackedDataModule):
         rows = pack_stages(
             [of_shard], table["length"], max_tokens, seed=self.seed, epoch=epoch * len(ROW_LENGTHS) + shard
         )
-        return micro_batches(rows, self.label_weights(self.context_weight), batch_size=self.batch_tokens // max_tokens)
+        return micro_batches(rows, self.label_weights(1.0), batch_size=self.batch_tokens // max_tokens)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the whole plan, from the trainer's step on."""
         start = self.trainer.global_step if self.trainer else 0
-        rows = PackedRows(self.store, self.plan, context_weight=self.context_weight)
+        rows = PackedRows(self.store, self.plan, context_weight=1.0)
         return DataLoader(rows, sampler=InPlannedOrder(rows, start), batch_size=None)
 
     def digest(self) -> str:
@@ -178,18 +152,3 @@ class DecayRows(PretrainingRows):
         reserved = [step for shard in range(len(ROW_LENGTHS))[-DECAY_SHARDS:] for step in self.steps(0, shard)]
         Random(self.seed).shuffle(reserved)
         return self.stable_plan()[: self.begins] + reserved
-
-
-class HoleRows(PretrainingRows):
-    """The short holes, in random order, once."""
-
-    def __init__(self, folder: Path, *, batch_tokens: int) -> None:
-        super().__init__(folder, batch_tokens=batch_tokens)
-        self.context_weight = _WEIGHT_AROUND_HOLES
-
-    @cached_property
-    def plan(self) -> list[MicroBatch]:
-        """All steps, in order."""
-        steps = [step for shard in _HOLE_SHARDS for step in self.steps(0, shard)]
-        Random(self.seed).shuffle(steps)
-        return steps

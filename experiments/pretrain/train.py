@@ -20,19 +20,9 @@ from codelm.modules.causal_lm import CausalLM
 from experiments.pretrain.checkpoints import MADE_WITH, Recipe, digest_of_weights, recorded_recipe, refuse_other_recipe
 from experiments.pretrain.optimizers import muon_with_adamw
 from experiments.pretrain.progress import Progress
-from experiments.pretrain.rows import DecayRows, HoleRows, PretrainingRows
+from experiments.pretrain.rows import DecayRows, PretrainingRows
 
-__all__ = [
-    "POSITIONS",
-    "PRESETS",
-    "STEPS_BETWEEN_VALIDATIONS",
-    "Pretraining",
-    "Schedule",
-    "Shape",
-    "finish",
-    "learn_holes",
-    "train",
-]
+__all__ = ["POSITIONS", "PRESETS", "STEPS_BETWEEN_VALIDATIONS", "Pretraining", "Schedule", "Shape", "finish", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -234,29 +224,6 @@ def finish(store: Path, tokenizer: Path, last: Path, folder: Path, *, batch_toke
         else:
             log.info("%s is of another decay: this one begins anew from %s", own, last)
     _run(module, data, folder, steps=begins + decay, resume=resume)
-
-
-def learn_holes(store: Path, tokenizer: Path, folder: Path, *, batch_tokens: int, module: Pretraining) -> None:
-    """Train a finished model on short holes, or go on with that.
-
-    Args:
-        store: The folder of the store of short holes.
-        tokenizer: The folder of the tokenizer.
-        folder: For checkpoint and log.
-        batch_tokens: Tokens in a batch.
-        module: The training, which builds the finished model, and whose schedule has a decay.
-
-    Raises:
-        InputError: The checkpoint was made with another recipe, or the data end before the decay does.
-    """
-    begins, last = module.schedule.decay_from, folder / "last.ckpt"
-    assert begins is not None, "the schedule has a decay"
-    data = HoleRows(store, batch_tokens=batch_tokens)
-    data.setup()
-    module.made_with = _recipe(module, data, tokenizer)
-    if last.exists():
-        refuse_other_recipe(last, module.made_with)
-    _run(module, data, folder, steps=begins + module.schedule.decay, resume=last if last.exists() else None)
 
 
 def _recipe(module: Pretraining, data: PretrainingRows, tokenizer: Path) -> Recipe:
