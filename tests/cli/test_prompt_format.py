@@ -5,7 +5,7 @@ import yaml
 
 from codelm.evaluation.infill_probe import InfillProbe
 from codelm.special_tokens import FORMATS
-from tests.cli.test_lightning import codelm, folder, manifest, repository  # noqa: F401
+from tests.cli.short_runs import manifest
 
 
 @pytest.fixture
@@ -33,21 +33,21 @@ def base(tmp_path, tiny_base):
 
 
 @pytest.fixture
-def fit(codelm):  # noqa: F811
+def fit(codelm):
     def run(base, *arguments, command="fit"):
         return codelm(command, f"--model.base={base}", "--model.lora.targets=[q_proj]", *arguments)
 
     return run
 
 
-def recorded(folder, version=0):  # noqa: F811
+def recorded(folder, version=0):
     config = yaml.safe_load((folder / f"runs/numbers/version_{version}/config.yaml").read_text())
     written = manifest(folder, version=version)["phase_results"]["phase_2_tokenize"]["format"]
     assert written["name"] == config["data"]["formats"]["fim_format"]
     return written
 
 
-def test_a_run_records_the_format_of_its_base_and_goes_on_with_no_other(fit, base, folder):  # noqa: F811
+def test_a_run_records_the_format_of_its_base_and_goes_on_with_no_other(fit, base, folder):
     made = base("Qwen2.5-Coder-small")
     status, error = fit(made, "--trainer.max_epochs=1")
     assert status == 0, error
@@ -61,7 +61,7 @@ def test_a_run_records_the_format_of_its_base_and_goes_on_with_no_other(fit, bas
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_a_base_that_nobody_vouches_for_is_measured_once(fit, base, folder, monkeypatch, knows):  # noqa: F811
+def test_a_base_that_nobody_vouches_for_is_measured_once(fit, base, folder, monkeypatch, knows):
     asked = []
     measured = InfillProbe(2.0, 1.9, 1.5, fills_in=knows)
     monkeypatch.setattr("codelm.cli.prompt_format.probe_infill", lambda *words: asked.append(words) or measured)
@@ -76,7 +76,7 @@ def test_a_base_that_nobody_vouches_for_is_measured_once(fit, base, folder, monk
     assert len(asked) == 1
 
 
-def test_what_a_base_is_asked_changes_nothing_that_is_learned(fit, base, folder, monkeypatch):  # noqa: F811
+def test_what_a_base_is_asked_changes_nothing_that_is_learned(fit, base, folder, monkeypatch):
     import torch
 
     measured = InfillProbe(2.0, 1.9, 1.5, fills_in=True)
@@ -92,7 +92,7 @@ def test_what_a_base_is_asked_changes_nothing_that_is_learned(fit, base, folder,
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_a_format_that_the_tokenizer_cannot_write_is_refused_before_anything_is_read(fit, base, folder):  # noqa: F811
+def test_a_format_that_the_tokenizer_cannot_write_is_refused_before_anything_is_read(fit, base, folder):
     made = base("nameless")
     status, error = fit(made, "--data.formats.fim_format=granite-4", "--trainer.max_epochs=1")
     assert status == 0, error

@@ -1,0 +1,17 @@
+"""What a short run has left in its folder."""
+
+import json
+
+__all__ = ["files", "manifest", "training"]
+
+
+def manifest(folder, name="numbers", version=0):
+    return json.loads((folder / f"runs/{name}/version_{version}/MANIFEST.json").read_text())
+
+
+def training(folder, **run):
+    return manifest(folder, **run)["phase_results"]["phase_4_training"]
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
