@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from codelm.history.filters.issued_secrets import Secret
-from codelm.history.filters.secret_values import is_filler, is_password, is_random
+from codelm.history.filters.secret_values import is_key, is_password, is_random
 
 __all__ = ["assigned_secrets"]
 
@@ -32,7 +32,9 @@ _NOT_SECRET = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[\w.-]{0,40}")
-_SIGN = re.compile(r"([\w.-]{0,40})(?:\\?[\"'`])?[\])]{0,2}[ \t]{0,12}(:=|[=-]>|[!=]={1,2}|[:=,(>]|[ \t])[ \t]{0,8}")
+_SIGN = re.compile(
+    r"([\w.-]{0,40})(?:\\?[\"'`])?[\])]{0,2}[ \t]{0,12}(:=|[=-]>|[!=]={1,2}|[:=,(>]|[ \t])(?:\*\*)?[ \t]{0,8}"
+)
 _QUOTED = re.compile(r"([\"'`])((?:(?!\1)[^\\\n]){6,400})\\?\1")
 _BARE = re.compile(r"[^\s\"'`,;<>(){}\[\]\\]{6,400}")
 
@@ -76,7 +78,7 @@ def _judgement(name: str) -> tuple[str, Callable[[str], bool]] | None:
         return None
     if _PASSWORD.search(name):
         return "password", is_password
-    return ("secret-value", is_random) if _KEY.search(name) else None
+    return ("secret-value", is_key) if _KEY.search(name) else None
 
 
 def _values(text: str, name: str, sign: re.Match[str]) -> Iterable[tuple[int, int]]:
@@ -129,11 +131,10 @@ def _is_mnemonic(value: str) -> bool:
 
 
 def _in_address(password: str) -> bool:
-    mixed = len(password) >= 12 and not password.islower() and not password.isupper() and password.isalpha()
-    return is_password(password) or is_random(password) or (mixed and not is_filler(password))
+    return is_password(password) or is_key(password)
 
 
-_PAIR = r"[ =:(,]{0,4}\(?\s*[\"'][^\"'\n]{1,80}[\"'][^\"'\n]{1,12}[\"']([^\"'\n]+)[\"']"
+_PAIR = r"[ =:(,]{0,4}\(?\s*[\"'][^\"'\n]{1,80}[\"'][^\"'\n]{1,28}[\"']([^\"'\n]+)[\"']"
 """A name and a password, as two strings."""
 _WORDS = r"\w+[\"']?\s*[:=(,]+\s*[^\"'\n]{0,20}[\"']?((?:[a-z]{3,8} ){11,23}[a-z]{3,8})\b"
 
@@ -150,6 +151,9 @@ _PLACES = [
         ("mysql", r".{5}[^\n]{0,200}?\s-p[\"']?([^\s\"']+)", "password", is_password),
         ("sshpass", r".{7}\s+-p[ ]?[\"']?([^\s\"']+)", "password", is_password),
         ("docker login", r".{12}[^\n]{0,100}?\s-p[ ]?[\"']?([^\s\"']+)", "password", is_password),
+        ("sqlcmd", r".{6}[^\n]{0,200}?\s-P[ ]?[\"']?([^\s\"']+)", "password", is_password),
+        ("zip ", r".{4}[^\n]{0,200}?-P[ ]?[\"']?([^\s\"']+)", "password", is_password),
+        ("password is", r".{11}:?\s[\"'`]([^\s\"'`]+)[\"'`]", "password", is_password),
         ("identified by", r".{13}\s+[\"']([^\"'\n]+)", "password", is_password),
         ("login", r".{5}\s+\S{1,80}\s+password\s+(\S+)", "password", is_password),
         ("://", r"://[^\s:/@'\"`{}<>$\\()]{0,64}:([^\s/@'\"`{}<>\\()]{5,})@[\w.-]+", "url-password", _in_address),

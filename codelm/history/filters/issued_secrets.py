@@ -167,11 +167,7 @@ FORMS = (
     _form("hubspot", "pat-na1- pat-eu1-", _UUID),
     _form("easypost", "EZAK EZTK", "%w{54}"),
     _form("adafruit", "aio_", "%w{28}"),
-    _form(
-        "tailscale",
-        "tskey-auth- tskey-api- tskey-client- tskey-scim- tskey-webhook- tskey-",
-        "%w{11,}(?:CNTRL)?-%w{16,}",
-    ),
+    _form("tailscale", "tskey-auth- tskey-api- tskey-client- tskey-scim- tskey-webhook- tskey-", "%w{11,}-%w{16,}"),
     _form("readme", "rdme_", "%w{70}"),
     _form("duffel", "duffel_live_ duffel_test_", "%s{43}"),
     _form("shippo", "shippo_live_ shippo_test_", "%h{40}"),
@@ -191,6 +187,10 @@ FORMS = (
     _form("paseto", "k1.secret. k2.secret. k3.secret. k4.secret.", "%s{40,}"),
     _form("jwt", "eyJ", r"%s{8,}\.ey(%s{10,})\.%s{20,}"),
     _form("kubernetes-bootstrap", "kubeadm join", r"[^\n]{0,80}--token ([a-z0-9]{6}\.[a-z0-9]{16})"),
+    _form("password-hash", "$1$ $apr1$", "[A-Za-z0-9./]{4,8}[$][A-Za-z0-9./]{22}"),
+    _form("password-hash", "$5$ $6$", "(?:rounds=[0-9]+[$])?[A-Za-z0-9./]{8,16}[$](?:[A-Za-z0-9./]{43}){1,2}"),
+    _form("password-hash", "$2a$ $2b$ $2y$", "[0-9][0-9][$][A-Za-z0-9./]{53}"),
+    _form("password-hash", "$y$", "[A-Za-z0-9./]{2,8}[$][A-Za-z0-9./]{8,32}[$][A-Za-z0-9./]{43}"),
     _form("microsoft-client-secret", "", r"[\w~.]{3}\dQ~[\w~.-]{31,34}"),
     _form("azure-devops", "JQQJ99", "%w{68,}"),
 )

@@ -5,7 +5,9 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-__all__ = ["is_filler", "is_password", "is_random"]
+from codelm.history.filters.letter_pairs import randomness
+
+__all__ = ["is_filler", "is_key", "is_password", "is_random"]
 
 _FILLERS = re.compile(
     r"example|placeholder|change[-_ ]?(?:me|this|it)|your|redacted|dummy|fake|sample|insert|replace|notreal|not[-_]a"
@@ -13,9 +15,9 @@ _FILLERS = re.compile(
     re.IGNORECASE,
 )
 _DEFAULT_PASSWORDS = re.compile(
-    "(?:my|some|super|top)?(?:admin|administrator|alice|bar|baz|bob|builder|default|demo|foo|foobar|guest|hello|hunter"
-    "|letmein|login|master|my|mysql|none|null|pass|passphrase|passwd|password|postgres|pswd|pw|pwd|qwerty|rabbitmq|root"
-    "|secret|some|string|tester|test(?:ing|pass|password)?|token|undefined|user|username|value|welcome|world)"
+    "(?:my|some|super|top)?(?:admin|administrator|alice|asdf[a-z]*|bar|baz|bob|builder|default|demo|foo|foobar|guest"
+    "|hello|hunter|letmein|login|master|my|mysql|none|null|pass|passphrase|passwd|password|postgres|pswd|pw|pwd|qwe[a-z]*|rabbitmq"
+    "|root|secret|some|string|tester|test(?:ing|pass|password)?|token|undefined|user|username|value|welcome|world|xyzzy|zxcv[a-z]*)"
 )
 """What is left of a password that nobody keeps secret, when its digits and signs are taken away."""
 _PUBLISHED = (
@@ -31,9 +33,18 @@ _PUBLISHED = (
 _NOT_PASSWORD = re.compile(
     r"\s|[{}<>`\\]|::|://|\(\)|^\$|^%|%[sd]|^[\w.+-]+@[\w-]+\.[\w.]+$"  # code, templates, addresses
     r"|^[.~]?/|^\w+/|^[\w-]+(?:\.[\w-]+)+$|^[\w.]+[(\[]|^-|^[\d.,:/+ -]+$|^0x"  # paths, members, options, numbers
-    r"|^[A-Z0-9_]+$|^[A-Za-z]+[-_ ]?\d*$|^(?:[a-z]+[0-9]*[-_])+[a-z0-9]+$|[=&|]{2}|^sha\d|^[A-Za-z_]+="
+    r"|[=&|]{2}|^sha\d|^[A-Za-z_]+=|^(?:env|file|keyring|op|secretsmanager|ssm|vault):"
 )
+_MAY_BE_WORDS = re.compile(
+    r"[A-Z0-9_]+|[A-Za-z]+[-_ ]?\d*|(?:[a-z]+[0-9]*[-_])+[a-z0-9]+|[\W_]?[A-Za-z]+(?:[-_]+[A-Za-z]+)*:?"
+)
+_APP_PASSWORD = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}")
+"""As Google writes the passwords that it makes for programs."""
 _MIN_PASSWORD, _MAX_PASSWORD = 8, 128
+_MIN_DRAWN = 10
+"""With fewer letters and digits, too many abbreviations look drawn by chance."""
+_DRAWN, _WORDS = 5, -5
+"""Bits of randomness above which letters and digits look drawn by chance, and below which they look like words."""
 
 
 def is_filler(value: str) -> bool:
@@ -58,7 +69,18 @@ def is_random(value: str) -> bool:
     """
     digits = re.sub(r"[^A-Za-z0-9]", "", value)
     mixed = re.search(r"\d", digits) and re.search("[A-Za-z]", digits) and not re.search(r"[\s(){}]|::|^sha\d+-", value)
-    return bool(mixed) and len(digits) >= 14 and _changes(digits) >= 0.25 and not is_filler(value)
+    looks_mixed = bool(mixed) and len(digits) >= 14 and _changes(digits) >= 0.25
+    return looks_mixed and randomness(value) > _WORDS and not is_filler(value)
+
+
+def is_key(value: str) -> bool:
+    """Return whether a value in the place of a key or token looks like a real one; it may be of letters alone.
+
+    >>> is_key("mBzblsBmEwPBAYBmKqTz"), is_key("RefreshTokenRequest")
+    (True, False)
+    """
+    letters = value.isascii() and value.isalpha() and not value.islower() and not value.isupper() and len(value) >= 16
+    return is_random(value) or (letters and _is_drawn(value) and not is_filler(value))
 
 
 def is_password(value: str) -> bool:
@@ -67,13 +89,21 @@ def is_password(value: str) -> bool:
     >>> is_password("Tr0ub4dor&3"), is_password("password123"), is_password("user.password_2"), is_password("hunter2")
     (True, False, False, False)
     """
+    value = value.replace(" ", "") if _APP_PASSWORD.fullmatch(value) else value
     if not _MIN_PASSWORD <= len(value) <= _MAX_PASSWORD or _FILLERS.search(value) or _NOT_PASSWORD.search(value):
         return False
     letters = re.sub(r"[^a-z]", "", value.lower())
     kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", r"\d", r"[^A-Za-z0-9]"))
     if _DEFAULT_PASSWORDS.fullmatch(letters) or _is_row(value) or len(set(value)) < 5:
         return False
+    if _MAY_BE_WORDS.fullmatch(value):
+        return _is_drawn(value)
     return kinds >= 3 or (kinds == 2 and _changes(value) * (len(value) - 1) >= 3)
+
+
+def _is_drawn(value: str) -> bool:
+    """Return whether a value of one piece is long enough to be judged, and its letters make up no words."""
+    return len(value) >= _MIN_DRAWN and "_" not in value and randomness(value) >= _DRAWN
 
 
 def _entropy(text: str) -> float:

@@ -1,9 +1,10 @@
 """Detection and removal of credentials: hunks that add one are dropped, and elsewhere its value is replaced."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from types import MappingProxyType
 
 from codelm.git.commits import Change, Hunk
 from codelm.history.filters.assigned_secrets import assigned_secrets
@@ -21,15 +22,24 @@ _KEY_LENGTH = 20_000
 """No private key is longer, in characters."""
 _KEY_GAP = 24
 """Characters between the lines of a key whose end is not marked: quotes, signs, indentation."""
+_PREFIX = re.compile(r"^(?:[a-z]+[-_])+")
+_MIN_REST = 12
+"""Characters of a credential that are known for one without its prefix."""
 _PART_OF_SECRET = re.compile(
     r"(?im)-----BEGIN|[A-Za-z0-9+/]{32,}|(?:pass|pwd|secret|token|key|auth)[^\n]*[=(:]\s*$|^\s*[\"'][^\"'\s]{8,}[\"']"
 )
 """Lines that may have been part of a credential of several lines, the others of which were not removed."""
 
 
-def find_secrets(text: str) -> list[Secret]:
-    """Return the credentials in a text, in order, none of which overlap."""
+def find_secrets(text: str, known: Mapping[str, str] = MappingProxyType({})) -> list[Secret]:
+    """Return the credentials in a text, in order, none of which overlap.
+
+    ``known`` holds values that are credentials wherever they stand, with their kinds.
+    """
     found = [*issued_secrets(text), *assigned_secrets(text)]
+    found += [
+        Secret(*each.span(), kind) for value, kind in known.items() for each in re.finditer(re.escape(value), text)
+    ]
     found += [word for key in found if key.kind == "private-key" for word in _words_of_key(text, key.start)]
     for header in _KEY_HEADER.finditer(text) if "-----BEGIN " in text or "Private-Lines" in text else ():
         words = list(_words_of_key(text, header.end()))
@@ -88,6 +98,8 @@ class SecretScan:
     """
 
     clean: set[str] = field(default_factory=set)
+    values: dict[str, str] = field(default_factory=dict)
+    """The credentials found in changes since it was last cleared, with their kinds."""
 
     def of_text(self, text: str, blob: str = "") -> list[Secret]:
         """Return the credentials in a text."""
@@ -108,6 +120,8 @@ class SecretScan:
                 self.clean.add(change.old_blob)
             return change, [], [[] for _ in change.hunks]
         in_removed = list(map(find_secrets, removed))
+        for text, secrets in zip([after, *removed], [in_after, *in_removed], strict=True):
+            self.values.update((_without_prefix(text[secret.start : secret.end]), secret.kind) for secret in secrets)
         lines = lines_of(redact(after, in_after))
         hunks = tuple(
             replace(hunk, removed=tuple(lines_of(redact(text, secrets))), added=_added_lines(lines, hunk))
@@ -116,6 +130,12 @@ class SecretScan:
         added = _added_secrets(after, change.hunks, in_after)
         others = [*set(in_after).difference(*added), *(secret for secrets in in_removed for secret in secrets)]
         return replace(change, after=change.after and "".join(lines), hunks=hunks), others, added
+
+
+def _without_prefix(value: str) -> str:
+    """Return a value without the words that its issuer puts before it, as "django-insecure-", if enough is left."""
+    rest = _PREFIX.sub("", value)
+    return rest if len(rest) >= _MIN_REST else value
 
 
 def _added_lines(lines: Sequence[str], hunk: Hunk) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ A commit is dropped whole (empty, by a program, reverted) or loses changes; a ch
 Each is kept or counted once, but for what belongs to something that was dropped whole.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +15,7 @@ from codelm.history.filters.bots import agent_of, is_bot
 from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.generated import is_generated
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
+from codelm.history.filters.issued_secrets import Secret
 from codelm.history.filters.paths import UNSPECIFIED, path_matcher
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
@@ -93,12 +94,13 @@ def filter_commits(
     state = _FilterState(filters, drops, reverts or RevertDetector())
     for commit in commits:
         reason = state.commit_reason(commit)
+        state.secrets.values.clear()
         results = [] if reason else [state.filter_change(change) for change in commit.changes]
         reasons = [result for result in results if isinstance(result, str)]
         drops.files.update(reasons)
         if len(reasons) < len(results):
             changes = tuple(result for result in results if isinstance(result, Change))
-            yield replace(commit, changes=changes, message=state.without_secrets(commit.message, "secret in message"))
+            yield replace(commit, changes=changes, message=state.message_without_secrets(commit.message))
         else:
             drops.commits[reason or _empty_commit_reason(reasons)] += 1
 
@@ -168,9 +170,17 @@ class _FilterState:
         reason = file.dropped or (None if text.strip() else "empty") or self._path_reason(file.path)
         return reason or _content_reason(file.path, text, self.filters) or self.novelty.duplicate_reason("", text)
 
-    def without_secrets(self, text: str, reason: str, blob: str = "") -> str:
+    def without_secrets(self, text: str, reason: str, blob: str) -> str:
         """Return a text with its credentials replaced, each counted under the reason and its kind."""
         secrets = self.secrets.of_text(text, blob) if self.filters.secrets else []
+        return self._redacted(text, secrets, reason)
+
+    def message_without_secrets(self, message: str) -> str:
+        """Return a commit's message without credentials, among them all those of the changes just filtered."""
+        secrets = find_secrets(message, self.secrets.values) if self.filters.secrets else []
+        return self._redacted(message, secrets, "secret in message")
+
+    def _redacted(self, text: str, secrets: Sequence[Secret], reason: str) -> str:
         self.drops.values.update(f"{reason}: {secret.kind}" for secret in secrets)
         return redact(text, secrets)
 

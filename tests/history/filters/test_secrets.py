@@ -2,7 +2,7 @@ import pytest
 
 from codelm.git.commits import Change, Hunk
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
-from tests.history.filters.credentials import CREDENTIALS, HARMLESS, human, pem, some
+from tests.history.filters.credentials import CREDENTIALS, DIGITS, HARMLESS, LETTERS, LOWER, UPPER, human, pem, some
 
 SECRET = CREDENTIALS["GitHub personal"] + "\n"
 KEY = pem() + "\n"
@@ -78,6 +78,12 @@ def test_nothing_of_a_private_key_is_left(name):
         'let pw = "{}";',
         'let password =\n    "{}";',
         '\\"password\\": \\"{}\\"',
+        "**Password:** {}",
+        "The password is `{}`.",
+        "mysqldump -u root -p{} app > app.sql",
+        "sqlcmd -S db -U sa -P {}",
+        "zip -r -P {} out.zip a",
+        'Credentials::new("robot@example.com".to_string(), "{}".to_string())',
     ],
 )
 def test_a_password_is_found_in_its_common_spellings(line):
@@ -97,6 +103,16 @@ def test_a_password_is_found_in_its_common_spellings(line):
         "let password = self.config.password2;",
         'let password_file = "/run/secrets/Db-Pass1";',
         'const PASSWORD_HASH: &str = "$2y$10$N9qo8uLOickgx2ZMRZoMye";',
+        'password: "Passwort-Wiederherstellung"',
+        'password: "vault:secret/data/prod#db_pw"',
+        'smtp_pass = "this test must pass"',
+        'password = "asdfghjkl123"',
+        'AUTH_TOKEN = "SessionTokenExpiredException"',
+        '("token_model", "Qwen3MoeForTokenClassification"),',
+        "fmt_pass = helper('_format_explanation')",
+        "headers['Proxy-Authorization'] = auth(username, password)",
+        "PASSWORD_COMMAND = 'PKCS12_PBE_WITH_HMAC'",
+        "unzip -P $PASSWORD a.zip",
         'let token_url = "https://a.example/oauth2/v2.0/token";',
         'let key = "Ctrl+Shift+P1";',
         'Token::Ident("foo1Bar"), Token::Number("0x1F_u32")',
@@ -164,3 +180,38 @@ def test_texts_without_an_id_are_always_read():
 
 def test_a_value_with_a_prefix_that_nobody_published_is_a_token():
     assert kinds_of(find_secrets(f'"acme_live_{some(12)}aZ9{some(12)}kQ7"')) == "token"
+
+
+@pytest.mark.parametrize(
+    ("form", "length", "alphabet"),
+    [
+        ('password = "{}"', 16, LETTERS),
+        ("spring.datasource.password={}", 12, LETTERS),
+        ('PASSWORD = "{}"', 12, UPPER + DIGITS),
+        ('password = "{}"', 14, LOWER + DIGITS),
+        ("amqp" + "://svc:{}@host", 10, UPPER + DIGITS),
+        ('token = "{}"', 24, LETTERS),
+        ("mysqldump -u root -p{} app", 14, LETTERS),
+    ],
+)
+def test_random_words_are_mostly_told_from_words(form, length, alphabet):
+    values = [some(length, alphabet) for _ in range(200)]
+    found = [value for value in values if value not in redact(form.format(value), find_secrets(form.format(value)))]
+    assert len(found) > 0.75 * len(values)
+
+
+@pytest.mark.parametrize("salted", ["$6$" + some(8) + "$" + some(86), "$apr1$" + some(8) + "$" + some(22)])
+@pytest.mark.parametrize("line", ["root:{}:19000:0:99999:7:::", "admin:{}", 'hash = "{}"'])
+def test_a_hash_of_a_password_can_be_broken_and_counts_as_one(line, salted):
+    text = line.format(salted)
+    assert kinds_of(find_secrets(text)) == "password-hash"
+    assert salted[-22:] not in redact(text, find_secrets(text))
+
+
+def test_a_hash_of_bcrypt_counts_but_not_its_salt_alone():
+    assert kinds_of(find_secrets("admin:$2y$10$" + some(53))) == "password-hash"
+    assert find_secrets("admin:$2y$10$" + some(22)) == []
+
+
+def test_a_password_of_a_program_in_four_groups_is_found():
+    assert kinds_of(find_secrets('smtp_pass = "tagw uzne auvh ' + 'qxkf"')) == "password"

@@ -256,6 +256,32 @@ def test_a_secret_in_a_message_is_replaced_and_counted():
     assert drops == DropCounts(values=Counter({"secret in message: github": 1}))
 
 
+PASSWORD = "mBzblsBm" + "EwPBAYBm"
+LINE = f'let password = "{PASSWORD}";\n'
+
+
+@pytest.mark.parametrize("where", ["added", "context", "removed"])
+def test_a_message_does_not_keep_what_a_change_shows_to_be_a_secret(where):
+    changes = {
+        "added": change(LINE, path="b.rs"),
+        "context": change("let b;\n", path="b.rs", after="let b;\n" + LINE),
+        "removed": change("let b;\n", path="b.rs", removed=LINE),
+    }
+    message = f"Use {PASSWORD}\n\nIt was ({PASSWORD}).\n"
+    (kept, other), drops = kept_and_dropped(
+        commit(change(), changes[where], message=message), commit(change("let c;\n"), message=message)
+    )
+    assert kept.message == "Use REDACTED\n\nIt was (REDACTED).\n"
+    assert other.message == message  # to which no change of its own says so
+    assert drops.values["secret in message: password"] == 2
+
+
+def test_a_message_does_not_keep_a_secret_without_its_prefix():
+    line = f"SECRET_KEY = 'django-insecure-{PASSWORD}7'\n"
+    (kept,), _ = kept_and_dropped(commit(change(), change(line, path="b.py"), message=f"Use {PASSWORD}7"))
+    assert kept.message == "Use REDACTED"
+
+
 def test_filters_can_be_turned_off():
     generated = change("// @generated\n" + SECRET)
     given = commit(generated, author="a-bot", message="This reverts commit abcdef0.")
