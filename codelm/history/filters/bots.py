@@ -9,25 +9,33 @@ _BOTS = re.compile(
     r"""(?x)
     # dependencies, security, formatting
     dependabot(?:-preview)? | renovate | whitesource.renovate | mend-for-github-com | greenkeeper(?:io-bot)? | depfu
-    | pyup\.io | requires-io | scala[- ]steward | snyk | imgbotapp | restyled(?:-io|-commits)? | pre-commit[-.]ci
+    | pyup\.io | updatecli | requires-io | scala[- ]steward | snyk | imgbotapp | restyled(?:-io|-commits)?
     | deepsource-autofix | deepsource-io | autofix-ci | codecov-(?:io|commenter) | sonarcloud | fossabot
     # continuous integration and merging
     | github[- ]actions? | actions-user | gitlab[- ]ci | travis[- ]ci | circleci | buildkite | appveyor | teamcity
     | azure[- ]pipelines | vsts | bors | homu | mergify | kodiakhq | openshift-merge-robot | istio-testing | rust-timer
-    | rust-log-analyzer | llvm-gn-syncbot | copybara-service | gcf-owl-bot | googleapis-publisher
+    | rust-log-analyzer | pre-commit[-.]ci | copybara-service | gcf-owl-bot | googleapis-publisher
     | a\.\ unique\ tensorflower | tensorflower-gardener | dotnet-maestro | aws-sdk-\w+-automation | azure-sdk
     | conda-forge-admin | r-ryantm | gopherbot | pytorchmergebot | pytorchupdatebot | llvmbot | rustbot | msftbot
     # releases, documents, translations
     | release-please | release-plz | semantic-release | changeset | allcontributors | gitbook | readthedocs
-    | (?:hosted\ )?weblate | crowdin | transifex(?:-integration)? | lokalise
+    | (?:hosted\ )?weblate | (?:mozilla\ )?pontoon | crowdin | transifex(?:-integration)? | lokalise
     """
 )
 """Names, in small letters, of programs whose names do not say that they are."""
-_BOT_AUTHORS = ("jenkins", "travis")
-"""Names that are a bot's where they stand alone, but a person's in an address."""
 _BOT = re.compile(
-    r"(?:^|[-_\[ ])(?:ro)?bot\]?$|[-_ ](?:ci|automation|autoroll(?:er)?)$|[a-z0-9](?-i:Bot)$", re.IGNORECASE
+    r"(?:^|[-_\[( ])(?:ro|build|deploy|doc|format|lint|merge|release|sync|test|update|version)?bot[])]?$"
+    r"|[-_ ](?:automation|autoroll(?:er)?)$|[a-z0-9](?-i:Bot)$",
+    re.IGNORECASE,
 )
+_PERHAPS_BOT = re.compile(r"(?:^|.*[-_ ])ci|jenkins|travis", re.IGNORECASE)
+"""Names that people bear as well; a bot has the address of a machine."""
+_MACHINE = re.compile(
+    r"(?:[\w+-]*[-_+])?(?:automation|bot|builds?|ci|deploy|infra|jenkins|no-?reply|service)(?:[-_]\w+)?@"
+    r"|[^@]*(?:@|@.*[.-])(?:ci|jenkins|travis)(?:[.-]|$)|$",
+    re.IGNORECASE,
+)
+_ACCOUNT = re.compile(r"(?:\d+\+)?([^@]+)@users\.noreply\.github\.com", re.IGNORECASE)
 
 _AGENTS = frozenset(
     (
@@ -37,15 +45,23 @@ _AGENTS = frozenset(
         *("amazon-q-developer", "factory-droid", "codegen-sh", "ellipsis-dev", "lovable-dev", "gpt-engineer-app"),
         *("replit agent", "replit-agent", "v0[bot]", "roomote", "opencode-agent", "coderabbitai", "kiro-agent"),
         *("jetbrains-junie", "junie[bot]", "tembo[bot]", "tembo-io", "amp[bot]", "mentatbot", "windsurf-bot"),
-        *("augmentcode", "warp-agent", "charliecreates", "swe-agent", "aider[bot]", "cosine-genie"),
+        *("augmentcode", "warp-agent", "charliecreates", "swe-agent", "aider[bot]", "cosine-genie", "opencode"),
     )
 )
 """Names, in small letters, of programs that write code for people; with "[bot]" where people are called so, too."""
+_AGENT = re.compile(
+    r"((?:[\w-]+-)?(?:ai|code|coding|developer|swe)-(?:agent|assistant|developer|engineer))\[bot\]"
+    r"|((?:aider|anthropic|bolt|claude|codex|copilot|cursor|devin|gemini|jules|lovable|openai|opencode|openhands)"
+    r"(?:-[\w-]+)?)\[bot\]|.*\((aider)\)"
+)
+"""Names, in small letters, by which further agents are known; aider writes "(aider)" behind the name of its user."""
 _AGENT_ADDRESSES = {
     "noreply@anthropic.com": "claude",
     "cursoragent@cursor.com": "cursor agent",
     "openhands@all-hands.dev": "openhands",
     "noreply@openai.com": "codex",
+    "codex@openai.com": "codex",
+    "noreply@opencode.ai": "opencode",
     "175728472+copilot@users.noreply.github.com": "copilot",
     "copilot@github.com": "copilot",
     "198982749+copilot@users.noreply.github.com": "copilot-swe-agent",
@@ -67,8 +83,13 @@ def is_bot(author: str, email: str, other_bots: Collection[str] = ()) -> bool:
     names = list(_names(author, email))
     if any(name.lower() in map(str.lower, other_bots) for name in names):
         return True
-    known = any(_BOT.search(name) or _BOTS.fullmatch(name.lower().removesuffix("[bot]")) for name in names)
-    return (known or author.lower() in _BOT_AUTHORS) and agent_of(author, email) is None
+    # The name before the @ of another address may be short for a person's.
+    accounts = [author.strip(), *_ACCOUNT.findall(email)]
+    known = any(map(_BOT.search, names)) or any(
+        _BOTS.fullmatch(name.lower().removesuffix("[bot]")) for name in accounts
+    )
+    perhaps = _PERHAPS_BOT.fullmatch(author.strip()) and _MACHINE.match(email)
+    return bool(known or perhaps) and agent_of(author, email) is None
 
 
 def agent_of(author: str, email: str) -> str | None:
@@ -80,6 +101,8 @@ def agent_of(author: str, email: str) -> str | None:
     for name in map(str.lower, _names(author, email)):
         if name in _AGENTS or name.removesuffix("[bot]") in _AGENTS:
             return name.removesuffix("[bot]")
+        if found := _AGENT.fullmatch(name):
+            return found[found.lastindex or 0]
     return _AGENT_ADDRESSES.get(email.lower())
 
 

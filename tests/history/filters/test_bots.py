@@ -27,6 +27,20 @@ from codelm.history.filters.bots import agent_of, co_authoring_agents, is_bot
         ("The Miri Cronjob Bot", "miri@cron.bot"),
         ("pre-commit-ci[bot]", "66853113+pre-commit-ci[bot]@users.noreply.github.com"),
         ("Our Account", "ci-account@example.com"),
+        ("Weblate (bot)", "hosted@weblate.org"),
+        ("LLVM GN Syncbot", "llvmgnsyncbot@gmail.com"),
+        ("llvm-gn-syncbot", "llvmgnsyncbot@gmail.com"),
+        ("Pontoon", "pontoon@example.org"),
+        ("Mozilla Pontoon", "pontoon@example.org"),
+        ("updatecli", "updatecli@example.org"),
+        ("updatecli[bot]", "1+updatecli[bot]@users.noreply.github.com"),
+        ("travis", "travis@travis-ci.org"),
+        ("travis", "builds@example.org"),
+        ("jenkins", "jenkins@example.org"),
+        ("Example CI", "ci@example.org"),
+        ("example-ci", "noreply@example.org"),
+        ("CI", "build-service@example.org"),
+        ("CI", ""),
     ],
 )
 def test_bots_are_known_by_name_or_address(author, email):
@@ -44,7 +58,11 @@ def test_bots_are_known_by_name_or_address(author, email):
             ("Claude", "claude@example.fr"),
             ("Devin Smith", "devin@example.com"),
         ),
-        *(("Jo (aider)", "jo@example.com"), ("Cursor", "cursor@example.com"), ("Amp", "amp@example.com")),
+        *(("Cursor", "cursor@example.com"), ("Amp", "amp@example.com"), ("Lin Codex", "codex@example.com")),
+        *(("travis", "travis@colefam.example"), ("Travis", "t@example.com"), ("jenkins", "tom.jenkins@example.com")),
+        *(("Luca CI", "luca.ci@example.com"), ("Elliot-ci", "elliot@example.com"), ("Li Ci", "li@cinema.example")),
+        *(("Boris Orsini", "bors@example.org"), ("Una Snyk", "snyk@example.com"), ("Ann Depfu", "depfu@example.com")),
+        *(("Ed Luca", "luca-ci@example.com"), ("ed", "ed-ci@example.com")),
     ],
 )
 def test_people_are_not_taken_for_programs(author, email):
@@ -63,6 +81,19 @@ def test_people_are_not_taken_for_programs(author, email):
         ("claude[bot]", "1+claude[bot]@users.noreply.github.com", "claude"),
         ("Cursor Agent", "cursoragent@cursor.com", "cursor agent"),
         ("openhands", "openhands@all-hands.dev", "openhands"),
+        ("anthropic-code-agent[bot]", "1+Claude@users.noreply.github.com", "anthropic-code-agent"),
+        ("openai-code-agent[bot]", "1+Codex@users.noreply.github.com", "openai-code-agent"),
+        (
+            "some-new-coding-agent[bot]",
+            "1+some-new-coding-agent[bot]@users.noreply.github.com",
+            "some-new-coding-agent",
+        ),
+        ("bolt-new-by-stackblitz[bot]", "1+x[bot]@users.noreply.github.com", "bolt-new-by-stackblitz"),
+        ("gemini-for-code[bot]", "", "gemini-for-code"),
+        ("Jo (aider)", "jo@example.com", "aider"),
+        ("Codex", "codex@openai.com", "codex"),
+        ("opencode", "opencode@example.com", "opencode"),
+        ("opencode-agent[bot]", "1+opencode-agent[bot]@users.noreply.github.com", "opencode-agent"),
     ],
 )
 def test_agents_that_write_code_for_people_are_no_bots(author, email, name):
@@ -82,6 +113,8 @@ def test_agents_that_write_code_for_people_are_no_bots(author, email, name):
         ("co-authored-by: aider (gpt-4o) <noreply@aider.chat>", "aider"),
         ("Co-authored-by: openhands <openhands@all-hands.dev>", "openhands"),
         ("Co-authored-by: Amp <amp@ampcode.com>", "amp"),
+        ("Co-authored-by: Codex <codex@openai.com>", "codex"),
+        ("Co-authored-by: opencode <noreply@opencode.ai>", "opencode"),
     ],
 )
 def test_agents_that_sign_as_co_authors_are_known(trailer, name):
