@@ -32,48 +32,23 @@ CREDENTIALS = [
 """Files that usually hold secrets."""
 
 LOCK_FILES = [
-    # Rust; JavaScript
-    *("Cargo.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"),
-    *("deno.lock", "shrinkwrap.yaml", ".pnp.*"),
-    # Python; Conda
+    # most of them, such as Cargo.lock, yarn.lock and Gemfile.next.lock
+    *("*.lock", "*.lock.json", "*.lock.yaml", "*.lock.yml", "*.lock.hcl", "*.lockb", "*.lockfile", "*.locked"),
+    *("*-lock.json", "*-lock.yaml", "*-lock.yml", "*-lock.txt"),
+    # Python; JavaScript; Go; Ruby
+    *("pylock.toml", "pylock.*.toml", "npm-shrinkwrap.json", "shrinkwrap.yaml", ".pnp.*", "go.sum", "go.work.sum"),
+    # Swift and Apple; .NET; the JVM; Bazel; Haskell; R; Perl; D; Lean
     *(
-        "uv.lock",
-        "poetry.lock",
-        "pdm.lock",
-        "Pipfile.lock",
-        "pylock.toml",
-        "pylock.*.toml",
-        "pixi.lock",
-        "conda-lock.yml",
-    ),
-    # Go; Ruby; PHP
-    *("go.sum", "go.work.sum", "Gopkg.lock", "glide.lock", "Gemfile.lock", "gems.locked", "composer.lock"),
-    # Swift and Apple; Dart; .NET; the JVM
-    *("Package.resolved", "Podfile.lock", "Cartfile.resolved", "pubspec.lock", "packages.lock.json", "paket.lock"),
-    *("project.assets.json", "gradle.lockfile", "buildscript-gradle.lockfile", "verification-metadata.xml"),
-    # Elixir and Erlang; Haskell; OCaml; Julia; R; Perl; Nim; Elm; D; Crystal; C and C++
-    *("mix.lock", "rebar.lock", "stack.yaml.lock", "cabal.project.freeze", "esy.lock", "*.esy.lock", "opam.locked"),
-    *("*.opam.locked", "Manifest.toml", "renv.lock", "packrat.lock", "cpanfile.snapshot", "nimble.lock"),
-    *("dub.selections.json", "shard.lock", "conan.lock", "vcpkg-lock.json"),
-    # Nix; Terraform; Helm; Bazel; Buf; DVC; Ansible, Jsonnet; Solidity; Move; development containers
-    *(
-        "flake.lock",
-        "**/npins/sources.json",
-        ".terraform.lock.hcl",
-        "Chart.lock",
-        "requirements.lock",
-        "MODULE.bazel.lock",
-    ),
-    *(
+        "Package.resolved",
+        "Cartfile.resolved",
+        "project.assets.json",
+        "verification-metadata.xml",
         "maven_install.json",
-        "buf.lock",
-        "dvc.lock",
-        "jsonnetfile.lock.json",
-        "foundry.lock",
-        "soldeer.lock",
-        "Move.lock",
     ),
-    *("devcontainer-lock.json", "devbox.lock", "mise.lock", "Brewfile.lock.json", "Puppetfile.lock", "Berksfile.lock"),
+    *("cabal.project.freeze", "cpanfile.snapshot", "dub.selections.json", "lake-manifest.json"),
+    # Julia; Nix
+    *("Manifest.toml", "Manifest-v*.toml", "JuliaManifest.toml", "JuliaManifest-v*.toml", "**/npins/sources.json"),
+    *("**/nix/sources.json", "aqua-checksums.json"),
 ]
 """Files in which package managers keep the versions that they chose."""
 

@@ -9,6 +9,10 @@ LOCK_FILES = """
     pdm.lock Pipfile.lock pylock.toml pixi.lock conda-lock.yml go.sum go.work.sum Gopkg.lock Gemfile.lock composer.lock
     Package.resolved Podfile.lock pubspec.lock packages.lock.json gradle.lockfile mix.lock rebar.lock stack.yaml.lock
     flake.lock .terraform.lock.hcl Chart.lock MODULE.bazel.lock buf.lock renv.lock Manifest.toml
+    lake-manifest.json Gemfile.next.lock Gemfile.local.lock gems.locked Manifest-v1.11.toml JuliaManifest.toml
+    Scarb.lock spago.lock nix/sources.json npins/sources.json bun.lockb requirements-lock.txt jsonnetfile.lock.json
+    Cartfile.resolved shrinkwrap.yaml .pnp.cjs project.assets.json buildscript-gradle.lockfile cabal.project.freeze
+    a.opam.locked packrat/packrat.lock cpanfile.snapshot dub.selections.json maven_install.json devcontainer-lock.json
 """
 
 
@@ -20,12 +24,13 @@ def reason_of():
 
 def test_lock_files_of_all_ecosystems_are_left_out(reason_of):
     for path in LOCK_FILES.split():
-        assert reason_of(path) == reason_of(f"a/b/{path}") == f"lock files by pattern {path}"
+        assert (reason_of(path) or "").startswith("lock files by pattern ")
+        assert reason_of(f"a/b/{path}") == reason_of(path)
 
 
 def test_a_lock_file_can_be_taken_back():
     with path_filter(Filters(ignore=["!Cargo.lock"])) as reason:
-        assert (reason("Cargo.lock"), reason("yarn.lock")) == (None, "lock files by pattern yarn.lock")
+        assert (reason("Cargo.lock"), reason("yarn.lock")) == (None, "lock files by pattern *.lock")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +54,13 @@ def test_credentials_and_what_programs_write_are_left_out_by_their_names(path, r
     assert reason_of(path) == reason
 
 
-@pytest.mark.parametrize("path", ["Cargo.toml", "package.json", "go.mod", "src/lock.rs", "src/notebook.py", "a.pb.rs"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("Cargo.toml", "package.json", "go.mod", "src/lock.rs", "src/file-lock.rs", "src/notebook.py", "a.pb.rs"),
+        *("manifest.json", "web/sources.json", "nix/default.nix", "src/Manifest.rs", "locked.py"),
+    ],
+)
 def test_what_people_write_is_kept(path, reason_of):
     assert reason_of(path) is None
 
@@ -57,4 +68,4 @@ def test_what_people_write_is_kept(path, reason_of):
 def test_an_attribute_takes_a_lock_file_back(make_repository):
     repository = open_repository(make_repository([{".gitattributes": "Cargo.lock -linguist-generated\n"}]))
     with path_filter(Filters(), repository) as reason:
-        assert (reason("Cargo.lock"), reason("yarn.lock")) == (None, "lock files by pattern yarn.lock")
+        assert (reason("Cargo.lock"), reason("yarn.lock")) == (None, "lock files by pattern *.lock")
