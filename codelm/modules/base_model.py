@@ -19,6 +19,7 @@ __all__ = [
     "Attention",
     "Quantization",
     "checkpoint_activations",
+    "dropout_of",
     "linear_layers",
     "load_base",
     "load_config",
@@ -47,17 +48,28 @@ def load_config(name: str, revision: str | None = None, *, dropout: float | None
     # `model.attention` decides; a kernel that the file names would be downloaded, and its code run.
     config._attn_implementation = None
     if dropout is not None:
-        _set_dropout(config, dropout)
+        for part, name, _ in _dropouts(config):
+            # Layers are not left out as a whole any more.
+            setattr(part, name, dropout if "dropout" in name or name.endswith("pdrop") else 0.0)
     return config
 
 
-def _set_dropout(config: PretrainedConfig, dropout: float) -> None:
-    """Set all dropouts of a configuration and of those within it; layers are not left out as a whole any more."""
-    for name, value in list(vars(config).items()):
+def _dropouts(config: PretrainedConfig) -> list[tuple[PretrainedConfig, str, float]]:
+    """Return the dropouts of a configuration and of those within it: which configuration, the name, the number."""
+    found: list[tuple[PretrainedConfig, str, float]] = []
+    for name, value in vars(config).items():
         if isinstance(value, PretrainedConfig):
-            _set_dropout(value, dropout)
+            found += _dropouts(value)
         elif "drop" in name and isinstance(value, int | float) and not isinstance(value, bool):
-            setattr(config, name, dropout if "dropout" in name or name.endswith("pdrop") else 0.0)
+            found.append((config, name, float(value)))
+    return found
+
+
+def dropout_of(config: PretrainedConfig) -> float | dict[str, float]:
+    """Return the dropout that a configuration asks for; where its dropouts differ, each by its name."""
+    # Those of heads that a language model does not have decide nothing.
+    numbers = {name: number for _, name, number in _dropouts(config) if not name.startswith(("classifier", "summary"))}
+    return numbers if len(set(numbers.values())) > 1 else next(iter(numbers.values()), 0.0)
 
 
 def max_positions(config: PretrainedConfig) -> int | None:

@@ -17,6 +17,7 @@ from codelm.modules.base_model import (
     Attention,
     Quantization,
     checkpoint_activations,
+    dropout_of,
     linear_layers,
     load_base,
     load_config,
@@ -96,6 +97,8 @@ class LoRACausalLM(CausalLM):
         self.gradient_checkpointing = gradient_checkpointing
         self.max_new_tokens = max_new_tokens
         self.base_identity: Identity | None = None
+        self.used_base_dropout: float | dict[str, float] | None = None
+        """The dropout of a base that is loaded, also where its configuration decides."""
         self.is_checked = False
 
     @property
@@ -174,6 +177,7 @@ class LoRACausalLM(CausalLM):
             device=str(trainer.strategy.root_device) if trainer else "cpu",
         )
         self.base_identity = identify(self.base, self.revision)
+        self.used_base_dropout = dropout_of(base.config) if self.base_dropout is None else self.base_dropout
         model = add_adapter(base, self.lora, name=self.base_name, revision=self.revision)
         if self.gradient_checkpointing:
             checkpoint_activations(base)  # after peft, which would else make the embeddings require a gradient

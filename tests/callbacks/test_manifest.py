@@ -68,6 +68,7 @@ def test_a_completed_run_says_what_it_did(run, tiny_base):
     assert [len(digest) for digest in content["model"]["base_identity"]["files"].values()] == [64, 64]
     assert content["model"]["skipped_steps"] == 0
     assert content["model"]["keeps_samples_apart"] is True
+    assert content["model"]["base_dropout"] == 0
     assert content["versions"]["torch"]
     assert content["versions"]["git"] == "2.39.5"
     weights = record.adapter / "adapter_model.safetensors"

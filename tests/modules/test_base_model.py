@@ -10,7 +10,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
 from codelm.errors import DamagedDataError, InputError
-from codelm.modules.base_model import linear_layers, load_base, load_config, refuse_unusual_head
+from codelm.modules.base_model import dropout_of, linear_layers, load_base, load_config, refuse_unusual_head
 
 
 @pytest.fixture
@@ -155,6 +155,7 @@ def test_a_base_trains_without_the_dropout_of_its_configuration_unless_it_is_ask
         first, second = (base(torch.arange(8)[None]).logits for _ in range(2))
         return torch.equal(first, second)
 
+    assert dropout_of(load_config(str(tmp_path))) == (DROPOUTS[family] if family == "OPT" else 0.5)
     assert alike(0.0)
     assert not alike(None)
     assert not alike(0.3)

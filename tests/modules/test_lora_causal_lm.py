@@ -1,4 +1,6 @@
+import json
 import os
+import shutil
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -232,6 +234,19 @@ class Draws(Callback):
 
     def on_train_batch_start(self, *_):
         torch.rand(3)
+
+
+@pytest.mark.parametrize(("given", "used"), [(0.0, 0.0), (0.2, 0.2), (None, 0.3)])
+def test_the_dropout_that_was_used_is_known_where_the_configuration_decides(tiny_base, tmp_path, given, used):
+    base = shutil.copytree(tiny_base, tmp_path / "base")
+    config = json.loads((base / "config.json").read_text())
+    names = ("attention_dropout", "embedding_dropout", "residual_dropout")
+    (base / "config.json").write_text(json.dumps(config | dict.fromkeys(names, 0.3)))
+    model = LoRACausalLM(str(base), quantization="none", base_dropout=given)
+    assert model.used_base_dropout is None
+    model.configure_model()
+    assert model.used_base_dropout == used
+    assert model.settings["base_dropout"] == given
 
 
 def test_dropout_depends_on_the_seed_and_the_place_of_a_batch_alone(adapted, make_batch, fit):
