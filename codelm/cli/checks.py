@@ -31,7 +31,11 @@ _IMPOSSIBLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         lambda value: value == 0,
         "give batches between two validations, or a share of an epoch",
     ),
-    ("trainer.overfit_batches", bool, "leave it out; limit_train_batches and limit_val_batches cut the two parts"),
+    (
+        "trainer.overfit_batches",
+        bool,
+        "leave it out; trainer.limit_train_batches and trainer.limit_val_batches cut the two",
+    ),
     ("trainer.barebones", bool, "leave it out; a run keeps checkpoints and a manifest"),
     ("trainer.enable_checkpointing", not_, "leave it out; the adapter comes from a checkpoint"),
     ("trainer.default_root_dir", bool, "leave it out; --output is the folder for the runs"),

@@ -105,7 +105,9 @@ def _partial_clone_filter(folder: str) -> str | None:
 def _resolve_revision(folder: str, revision: str) -> tuple[str, str | None]:
     """Return the id of the commit at the end of ``revision`` and, for a range, that at its beginning."""
     if "\0" in revision or "..." in revision:
-        raise InputError(f"revision {revision!r}: neither a commit nor a range; give a name, an id, or a range A..B")
+        raise InputError(
+            f"data.revision {revision!r}: neither a commit nor a range; give a name, an id, or a range A..B"
+        )
     base, dots, tip = revision.rpartition("..")
     if not dots:
         return _commit_id(folder, tip), None
@@ -125,12 +127,14 @@ def _revision_error(folder: str, name: str) -> InputError | DamagedDataError:
     if unpeeled.status == 0 and unpeeled.stdout.isalnum() and unpeeled.stdout != name:
         kind = run_in_repository(folder, "cat-file", "-t", unpeeled.stdout)
         if kind.status == 0:
-            return InputError(f"revision {name!r} is a {kind.stdout} in {folder}; give a commit, branch or tag")
+            return InputError(f"data.revision {name!r} is a {kind.stdout} in {folder}; give a commit, branch or tag")
         return DamagedDataError(f"{folder}: {name} is {unpeeled.stdout}, which cannot be read; run git fsck there")
     if not run_in_repository(folder, "for-each-ref", "--count=1").stdout:
         return InputError(f"{folder}: no commits yet; commit something first")
     if name == "HEAD":
-        return InputError(f"{folder}: HEAD does not point to a commit that exists; name a revision, or check one out")
+        return InputError(
+            f"{folder}: HEAD does not point to a commit that exists; give --data.revision, or check one out"
+        )
     remedy = "list them with git branch --all and git tag, or give an id"
     if _FULL_ID.fullmatch(name):  # rarely typed by hand: a run's config.yaml records the commit it read
         remedy = "give one of this repository; where a run's config.yaml names it: add --data.revision HEAD"

@@ -103,7 +103,7 @@ def split_commits(graph: Sequence[Node], held_out: float) -> CommitSplits:
         InputError: There are too few commits.
     """
     if not 0 < held_out < 1:
-        raise InputError(f"held_out is {held_out}: give a share between 0 and 1, such as 0.1")
+        raise InputError(f"data.held_out is {held_out}: give a share between 0 and 1, such as 0.1")
     newest_first = [node.sha for node in reversed(graph) if not node.is_merge]
     total = len(newest_first)
     if total < _MIN_COMMITS:

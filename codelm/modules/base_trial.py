@@ -121,7 +121,8 @@ def try_adapters(name: str, model: Any, lora: LoRA, *, checkpointing: bool) -> A
             _states(decoder_of(model), _samples()[0])
     except Exception as error:  # a layer that looks linear may do something else
         raise InputError(
-            f"base model {name} cannot have these adapters: {one_line(error)}; change model.lora.targets or dropout"
+            f"base model {name} cannot have these adapters: {one_line(error)}; change model.lora.targets or "
+            "model.lora.dropout"
         ) from error
     if model.get_output_embeddings() is not head:  # another layer of its name made it a target
         raise InputError(

@@ -52,7 +52,7 @@ class CausalLM(LightningModule):
     ) -> None:
         super().__init__()
         if not math.isfinite(learning_rate):
-            raise InputError(f"learning_rate is {learning_rate}: give a number above 0, such as 1e-4")
+            raise InputError(f"model.learning_rate is {learning_rate}: give a number above 0, such as 1e-4")
         # jsonargparse's number types would get into the optimizer's state, which torch then refuses to load safely.
         self.learning_rate = float(learning_rate)
         self.weight_decay = float(weight_decay)
@@ -189,7 +189,7 @@ class CausalLM(LightningModule):
         if not weight:
             raise InputError(
                 f"{stage}/loss cannot be measured: none of the held-out rows has a label; take more of them"
-                " (data.held_out, or trainer.limit_val_batches and limit_test_batches), or loosen data.filters"
+                " (data.held_out, or trainer.limit_val_batches and trainer.limit_test_batches), or loosen data.filters"
             )
         loss = nll / weight
         if not math.isfinite(loss):

@@ -67,5 +67,5 @@ def build_optimizer(
         # Not fused: Lightning refuses to clip gradients that an optimizer may unscale itself.
         return torch.optim.AdamW(groups, lr=learning_rate)
     if any(parameter.device.type != "cuda" for parameter in parameters):
-        raise InputError(f"optimizer {name} needs a CUDA GPU, and the model is not on one: take adamw")
+        raise InputError(f"model.optimizer {name} needs a CUDA GPU, and the model is not on one: take adamw")
     return paged_adamw_8bit(groups, learning_rate=learning_rate)

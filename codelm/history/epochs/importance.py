@@ -48,14 +48,14 @@ class Importance:
 
     def __post_init__(self) -> None:
         if not 0 <= self.whole_files < math.inf:
-            raise InputError(f"importance.whole_files is {self.whole_files}: give a number from 0 up")
+            raise InputError(f"data.importance.whole_files is {self.whole_files}: give a number from 0 up")
         if self.half_life_days is not None and not 0 < self.half_life_days < math.inf:
             raise InputError(
-                f"importance.half_life_days is {self.half_life_days}: give a number above 0, or null for no ageing"
+                f"data.importance.half_life_days is {self.half_life_days}: give a number above 0, or null for no ageing"
             )
         if self.max_commit_tokens is not None and self.max_commit_tokens < 1:
             raise InputError(
-                f"importance.max_commit_tokens is {self.max_commit_tokens}: give 1 or more, or null for no bound"
+                f"data.importance.max_commit_tokens is {self.max_commit_tokens}: give 1 or more, or null for no bound"
             )
         for name in ("file_rules", "message_rules", "directories", "authors"):
             _refuse_impossible_factors(getattr(self, name), name)
@@ -66,7 +66,7 @@ class Importance:
 def _refuse_impossible_factors(rules: Mapping[str, float], name: str) -> None:
     for pattern, factor in rules.items():
         if not 0 <= factor < math.inf:
-            raise InputError(f"importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
+            raise InputError(f"data.importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
 
 
 def file_factors(paths: Iterable[str], importance: Importance) -> dict[str, float]:
@@ -78,7 +78,7 @@ def file_factors(paths: Iterable[str], importance: Importance) -> dict[str, floa
     rules = dict(reversed(importance.file_rules.items()))  # of patterns, the last that matches counts
     if not rules:
         return dict.fromkeys(paths, 1.0)
-    with path_matcher({"importance.file_rules": list(rules)}) as match:
+    with path_matcher({"data.importance.file_rules": list(rules)}) as match:
         matches = {path: match(path)[0][0] for path in paths}
     return {path: rules[pattern] if included else 1.0 for path, (included, pattern) in matches.items()}
 
@@ -139,7 +139,7 @@ def _whole_words(words: str) -> re.Pattern[str]:
         return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
     except re.error as error:
         raise InputError(
-            f"importance.message_rules: {words!r} cannot be read ({error}); write words as 'impl|trait'"
+            f"data.importance.message_rules: {words!r} cannot be read ({error}); write words as 'impl|trait'"
         ) from error
 
 

@@ -40,7 +40,7 @@ def path_filter(filters: Filters, repository: Repository | None = None) -> Itera
         InputError: A setting holds what is no gitignore pattern.
         DamagedDataError: A tree of the tip is missing or broken.
     """
-    settings = {f"filters.{name}": getattr(filters, name) for name in PATTERNS}
+    settings = {f"data.filters.{name}": getattr(filters, name) for name in PATTERNS}
     marks = ("linguist-vendored", "linguist-generated")
     with path_matcher(settings, marks, repository if filters.linguist else None) as match:
 

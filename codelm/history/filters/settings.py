@@ -66,10 +66,10 @@ class Filters:
 
     def __post_init__(self) -> None:
         for name in PATTERNS:
-            check_patterns(f"filters.{name}", getattr(self, name))
+            check_patterns(f"data.filters.{name}", getattr(self, name))
         for name in ("max_file_bytes", "max_line", "max_mean_line", "max_data_run"):
             if not getattr(self, name) >= 0:
-                raise InputError(f"filters.{name} is {getattr(self, name)}: give 0 or more")
+                raise InputError(f"data.filters.{name} is {getattr(self, name)}: give 0 or more")
         for name in ("min_letters", "max_data_share"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"filters.{name} is {getattr(self, name)}: give a share from 0 to 1")
+                raise InputError(f"data.filters.{name} is {getattr(self, name)}: give a share from 0 to 1")

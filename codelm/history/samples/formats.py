@@ -67,11 +67,11 @@ class Formats:
     def __post_init__(self) -> None:
         for name in ("fim_rate", "cursor_rate"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} is {getattr(self, name)}: give a share between 0 and 1")
+                raise InputError(f"data.formats.{name} is {getattr(self, name)}: give a share between 0 and 1")
         if self.context_lines < 0:
-            raise InputError(f"context_lines is {self.context_lines}: give 0 or more lines")
+            raise InputError(f"data.formats.context_lines is {self.context_lines}: give 0 or more lines")
         if self.fim_format not in FORMAT_SETTINGS:
-            raise InputError(f"fim_format is {self.fim_format}: give one of {', '.join(FORMAT_SETTINGS)}")
+            raise InputError(f"data.formats.fim_format is {self.fim_format}: give one of {', '.join(FORMAT_SETTINGS)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def encode_within(makers: Sequence[MakeSamples], encoder: Encoder, max_tokens: i
         InputError: ``max_tokens`` is below `_SHORTEST_ROW`, or a single character takes more tokens than that.
     """
     if max_tokens < _SHORTEST_ROW:
-        raise InputError(f"a row of {max_tokens} tokens is too short: give at least {_SHORTEST_ROW}")
+        raise InputError(f"data.sequence_length {max_tokens} is too short: give at least {_SHORTEST_ROW}")
     results: list[list[Encoded]] = [[] for _ in makers]
     row_lengths = dict.fromkeys(range(len(makers)), max_tokens)
     while row_lengths:
@@ -199,7 +199,7 @@ def _shorter_row(row_length: int, max_tokens: int, sample_length: int) -> int:
     """Return the row length to try after ``row_length`` made a sample of more than ``max_tokens`` tokens."""
     if row_length == 1:
         raise InputError(
-            f"a row of {max_tokens} tokens cannot hold one character: give longer rows or another tokenizer"
+            f"data.sequence_length {max_tokens} cannot hold one character: give more, or another tokenizer"
         )
     return max(1, min(row_length - (sample_length - max_tokens), row_length * max_tokens // sample_length))
 

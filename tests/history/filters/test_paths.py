@@ -121,5 +121,5 @@ def test_very_many_random_patterns_match_what_git_matches(ignored_by_git):
 
 
 def test_patterns_are_checked_with_the_settings_that_hold_them():
-    with pytest.raises(InputError, match=r"^filters\.vendored: '\[abc' matches nothing"):
+    with pytest.raises(InputError, match=r"^data\.filters\.vendored: '\[abc' matches nothing"):
         Filters(vendored=["[abc"])

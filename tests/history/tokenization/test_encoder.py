@@ -166,7 +166,7 @@ def test_makers_come_back_in_their_order(encoder):
 
 
 def test_rows_too_short_are_refused(encoder):
-    with pytest.raises(InputError, match="a row of 31 tokens"):
+    with pytest.raises(InputError, match=r"data\.sequence_length 31 is too short"):
         encode_within([], encoder, 31)
 
 
