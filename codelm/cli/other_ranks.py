@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 
 from codelm.cli.signals import STOPPING
 from codelm.errors import CodelmError
@@ -47,6 +47,7 @@ class OtherRanks:
         self.trainer = trainer
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self.failure: str | None = None
+        self.explained: BaseException | None = None
         self.over = threading.Event()
         self.stopping = threading.Event()
 
@@ -63,6 +64,7 @@ class OtherRanks:
             CodelmError: One of them has failed.
         """
         given = {"MASTER_ADDR": address, "MASTER_PORT": str(port), "LOCAL_RANK": "0"}
+        self.trainer.callbacks.insert(0, _Explanation(self))  # type: ignore[attr-defined]
         with _environment(given), self._handling_signals():
             try:
                 for rank in range(1, self.trainer.num_devices):
@@ -71,8 +73,9 @@ class OtherRanks:
                 yield
                 self._join()
             except RuntimeError as error:  # of a collective, perhaps, whose other side is gone
-                if cause := self._failure_behind(error):
-                    raise CodelmError(cause) from error
+                self.explain(error)
+                if self.failure:
+                    raise CodelmError(self.failure) from error
                 raise
             finally:
                 self.over.set()
@@ -90,12 +93,15 @@ class OtherRanks:
             process.kill()
             process.wait()
 
-    def _failure_behind(self, error: RuntimeError) -> str | None:
-        """Return how another process failed, if that is why this one did; the system may tell of it a moment later."""
-        until = time.monotonic() + 4 * _TICK
-        while self.failure is None and time.monotonic() < until and not isinstance(error, CodelmError):
+    def explain(self, error: BaseException) -> None:
+        """Give an error its cause if another process has failed, of which the system may tell a moment later."""
+        if not isinstance(error, RuntimeError) or error is self.explained:
+            return
+        self.explained, until = error, time.monotonic() + 4 * _TICK
+        while self.failure is None and time.monotonic() < until:
             time.sleep(_TICK / 5)
-        return self.failure
+        if self.failure:
+            error.__cause__ = CodelmError(self.failure)
 
     def _watch(self) -> None:
         """Wait until another process has failed, and see that this one ends, too."""
@@ -167,6 +173,17 @@ class OtherRanks:
             if number[0] in STOPPING and not self.stopping.wait(_LIMIT):
                 self._give_up("stopped while another process did not answer", 128 + number[0])
         os.close(signals)
+
+
+class _Explanation(Callback):
+    """Explains an error before other callbacks write down why the run has ended."""
+
+    def __init__(self, ranks: OtherRanks) -> None:
+        self.ranks = ranks
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Find out whether another process has failed."""
+        self.ranks.explain(exception)
 
 
 def _start(rank: int, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Timer
 from torch import Tensor
 
 from codelm.batch import Batch, learned_weights
-from codelm.errors import one_line
+from codelm.errors import CodelmError, one_line
 from codelm.lightning_internals import is_at_end_of_epoch
 
 __all__ = ["RunRecord", "TrainLoss", "Validation", "cut_short"]
@@ -145,9 +145,14 @@ class RunRecord:
         return next((each for each in reversed(self.history) if each.step == step), None)
 
     def ended_by(self, error: BaseException) -> None:
-        """Set the status, and for a failure the reason, that an exception gives a run."""
+        """Set the status, and for a failure the reason, that an exception gives a run.
+
+        The reason is that of its cause where this is a failure that a user can mend.
+        """
         if isinstance(error, Exception):
-            self.status, self.reason = "failed", one_line(error, longest=1000)
+            cause = None if isinstance(error, CodelmError) else error.__cause__
+            reason = cause if isinstance(cause, CodelmError) else error
+            self.status, self.reason = "failed", one_line(reason, longest=1000)
         else:  # Ctrl-C, and SIGTERM, which Lightning raises as a SystemExit
             self.status, self.reason = "interrupted", None
 

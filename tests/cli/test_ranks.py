@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -190,9 +191,31 @@ def test_a_killed_process_ends_the_others_with_a_line(training, folder, ranks):
     process, numbers = training(ranks)
     os.kill(numbers[-1], signal.SIGKILL)
     (line,) = end_of(process, numbers)
-    assert line.startswith(f"codelm: error: the process of rank {ranks - 1} was ended by SIGKILL")
+    cause = f"the process of rank {ranks - 1} was ended by SIGKILL"
+    assert line.startswith(f"codelm: error: {cause}")
     assert process.returncode == 1
-    assert manifest(folder / "runs/a/version_0")["status"] == "failed"
+    ended = manifest(folder / "runs/a/version_0")
+    assert ended["status"] == "failed"
+    assert ended["reason"].startswith(f"CodelmError: {cause}")
+
+
+def test_an_error_is_explained_by_a_process_that_is_found_dead_a_moment_later():
+    ranks = OtherRanks(None)
+    threading.Timer(0.3, setattr, (ranks, "failure", "the process of rank 1 was ended by SIGKILL")).start()
+    other, closed = ValueError("of its own"), RuntimeError("Connection closed by peer")
+    for error in (other, closed):
+        ranks.explain(error)
+    assert other.__cause__ is None
+    assert str(closed.__cause__) == "the process of rank 1 was ended by SIGKILL"
+
+
+def test_an_error_that_no_other_process_explains_is_waited_for_once():
+    ranks, error = OtherRanks(None), RuntimeError("of its own")
+    ranks.explain(error)
+    started = time.monotonic()
+    ranks.explain(error)
+    assert time.monotonic() - started < 0.5
+    assert error.__cause__ is None
 
 
 @pytest.mark.slow

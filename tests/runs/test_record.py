@@ -3,6 +3,7 @@ from inspect import signature
 import pytest
 import torch
 
+from codelm.errors import CodelmError, InputError
 from codelm.runs.record import RunRecord, TrainLoss, Validation
 
 
@@ -14,12 +15,20 @@ def filled_record(**measured):
     return record
 
 
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "wanted"),
     [
         (SystemExit(143), ("interrupted", None)),
         (KeyboardInterrupt(), ("interrupted", None)),
         (RuntimeError("two\n lines"), ("failed", "RuntimeError: two lines")),
+        (caused(RuntimeError("closed"), CodelmError("rank 1 ended")), ("failed", "CodelmError: rank 1 ended")),
+        (caused(RuntimeError("closed"), OSError("reset")), ("failed", "RuntimeError: closed")),
+        (caused(InputError("no config"), CodelmError("no file")), ("failed", "InputError: no config")),
         (ValueError("x" * 5000), ("failed", ("ValueError: " + "x" * 5000)[:1000])),
     ],
 )
