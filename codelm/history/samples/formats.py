@@ -59,7 +59,7 @@ class Formats:
     """
 
     fim_rate: float = 0.5
-    cursor_rate: float = 0.0
+    cursor_rate: float = 0.5
     context_lines: int = 32
     whole_files: bool = True
     fim_format: str = AUTO
