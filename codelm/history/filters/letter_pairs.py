@@ -29,8 +29,8 @@ _DIGIT = 2
 def randomness(text: str) -> int:
     """Return in bits how much more likely the letters and digits of a text are by chance than in words.
 
-    Case and other characters count for nothing. Of 16 random letters or digits 95 % have 5 bits or more, of the names
-    of that length in public code 1 %.
+    Case and other characters count for nothing. Of 16 random letters 94 % have 5 bits or more, of 33,681 names of 14
+    to 17 letters and digits in Python packages that were not counted for the table 1.3 %.
 
     >>> randomness("mBzblsBmEwPBAYBm") > 10, randomness("W4ELE6CRXQYJ") > 10, randomness("QualifiedIdentifier2") < -10
     (True, True, True)
