@@ -170,15 +170,20 @@ def paged_adamw_8bit(groups: list[dict[str, Any]], *, learning_rate: float) -> O
 
 
 def pack_linear_layers(model: Any, kind: str) -> None:
-    """Put the weights of all linear layers of a model on the CPU but its head into 4 bits of a ``kind``, in place."""
+    """Put the weights of a model on the CPU into 4 bits of a ``kind``, in place, as transformers does when it loads it.
+
+    Those are the weights of all linear layers but the head and those that the model keeps in float32. FalconMamba and
+    Jamba look at its configuration to know of it (transformers 5.23).
+    """
     with kernel_warning_hidden():
         from bitsandbytes.nn import modules
 
     bnb: Any = modules
-    head = model.get_output_embeddings()
+    head, in_float32 = model.get_output_embeddings(), set(model._keep_in_fp32_modules or ())
     for name, layer in list(model.named_modules()):
-        if type(layer) is nn.Linear and layer is not head:
+        if type(layer) is nn.Linear and layer is not head and not in_float32 & set(name.split(".")):
             packed = bnb.Linear4bit(layer.in_features, layer.out_features, layer.bias is not None, quant_type=kind)
             packed.weight = bnb.Params4bit(layer.weight.data, requires_grad=False, quant_type=kind)
             packed.bias = layer.bias
             model.set_submodule(name, packed.to("cpu"))  # where the weights are packed
+    model.config._is_quantized = True

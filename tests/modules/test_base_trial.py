@@ -55,6 +55,11 @@ def test_a_base_that_cannot_be_trained_is_refused_in_one_line_before_its_weights
     assert "\n" not in str(failure.value)
 
 
+@pytest.mark.parametrize("family", ["falcon_mamba", "jamba"])
+def test_a_base_that_knows_of_4_bits_and_then_calls_its_layer_is_taken(make_base, family):
+    LoRACausalLM(make_base(family), attention="eager", lora=LoRA(targets=["in_proj"])).check()
+
+
 def test_checking_a_base_leaves_the_random_numbers_as_they_are(tiny_base):
     state = torch.get_rng_state()
     LoRACausalLM(str(tiny_base)).check()
