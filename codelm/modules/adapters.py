@@ -47,6 +47,9 @@ class LoRA:
         targets: Names of the linear layers that get adapters; the default is all six of StarCoder2.
         rslora: Rank-stabilised LoRA: multiply by alpha / sqrt(r) instead, for large ranks.
         dora: DoRA: learn the length of each weight vector apart from its direction; slower, better at small ranks.
+        inference_scale: Factor of the adapter wherever it is not being trained, from 0 to 1: in validation, evaluation
+            and completions, and of alpha in the saved adapter. Below 1 it keeps most of what it learned, and much more
+            of what the base knew (Wortsman et al. 2021, arXiv 2109.01903).
     """
 
     r: PositiveInt = 8
@@ -57,6 +60,14 @@ class LoRA:
     )
     rslora: bool = False
     dora: bool = False
+    inference_scale: ClosedUnitInterval = 1.0
+
+    def __post_init__(self) -> None:
+        if self.dora and self.inference_scale != 1:
+            raise InputError(
+                f"model.lora.inference_scale is {self.inference_scale}: DoRA learns lengths that it would not scale;"
+                " give 1 with model.lora.dora"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +119,21 @@ def add_adapter(base: PreTrainedModel, lora: LoRA, *, name: str, revision: str |
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
+    if lora.inference_scale != 1:
+        _scale_for_inference(model, lora.inference_scale)
     return model
+
+
+def _scale_for_inference(model: Any, factor: float) -> None:
+    """Let each adapter of a PEFT model be scaled by a factor while it is in eval mode."""
+    from peft.tuners.lora import LoraLayer
+
+    def scale(layer: Any, arguments: Any, *, trained: dict[str, float]) -> None:
+        layer.scaling.update({name: value * (1 if layer.training else factor) for name, value in trained.items()})
+
+    layers: list[Any] = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    for layer in layers:  # before each pass: Lightning sets the mode of layers without a call of theirs
+        layer.register_forward_pre_hook(partial(scale, trained=dict(layer.scaling)))
 
 
 def coverage(model: Any, targets: Sequence[str], linear_layers: Sequence[str]) -> Coverage:
@@ -125,12 +150,17 @@ def coverage(model: Any, targets: Sequence[str], linear_layers: Sequence[str]) -
     )
 
 
-def save_adapter(model: Any, folder: Path) -> None:
-    """Write the adapter in PEFT's format: ``adapter_config.json`` and ``adapter_model.safetensors``.
+def save_adapter(model: Any, folder: Path, *, scale: float = 1.0) -> None:
+    """Write the adapter in PEFT's format: ``adapter_config.json``, its alpha scaled, and ``adapter_model.safetensors``.
 
     PEFT's model card, an empty form, is left out. All files get the permissions that the umask gives.
     """
-    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    config = model.peft_config["default"]
+    alpha, config.lora_alpha = config.lora_alpha, config.lora_alpha * scale
+    try:
+        model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    finally:
+        config.lora_alpha = alpha
     (folder / "README.md").unlink(missing_ok=True)
     mode = (folder / "adapter_config.json").stat().st_mode
     (folder / "adapter_model.safetensors").chmod(mode)  # safetensors makes files that only the owner may read
@@ -179,7 +209,8 @@ def pack_linear_layers(model: Any, kind: str) -> None:
         from bitsandbytes.nn import modules
 
     bnb: Any = modules
-    head, in_float32 = model.get_output_embeddings(), set(model._keep_in_fp32_modules or ())
+    head = model.get_output_embeddings()
+    in_float32 = set(getattr(model, "_keep_in_fp32_modules", None) or ())
     for name, layer in list(model.named_modules()):
         if type(layer) is nn.Linear and layer is not head and not in_float32 & set(name.split(".")):
             packed = bnb.Linear4bit(layer.in_features, layer.out_features, layer.bias is not None, quant_type=kind)

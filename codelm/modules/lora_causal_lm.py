@@ -210,5 +210,5 @@ class LoRACausalLM(CausalLM):
 
     def save_adapter(self, folder: str | Path) -> None:
         """Write the adapter, in PEFT's format, and the tokenizer into ``folder``."""
-        save_adapter(self.model, Path(folder))
+        save_adapter(self.model, Path(folder), scale=self.lora.inference_scale)
         self.tokenizer.save_pretrained(folder)

@@ -21,7 +21,7 @@ from codelm.metrics.likelihood import sum_by_commit
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA
 from experiments.ablation.objects import instantiate, open_evaluation_data
-from experiments.ablation.settings import Settings
+from experiments.ablation.settings import Settings, merged, nested
 
 __all__ = ["INFILL", "LEFT_TO_RIGHT", "AdapterEvaluator", "CommitNll", "Measured", "commit_nll", "load_float32"]
 
@@ -67,7 +67,7 @@ class AdapterEvaluator:
     """
 
     def __init__(self, settings: Settings, test_tokens: int) -> None:
-        self.settings = settings
+        self.settings = merged(settings, nested({"model.lora.inference_scale": 1.0}))  # saved adapters have their own
         self.test_tokens = test_tokens
         self.base_nll: list[_TokenNll] | None = None
         self.base_cursor: list[float] | None = None
@@ -116,12 +116,16 @@ def load_float32(model: LoRACausalLM) -> None:
 
 
 def _load_adapter(model: LoRACausalLM, folder: Path) -> None:
-    """Load the weights of an adapter in PEFT's format into a model of the same shape."""
+    """Load the weights of an adapter in PEFT's format into a model of the same shape, scaled as its alpha says."""
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
-    _refuse_other_shape(model.lora, json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")))
-    loaded: Any = set_peft_model_state_dict(model.model, load_file(folder / "adapter_model.safetensors"))
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    _refuse_other_shape(model.lora, config)
+    scale = config["lora_alpha"] / model.lora.alpha
+    weights = load_file(folder / "adapter_model.safetensors")
+    scaled = {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}
+    loaded: Any = set_peft_model_state_dict(model.model, scaled)
     missing = [name for name in loaded.missing_keys if "lora_" in name]
     if missing or loaded.unexpected_keys:
         raise InputError(
@@ -131,10 +135,10 @@ def _load_adapter(model: LoRACausalLM, folder: Path) -> None:
 
 def _refuse_other_shape(lora: LoRA, adapter: dict[str, Any]) -> None:
     """Raise `InputError` where an adapter's configuration is not the model's: its weights would mean something else."""
-    wanted = (lora.r, lora.alpha, lora.rslora, lora.dora, set(lora.targets))
-    found = (*(adapter[name] for name in ("r", "lora_alpha", "use_rslora", "use_dora")), set(adapter["target_modules"]))
+    wanted = (lora.r, lora.rslora, lora.dora, set(lora.targets))
+    found = (*(adapter[name] for name in ("r", "use_rslora", "use_dora")), set(adapter["target_modules"]))
     if found != wanted:
-        raise InputError(f"the adapter has r, alpha, rslora, dora, targets {found}, the model {wanted}; train it again")
+        raise InputError(f"the adapter has r, rslora, dora, targets {found}, the model {wanted}; train it again")
 
 
 def commit_nll(

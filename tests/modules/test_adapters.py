@@ -1,4 +1,6 @@
+import json
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -37,6 +39,34 @@ def test_settings_reach_the_adapters(adapted):
     assert layer.lora_A["default"].weight.shape == (4, 16)
     assert layer.scaling["default"] == 12 / 4**0.5
     assert layer.lora_dropout["default"].p == 0.25
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_an_adapter_is_scaled_wherever_it_is_not_trained_and_saved_so(adapted, make_batch, tmp_path, quantization):
+    lora = LoRA(r=4, alpha=8, dropout=0.0)
+    plain, scaled = (
+        adapted(quantization=quantization, lora=each) for each in (lora, replace(lora, inference_scale=0.5))
+    )
+    batch, states = make_batch([20, 10]), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for (_, one), (_, other) in zip(plain.trained(), scaled.trained(), strict=True):
+            one.copy_(torch.randn(one.shape, generator=states) / 4)
+            other.copy_(one)
+    torch.testing.assert_close(scaled.train()(batch), plain.train()(batch))
+    half = scaled.eval()(batch)
+    assert not torch.allclose(half, plain.eval()(batch), rtol=1e-2)
+    with torch.no_grad():
+        for name, one in plain.trained():
+            one.mul_(0.5 if "lora_B" in name else 1)
+    torch.testing.assert_close(half, plain(batch))
+    scaled.save_adapter(tmp_path)
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["lora_alpha"] == 4
+    torch.testing.assert_close(scaled.train()(batch), scaled.eval().train()(batch))
+
+
+def test_lengths_that_dora_learns_are_not_scaled():
+    with pytest.raises(InputError, match=r"give 1 with model\.lora\.dora"):
+        LoRA(dora=True, inference_scale=0.5)
 
 
 def test_coverage_counts_layers_and_parameters(adapted):

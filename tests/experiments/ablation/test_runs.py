@@ -96,9 +96,21 @@ def test_the_base_is_measured_once_and_is_the_same_whatever_the_adapter(adapted,
 def test_an_adapter_of_another_shape_is_refused(adapted, evaluator, tmp_path):
     adapted.save_adapter(tmp_path / ADAPTER)
     settings = tmp_path / ADAPTER / "adapter_config.json"
-    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"lora_alpha": 8}))
-    with pytest.raises(InputError, match="alpha"):
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"use_rslora": True}))
+    with pytest.raises(InputError, match="rslora"):
         evaluator.evaluate(tmp_path / ADAPTER)
+
+
+def test_an_adapter_is_scaled_as_its_own_alpha_says(adapted, evaluator, tmp_path):
+    adapted.save_adapter(tmp_path / "half")
+    settings = tmp_path / "half" / "adapter_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"lora_alpha": 2}))
+    with torch.no_grad():
+        for name, parameter in adapted.trained():
+            parameter.mul_(0.5 if "lora_B" in name else 1)
+    adapted.save_adapter(tmp_path / "weights")
+    half, weights = (evaluator.evaluate(tmp_path / name).parts for name in ("half", "weights"))
+    assert [part.tuned for part in half] == pytest.approx([part.tuned for part in weights])
 
 
 def test_an_adapter_that_lacks_weights_is_refused(adapted, evaluator, tmp_path):
