@@ -10,7 +10,8 @@ import pytest
 from tests.stopped_runs import STOPS, adapter_and_history
 
 CONFIG = """
-model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: DROPOUT}, learning_rate: 1e-2}
+model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: DROPOUT, inference_scale: 0.75},
+  learning_rate: 1e-2}
 data: {repo: REPOSITORY, cache: CACHE, sequence_length: 64, batch_size: 2, held_out: 0.3}
 trainer: {accelerator: cpu, precision: 32-true, max_epochs: 3, accumulate_grad_batches: ACCUMULATE,
   limit_train_batches: 6, limit_val_batches: 3, log_every_n_steps: 1, val_check_interval: INTERVAL}
