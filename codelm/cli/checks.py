@@ -55,6 +55,7 @@ _IMPOSSIBLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("early_stopping.divergence_threshold", isnan, "give a number, or leave it out"),
     ("model.lora.dropout", lambda value: value == 1, "give less than 1, at which the adapter learns nothing"),
     ("model.base_dropout", lambda value: value == 1, "give less than 1, at which nothing is left to learn from"),
+    ("model.lora.inference_scale", not_, "give more than 0, at which nothing of the adapter is used"),
     ("model.lora.alpha", isinf, "give a number above 0"),
     ("model.weight_decay", isinf, "give 0 or more"),
     ("behavior.temperature", isinf, "give 0 or more"),

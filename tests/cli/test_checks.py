@@ -19,7 +19,7 @@ NUMBERS = ("int", "float", "Int", "Float", "Interval")
 SHARES = {
     *("behavior.top_p", "data.context_weight", "data.filters.max_data_share", "data.filters.min_letters"),
     *("data.formats.cursor_rate", "data.formats.fim_rate", "data.held_out", "model.base_dropout", "model.lora.dropout"),
-    "model.warmup",
+    *("model.lora.inference_scale", "model.warmup"),
 }
 LARGE = {"trainer.overfit_batches"}
 """Refused as 1e9 although no share: what is refused with any value."""
@@ -109,6 +109,7 @@ def test_only_shares_have_an_upper_end(defaults):
         ("model.lora.dropout", 1.0, "at which the adapter learns nothing"),
         ("model.base_dropout", 1.0, "nothing is left to learn from"),
         ("model.lora.alpha", float("inf"), "give a number above 0"),
+        ("model.lora.inference_scale", 0.0, "nothing of the adapter is used"),
     ],
 )
 def test_what_a_run_would_pass_over_is_refused_by_name(defaults, name, value, remedy):
