@@ -1,6 +1,5 @@
 import json
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,7 +134,6 @@ def test_each_digit_is_a_word_and_leaves_spaces_together(words):
     assert words.tokenize("fn  12") == ["fn", "ĠĠ", "1", "2"]
 
 
-@pytest.mark.skipif(find_spec("gguf") is None, reason="gguf is not installed")
 def test_a_gguf_becomes_a_base_that_codelm_loads(package, model, tmp_path):
     weights = {name: weight.float().numpy() for name, weight in model.state_dict().items()}
     _write_gguf(package / "small.gguf", weights, model.config)
