@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from codelm.cli import main
+from tests.cli.short_runs import filled
 
 SHORT = """
 model: {base: tiny, quantization: none, lora: {r: 16, alpha: 32, dropout: 0.0}, learning_rate: 4e-3,
@@ -42,8 +43,7 @@ def accounts(make_repository):
 
 def test_thirty_steps_make_what_stands_behind_a_cursor_no_harder(accounts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = SHORT.replace("REPOSITORY", str(accounts)).replace("CACHE", str(tmp_path / "cache"))
-    (tmp_path / "short.yaml").write_text(text)
+    (tmp_path / "short.yaml").write_text(filled(SHORT, REPOSITORY=accounts, CACHE=tmp_path / "cache"))
     assert main(["fit", "--config", str(tmp_path / "short.yaml"), "--name=cursor", "--quiet"]) == 0
     told = json.loads((tmp_path / "runs/cursor/version_0/MANIFEST.json").read_text())["evaluation"]["cursor"]
     for shape in ("rest_of_line", "inside_line"):

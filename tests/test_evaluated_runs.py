@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from codelm.cli import main
+from tests.cli.short_runs import files, filled
 
 SHORT = """
 model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4}, learning_rate: 1e-2}
@@ -34,9 +35,7 @@ def evaluated(folder, tmp_path, tiny_base, rust_repository, capsys):
     """Train on a history with an evaluation at the end; return the run's folder, and what was said and complained."""
 
     def run(*arguments, repository=rust_repository):
-        text = SHORT
-        for name, value in {"BASE": tiny_base, "REPOSITORY": repository, "CACHE": tmp_path / "cache"}.items():
-            text = text.replace(name, str(value))
+        text = filled(SHORT, BASE=tiny_base, REPOSITORY=repository, CACHE=tmp_path / "cache")
         (tmp_path / "short.yaml").write_text(text)
         status = main(["fit", "--config", str(tmp_path / "short.yaml"), "--name=evaluated", *arguments])
         said = capsys.readouterr()
@@ -44,10 +43,6 @@ def evaluated(folder, tmp_path, tiny_base, rust_repository, capsys):
         return folder / "runs/evaluated/version_0", said
 
     return run
-
-
-def files(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
 def read(folder, name):

@@ -15,7 +15,6 @@ from codelm.files import remove_unfinished
 
 __all__ = [
     "CHECKPOINTS",
-    "CONFIG",
     "claimed_folder",
     "folders_of_configs",
     "next_version",
@@ -23,10 +22,10 @@ __all__ = [
     "version_number",
 ]
 
-CONFIG = "config.yaml"
-"""The file in a run's folder with all its settings."""
 CHECKPOINTS = "checkpoints"
 """Of a run's folder, the one that holds them."""
+_CONFIG = "config.yaml"
+"""The file in a run's folder with all its settings."""
 
 _NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 _VERSION = re.compile(r"version_(\d+)")
@@ -51,7 +50,7 @@ def run_name(name: str | None, repositories: Sequence[str]) -> str:
 
 def folders_of_configs(configs: Sequence[Path]) -> list[Path]:
     """Return the folders of the runs that some configurations were written by, the last configuration's first."""
-    of_runs = [config.resolve().parent for config in reversed(configs) if config.name == CONFIG]
+    of_runs = [config.resolve().parent for config in reversed(configs) if config.name == _CONFIG]
     return [folder for folder in of_runs if (folder / CHECKPOINTS).is_dir()]
 
 

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from codelm.cli import main
+from tests.cli.short_runs import filled
 
 SHORT = """
 model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4}, learning_rate: 1e-2}
@@ -25,12 +26,15 @@ def repository(make_repository):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, tiny_base, repository):
+def config():
+    """The configuration of a short run."""
+    return SHORT
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, tiny_base, repository, config):
     """An empty current folder, with the configuration of a short run beside it."""
-    values = {"BASE": tiny_base, "REPOSITORY": repository, "CACHE": tmp_path / "cache"}
-    text = SHORT
-    for name, value in values.items():
-        text = text.replace(name, str(value))
+    text = filled(config, BASE=tiny_base, REPOSITORY=repository, CACHE=tmp_path / "cache")
     (tmp_path / "short.yaml").write_text(text)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

@@ -2,7 +2,7 @@
 
 import json
 
-__all__ = ["files", "manifest", "training"]
+__all__ = ["files", "filled", "manifest", "training"]
 
 
 def manifest(folder, name="numbers", version=0):
@@ -15,3 +15,10 @@ def training(folder, **run):
 
 def files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def filled(text, **values):
+    """Return a configuration in which each name in capitals is replaced by its value."""
+    for name, value in values.items():
+        text = text.replace(name, str(value))
+    return text

@@ -35,18 +35,9 @@ sys.exit(main())
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, tiny_base, make_repository):
-    """An empty current folder, with the configuration of a short run beside it."""
-    functions = [f"/// Number {number}.\npub fn value_{number}() -> usize {{ {number} }}\n" for number in range(20)]
-    commits = [{"src/lib.rs": "\n".join(functions[: number + 1])} for number in range(20)]
-    values = {"BASE": tiny_base, "REPOSITORY": make_repository(commits), "CACHE": tmp_path / "cache"}
-    text = CONFIG
-    for name, value in values.items():
-        text = text.replace(name, str(value))
-    (tmp_path / "short.yaml").write_text(text)
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "here"
+def config():
+    """The configuration of a short run, of several processes."""
+    return CONFIG
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from codelm.evaluation.model import continuation_nll
+from codelm.evaluation.model import EvaluatedModel, continuation_nll
 from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import TimeBudget
@@ -114,34 +114,36 @@ def cursor_tasks(task: InfillTask, known: frozenset[str]) -> Iterator[CursorTask
 
 def _answer(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[_Answered]:
     """Return the tasks of a batch with the nll of their real text and the answers of both models."""
+    evaluated = evaluation.evaluated
+    given, real = _encoded(evaluation, tasks)
     found: dict[bool, tuple[list[float], list[str]]] = {}
     for base in (True, False):
-        with evaluation.evaluated.as_base(base):
-            found[base] = cursor_nats(evaluation, tasks), _written(evaluation, tasks)
+        with evaluated.as_base(base):
+            found[base] = _nats(evaluated, given, real), _written(evaluated, given)
     (base_nats, base_texts), (tuned_nats, tuned_texts) = found[True], found[False]
-    counts = [len(ids) for ids in _real_ids(evaluation, tasks)]
     return [
-        _Answered(each, Nll(base, tuned, count, len(each.task.text.encode())), base_text, tuned_text)
-        for each, count, base, tuned, base_text, tuned_text in zip(
-            tasks, counts, base_nats, tuned_nats, base_texts, tuned_texts, strict=True
+        _Answered(each, Nll(base, tuned, len(ids), len(each.task.text.encode())), base_text, tuned_text)
+        for each, ids, base, tuned, base_text, tuned_text in zip(
+            tasks, real, base_nats, tuned_nats, base_texts, tuned_texts, strict=True
         )
     ]
 
 
 def cursor_nats(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[float]:
     """Return the nll of each task's real text, in nats, by the model as it is: tuned, or within ``as_base``."""
-    texts = continuation_nll(evaluation.evaluated, _prompt_ids(evaluation, tasks), _real_ids(evaluation, tasks))
-    return [float(nll.sum()) for nll in texts]
+    return _nats(evaluation.evaluated, *_encoded(evaluation, tasks))
 
 
-def _prompt_ids(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[list[int]]:
-    encoded = evaluation.data.encoder.encode([cursor_prompt(evaluation, each.task) for each in tasks])
-    return [sample.ids.tolist() for sample in encoded]
-
-
-def _real_ids(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[list[int]]:
+def _encoded(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> tuple[list[list[int]], list[list[int]]]:
+    """Return the token ids of the tasks' prompts, and of their real texts."""
     encoder, mode = evaluation.data.encoder, evaluation.main_mode
-    return [encoder.locate(_asked(each.task, mode), inside=True)[0] for each in tasks]
+    prompts = encoder.encode([cursor_prompt(evaluation, each.task) for each in tasks])
+    real = [encoder.locate(_asked(each.task, mode), inside=True)[0] for each in tasks]
+    return [sample.ids.tolist() for sample in prompts], real
+
+
+def _nats(evaluated: EvaluatedModel, given: Sequence[list[int]], real: Sequence[list[int]]) -> list[float]:
+    return [float(nll.sum()) for nll in continuation_nll(evaluated, given, real)]
 
 
 def cursor_prompt(evaluation: InfillEvaluation, task: InfillTask) -> Sample:
@@ -154,11 +156,9 @@ def _asked(task: InfillTask, mode: str) -> str:
     return task.text if mode == "infill" else task.before[len(task.before.rstrip()) :] + task.text
 
 
-def _written(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> list[str]:
+def _written(evaluated: EvaluatedModel, given: Sequence[list[int]]) -> list[str]:
     """Return what the model writes behind each prompt, up to the end of the line."""
-    evaluated = evaluation.evaluated
-    generated = evaluated.generate_texts(_prompt_ids(evaluation, tasks), evaluated.greedy(_NEW_TOKENS))
-    return [answer_of(each.text) for each in generated]
+    return [answer_of(each.text) for each in evaluated.generate_texts(given, evaluated.greedy(_NEW_TOKENS))]
 
 
 def answer_of(text: str) -> str:
