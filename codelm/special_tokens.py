@@ -73,6 +73,11 @@ class PromptFormat:
         return _tokens(self.infill)
 
     @property
+    def continues(self) -> bool:
+        """Whether what is filled in goes on with the text before it, without a special token between the two."""
+        return bool(self.infill) and self.infill[-1] == Slot.BEFORE
+
+    @property
     def heading_tokens(self) -> tuple[str, ...]:
         """The special tokens before a file."""
         return _tokens(self.heading)

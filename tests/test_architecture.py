@@ -21,13 +21,17 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     "files": ("atomic writing", set()),
     "lines": ("text as lines", set()),
     "special_tokens": ("their names, formats of prompts", set()),
+    "token_healing": ("where a prompt ends", set()),
     "batch": ("the contract between datamodules and modules", set()),
     "lightning_internals": ("Lightning's private names", set()),
     "bases": ("base models by name, the bundled one", {"errors", "special_tokens"}),
     "git": ("reads repositories", {"errors", "lines"}),
     "metrics": ("pure functions over text and numbers", {"errors", "lines"}),
-    "history": ("commits to packed epochs", {"errors", "files", "git", "lines", "special_tokens"}),
-    "modules": ("LoRACausalLM", {"bases", "batch", "errors", "lightning_internals", "special_tokens"}),
+    "history": ("commits to packed epochs", {"errors", "files", "git", "lines", "special_tokens", "token_healing"}),
+    "modules": (
+        "LoRACausalLM",
+        {"bases", "batch", "errors", "lightning_internals", "special_tokens", "token_healing"},
+    ),
     "report": ("the page that people open", {"metrics"}),
     "datamodules": (
         "GitCommitDataModule",
@@ -35,7 +39,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "evaluation": (
         "tasks put to a model",
-        {"batch", "errors", "history", "lines", "metrics", "modules"},
+        {"batch", "errors", "history", "lines", "metrics", "modules", "token_healing"},
     ),
     "runs": (
         "a run's folder and how it ends",

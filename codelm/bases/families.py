@@ -14,7 +14,7 @@ from pathlib import Path
 
 from codelm.bases import locate, public_name
 from codelm.errors import InputError
-from codelm.special_tokens import AUTO, FORMATS, LEFT_TO_RIGHT, STARCODER2, PromptFormat
+from codelm.special_tokens import AUTO, FORMATS, LEFT_TO_RIGHT, STARCODER2, SUFFIX_FIRST, PromptFormat
 
 __all__ = ["Decision", "Family", "Trained", "decide", "family_of", "identities"]
 
@@ -84,6 +84,8 @@ _ROWS = (
 _TUNED_TO_TALK = re.compile(r"instruct|chat|reason|-it\b")
 _STILL_TRAINED = re.compile(r"^qwen")
 """Qwen's models keep what they learned of it through tuning on conversations, by their maker's word."""
+_BUNDLED = {"tiny": Family(SUFFIX_FIRST, Trained.YES)}
+"""Of the package's own, which learned both orders: with the suffix first it fills in better (MODEL_CARD.md)."""
 _ARCHITECTURES = {"starcoder2": Family(STARCODER2, Trained.YES)}
 """Architectures of one family alone: a folder of any name is known by them."""
 
@@ -128,6 +130,8 @@ def family_of(names: Sequence[str], has_token: Callable[[str], bool]) -> Family 
     'qwen2.5-coder'
     """
     for name in names:
+        if name in _BUNDLED:
+            return _BUNDLED[name]
         last = name.lower().rstrip("/").rpartition("/")[2]
         for pattern, family in _ROWS:
             if re.search(pattern, last):

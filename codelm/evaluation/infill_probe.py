@@ -16,10 +16,11 @@ from codelm.errors import InputError
 from codelm.evaluation.general import own_texts
 from codelm.evaluation.model import EvaluatedModel, continuation_nll
 from codelm.history.samples.pieces import Kind, Role, Sample, special_tokens, text_pieces
-from codelm.history.samples.prompts import prompt
+from codelm.history.samples.prompts import Prompt, prompt
 from codelm.history.tokenization.encoder import Encoder
 from codelm.lines import lines_of
 from codelm.metrics.intervals import MIN_CLUSTERS, mean_difference
+from codelm.token_healing import cut_back
 
 __all__ = ["InfillProbe", "probe_infill"]
 
@@ -103,14 +104,18 @@ def _draw_tasks(random: Random) -> Iterator[_Task]:
         yield _Task(file.name, before, f"\n{middle}", f"\n{after}\n")
 
 
-def _left_to_right(text: str, encoder: Encoder) -> Sample:
-    return Sample((*special_tokens(encoder.format.begin), *text_pieces(text, Role.CONTEXT)), Kind.CHANGE)
+def _left_to_right(text: str, encoder: Encoder) -> Prompt:
+    kept, typed = cut_back(text)
+    pieces = (*special_tokens(encoder.format.begin), *text_pieces(kept, Role.CONTEXT))
+    return Prompt(Sample(pieces, Kind.CHANGE), typed)
 
 
 def _mean_nll(
-    evaluated: EvaluatedModel, encoder: Encoder, prompts: Sequence[Sample], tasks: Sequence[_Task]
+    evaluated: EvaluatedModel, encoder: Encoder, prompts: Sequence[Prompt], tasks: Sequence[_Task]
 ) -> list[float]:
     """Return the mean nll of the tokens of each task's middle after its prompt, in nats."""
-    middles = [encoder.locate(task.middle, inside=True)[0] for task in tasks]
-    given = [sample.ids for sample in encoder.encode(prompts)]
-    return [float(nll.mean()) for nll in continuation_nll(evaluated, given, middles)]
+    given = encoder.encode_prompts(prompts)
+    located = [encoder.locate(one.typed + task.middle, inside=True) for one, task in zip(given, tasks, strict=True)]
+    nll = continuation_nll(evaluated, given, [ids for ids, _ in located])
+    of_middle = ([end > len(one.typed) for _, end in spans] for one, (_, spans) in zip(given, located, strict=True))
+    return [float(each[kept].mean()) for each, kept in zip(nll, of_middle, strict=True)]

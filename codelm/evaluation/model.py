@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from itertools import accumulate, chain, pairwise, repeat, takewhile
 from typing import Any, TypeVar
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from codelm.batch import WeightedTokens, collate
 from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.history.epochs.packing import pack
-from codelm.modules.generation import Generated, Sampling, decode_generated, end_token_ids, generate
+from codelm.modules.generation import Generated, Sampling, generate, generate_texts, vocabulary
+from codelm.token_healing import HealedPrompt
 
 __all__ = ["EvaluatedModel", "continuation_nll"]
 
@@ -74,8 +75,14 @@ class EvaluatedModel:
                 longest = max(longest, before - budget.seconds_left)
         return found
 
-    def token_nll(self, texts: Sequence[_Ids]) -> list[NDArray[np.float64]]:
+    def token_nll(
+        self, texts: Sequence[_Ids], choices: Sequence[Mapping[int, Sequence[int]]] = ()
+    ) -> list[NDArray[np.float64]]:
         """Return the nll of each token of each text given those before it, in nats, ``[T]`` each; 0 for the first.
+
+        Args:
+            texts: Token ids.
+            choices: For each text, or for none, the tokens among which those at some places were chosen.
 
         Raises:
             ValueError: A text is longer than a row.
@@ -86,24 +93,27 @@ class EvaluatedModel:
         for start in range(0, len(rows), self.batch_size):
             packed = rows[start : start + self.batch_size]
             batch: dict[str, Any] = {**collate([[tokens[index] for index in row] for row in packed])}
-            nll = self.module.token_nll({name: each.to(self.module.device) for name, each in batch.items()})
-            for row, row_nll in zip(packed, nll.double().cpu().numpy(), strict=True):
-                ends = np.cumsum([len(texts[index]) for index in row])
-                for index, text_nll in zip(row, np.split(row_nll, ends)[:-1], strict=True):
-                    found[index] = text_nll
+            starts = [[0, *accumulate(len(texts[index]) for index in row)] for row in packed]
+            among = {
+                (number, first + place): allowed
+                for number, row in enumerate(packed if choices else [])
+                for index, first in zip(row, starts[number], strict=False)
+                for place, allowed in choices[index].items()
+            }
+            nll = self.module.token_nll({name: each.to(self.module.device) for name, each in batch.items()}, among)
+            for row, borders, row_nll in zip(packed, starts, nll.double().cpu().numpy(), strict=True):
+                for index, (first, end) in zip(row, pairwise(borders), strict=True):
+                    found[index] = row_nll[first:end]
         return found
 
-    def generate_texts(self, prompts: Sequence[_Ids], sampling: Sampling) -> Iterator[Generated]:
-        """Yield the text generated after each prompt."""
-        tokenizer = self.module.tokenizer
-        for ids in self.generate_ids(prompts, sampling):
-            yield decode_generated(tokenizer, ids, end_token_ids(tokenizer))
+    def generate_texts(self, prompts: Sequence[HealedPrompt], sampling: Sampling) -> Iterator[Generated]:
+        """Yield the text generated after each prompt and what was typed behind it."""
+        yield from generate_texts(self.module.model, self.module.tokenizer, prompts, sampling)
 
     def generate_ids(self, prompts: Sequence[_Ids], sampling: Sampling) -> Iterator[list[int]]:
         """Yield the token ids generated after each prompt; an empty prompt stands for the start of a text."""
-        tokenizer = self.module.tokenizer
-        given = [[int(token) for token in prompt] or end_token_ids(tokenizer)[:1] for prompt in prompts]
-        yield from generate(self.module.model, tokenizer, given, sampling)
+        given = [HealedPrompt([int(token) for token in prompt]) for prompt in prompts]
+        yield from generate(self.module.model, self.module.tokenizer, given, sampling)
 
     def greedy(self, new_tokens: int) -> Sampling:
         """Return the settings for greedy decoding of at most ``new_tokens`` tokens."""
@@ -111,11 +121,23 @@ class EvaluatedModel:
 
 
 def continuation_nll(
-    evaluated: EvaluatedModel, prompts: Sequence[_Ids], texts: Sequence[_Ids]
+    evaluated: EvaluatedModel, prompts: Sequence[HealedPrompt], texts: Sequence[_Ids]
 ) -> list[NDArray[np.float64]]:
-    """Return the nll of each token of each text behind its prompt, in nats, ``[T]`` each; no text is empty."""
-    rows = [[*map(int, prompt), *map(int, text)] for prompt, text in zip(prompts, texts, strict=True)]
-    return [nll[-len(text) :] for nll, text in zip(evaluated.token_nll(rows), texts, strict=True)]
+    """Return the nll of each token of each text behind its prompt, in nats, ``[T]`` each.
+
+    Args:
+        evaluated: The model.
+        prompts: The prompts. Where something was typed, the model chooses only among the tokens that agree with it.
+        texts: The token ids of what was typed and the text behind it; none is empty.
+    """
+    size = len(evaluated.module.language_model.get_input_embeddings().weight)
+    tokens = vocabulary(evaluated.module.tokenizer, size)
+    rows = [[*map(int, prompt.ids), *map(int, text)] for prompt, text in zip(prompts, texts, strict=True)]
+    choices = [
+        {len(prompt.ids) + place: allowed for place, allowed in tokens.choices(prompt.typed, text)}
+        for prompt, text in zip(prompts, texts, strict=True)
+    ]
+    return [nll[-len(text) :] for nll, text in zip(evaluated.token_nll(rows, choices), texts, strict=True)]
 
 
 @contextmanager

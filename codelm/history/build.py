@@ -34,7 +34,7 @@ __all__ = ["STORE_VERSION", "StoreSettings", "build_store", "store_key"]
 
 _DROP_GROUPS = ("files", "train", "validation", "test")
 """What drops are counted by: files of the training split, and commits of each split."""
-STORE_VERSION = 18
+STORE_VERSION = 19
 """Part of every store's key: raise it when the same history and settings would give other samples or other facts."""
 _SHARED = "shared with another repository"
 """Dropped, since what one repository holds out must not be what another one trains on."""

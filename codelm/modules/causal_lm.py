@@ -20,7 +20,7 @@ from codelm.errors import CodelmError, InputError
 from codelm.lightning_internals import rewind_to_whole_step
 from codelm.modules.batch_seed import seed_batch
 from codelm.modules.decoder import decoder_of, packed_states, states_one_by_one
-from codelm.modules.losses import token_nll, weighted_nll_sum
+from codelm.modules.losses import Choices, token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
 from codelm.modules.resume_checks import refuse_other_settings, refuse_other_weights, result_settings
 
@@ -110,10 +110,10 @@ class CausalLM(LightningModule):
         total = weighted_nll_sum(self(batch), head.weight, batch["labels"], weights, head_bias=head.bias)
         return total, weights.sum()
 
-    def token_nll(self, batch: Batch) -> Tensor:
-        """Return the nll of each learned label, in nats, ``[B, T]``, 0 elsewhere; without a gradient."""
+    def token_nll(self, batch: Batch, choices: Choices | None = None) -> Tensor:
+        """Return the nll of each learned label, in nats, ``[B, T]``, 0 elsewhere; see `token_nll` of the losses."""
         head = self.language_model.get_output_embeddings()
-        return token_nll(self(batch), head.weight, learned_labels(batch), head_bias=head.bias)
+        return token_nll(self(batch), head.weight, learned_labels(batch), head_bias=head.bias, choices=choices)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed dropout."""

@@ -3,17 +3,29 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedTokenizerBase
 
 from codelm.modules.base_model import max_positions
 from codelm.special_tokens import TEXT_ENDS
+from codelm.token_healing import HealedPrompt, Vocabulary, cut_back, without_typed
 
-__all__ = ["Generated", "Sampling", "before_end_token", "complete", "decode_generated", "end_token_ids", "generate"]
+__all__ = [
+    "Generated",
+    "Sampling",
+    "before_end_token",
+    "complete",
+    "decode_generated",
+    "end_token_ids",
+    "generate",
+    "generate_texts",
+    "vocabulary",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +61,99 @@ def complete(
             empty one stands for the start of a text.
         sampling: How tokens are chosen.
     """
-    start_of_text, begin = end_token_ids(tokenizer)[:1], _beginning(tokenizer)  # a new text follows an end token
-    texts = (tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts)
-    encoded = [[*begin, *text] or start_of_text for text in texts]
-    for ids in generate(model, tokenizer, encoded, sampling):
-        yield decode_generated(tokenizer, ids, end_token_ids(tokenizer))
+    begin = _beginning(tokenizer)
+    cut = (_cut_back(tokenizer, prompt) for prompt in prompts)
+    healed = [HealedPrompt([*begin, *tokenizer.encode(kept, add_special_tokens=False)], typed) for kept, typed in cut]
+    yield from generate_texts(model, tokenizer, healed, sampling)
+
+
+def _cut_back(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[str, str]:
+    """Return `cut_back` of what stands behind the last special token of a prompt, with the rest before it."""
+    encoding = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
+    special = {*tokenizer.all_special_ids, *end_token_ids(tokenizer)}
+    spans = zip(encoding["input_ids"], encoding["offset_mapping"], strict=True)
+    place = max((end for token, (_, end) in spans if token in special), default=0)
+    kept, typed = cut_back(prompt[place:])
+    return prompt[:place] + kept, typed
+
+
+def generate_texts(
+    model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[HealedPrompt], sampling: Sampling
+) -> Iterator[Generated]:
+    """Yield the text that a model generates after each prompt and what was typed behind it; see `generate`."""
+    end_ids = end_token_ids(tokenizer)
+    for prompt, ids in zip(prompts, generate(model, tokenizer, prompts, sampling), strict=True):
+        text, stopped = decode_generated(tokenizer, ids, end_ids)
+        yield Generated(without_typed(text, prompt.typed), stopped)
 
 
 def generate(
-    model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], sampling: Sampling
+    model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[HealedPrompt], sampling: Sampling
 ) -> Iterator[list[int]]:
     """Yield the token ids that a model generates after those of each prompt, the first end token and padding included.
+
+    They begin with the tokens of what was typed, which count among the new tokens of ``sampling``.
 
     Args:
         model: A causal language model of Hugging Face.
         tokenizer: Its tokenizer.
-        prompts: Token ids, at least one in each prompt.
+        prompts: Token ids with what was typed; one without either stands for the start of a text.
         sampling: How tokens are chosen.
     """
     end_ids = end_token_ids(tokenizer)
     for start in range(0, len(prompts), sampling.batch_size):
-        ids, mask = _pad_left(prompts[start : start + sampling.batch_size], end_ids[0])
-        settings = _generation_config(sampling, end_ids, (max_positions(model.config) or sys.maxsize) - ids.shape[1])
-        device = model.get_input_embeddings().weight.device
-        output = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings)
+        batch = prompts[start : start + sampling.batch_size]
+        ids, mask = _pad_left([prompt.ids or end_ids[:1] for prompt in batch], end_ids[0])  # a text follows an end
+        typed = [prompt.typed for prompt in batch]
+        most = (max_positions(model.config) or sys.maxsize) - ids.shape[1]
+        settings = _generation_config(sampling, end_ids, most)
+        rows = model.get_input_embeddings().weight
+        output = model.generate(
+            input_ids=ids.to(rows.device),
+            attention_mask=mask.to(rows.device),
+            generation_config=settings,
+            logits_processor=LogitsProcessorList([_HeldToTyped(vocabulary(tokenizer, len(rows)), typed)]),
+        )
         yield from output[:, ids.shape[1] :].tolist()
+
+
+class _HeldToTyped(LogitsProcessor):
+    """Rules out tokens that disagree with what was typed, in each row until all of it is written."""
+
+    def __init__(self, vocabulary: Vocabulary, typed: Sequence[str]) -> None:
+        self.vocabulary = vocabulary
+        self.left = list(typed)
+        self.is_first = True
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Return the scores, ``[B, V]``, of the next token after the ids, ``[B, T]``."""
+        if not self.is_first:
+            written = zip(self.left, input_ids[:, -1].tolist(), strict=True)
+            self.left = [self.vocabulary.rest(text, token) if text else "" for text, token in written]
+        self.is_first = False
+        for row, text in enumerate(self.left):
+            if allowed := list(self.vocabulary.agreeing(text)) if text else []:
+                kept = torch.full_like(scores[row], -torch.inf)
+                kept[allowed] = scores[row, allowed]
+                scores[row] = kept
+        return scores
+
+
+@lru_cache(maxsize=1)
+def vocabulary(tokenizer: PreTrainedTokenizerBase, size: int) -> Vocabulary:
+    """Return the first ``size`` tokens of a tokenizer by what they are inside a text; those that end one have no text.
+
+    A tokenizer may have more tokens than its model.
+    """
+    backend: Any = tokenizer.backend_tokenizer
+    # Behind another token: SentencePiece's tokenizers leave out the space of a text's first one.
+    filler = backend.encode("a", add_special_tokens=False).ids
+    skipped = len(backend.decode(filler))
+    ends = {*end_token_ids(tokenizer), *tokenizer.all_special_ids}
+    texts = backend.decode_batch(
+        [[*filler, token] for token in range(min(size, len(tokenizer)))], skip_special_tokens=True
+    )
+    return Vocabulary(["" if token in ends else text[skipped:] for token, text in enumerate(texts)])
 
 
 def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -23,6 +23,7 @@ from codelm.metrics.syntax.rust_lexer import significant
 from codelm.modules.generation import Generated, Sampling, end_token_ids, generate
 from codelm.modules.generation import decode_generated as read_generated
 from codelm.special_tokens import END_OF_TEXT, STARCODER2, SUFFIX_FIRST, PromptFormat
+from codelm.token_healing import HealedPrompt
 from experiments.pretrain.corpus import Document, bucket, read
 from experiments.pretrain.documents import Parts, cut_lines, left_to_right, parts_of, prefix_first
 
@@ -75,7 +76,7 @@ class _TrainedModel:
     @torch.no_grad()
     def continuations(self, prompts: Sequence[Sequence[int]]) -> list[Generated]:
         """Return the greedy continuation of each prompt, and whether the model ended it by itself."""
-        continued = generate(self.model, self.tokenizer, prompts, _GREEDY)
+        continued = generate(self.model, self.tokenizer, [HealedPrompt(ids) for ids in prompts], _GREEDY)
         return [read_generated(self.tokenizer, ids, end_token_ids(self.tokenizer)) for ids in continued]
 
 

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from codelm.batch import IGNORE, Batch
 from codelm.modules.generation import Sampling, before_end_token, end_token_ids, generate
+from codelm.token_healing import HealedPrompt
 from experiments.pretrain.train import Pretraining, Schedule, Shape
 
 __all__ = ["CONTEXT", "SHORTEST_CONTEXT", "LoopUnlikelihood", "loop_mask", "sample_prompts", "unlikelihood"]
@@ -46,7 +47,8 @@ class LoopUnlikelihood(Pretraining):
         loss = super().training_step(batch, batch_idx)
         prompts = sample_prompts(batch, Random(f"loops {self.global_step}"))
         end_ids = end_token_ids(self.tokenizer)
-        texts = [before_end_token(ids, end_ids) for ids in generate(self.model, self.tokenizer, prompts, _GREEDY)]
+        given = [HealedPrompt(ids) for ids in prompts]
+        texts = [before_end_token(ids, end_ids) for ids in generate(self.model, self.tokenizer, given, _GREEDY)]
         of_loops = unlikelihood(self.model, prompts, texts)
         self.log("train/loops", of_loops)
         return loss + _WEIGHT * of_loops

@@ -4,7 +4,7 @@ import pytest
 
 from codelm.bases.families import Trained, decide, family_of, identities
 from codelm.errors import InputError
-from codelm.special_tokens import AUTO, FORMATS, LEFT_TO_RIGHT, STARCODER2
+from codelm.special_tokens import AUTO, FORMATS, LEFT_TO_RIGHT, SUFFIX_FIRST
 
 NAMED = {
     "bigcode/starcoder2-3b": ("starcoder2", "yes"),
@@ -83,7 +83,7 @@ def test_a_folder_of_any_name_is_known_by_its_configuration(tmp_path):
 
 
 def test_the_bundled_base_takes_its_own_format():
-    assert decide(AUTO, identities("tiny"), having("starcoder2")).format == STARCODER2
+    assert decide(AUTO, identities("tiny"), having("starcoder2")).format == SUFFIX_FIRST
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,9 @@ def make_reciter(encoder):
                 yield continuation(self.prompts[-1], self.texts[self.base])[: sampling.max_new_tokens]
 
         def generate_texts(self, prompts, sampling):
-            for ids in self.generate_ids(prompts, sampling):
+            typed = [encoder.locate(prompt.typed)[0] for prompt in prompts]
+            whole = [[*prompt.ids, *ids] for prompt, ids in zip(prompts, typed, strict=True)]
+            for ids in self.generate_ids(whole, sampling):
                 yield Generated(encoder.decode(ids), stopped=len(ids) < sampling.max_new_tokens)
 
     return Reciter

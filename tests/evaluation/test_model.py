@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from codelm.token_healing import HealedPrompt
+
 PHRASE = b"pub fn take(value: u64) -> Option<u64> { value.checked_add(1) }\n"
 
 
@@ -82,13 +84,13 @@ def test_greedy_generation_takes_the_likeliest_token_each_time(make_evaluated, b
 
 
 def test_prompts_of_other_lengths_in_the_batch_change_no_answer(evaluated):
-    prompts = [each.tolist() for each in texts()]
+    prompts = [HealedPrompt(each.tolist()) for each in texts()]
     alone = [next(evaluated.generate_texts([prompt], evaluated.greedy(5))) for prompt in prompts]
     assert list(evaluated.generate_texts(prompts, evaluated.greedy(5))) == alone
 
 
 def test_an_empty_prompt_is_the_start_of_a_text(evaluated):
-    nothing, begin = (list(evaluated.generate_texts([prompt], evaluated.greedy(5))) for prompt in ([], [0]))
+    nothing, begin = (list(evaluated.generate_texts([HealedPrompt(ids)], evaluated.greedy(5))) for ids in ([], [0]))
     assert nothing == begin
 
 

@@ -1,8 +1,17 @@
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BloomConfig,
+    BloomForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
-from codelm.modules.generation import Sampling, complete, decode_generated, end_token_ids
+from codelm.modules import generation
+from codelm.modules.generation import Sampling, complete, decode_generated, end_token_ids, generate, generate_texts
+from codelm.token_healing import HealedPrompt
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +69,6 @@ def test_after_an_empty_prompt_a_new_text_begins(model_and_tokenizer, sampling):
 
 
 def test_a_model_without_a_largest_number_of_positions_completes_texts(model_and_tokenizer, sampling):
-    from transformers import BloomConfig, BloomForCausalLM
-
     _, tokenizer = model_and_tokenizer
     torch.manual_seed(0)
     model = BloomForCausalLM(BloomConfig(vocab_size=len(tokenizer), hidden_size=16, n_layer=1, n_head=2))
@@ -83,3 +90,44 @@ def test_a_prompt_begins_as_the_tokenizer_begins_a_text(model_and_tokenizer, sam
         )
         assert begun == written
         assert begun != next(complete(model, plain, [prompt], sampling()))
+
+
+@pytest.mark.parametrize("changes", [{}, {"temperature": 1.0}, {"temperature": 1.0, "top_p": 0.01}])
+@pytest.mark.parametrize("typed", [" resp", "xyz", "() {\n    "])
+def test_an_answer_begins_with_what_was_typed(model_and_tokenizer, sampling, typed, changes):
+    model, tokenizer = model_and_tokenizer
+    prompts = [HealedPrompt(tokenizer.encode("fn a"), each) for each in (typed, "", "q")]
+    plain, held = (
+        [tokenizer.decode(ids) for ids in generate(model, tokenizer, each, sampling(**changes))]
+        for each in ([prompt._replace(typed="") for prompt in prompts], prompts)
+    )
+    assert held[0].startswith(typed)
+    assert not plain[0].startswith(typed)
+    assert held[2].startswith("q")
+    texts = list(generate_texts(model, tokenizer, prompts, sampling(**changes)))
+    assert not texts[0].text.startswith(typed)
+
+
+def test_a_prompt_is_cut_back_behind_its_last_special_token_alone(model_and_tokenizer, sampling, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        generation, "generate_texts", lambda model, tokenizer, prompts, sampling: given.extend(prompts) or []
+    )
+    _, tokenizer = model_and_tokenizer
+    list(complete(*model_and_tokenizer, ["a <fim_middle>", "a<fim_middle>b", "a bc"], sampling()))
+    assert [(tokenizer.decode(ids), typed) for ids, typed in given] == [
+        ("a <fim_middle>", ""),
+        ("a<fim_middle>", "b"),
+        ("a", " bc"),
+    ]
+
+
+def test_a_vocabulary_that_cannot_write_what_was_typed_is_not_held_to_it(sampling):
+    backend = Tokenizer(models.WordLevel({"a": 0, "b": 1, "<end>": 2}, unk_token="b"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
+    torch.manual_seed(0)
+    model = BloomForCausalLM(BloomConfig(vocab_size=3, hidden_size=16, n_layer=1, n_head=2))
+    prompts = [HealedPrompt([0], typed) for typed in ("\n", "")]
+    one, other = generate(model, tokenizer, prompts, sampling())
+    assert one == other

@@ -130,3 +130,17 @@ def test_the_nlls_of_tokens_sum_to_the_loss(example):
 def test_without_labels_every_nll_is_zero(example):
     (hidden, head, _), labels, _ = example
     assert not token_nll(hidden, head, torch.full_like(labels, -100)).any()
+
+
+def test_where_a_label_is_chosen_among_a_few_tokens_the_others_are_ruled_out(example):
+    tensors, labels, _ = example
+    hidden, head, bias = (tensor.detach() for tensor in tensors)
+    labels[0, 1], labels[1, 5] = 7, 30
+    choices = {(0, 1): [7, 8, 9], (1, 5): [30]}
+    found = token_nll(hidden, head, labels, head_bias=bias, choices=choices)
+    plain = token_nll(hidden, head, labels, head_bias=bias)
+    logits = (hidden[0, 0] @ head.T + bias)[[7, 8, 9]]
+    assert found[0, 1] == pytest.approx(float(-logits.log_softmax(0)[0]), abs=1e-5)
+    assert found[1, 5] == pytest.approx(0.0, abs=1e-5)
+    changed = (found != plain).nonzero().tolist()
+    assert changed == [[0, 1], [1, 5]]

@@ -11,7 +11,7 @@ from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.samples.cursor_spans import INSIDE_LINE, REST_OF_LINE, cut_at_cursor
-from codelm.history.samples.pieces import Sample
+from codelm.history.samples.prompts import Prompt
 from codelm.lines import lines_of
 from codelm.metrics.infill_scores import similarity
 from codelm.metrics.infill_tasks import InfillTask, new_code
@@ -19,6 +19,7 @@ from codelm.metrics.intervals import mean_difference
 from codelm.metrics.likelihood import Nll, comparison, sum_by_commit
 from codelm.metrics.number_format import counted
 from codelm.metrics.syntax.code_lines import code_lines
+from codelm.token_healing import HealedPrompt
 
 __all__ = [
     "SHAPES",
@@ -134,29 +135,24 @@ def cursor_nats(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> li
     return _nats(evaluation.evaluated, *_encoded(evaluation, tasks))
 
 
-def _encoded(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> tuple[list[list[int]], list[list[int]]]:
-    """Return the token ids of the tasks' prompts, and of their real texts."""
-    encoder, mode = evaluation.data.encoder, evaluation.main_mode
-    prompts = encoder.encode([cursor_prompt(evaluation, each.task) for each in tasks])
-    real = [encoder.locate(_asked(each.task, mode), inside=True)[0] for each in tasks]
-    return [sample.ids.tolist() for sample in prompts], real
+def _encoded(evaluation: InfillEvaluation, tasks: Sequence[CursorTask]) -> tuple[list[HealedPrompt], list[list[int]]]:
+    """Return the token ids of the tasks' prompts, and of what was typed with the real text behind it."""
+    encoder = evaluation.data.encoder
+    prompts = encoder.encode_prompts([cursor_prompt(evaluation, each.task) for each in tasks])
+    texts = [prompt.typed + each.task.text for prompt, each in zip(prompts, tasks, strict=True)]
+    return prompts, [encoder.locate(text, inside=True)[0] for text in texts]
 
 
-def _nats(evaluated: EvaluatedModel, given: Sequence[list[int]], real: Sequence[list[int]]) -> list[float]:
+def _nats(evaluated: EvaluatedModel, given: Sequence[HealedPrompt], real: Sequence[list[int]]) -> list[float]:
     return [float(nll.sum()) for nll in continuation_nll(evaluated, given, real)]
 
 
-def cursor_prompt(evaluation: InfillEvaluation, task: InfillTask) -> Sample:
+def cursor_prompt(evaluation: InfillEvaluation, task: InfillTask) -> Prompt:
     """Return the prompt of a cursor task, which shows what stands behind the cursor if the tokenizer allows it."""
     return evaluation.prompt(task, evaluation.main_mode, _NEW_TOKENS, most=_MAX_TOKENS)
 
 
-def _asked(task: InfillTask, mode: str) -> str:
-    """Return the text that a model is asked for: a prompt that is continued leaves the white space at its end to it."""
-    return task.text if mode == "infill" else task.before[len(task.before.rstrip()) :] + task.text
-
-
-def _written(evaluated: EvaluatedModel, given: Sequence[list[int]]) -> list[str]:
+def _written(evaluated: EvaluatedModel, given: Sequence[HealedPrompt]) -> list[str]:
     """Return what the model writes behind each prompt, up to the end of the line."""
     return [answer_of(each.text) for each in evaluated.generate_texts(given, evaluated.greedy(_NEW_TOKENS))]
 

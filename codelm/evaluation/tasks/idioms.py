@@ -136,15 +136,15 @@ def generate_items(
     sampling = Sampling(new_tokens, _TEMPERATURE, _TOP_P, evaluated.batch_size)
 
     def write(batch: Sequence[tuple[SnapshotPath, str]]) -> list[list[str]]:
-        samples = [
+        shown = [
             prompt(data.commit(file.commit)["repository"], file.path, head, None, data.encoder.format)
             for file, head in batch
         ]
-        ids = [each.ids for each in data.encoder.encode(samples)]
+        prompts = data.encoder.encode_prompts(shown)
         texts = []
         for base in (True, False):
             with evaluated.as_base(base):
-                texts.append(list(evaluated.generate_texts(ids, sampling)))
+                texts.append(list(evaluated.generate_texts(prompts, sampling)))
         return [[_item(head, text) for (_, head), text in zip(batch, each, strict=True)] for each in texts]
 
     written = evaluated.in_time(evaluated.batches(prompts), write, budget)

@@ -11,8 +11,7 @@ from codelm.evaluation.general import library_texts, own_texts
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.held_out_changes import HeldOutChange
-from codelm.history.samples.pieces import Sample
-from codelm.history.samples.prompts import prompt
+from codelm.history.samples.prompts import Prompt, prompt
 from codelm.lines import lines_of
 from codelm.metrics.infill import Infill, cut_infill
 from codelm.metrics.infill_scores import Score, score
@@ -24,9 +23,7 @@ __all__ = [
     "Answer",
     "AnsweredTask",
     "InfillEvaluation",
-    "after_line_end",
     "draw_changes",
-    "shown_text",
 ]
 
 _SYSTEMS = {"infill": ("base", "retrieval", "tuned"), "left_to_right": ("base", "tuned")}
@@ -152,24 +149,22 @@ class InfillEvaluation:
         longest = max(self.data.encoder.count([task.text for task in tasks]))
         new_tokens = min(_MAX_NEW_TOKENS, max(_MIN_NEW_TOKENS, 2 * longest))
         prompts = [self.prompt(task, mode, new_tokens, with_example=system == "retrieval") for task in tasks]
-        encoded = self.data.encoder.encode(prompts)
-        sampling = self.evaluated.greedy(new_tokens)
+        encoded = self.data.encoder.encode_prompts(prompts)
         with self.evaluated.as_base(system != "tuned"):
-            generated = list(self.evaluated.generate_texts([sample.ids for sample in encoded], sampling))
-        for task, row, sample, (text, stopped) in zip(tasks, answered, prompts, generated, strict=True):
-            lines = text if mode == "infill" else after_line_end(sample, text)
-            infill = cut_infill(task, lines, stopped, mode == "infill")
-            row.answers[mode, system] = self._scored(task, infill, sample)
+            generated = list(self.evaluated.generate_texts(encoded, self.evaluated.greedy(new_tokens)))
+        for task, row, shown, (text, stopped) in zip(tasks, answered, prompts, generated, strict=True):
+            infill = cut_infill(task, text, stopped, mode == "infill")
+            row.answers[mode, system] = self._scored(task, infill, shown.text)
             if system == "base":
-                row.answers[mode, "real"] = self._scored(task, Infill(task.text, finished=True), sample)
+                row.answers[mode, "real"] = self._scored(task, Infill(task.text, finished=True), shown.text)
 
-    def _scored(self, task: InfillTask, infill: Infill, sample: Sample) -> Answer:
+    def _scored(self, task: InfillTask, infill: Infill, shown: str) -> Answer:
         own = self.own_names.get(task.language, frozenset())
-        return Answer(infill, score(task, infill, shown_text(sample), own))
+        return Answer(infill, score(task, infill, shown, own))
 
     def prompt(
         self, task: InfillTask, mode: str, new_tokens: int, *, most: int = _MAX_TOKENS, with_example: bool = False
-    ) -> Sample:
+    ) -> Prompt:
         """Return the prompt of a task in a mode.
 
         Args:
@@ -218,13 +213,3 @@ def draw_changes(changes: Sequence[HeldOutChange], commits: int, random: Random)
 
 def _of(language: str, texts: Sequence[tuple[str, str]]) -> list[str]:
     return [text for its, text in texts if its == language]
-
-
-def shown_text(sample: Sample) -> str:
-    """Return all text of a prompt, with the names of repository and files, and the example."""
-    return "\n".join(piece.text for piece in sample.pieces if not piece.special)
-
-
-def after_line_end(sample: Sample, text: str) -> str:
-    """Return generated text without the line end that completes the prompt's last line, if the prompt has one."""
-    return text.partition("\n")[2] if shown_text(sample) else text

@@ -19,6 +19,7 @@ from codelm.history.epochs.plan import evenly_spaced
 from codelm.history.store import Split
 from codelm.history.tokenization.encoder import Encoder
 from codelm.metrics.memorization import Recitation, extraction, is_recited, random_strings, reveals_secret
+from codelm.token_healing import HealedPrompt, cut_back
 
 __all__ = ["WINDOW", "find_secrets", "memorization", "recitations", "recited_secrets"]
 
@@ -105,6 +106,7 @@ def _recited_windows(evaluated: EvaluatedModel, windows: Sequence[NDArray[np.int
 def recited_secrets(evaluated: EvaluatedModel, encoder: Encoder, secrets: Sequence[tuple[str, str]]) -> list[bool]:
     """Return for each secret whether the model writes it after the text before it."""
     half = WINDOW // 2
-    prompts = [encoder.locate(before[-8 * half :])[0][-half:] for _, before in secrets]
+    healed = [cut_back(before[-8 * half :]) for _, before in secrets]
+    prompts = [HealedPrompt(encoder.locate(kept)[0][-half:], typed) for kept, typed in healed]
     generated = evaluated.generate_texts(prompts, evaluated.greedy(WINDOW - half))
     return [reveals_secret(secret, found.text) for (secret, _), found in zip(secrets, generated, strict=True)]

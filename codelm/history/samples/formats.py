@@ -31,7 +31,6 @@ from codelm.history.samples.pieces import (
     Sample,
     heading_pieces,
     infill_pieces,
-    middle_pieces,
     path_pieces,
     special_tokens,
     text_pieces,
@@ -245,5 +244,5 @@ def _fill_in_the_middle(
     after = text_pieces("".join(lines[hunk.stop : window.stop]), Role.CONTEXT)
     head, tail = text_pieces(added[:start], Role.TARGET), text_pieces(added[stop:], Role.TARGET)
     given = infill_pieces(frame.path, (*before, *head), (*tail, *after), frame.prompt_format)
-    middle = middle_pieces(added[start:stop], frame.prompt_format)
+    middle = text_pieces(added[start:stop], Role.TARGET)
     return Sample((*frame.heading, *given, *middle, *frame.end_of_middle), Kind.FIM)

@@ -16,7 +16,6 @@ __all__ = [
     "Sample",
     "heading_pieces",
     "infill_pieces",
-    "middle_pieces",
     "path_pieces",
     "special_token",
     "special_tokens",
@@ -55,13 +54,11 @@ class Piece:
         text: The text.
         role: What it is there for.
         special: Whether the text is the name of a special token.
-        apart: Whether no token may hold text of it and of the piece before it: a prompt ends there.
     """
 
     text: str
     role: Role
     special: bool = False
-    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +115,6 @@ def infill_pieces(
     return _filled(prompt_format.infill, {Slot.PATH_LINE: path, Slot.BEFORE: before, Slot.AFTER: after})
 
 
-def middle_pieces(text: str, prompt_format: PromptFormat) -> tuple[Piece, ...]:
-    """Return what is learned to follow the `infill_pieces` of a format."""
-    return (Piece(text, Role.TARGET, apart=isinstance(prompt_format.infill[-1], Slot)),) if text else ()
-
-
 def _filled(parts: tuple[str, ...], texts: Mapping[Slot, tuple[Piece, ...]]) -> tuple[Piece, ...]:
     """Return the pieces of a part of a format, its slots filled."""
     filled = (texts[part] if isinstance(part, Slot) else special_tokens(part) for part in parts)
@@ -137,11 +129,11 @@ class Run(NamedTuple):
 
 
 def token_runs(pieces: Iterable[Piece]) -> Iterator[Run]:
-    """Yield what is tokenised together: each special token alone, and all text between two of them or apart."""
+    """Yield what is tokenised together: each special token alone, and all text between two of them."""
     run: list[Piece] = []
     follows = None
     for piece in pieces:
-        if run and (piece.special or piece.apart or run[-1].special):
+        if run and (piece.special or run[-1].special):
             yield Run(run, follows)
             run, follows = [], run[-1]
         run.append(piece)

@@ -1,5 +1,7 @@
 """Prompts for inference, in the formats that `codelm.history.samples.formats` teaches."""
 
+from typing import NamedTuple
+
 from codelm.history.samples.pieces import (
     Kind,
     Piece,
@@ -13,8 +15,22 @@ from codelm.history.samples.pieces import (
     valid_utf8,
 )
 from codelm.special_tokens import PromptFormat
+from codelm.token_healing import cut_back
 
-__all__ = ["prompt"]
+__all__ = ["Prompt", "prompt"]
+
+
+class Prompt(NamedTuple):
+    """A prompt as the model reads it, and the text that its answer must begin with; see `codelm.token_healing`."""
+
+    sample: Sample
+    typed: str
+
+    @property
+    def text(self) -> str:
+        """All text of the prompt, with the names of repository and files, and the example."""
+        shown = [piece.text for piece in self.sample.pieces if not piece.special]
+        return "\n".join(shown) + self.typed
 
 
 def prompt(
@@ -25,13 +41,15 @@ def prompt(
     prompt_format: PromptFormat,
     *,
     example: tuple[str, str] | None = None,
-) -> Sample:
+) -> Prompt:
     """Return a prompt for the text that follows ``before`` or, with ``after``, for the text between the two.
+
+    Where a special token stands between ``before`` and the answer, a line end is a border that tokens never cross.
 
     Args:
         repository_name: The first name in the heading.
         path: The file that is to be completed, the second name in the heading.
-        before: The text before the completion. Without ``after``, the white space at its end is left to the model.
+        before: The text before the completion.
         after: The text after the completion; None asks for a continuation.
         prompt_format: What the tokenizer has of the model's format; one with ``infill``, where there is ``after``.
         example: Path and text of an example, which is shown as another file of the repository.
@@ -39,23 +57,24 @@ def prompt(
     heading, line = heading_pieces(repository_name, prompt_format), path_pieces(path)
     shown = (*special_tokens(prompt_format.begin), *heading)
     shown += _example_pieces(example, prompt_format) if example else ()
-    code = text_pieces(before, Role.CONTEXT)
-    if after is not None:
-        behind = text_pieces(after, Role.CONTEXT)
-        return Sample((*shown, *infill_pieces(line, code, behind, prompt_format)), Kind.FIM)
-    return Sample(_without_trailing_space((*shown, *(line if heading else ()), *code)), Kind.CHANGE)
+    if after is None:
+        code = text_pieces(before, Role.CONTEXT)
+        return _cut_back((*shown, *(line if heading else ()), *code), Kind.CHANGE)
+    behind = text_pieces(after, Role.CONTEXT)
+    if prompt_format.continues:
+        code = text_pieces(before, Role.CONTEXT)
+        return _cut_back((*shown, *infill_pieces(line, code, behind, prompt_format)), Kind.FIM)
+    lines, line_end, last = before.rpartition("\n")
+    kept, typed = cut_back(last)
+    code = text_pieces(lines + line_end + kept, Role.CONTEXT)
+    return Prompt(Sample((*shown, *infill_pieces(line, code, behind, prompt_format)), Kind.FIM), typed)
 
 
-def _without_trailing_space(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    """Return pieces without the white space at their end.
-
-    Tokens join it to what follows, a line end to the indentation: no text that was learned ends behind it.
-    """
-    if not pieces or pieces[-1].special:
-        return pieces
-    *others, last = pieces
-    kept = text_pieces(last.text.rstrip(), last.role)
-    return (*others, *kept) if kept else _without_trailing_space(tuple(others))
+def _cut_back(pieces: tuple[Piece, ...], kind: Kind) -> Prompt:
+    """Return the prompt of pieces whose last text is cut back."""
+    last_special = max((place for place, piece in enumerate(pieces) if piece.special), default=-1)
+    kept, typed = cut_back("".join(piece.text for piece in pieces[last_special + 1 :]))
+    return Prompt(Sample((*pieces[: last_special + 1], *text_pieces(kept, Role.CONTEXT)), kind), typed)
 
 
 def _example_pieces(example: tuple[str, str], prompt_format: PromptFormat) -> tuple[Piece, ...]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from codelm.errors import InputError
 from codelm.history.samples.pieces import Kind, Piece, Run, Sample, token_runs
+from codelm.history.samples.prompts import Prompt
 from codelm.history.tokenization.tokenizer import (
     Tokenizer,
     beginning,
@@ -26,6 +27,7 @@ from codelm.history.tokenization.tokenizer import (
     without_leading_space,
 )
 from codelm.special_tokens import STARCODER2, PromptFormat
+from codelm.token_healing import HealedPrompt
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -115,6 +117,11 @@ class Encoder:
     def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
         """Return the tokens of each sample; many samples at a time keep all cores busy."""
         return [encoded for batch in _batches(samples) for encoded in self._encode(batch)]
+
+    def encode_prompts(self, prompts: Sequence[Prompt]) -> list[HealedPrompt]:
+        """Return the token ids of each prompt, with what was typed behind them."""
+        encoded = self.encode([each.sample for each in prompts])
+        return [HealedPrompt(one.ids.tolist(), each.typed) for one, each in zip(encoded, prompts, strict=True)]
 
     def decode(self, ids: Sequence[int], *, inside: bool = False) -> str:
         """Return the text of token ids; ``inside`` a sample no space is put before it, where a tokenizer does so."""

@@ -39,18 +39,19 @@ def test_an_adapter_changes_the_bits_of_the_tuned_model_alone(make_evaluated, da
 
 
 def test_the_bits_are_those_of_the_real_text_behind_the_prompt(evaluation, encoder):
-    """Against the sum over a row that is made by hand, token after token."""
+    """Against the sum over a row that is made by hand, token after token: what was typed is certain with its bytes."""
     import torch
 
     tasks = [cut for task in evaluation.tasks(1) for cut in cursor_tasks(task, evaluation.data.known_lines)]
     found = cursor(evaluation, 1, TimeBudget(600))
     module = evaluation.evaluated.module
     for each in tasks:
-        prompt = encoder.encode([cursor_prompt(evaluation, each.task)])[0].ids.tolist()
-        text = encoder.locate(each.task.text)[0]
+        [prompt] = encoder.encode_prompts([cursor_prompt(evaluation, each.task)])
+        typed, text = (encoder.locate(text)[0] for text in (prompt.typed, each.task.text))
+        shown = [*prompt.ids, *typed]
         with torch.inference_mode():
-            logits = module.model(input_ids=torch.tensor([prompt + text])).logits[0].log_softmax(-1)
-        nats = -sum(float(logits[len(prompt) + place - 1, token]) for place, token in enumerate(text))
+            logits = module.model(input_ids=torch.tensor([shown + text])).logits[0].log_softmax(-1)
+        nats = -sum(float(logits[len(shown) + place - 1, token]) for place, token in enumerate(text))
         bits = nats / len(each.task.text.encode()) / 0.6931471805599453
         assert found[each.shape]["tuned"]["bits_per_byte"] == pytest.approx(bits, rel=1e-3)
 
@@ -74,9 +75,10 @@ def test_lines_that_the_snapshot_holds_are_not_asked_for(evaluation):
 def test_no_prompt_shows_the_real_text_and_each_shows_what_follows(evaluation, encoder):
     for task in evaluation.tasks(LIMIT):
         for each in cursor_tasks(task, frozenset()):
-            shown = encoder.decode(encoder.encode([cursor_prompt(evaluation, each.task)])[0].ids.tolist())
-            line_end = each.task.after.partition("\n")[0]
-            assert each.task.before.rpartition("\n")[2] + "<fim_suffix>" + line_end in shown
+            [(ids, typed)] = encoder.encode_prompts([cursor_prompt(evaluation, each.task)])
+            before, _, after = encoder.decode(ids).partition("<fim_suffix>")
+            assert (before + typed).endswith(each.task.before.rpartition("\n")[2])
+            assert after.startswith(each.task.after.partition("\n")[0])
 
 
 def test_a_tokenizer_without_infill_tokens_is_asked_left_to_right(evaluation, data, monkeypatch):

@@ -49,7 +49,7 @@ def test_the_functions_of_both_models_are_compared_with_the_repository_s(data, m
 def test_both_models_have_the_same_prompts_under_the_repository_s_name(data, make_writer):
     writer = make_writer([FUNCTION], [FUNCTION])
     idioms(writer, data, LIMIT, TimeBudget(600), 0)
-    shown = [data.encoder.decode([token for token in ids if token > 5]) for ids in writer.prompts]
+    shown = [data.encoder.decode([token for token in ids if token > 5]) + typed for ids, typed in writer.prompts]
     assert all(text.startswith("numberssrc/") and text.endswith((*HEADS, "#[derive(")) for text in shown)
     assert sum(text.endswith(HEADS) for text in shown) == 2 * (LIMIT + LIMIT // 4)
     assert {text: shown.count(text) % 2 for text in shown} == dict.fromkeys(shown, 0)

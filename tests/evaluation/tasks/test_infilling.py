@@ -3,12 +3,11 @@ from random import Random
 
 import pytest
 
-from codelm.evaluation.tasks.infilling import InfillEvaluation, after_line_end, draw_changes, shown_text
+from codelm.evaluation.tasks.infilling import InfillEvaluation, draw_changes
 from codelm.evaluation.tasks.infilling_figures import infill_figures, record, report_row
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.held_out_changes import HeldOutChange
 from codelm.history.samples.formats import Formats
-from codelm.history.samples.pieces import Kind, Piece, Role, Sample, text_pieces
 from codelm.history.tokenization.decoding import decode
 from codelm.metrics.infill_tasks import InfillTask
 from codelm.special_tokens import LEFT_TO_RIGHT
@@ -18,20 +17,18 @@ LIMIT = 12
 pytestmark = pytest.mark.usefixtures("few_texts")
 
 
-def fits(task, before, after):
-    return task.before.rstrip().endswith(before.rstrip()) and task.after.startswith(after)
-
-
-def real(tasks, ids, encoder):
+def real(tasks, prompt, encoder):
     """Return the real text that a prompt asks for; nothing where it is of none of the tasks."""
+    ids = list(map(int, prompt.ids))
     infill = encoder.special_ids["<fim_middle>"] in ids
     place = ids.index(encoder.special_ids["<fim_suffix>"]) if infill else len(ids)
-    path, _, before = decode(ids[:place], encoder)[-1].text.partition("\n")
+    path, _, before = (decode(ids[:place], encoder)[-1].text + prompt.typed).partition("\n")
     after = encoder.decode(ids[place + 1 : -1]) if infill else ""
-    task = next((each for each in tasks if each.path == path and fits(each, before, after)), None)
+    fitting = (each for each in tasks if each.path == path and each.before.endswith(before))
+    task = next((each for each in fitting if each.after.startswith(after)), None)
     if task is None or infill:
         return "" if task is None else task.text
-    return task.before[len(task.before.rstrip()) :] + task.text + task.after
+    return task.text + task.after
 
 
 @pytest.fixture
@@ -46,14 +43,14 @@ def make_oracle(make_reciter, encoder):
             self.base_too = base_too
 
         def generate_texts(self, prompts, sampling):
-            for ids in prompts:
-                self.prompts.append(list(map(int, ids)))
-                yield Generated(self.answer(self.prompts[-1]), stopped=True)
+            for prompt in prompts:
+                self.prompts.append(list(map(int, prompt.ids)))
+                yield Generated(self.answer(prompt), stopped=True)
 
-        def answer(self, ids):
+        def answer(self, prompt):
             if self.base and not self.base_too:
                 return ""
-            return real(self.tasks, ids, encoder)
+            return real(self.tasks, prompt, encoder)
 
     return Oracle
 
@@ -199,12 +196,6 @@ def test_the_tasks_without_time_left_are_not_the_long_ones(data, make_oracle):
     assert not all(orders)
 
 
-def test_the_line_end_is_the_model_s_to_write_where_a_line_stands_before():
-    sample = Sample(text_pieces("src/lib.rs", Role.IGNORED), Kind.CHANGE)
-    assert after_line_end(sample, " // more\n    a();\n") == "    a();\n"
-    assert after_line_end(Sample((), Kind.CHANGE), "a();\nb();\n") == "a();\nb();\n"
-
-
 @pytest.mark.parametrize(
     ("gains", "best", "worst"),
     [
@@ -270,15 +261,6 @@ def test_names_in_the_heading_of_a_prompt_count_as_shown(blocks, make_oracle, mo
     assert all({"blocks", "src/lib.rs"} <= set(each.split("\n")) for each in shown)
     assert ["src/elsewhere.rs" in each for each in shown] == [False, False, True, False, False, False, False]
     assert task.before.rstrip().split("\n")[-1] in shown[0]
-
-
-def test_what_a_prompt_shows_is_its_text_without_the_special_tokens():
-    pieces = (
-        *text_pieces("a name", Role.IGNORED),
-        Piece("<fim_prefix>", Role.IGNORED, special=True),
-        *text_pieces("b", Role.CONTEXT),
-    )
-    assert shown_text(Sample(pieces, Kind.FIM)) == "a name\nb"
 
 
 def test_of_a_long_example_the_part_most_similar_to_the_task_s_surroundings_is_shown(blocks, make_oracle):

@@ -110,7 +110,7 @@ def test_a_hole_is_learned_as_published_one_token_for_each_special_one(name, spe
 def test_a_prompt_is_what_was_learned_up_to_the_middle(name):
     encoder = Encoder(published(name), FORMATS[name])
     made = prompt("r", "f", "P\n", "S\n", encoder.format)
-    assert FILLED_IN[name].startswith(written(made) + "M\n")
+    assert FILLED_IN[name].startswith(written(made.sample) + made.typed + "M\n")
 
 
 @WITH_HOLES
@@ -121,9 +121,9 @@ def test_no_token_is_learned_that_a_prompt_would_cut(name):
     change = Change("f", "f", "M", "1", "2", after="P\n    M\nS\n", hunks=(Hunk(1, 1, (), ("    M\n",)),))
     arguments = "r", "sha", change, Formats(fim_rate=1.0, cursor_rate=0.0), 4096, encoder.count, encoder.format, 0
     [sample] = encoder.encode(change_samples(*arguments))
-    [asked] = encoder.encode([prompt("r", "f", "P\n", "S\n", encoder.format)])
-    assert sample.ids[: len(asked.ids)].tolist() == asked.ids.tolist()
-    assert encoder.decode(sample.ids[len(asked.ids) :].tolist()).startswith("    M\n")
+    [asked] = encoder.encode_prompts([prompt("r", "f", "P\n", "S\n", encoder.format)])
+    assert sample.ids[: len(asked.ids)].tolist() == asked.ids
+    assert encoder.decode(sample.ids[len(asked.ids) :].tolist()).startswith(f"{asked.typed}    M\n")
 
 
 @pytest.mark.parametrize("name", LEFT_TO_RIGHT_FILE)
@@ -131,7 +131,7 @@ def test_a_file_begins_and_ends_as_the_family_s_files_do(name):
     encoder = Encoder(published(name), FORMATS[name])
     [sample] = file_samples("r", File("f", "", "P\nM\n"), Formats(), 4096, encoder.count, encoder.format)
     assert written(sample) == LEFT_TO_RIGHT_FILE[name]
-    assert LEFT_TO_RIGHT_FILE[name].startswith(written(prompt("r", "f", "P\n", None, encoder.format)))
+    assert LEFT_TO_RIGHT_FILE[name].startswith(written(prompt("r", "f", "P\n", None, encoder.format).sample))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,8 @@ def test_a_file_begins_and_ends_as_the_family_s_files_do(name):
     ],
 )
 def test_another_file_stands_before_the_hole_s_as_published(name, text):
-    assert written(prompt("r", "f", "P", "S", FORMATS[name], example=("g", "E\n"))) == text
+    made = prompt("r", "f", "P.", "S", FORMATS[name], example=("g", "E\n"))
+    assert (written(made.sample), made.typed) == (text, ".")
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,0 +1,114 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from codelm.bases.tokenizer import load_tokenizer
+from codelm.modules.generation import vocabulary
+from codelm.token_healing import Vocabulary, cut_back, without_typed
+
+WORDS = ["", "re", "resp", "response", " resp", " r", " ", "r", "x", "espo"]
+CODE = """\
+impl<'a> Reader<'a> {
+    /// Reads\t`n` bytes; \u00e4\u4e16 are several each.
+    pub fn read(&mut self, n: usize) -> io::Result<&'a [u8]> {
+        let (head, rest) = self.bytes.split_at(n.min(self.bytes.len()));\r
+        self.bytes = rest;
+
+        Ok(head)
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return load_tokenizer("tiny")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("", ""),
+        ("let resp", "let"),
+        ("let x_1", "let"),
+        ("a.b(c", "a.b"),
+        ("f(a);\n\n    ", "f(a"),
+        ("a && ", "a"),
+        ("// na\u00efve", "// na\u00ef"),
+        ("// caf\u00e9", "// caf\u00e9"),
+    ],
+)
+def test_a_prompt_ends_before_its_last_word_and_what_a_token_may_join_to_it(text, kept):
+    assert cut_back(text) == (kept, text[len(kept) :])
+
+
+@pytest.mark.parametrize("end", range(1, len(CODE)))
+def test_no_token_of_the_bundled_base_crosses_the_place(bundled, end):
+    """Wherever code is cut, the tokens of the whole begin with those of the prompt."""
+    kept, typed = cut_back(CODE[:end])
+    whole = bundled.encode(CODE)
+    assert kept + typed == CODE[:end]
+    assert whole[: len(bundled.encode(kept))] == bundled.encode(kept)
+
+
+@given(st.text(st.sampled_from("ab_.(;\n\t \u00e9"), max_size=20), st.integers(0, 20))
+def test_tokens_of_the_text_agree_with_what_was_typed(text, end):
+    tokenizer = load_tokenizer("tiny")
+    kept, typed = cut_back(text[:end])
+    following = tokenizer.encode(text)[len(tokenizer.encode(kept)) :]
+    tokens = vocabulary(tokenizer, len(tokenizer))
+    choices = dict(tokens.choices(typed, following))
+    assert all(following[place] in allowed for place, allowed in choices.items())
+    assert bool(choices) == bool(typed)
+
+
+def test_tokens_agree_with_a_text_that_they_begin_or_that_begins_with_them():
+    tokens = Vocabulary(WORDS)
+    assert {WORDS[token] for token in tokens.agreeing("resp")} == {"r", "re", "resp", "response"}
+    assert {WORDS[token] for token in tokens.agreeing(" re")} == {" ", " r", " resp"}
+    assert tokens.agreeing("z") == frozenset()
+
+
+def test_what_is_left_of_a_typed_text():
+    tokens = Vocabulary(WORDS)
+    assert tokens.rest(" resp", WORDS.index(" ")) == "resp"
+    assert tokens.rest("resp", WORDS.index("response")) == ""
+    assert tokens.rest("resp", WORDS.index("x")) == ""
+
+
+def test_a_token_is_chosen_among_others_until_all_is_written_or_one_disagrees():
+    tokens = Vocabulary(WORDS)
+    one, other = (WORDS.index(text) for text in (" r", "espo"))
+    assert [place for place, _ in tokens.choices(" resp", [one, other, 0])] == [0, 1]
+    assert [place for place, _ in tokens.choices(" r", [one, other, 0])] == [0]
+    assert [place for place, _ in tokens.choices("  r", [one])] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "rest"), [(" response", " resp", "onse"), ("on", "", "on"), ("{ a", "{\n", " a"), ("", "ab", "")]
+)
+def test_what_was_typed_is_no_part_of_the_answer(text, typed, rest):
+    assert without_typed(text, typed) == rest
+
+
+def test_special_tokens_stand_for_no_text(bundled):
+    tokens = vocabulary(bundled, len(bundled))
+    assert not tokens.agreeing("<fim_mid") & set(bundled.all_special_ids)
+    assert not tokens.agreeing("<|endof") & set(bundled.all_special_ids)
+
+
+def test_a_model_of_fewer_rows_has_no_later_tokens(bundled):
+    assert max(vocabulary(bundled, 300).agreeing("f")) < 300
+
+
+def test_a_token_that_begins_with_a_space_keeps_it():
+    """SentencePiece's tokenizers leave it out where a text begins."""
+    words = {"<s>": 0, "\u2581a": 1, "\u2581b": 2, "b": 3, "\u2581": 4}
+    backend = Tokenizer(models.BPE(vocab=words, merges=[("\u2581", "b")]))
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    made = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<s>")
+    assert backend.decode([2]) == "b"
+    assert vocabulary(made, 5).agreeing(" b") == {2, 4}
+    assert vocabulary(made, 5).agreeing("b") == {3}
