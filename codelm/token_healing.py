@@ -7,8 +7,8 @@ never taught what follows that one: text is learned in its own tokens, and no te
 On 48 places in tokio's held-out commits the bundled base needs 1.12 bits a byte for the rest of a line so, and 1.71
 without; what it writes there is similar to the real text by 58 of 100, and by 40 without.
 
-transformers 5.23 has ``token_healing`` of its own, which drops the prompt's special tokens and white space and heals one
-token alone (``findings/transformers-token-healing.sh``).
+transformers 5.23 has ``token_healing`` of its own, which drops the prompt's special tokens and white space, and heals
+one token alone (``findings/transformers-token-healing.sh``).
 """
 
 import re
