@@ -19,12 +19,17 @@ from typing import NamedTuple
 
 __all__ = ["HealedPrompt", "Vocabulary", "cut_back", "without_typed"]
 
-_OPEN_END = re.compile(r"[ \t\r\n]*[!-/:-@\[-`{-~]*[ \t\r\n]*\w*\Z", re.ASCII)
-"""White space, punctuation, white space and a word at the end of a text, as far as they are there.
+_PUNCTUATION = r"[!-/:-@\[-`{-~]"
+_OPEN_END = re.compile(
+    rf"\w*[ \t\r\n]*{_PUNCTUATION}*[ \t\r\n]*(?:(?<=[\r\n]){_PUNCTUATION}+[ \t\r\n]*)*",
+    re.ASCII,
+)
+"""White space, punctuation, white space and a word at the end of a text, as far as they are there, read backwards.
 
 Tokenizers join a space to the word or the punctuation behind it, punctuation to a line end or to a word behind it, and
-a line end to the indentation behind it. Beyond ASCII a character may be several tokens, so that the tokens of the text
-before it cannot be told by their own text.
+a line end to the indentation behind it: punctuation before a line end goes with what stands behind that. Beyond ASCII a
+character may be several tokens, so that the tokens of the text before it cannot be told by their own text.
+Backwards the end is found in one go; from the front, each run of spaces would be tried from each of its places.
 """
 _LAST_CHARACTER = "\U0010ffff"
 
@@ -44,8 +49,8 @@ def cut_back(text: str) -> tuple[str, str]:
     >>> cut_back("fn main() {\n    ")
     ('fn main()', ' {\n    ')
     """
-    found = _OPEN_END.search(text)
-    place = found.start() if found else len(text)
+    found = _OPEN_END.match(text[::-1])
+    place = len(text) - (found.end() if found else 0)
     return text[:place], text[place:]
 
 

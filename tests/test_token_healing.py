@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from codelm.bases.tokenizer import load_tokenizer
@@ -35,6 +35,8 @@ def bundled():
         ("let x_1", "let"),
         ("a.b(c", "a.b"),
         ("f(a);\n\n    ", "f(a"),
+        ("f(a);\n    // b", "f(a"),
+        ("{ a(b)\n}\n    }\r\n", "{ a(b"),
         ("a && ", "a"),
         ("// na\u00efve", "// na\u00ef"),
         ("// caf\u00e9", "// caf\u00e9"),
@@ -51,6 +53,27 @@ def test_no_token_of_the_bundled_base_crosses_the_place(bundled, end):
     whole = bundled.encode(CODE)
     assert kept + typed == CODE[:end]
     assert whole[: len(bundled.encode(kept))] == bundled.encode(kept)
+
+
+def test_no_token_crosses_the_place_where_tokenizers_join_punctuation_to_the_line_end_behind_it():
+    """So do those of Llama 3, Qwen2.5 and later ones, whose expression this is."""
+    words = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    code = CODE.encode("ascii", "ignore").decode()
+    backend = Tokenizer(models.BPE())
+    parts = [pre_tokenizers.Split(Regex(words), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    backend.pre_tokenizer = pre_tokenizers.Sequence(parts)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    backend.train_from_iterator([code] * 2, trainers.BpeTrainer(initial_alphabet=alphabet, show_progress=False))
+    whole = backend.encode(code).ids
+    assert ")\u010a" in backend.encode(code).tokens
+    for end in range(1, len(code)):
+        ids = backend.encode(cut_back(code[:end])[0]).ids
+        assert whole[: len(ids)] == ids
+
+
+def test_long_runs_of_white_space_are_passed_over_in_no_time():
+    """From the front each place of a run would be tried with each way to divide it: hours for this one."""
+    assert cut_back(" " * 20_000 + "\u00e9 x") == (" " * 20_000 + "\u00e9", " x")
 
 
 @given(st.text(st.sampled_from("ab_.(;\n\t \u00e9"), max_size=20), st.integers(0, 20))
