@@ -75,10 +75,12 @@ class Vocabulary:
         self._texts = texts
         self._ids = sorted((token for token in range(len(texts)) if texts[token]), key=texts.__getitem__)
         self._in_order = [texts[token] for token in self._ids]
+        self._longest = max(map(len, texts), default=0)
         self._agreeing: dict[str, frozenset[int]] = {}
 
     def agreeing(self, typed: str) -> frozenset[int]:
         """Return the tokens that agree with a text: those that begin with it, and those that it begins with."""
+        typed = typed[: self._longest]  # what lies behind it decides on no token
         if typed not in self._agreeing:
             shorter = (self._between(typed[:end], typed[:end] + "\0") for end in range(1, len(typed)))
             longer = self._between(typed, typed + _LAST_CHARACTER)

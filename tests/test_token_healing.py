@@ -94,6 +94,12 @@ def test_tokens_agree_with_a_text_that_they_begin_or_that_begins_with_them():
     assert tokens.agreeing("z") == frozenset()
 
 
+def test_what_a_token_cannot_reach_of_a_long_text_does_not_decide_on_it():
+    tokens = Vocabulary(WORDS)
+    assert tokens.agreeing(" response" + "x" * 9) is tokens.agreeing(" responsey")
+    assert {WORDS[token] for token in tokens.agreeing("response();")} == {"r", "re", "resp", "response"}
+
+
 def test_what_is_left_of_a_typed_text():
     tokens = Vocabulary(WORDS)
     assert tokens.rest(" resp", WORDS.index(" ")) == "resp"
