@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from codelm.batch import WeightedTokens, collate
 from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.history.epochs.packing import pack
-from codelm.modules.generation import Generated, Sampling, generate, generate_texts, vocabulary
+from codelm.modules.generation import Generated, Sampling, end_token_ids, generate, generate_texts, vocabulary
 from codelm.token_healing import HealedPrompt
 
 __all__ = ["EvaluatedModel", "continuation_nll"]
@@ -127,15 +127,17 @@ def continuation_nll(
 
     Args:
         evaluated: The model.
-        prompts: The prompts. Where something was typed, the model chooses only among the tokens that agree with it.
+        prompts: The prompts; one without token ids stands for the start of a text. Where something was typed, the model
+            chooses only among the tokens that agree with it.
         texts: The token ids of what was typed and the text behind it; none is empty.
     """
-    size = len(evaluated.module.language_model.get_input_embeddings().weight)
-    tokens = vocabulary(evaluated.module.tokenizer, size)
-    rows = [[*map(int, prompt.ids), *map(int, text)] for prompt, text in zip(prompts, texts, strict=True)]
+    tokenizer = evaluated.module.tokenizer
+    tokens = vocabulary(tokenizer, len(evaluated.module.language_model.get_input_embeddings().weight))
+    given = [prompt.ids or end_token_ids(tokenizer)[:1] for prompt in prompts]  # a text follows an end
+    rows = [[*map(int, ids), *map(int, text)] for ids, text in zip(given, texts, strict=True)]
     choices = [
-        {len(prompt.ids) + place: allowed for place, allowed in tokens.choices(prompt.typed, text)}
-        for prompt, text in zip(prompts, texts, strict=True)
+        {len(ids) + place: allowed for place, allowed in tokens.choices(prompt.typed, text)}
+        for ids, prompt, text in zip(given, prompts, texts, strict=True)
     ]
     return [nll[-len(text) :] for nll, text in zip(evaluated.token_nll(rows, choices), texts, strict=True)]
 

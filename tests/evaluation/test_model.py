@@ -89,6 +89,16 @@ def test_prompts_of_other_lengths_in_the_batch_change_no_answer(evaluated):
     assert list(evaluated.generate_texts(prompts, evaluated.greedy(5))) == alone
 
 
+@pytest.mark.parametrize("typed", ["", "pub fn"])
+def test_the_nll_behind_an_empty_prompt_is_that_at_the_start_of_a_text(evaluated, typed):
+    from codelm.evaluation.model import continuation_nll
+
+    found = continuation_nll(evaluated, [HealedPrompt([], typed)] * 2, [texts()[3][1:]] * 2)
+    wanted = continuation_nll(evaluated, [HealedPrompt([0], typed)] * 2, [texts()[3][1:]] * 2)
+    np.testing.assert_array_equal(found, wanted)
+    assert (found[0][len(typed) :] > 0).all()
+
+
 def test_an_empty_prompt_is_the_start_of_a_text(evaluated):
     nothing, begin = (list(evaluated.generate_texts([HealedPrompt(ids)], evaluated.greedy(5))) for ids in ([], [0]))
     assert nothing == begin

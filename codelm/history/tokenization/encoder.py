@@ -155,7 +155,7 @@ class Encoder:
 
     def _assemble(self, kind: Kind, runs: Sequence[Run], encodings: "Mapping[bool, Iterator[Encoding]]") -> Encoded:
         ids: list[int] = []
-        roles: list[NDArray[np.uint8]] = []
+        roles = [np.array([], np.uint8)]
         for run in runs:
             first = run.pieces[0]
             if first.special:

@@ -9,6 +9,7 @@ from codelm.errors import InputError
 from codelm.git.commits import Change, File, Hunk
 from codelm.history.samples.formats import Formats, change_samples, file_samples
 from codelm.history.samples.pieces import Kind, Piece, Role, Sample
+from codelm.history.samples.prompts import prompt
 from codelm.history.tokenization.encoder import Encoder, encode_within
 from codelm.lines import lines_of
 from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS, STARCODER2
@@ -106,6 +107,12 @@ def test_samples_are_tokenised_a_little_at_a_time_and_in_order(make_tokenizer, m
     samples = [Sample((Piece("x" * length, Role.TARGET),), Kind.FILE) for length in (3, 4, 5, 20, 1)]
     assert [len(decoded(encoder, each.ids)) for each in encoder.encode(samples)] == [3, 4, 5, 20, 1]
     assert sizes == [3, 1, 1]
+
+
+@pytest.mark.parametrize("before", ["", "fn", "\n    "])
+def test_of_a_prompt_without_special_tokens_nothing_may_be_left_but_what_was_typed(plain_encoder, before):
+    asked = prompt("name", "src/lib.rs", before, None, plain_encoder.format)
+    assert plain_encoder.encode_prompts([asked]) == [([], before)]
 
 
 def test_counting_is_encoding(encoder, rust):
