@@ -132,6 +132,13 @@ def test_a_model_of_fewer_rows_has_no_later_tokens(bundled):
     assert max(vocabulary(bundled, 300).agreeing("f")) < 300
 
 
+def test_rows_without_a_token_stand_for_no_text_and_ids_may_have_gaps():
+    backend = Tokenizer(models.WordLevel({"a": 0, "<end>": 1, "b": 7}))
+    backend.decoder = decoders.Fuse()
+    made = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
+    assert vocabulary(made, 9).agreeing("b") == {7}
+
+
 def test_a_token_that_begins_with_a_space_keeps_it():
     """SentencePiece's tokenizers leave it out where a text begins."""
     words = {"<s>": 0, "\u2581a": 1, "\u2581b": 2, "b": 3, "\u2581": 4}

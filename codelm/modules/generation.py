@@ -68,11 +68,14 @@ def complete(
 
 
 def _cut_back(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[str, str]:
-    """Return `cut_back` of what stands behind the last special token of a prompt, with the rest before it."""
+    """Return `cut_back` of what stands behind the last added token of a prompt, with the rest before it.
+
+    Not all of them are special, such as Qwen3's ``<think>``; text may become those of white space.
+    """
     encoding = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
-    special = {*tokenizer.all_special_ids, *end_token_ids(tokenizer)}
+    added = {token for token, its in tokenizer.added_tokens_decoder.items() if its.content.strip()}
     spans = zip(encoding["input_ids"], encoding["offset_mapping"], strict=True)
-    place = max((end for token, (_, end) in spans if token in special), default=0)
+    place = max((end for token, (_, end) in spans if token in added), default=0)
     kept, typed = cut_back(prompt[place:])
     return prompt[:place] + kept, typed
 
@@ -141,19 +144,17 @@ class _HeldToTyped(LogitsProcessor):
 
 @lru_cache(maxsize=1)
 def vocabulary(tokenizer: PreTrainedTokenizerBase, size: int) -> Vocabulary:
-    """Return the first ``size`` tokens of a tokenizer by what they are inside a text; those that end one have no text.
+    """Return the first ``size`` tokens of a tokenizer by what they are inside a text; special tokens have no text.
 
-    A tokenizer may have more tokens than its model.
+    A tokenizer may have more tokens than its model, and a model more than its tokenizer.
     """
     backend: Any = tokenizer.backend_tokenizer
     # Behind another token: SentencePiece's tokenizers leave out the space of a text's first one.
     filler = backend.encode("a", add_special_tokens=False).ids
     skipped = len(backend.decode(filler))
-    ends = {*end_token_ids(tokenizer), *tokenizer.all_special_ids}
-    texts = backend.decode_batch(
-        [[*filler, token] for token in range(min(size, len(tokenizer)))], skip_special_tokens=True
-    )
-    return Vocabulary(["" if token in ends else text[skipped:] for token, text in enumerate(texts)])
+    special = {*end_token_ids(tokenizer), *tokenizer.all_special_ids}
+    texts = backend.decode_batch([[*filler, token] for token in range(size)], skip_special_tokens=True)
+    return Vocabulary(["" if token in special else text[skipped:] for token, text in enumerate(texts)])
 
 
 def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -113,10 +115,15 @@ def test_a_prompt_is_cut_back_behind_its_last_special_token_alone(model_and_toke
     monkeypatch.setattr(
         generation, "generate_texts", lambda model, tokenizer, prompts, sampling: given.extend(prompts) or []
     )
-    _, tokenizer = model_and_tokenizer
-    list(complete(*model_and_tokenizer, ["a <fim_middle>", "a<fim_middle>b", "a bc"], sampling()))
+    model, tokenizer = model_and_tokenizer
+    tokenizer = deepcopy(tokenizer)
+    tokenizer.add_tokens(["<think>", "\n\n"])
+    prompts = ["a <fim_middle>", "a <think>", "a\n\n", "a<fim_middle>b", "a bc"]
+    list(complete(model, tokenizer, prompts, sampling()))
     assert [(tokenizer.decode(ids), typed) for ids, typed in given] == [
         ("a <fim_middle>", ""),
+        ("a <think>", ""),
+        ("a", "\n\n"),
         ("a<fim_middle>", "b"),
         ("a", " bc"),
     ]
