@@ -77,7 +77,8 @@ def _cut_back(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[str, str
     spans = zip(encoding["input_ids"], encoding["offset_mapping"], strict=True)
     place = max((end for token, (_, end) in spans if token in added), default=0)
     kept, typed = cut_back(prompt[place:])
-    return prompt[:place] + kept, typed
+    # SentencePiece's tokenizers write a text's first word with a space that the text does not have.
+    return (prompt[:place] + kept, typed) if place or kept else (prompt, "")
 
 
 def generate_texts(

@@ -118,7 +118,7 @@ def test_a_prompt_is_cut_back_behind_its_last_special_token_alone(model_and_toke
     model, tokenizer = model_and_tokenizer
     tokenizer = deepcopy(tokenizer)
     tokenizer.add_tokens(["<think>", "\n\n"])
-    prompts = ["a <fim_middle>", "a <think>", "a\n\n", "a<fim_middle>b", "a bc"]
+    prompts = ["a <fim_middle>", "a <think>", "a\n\n", "a<fim_middle>b", "a bc", "ab"]
     list(complete(model, tokenizer, prompts, sampling()))
     assert [(tokenizer.decode(ids), typed) for ids, typed in given] == [
         ("a <fim_middle>", ""),
@@ -126,6 +126,7 @@ def test_a_prompt_is_cut_back_behind_its_last_special_token_alone(model_and_toke
         ("a", "\n\n"),
         ("a<fim_middle>", "b"),
         ("a", " bc"),
+        ("ab", ""),
     ]
 
 

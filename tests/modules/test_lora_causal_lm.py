@@ -384,7 +384,7 @@ def predict():
 
 
 def test_prompts_are_completed_with_the_likeliest_tokens_also_by_a_model_that_was_learning(adapted, predict):
-    prompts = ["fn process", "a", "use std::"]
+    prompts = ["fn process", "a;", "use std::"]
     model = adapted(gradient_checkpointing=True, lora=LoRA(dropout=0.9), max_new_tokens=12)
     modes = [module.training for module in model.modules()]
     texts = predict(model, prompts)

@@ -71,9 +71,14 @@ def prompt(
 
 
 def _cut_back(pieces: tuple[Piece, ...], kind: Kind) -> Prompt:
-    """Return the prompt of pieces whose last text is cut back."""
+    """Return the prompt of pieces whose last text is cut back, if something is left of it.
+
+    SentencePiece's tokenizers write a text's first word with a space that the text does not have.
+    """
     last_special = max((place for place, piece in enumerate(pieces) if piece.special), default=-1)
     kept, typed = cut_back("".join(piece.text for piece in pieces[last_special + 1 :]))
+    if not kept:
+        return Prompt(Sample(pieces, kind), "")
     return Prompt(Sample((*pieces[: last_special + 1], *text_pieces(kept, Role.CONTEXT)), kind), typed)
 
 

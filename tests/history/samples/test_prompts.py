@@ -102,8 +102,8 @@ def test_all_three_tokens_are_needed_to_fill_in():
 
 
 def test_a_special_token_is_never_cut():
-    assert asked("name", " ", "\n", None, STARCODER2) == ("<repo_name>name<file_sep>", " \n\n")
-    assert asked("name", PATH, " \n", None, NOTHING) == ("", " \n")
+    assert asked("name", " ", "\n", None, STARCODER2) == ("<repo_name>name<file_sep> \n\n", "")
+    assert asked("name", PATH, " \n", None, NOTHING) == (" \n", "")
 
 
 def test_the_text_of_a_prompt_has_the_names_of_repository_and_files():

@@ -126,6 +126,17 @@ def test_no_token_is_learned_that_a_prompt_would_cut(name):
     assert encoder.decode(sample.ids[len(asked.ids) :].tolist()).startswith(f"{asked.typed}    M\n")
 
 
+@pytest.mark.parametrize("legacy", [True, False])
+@pytest.mark.parametrize("name", ["codellama", "codestral", "aixcoder"])
+def test_a_prompt_of_one_word_is_what_a_file_begins_with(name, legacy):
+    """With the space that these tokenizers put before a text, which the text does not have."""
+    encoder = Encoder(sentence_piece(name, legacy=legacy), FORMATS[name])
+    [sample] = encoder.encode(file_samples("r", File("f", "", "fn M"), Formats(), 4096, encoder.count, encoder.format))
+    [(ids, typed)] = encoder.encode_prompts([prompt("r", "f", "fn", None, encoder.format)])
+    assert (ids, typed) == (sample.ids[: len(ids)].tolist(), "")
+    assert encoder.decode(ids).endswith("fn")
+
+
 @pytest.mark.parametrize("name", LEFT_TO_RIGHT_FILE)
 def test_a_file_begins_and_ends_as_the_family_s_files_do(name):
     encoder = Encoder(published(name), FORMATS[name])
