@@ -149,13 +149,18 @@ def vocabulary(tokenizer: PreTrainedTokenizerBase, size: int) -> Vocabulary:
 
     A tokenizer may have more tokens than its model, and a model more than its tokenizer.
     """
-    backend: Any = tokenizer.backend_tokenizer
-    # Behind another token: SentencePiece's tokenizers leave out the space of a text's first one.
-    filler = backend.encode("a", add_special_tokens=False).ids
-    skipped = len(backend.decode(filler))
     special = {*end_token_ids(tokenizer), *tokenizer.all_special_ids}
-    texts = backend.decode_batch([[*filler, token] for token in range(size)], skip_special_tokens=True)
-    return Vocabulary(["" if token in special else text[skipped:] for token, text in enumerate(texts)])
+    texts = _decode_inside(tokenizer, [[token] for token in range(size)])
+    return Vocabulary(["" if token in special else text for token, text in enumerate(texts)])
+
+
+def _decode_inside(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) -> list[str]:
+    """Return the text of each row of token ids behind others: SentencePiece's leave out the space of a text's first."""
+    backend: Any = tokenizer.backend_tokenizer
+    before = backend.encode("a", add_special_tokens=False).ids
+    skipped = len(backend.decode(before))
+    texts = backend.decode_batch([[*before, *ids] for ids in rows], skip_special_tokens=True)
+    return [text[skipped:] for text in texts]
 
 
 def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -209,7 +214,7 @@ def before_end_token(ids: Sequence[int], end_ids: Sequence[int]) -> list[int]:
 
 
 def decode_generated(tokenizer: PreTrainedTokenizerBase, ids: list[int], end_ids: list[int]) -> Generated:
-    """Return the text of generated ids up to the first end token."""
+    """Return the text of ids generated behind others, up to the first end token."""
     kept = before_end_token(ids, end_ids)
-    text = tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return Generated(str(text), stopped=len(kept) < len(ids))
+    [text] = _decode_inside(tokenizer, [kept])
+    return Generated(text, stopped=len(kept) < len(ids))

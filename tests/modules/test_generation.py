@@ -2,7 +2,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -139,3 +139,14 @@ def test_a_vocabulary_that_cannot_write_what_was_typed_is_not_held_to_it(samplin
     prompts = [HealedPrompt([0], typed) for typed in ("\n", "")]
     one, other = generate(model, tokenizer, prompts, sampling())
     assert one == other
+
+
+def test_generated_text_keeps_the_space_that_it_begins_with():
+    """SentencePiece's tokenizers leave it out where a text begins; what was typed would not be found without it."""
+    backend = Tokenizer(
+        models.BPE(vocab={"<s>": 0, "\u2581a": 1, "\u2581b": 2, "b": 3, "\u2581": 4, "a": 5}, merges=[])
+    )
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<s>")
+    assert tokenizer.decode([2, 3]) == "bb"
+    assert decode_generated(tokenizer, [2, 3, 0, 2], [0]) == (" bb", True)
