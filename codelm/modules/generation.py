@@ -112,11 +112,12 @@ def generate(
         most = (max_positions(model.config) or sys.maxsize) - ids.shape[1]
         settings = _generation_config(sampling, end_ids, most)
         rows = model.get_input_embeddings().weight
+        held = [_HeldToTyped(vocabulary(tokenizer, len(rows)), typed)] if any(typed) else []
         output = model.generate(
             input_ids=ids.to(rows.device),
             attention_mask=mask.to(rows.device),
             generation_config=settings,
-            logits_processor=LogitsProcessorList([_HeldToTyped(vocabulary(tokenizer, len(rows)), typed)]),
+            logits_processor=LogitsProcessorList(held),
         )
         yield from output[:, ids.shape[1] :].tolist()
 
