@@ -23,7 +23,16 @@ from codelm.modules.adapters import LoRA
 from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.settings import Settings, merged, nested
 
-__all__ = ["INFILL", "LEFT_TO_RIGHT", "AdapterEvaluator", "CommitNll", "Measured", "commit_nll", "load_float32"]
+__all__ = [
+    "INFILL",
+    "LEFT_TO_RIGHT",
+    "AdapterEvaluator",
+    "CommitNll",
+    "Measured",
+    "commit_nll",
+    "load_adapter",
+    "load_float32",
+]
 
 _TokenNll = NDArray[np.float64]
 """The nll of each token of a sample in nats, ``[T]``."""
@@ -79,7 +88,7 @@ class AdapterEvaluator:
         data = open_evaluation_data(datamodule)
         samples = data.test_samples(self.test_tokens)
         load_float32(model)
-        _load_adapter(model, adapter)
+        load_adapter(model, adapter)
         evaluated = EvaluatedModel(model, max_tokens=datamodule.sequence_length, batch_size=_ROWS_AT_A_TIME)
         tuned_nll = evaluated.token_nll([sample.ids for sample in samples])
         if self.base_nll is None:
@@ -115,7 +124,7 @@ def load_float32(model: LoRACausalLM) -> None:
     model.to(trainer.strategy.root_device).eval()
 
 
-def _load_adapter(model: LoRACausalLM, folder: Path) -> None:
+def load_adapter(model: LoRACausalLM, folder: Path) -> None:
     """Load the weights of an adapter in PEFT's format into a model of the same shape, scaled as its alpha says."""
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
