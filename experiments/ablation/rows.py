@@ -27,8 +27,8 @@ OURS, FLOAT32_PEER = "ours", "peer-fp32"
 
 PEERS: Mapping[str, Mapping[str, Any]] = {
     "peer": {},
-    "peer-slow": {"model.learning_rate": 1e-3},
-    "peer-fast": {"model.learning_rate": 4e-3},
+    "peer-slow": {"model.learning_rate": 2e-3},
+    "peer-fast": {"model.learning_rate": 8e-3},
     FLOAT32_PEER: {},
 }
 """The public recipe with our learning rate, with two that were not chosen for ours, and with float32 adapters."""
@@ -58,7 +58,7 @@ _UNUSED_GROUPS = ("evaluation", "behavior")
 """Groups of settings that `_step_limits` switches off."""
 VALIDATIONS = 3
 """How often a run of ours is validated; the best validation's adapter is taken, as `codelm fit` does."""
-_VERSION = 4
+_VERSION = 5
 """Part of every experiment's key: raise it with what changes figures and is not given, as defaults do."""
 
 
