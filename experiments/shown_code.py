@@ -97,7 +97,7 @@ def _line(name: str, evaluated: EvaluatedModel, shown: Sequence[Shown], *, has_a
 
 @torch.inference_mode()
 def _measure(repository: str, adapter: Path | None, tokens: int) -> Iterator[str]:
-    wanted = {"data.repo": repository, "model.lora.inference_scale": 1.0, "data.formats.fim_rate": 0.0}
+    wanted = {"data.repo": repository, "data.formats.fim_rate": 0.0}
     model, datamodule = instantiate(merged(read_settings([_CONFIG]), nested(wanted)))
     data, most = open_evaluation_data(datamodule), datamodule.sequence_length
     load_float32(model)

@@ -21,7 +21,7 @@ from codelm.metrics.likelihood import sum_by_commit
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA
 from experiments.ablation.objects import instantiate, open_evaluation_data
-from experiments.ablation.settings import Settings, merged, nested
+from experiments.ablation.settings import Settings
 
 __all__ = [
     "INFILL",
@@ -76,7 +76,7 @@ class AdapterEvaluator:
     """
 
     def __init__(self, settings: Settings, test_tokens: int) -> None:
-        self.settings = merged(settings, nested({"model.lora.inference_scale": 1.0}))  # saved adapters have their own
+        self.settings = settings
         self.test_tokens = test_tokens
         self.base_nll: list[_TokenNll] | None = None
         self.base_cursor: list[float] | None = None
@@ -125,13 +125,16 @@ def load_float32(model: LoRACausalLM) -> None:
 
 
 def load_adapter(model: LoRACausalLM, folder: Path) -> None:
-    """Load the weights of an adapter in PEFT's format into a model of the same shape, scaled as its alpha says."""
+    """Load the weights of an adapter in PEFT's format into a model of the same shape, scaled as its alpha says.
+
+    The alpha of an adapter holds the ``inference_scale`` that it was saved with; the model applies its own to it.
+    """
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     _refuse_other_shape(model.lora, config)
-    scale = config["lora_alpha"] / model.lora.alpha
+    scale = config["lora_alpha"] / (model.lora.alpha * model.lora.inference_scale)
     weights = load_file(folder / "adapter_model.safetensors")
     scaled = {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}
     loaded: Any = set_peft_model_state_dict(model.model, scaled)

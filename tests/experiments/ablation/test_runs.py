@@ -22,6 +22,7 @@ from experiments.ablation.peer import peer_documents
 from experiments.ablation.results import of_experiment, read_results
 from experiments.ablation.rows import OURS, Experiment
 from experiments.ablation.runs import folder_name, run_missing
+from experiments.ablation.settings import merged, nested
 from experiments.ablation.trained import ADAPTER, Trained, load
 
 STEPS = 3
@@ -111,6 +112,13 @@ def test_an_adapter_is_scaled_as_its_own_alpha_says(adapted, evaluator, tmp_path
     adapted.save_adapter(tmp_path / "weights")
     half, weights = (evaluator.evaluate(tmp_path / name).parts for name in ("half", "weights"))
     assert [part.tuned for part in half] == pytest.approx([part.tuned for part in weights])
+
+
+def test_a_model_with_a_scale_of_its_own_measures_an_adapter_alike(adapted, evaluator, tmp_path):
+    adapted.save_adapter(tmp_path / ADAPTER)
+    scaled = AdapterEvaluator(merged(evaluator.settings, nested({"model.lora.inference_scale": 0.5})), 3000)
+    one, other = ([part.tuned for part in each.evaluate(tmp_path / ADAPTER).parts] for each in (evaluator, scaled))
+    assert other == pytest.approx(one)
 
 
 def test_an_adapter_that_lacks_weights_is_refused(adapted, evaluator, tmp_path):
