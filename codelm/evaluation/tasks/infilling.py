@@ -19,12 +19,7 @@ from codelm.metrics.infill_tasks import InfillTask, choose_tasks, cut_tasks, vis
 from codelm.metrics.retrieval import nearest, nearest_lines
 from codelm.metrics.syntax.identifiers import LEXERS, own_names
 
-__all__ = [
-    "Answer",
-    "AnsweredTask",
-    "InfillEvaluation",
-    "draw_changes",
-]
+__all__ = ["Answer", "AnsweredTask", "InfillEvaluation", "draw_changes"]
 
 _SYSTEMS = {"infill": ("base", "retrieval", "tuned"), "left_to_right": ("base", "tuned")}
 """The systems that answer a task, by mode. The "infill" mode shows the lines before and after the span, the other one

@@ -57,16 +57,14 @@ def prompt(
     heading, line = heading_pieces(repository_name, prompt_format), path_pieces(path)
     shown = (*special_tokens(prompt_format.begin), *heading)
     shown += _example_pieces(example, prompt_format) if example else ()
+    code = text_pieces(before, Role.CONTEXT)
     if after is None:
-        code = text_pieces(before, Role.CONTEXT)
         return _cut_back((*shown, *(line if heading else ()), *code), Kind.CHANGE)
     behind = text_pieces(after, Role.CONTEXT)
     if prompt_format.continues:
-        code = text_pieces(before, Role.CONTEXT)
         return _cut_back((*shown, *infill_pieces(line, code, behind, prompt_format)), Kind.FIM)
-    lines, line_end, last = before.rpartition("\n")
-    kept, typed = cut_back(last)
-    code = text_pieces(lines + line_end + kept, Role.CONTEXT)
+    _, typed = cut_back(before.rpartition("\n")[2])
+    code = text_pieces(before.removesuffix(typed), Role.CONTEXT)
     return Prompt(Sample((*shown, *infill_pieces(line, code, behind, prompt_format)), Kind.FIM), typed)
 
 
