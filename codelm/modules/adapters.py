@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
@@ -25,8 +25,10 @@ __all__ = [
     "lora_config",
     "pack_linear_layers",
     "paged_adamw_8bit",
+    "plain_lora_layers",
     "refuse_unknown_targets",
     "save_adapter",
+    "unpacked_weight",
 ]
 
 kernel_warning_hidden = partial(warnings_hidden, "bitsandbytes.backends.cpu.ops")
@@ -197,6 +199,32 @@ def paged_adamw_8bit(groups: list[dict[str, Any]], *, learning_rate: float) -> O
 
     optimizer: Optimizer = PagedAdamW8bit(groups, lr=learning_rate)
     return optimizer
+
+
+def plain_lora_layers(model: nn.Module) -> list[Any]:
+    """Return the layers of a PEFT model that are linear, in 4 bits or not, with adapters as LoRA first had them."""
+    from bitsandbytes.nn.modules import Linear4bit
+    from peft.tuners.lora import LoraLayer
+
+    layers: list[Any] = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    return [
+        layer for layer in layers if type(layer.get_base_layer()) in (nn.Linear, Linear4bit) and not layer.lora_variant
+    ]
+
+
+def unpacked_weight(layer: Any, dtype: torch.dtype) -> Tensor:
+    """Return the weight of a linear layer, ``[out, in]``, out of 4 bits where it is in them."""
+    state = getattr(layer.weight, "quant_state", None)
+    if state is None:
+        whole: Tensor = layer.weight.to(dtype)
+        return whole
+    from bitsandbytes.functional import dequantize_blockwise
+
+    scales = dequantize_blockwise(state.absmax, state.state2) + state.offset if state.nested else state.absmax
+    unpacked: Tensor = torch.ops.bitsandbytes.dequantize_4bit(
+        layer.weight.data, scales.float(), state.blocksize, state.quant_type, state.shape, dtype
+    )
+    return unpacked
 
 
 def pack_linear_layers(model: Any, kind: str) -> None:

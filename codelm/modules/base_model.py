@@ -97,7 +97,7 @@ def load_base(
     dtype: torch.dtype = torch.float32,
     quantization: Quantization = "none",
     double_quantization: bool = True,
-    attention: Attention = "sdpa",
+    attention: str = "sdpa",
     dropout: float | None = None,
     device: str = "cpu",
 ) -> PreTrainedModel:

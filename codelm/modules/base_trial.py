@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from codelm.bases.hub import warnings_hidden
 from codelm.errors import InputError, one_line
 from codelm.modules.adapters import LoRA, add_adapter, pack_linear_layers
 from codelm.modules.base_model import checkpoint_activations, refuse_unusual_head
 from codelm.modules.decoder import decoder_of
+from codelm.modules.packed_attention import BY_SAMPLE, arguments_by_sample
 
-__all__ = ["try_adapters", "try_base", "try_four_bits"]
+__all__ = ["attends_by_sample", "try_adapters", "try_base", "try_four_bits"]
 
 _FIRST, _SECOND = 7, 9
 """Tokens of the two samples that are packed into a row."""
@@ -65,16 +67,37 @@ def _keeps_samples_apart(decoder: nn.Module) -> bool:
     return _equal(packed, alone) and not _equal(_states(decoder, row), alone)
 
 
+def attends_by_sample(model: PreTrainedModel, attention: str) -> bool:
+    """Return whether a `small_model` that keeps samples apart does so by `BY_SAMPLE`, too, in place of its attention.
+
+    Architectures that have no masks of transformers, or attention of their own, do not.
+    """
+    first, second = _samples()
+    decoder, row = decoder_of(model), torch.cat([first, second])
+    positions = torch.cat([torch.arange(_FIRST), torch.arange(_SECOND)])[None]
+    masked = _states(decoder, row, position_ids=positions)
+    try:
+        with warnings_hidden("transformers.modeling_utils"):  # of those that cannot change it
+            model.set_attn_implementation(BY_SAMPLE)
+        arguments = arguments_by_sample([0, _FIRST, _FIRST + _SECOND], row.device)
+        return _equal(_states(decoder, row, position_ids=positions, **arguments), masked)
+    except Exception:  # of code of two hundred architectures: the mask is right for all of them
+        return False
+    finally:
+        with warnings_hidden("transformers.modeling_utils"):
+            model.set_attn_implementation(attention)
+
+
 def _samples() -> tuple[Tensor, Tensor]:
     """Return two samples of different tokens, ``[T]``."""
     tokens = torch.randperm(128, generator=torch.Generator().manual_seed(0)) + 8  # special tokens come first
     return tokens[:_FIRST], tokens[_FIRST : _FIRST + _SECOND]
 
 
-def _states(decoder: nn.Module, tokens: Tensor, **positions: Tensor) -> Tensor:
+def _states(decoder: nn.Module, tokens: Tensor, **arguments: Any) -> Tensor:
     """Return the last hidden states of ``tokens``, ``[1, T, H]``."""
     with torch.no_grad():
-        states: Tensor = decoder(input_ids=tokens[None], use_cache=False, **positions).last_hidden_state
+        states: Tensor = decoder(input_ids=tokens[None], use_cache=False, **arguments).last_hidden_state
     return states
 
 

@@ -19,7 +19,7 @@ from codelm.batch import Batch, learned_labels, learned_weights
 from codelm.errors import CodelmError, InputError
 from codelm.lightning_internals import rewind_to_whole_step
 from codelm.modules.batch_seed import seed_batch
-from codelm.modules.decoder import decoder_of, packed_states, states_one_by_one
+from codelm.modules.decoder import decoder_of, packed_states, states_by_sample, states_one_by_one
 from codelm.modules.losses import Choices, token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
 from codelm.modules.resume_checks import refuse_other_settings, refuse_other_weights, result_settings
@@ -61,7 +61,7 @@ class CausalLM(LightningModule):
         self.seed = seed
         # Checkpoints hold only trained parameters: `on_load_checkpoint` does the strict check on those.
         self.strict_loading = False
-        self.keeps_samples_apart = True
+        self.keeps_samples_apart, self.attends_by_sample = True, False
         self.step_loss = torch.zeros(())
         self.failures = 0
         self.skipped_steps = 0
@@ -101,7 +101,8 @@ class CausalLM(LightningModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the decoder's last hidden states, ``[B, T, H]``."""
-        states = packed_states if self.keeps_samples_apart else states_one_by_one
+        together = states_by_sample if self.attends_by_sample else packed_states
+        states = together if self.keeps_samples_apart else states_one_by_one
         return states(decoder_of(self.language_model), batch)
 
     def weighted_nll(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -1,13 +1,15 @@
 """The decoder of a language model, and its hidden states of packed rows."""
 
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from codelm.batch import Batch
+from codelm.modules.packed_attention import arguments_by_sample, longest_seen
 
-__all__ = ["decoder_of", "packed_states", "states_one_by_one"]
+__all__ = ["decoder_of", "packed_states", "states_by_sample", "states_one_by_one"]
 
 
 def decoder_of(model: Any) -> Any:
@@ -21,11 +23,27 @@ def decoder_of(model: Any) -> Any:
 
 
 def packed_states(decoder: Any, batch: Batch) -> Tensor:
-    """Return the last hidden states of rows of samples, ``[B, T, H]``."""
+    """Return the last hidden states of rows of samples, ``[B, T, H]``, whose attention is computed under a mask."""
     # use_cache=False and no attention mask: only then do restarting positions keep samples apart.
     output = decoder(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False)
     states: Tensor = output.last_hidden_state
     return states
+
+
+def states_by_sample(decoder: Any, batch: Batch) -> Tensor:
+    """Return the same for a decoder that computes attention by sample; see `codelm.modules.packed_attention`.
+
+    Samples that are longer than what some layer sees at once take the mask.
+    """
+    ids, positions = (batch[name].view(1, -1) for name in ("input_ids", "position_ids"))
+    borders = [*(positions[0] == 0).nonzero().flatten().tolist(), positions.shape[1]]
+    longest = longest_seen(decoder.config)
+    if longest is not None and max(stop - start for start, stop in pairwise(borders)) > longest:
+        return packed_states(decoder, batch)
+    arguments = arguments_by_sample(borders, ids.device)
+    output = decoder(input_ids=ids, position_ids=positions, use_cache=False, **arguments)
+    states: Tensor = output.last_hidden_state
+    return states.view(*batch["input_ids"].shape, -1)
 
 
 def states_one_by_one(decoder: Any, batch: Batch) -> Tensor:

@@ -24,11 +24,13 @@ from codelm.modules.base_model import (
     max_positions,
     refuse_small_vocabulary,
 )
-from codelm.modules.base_trial import try_adapters, try_base, try_four_bits
+from codelm.modules.base_trial import attends_by_sample, try_adapters, try_base, try_four_bits
 from codelm.modules.causal_lm import CausalLM
 from codelm.modules.four_bits import layer_bytes
+from codelm.modules.fused_lora import fuse_adapters
 from codelm.modules.generation import Generated, Sampling, complete
 from codelm.modules.optimizers import OptimizerName
+from codelm.modules.packed_attention import BY_SAMPLE
 from codelm.modules.precision import compute_dtype
 from codelm.modules.small_model import small_model
 
@@ -123,6 +125,8 @@ class LoRACausalLM(CausalLM):
         compute_dtype(self.precision)
         small = small_model(self.base, load_config(self.base, self.revision), self.attention)
         self.keeps_samples_apart = try_base(self.base, small)
+        can_replace = self.attention == "sdpa" and self.keeps_samples_apart
+        self.attends_by_sample = can_replace and attends_by_sample(small, self.attention)
         refuse_unknown_targets(self.lora.targets, self.linear_layers, base=self.base)
         if self.quantization != "none":
             try_four_bits(self.base, small, self.quantization)
@@ -172,13 +176,14 @@ class LoRACausalLM(CausalLM):
             dtype=compute_dtype(self.precision),
             quantization=self.quantization,
             double_quantization=self.double_quantization,
-            attention=self.attention,
+            attention=BY_SAMPLE if self.attends_by_sample else self.attention,
             dropout=self.base_dropout,
             device=str(trainer.strategy.root_device) if trainer else "cpu",
         )
         self.base_identity = identify(self.base, self.revision)
         self.used_base_dropout = dropout_of(base.config) if self.base_dropout is None else self.base_dropout
         model = add_adapter(base, self.lora, name=self.base_name, revision=self.revision)
+        fuse_adapters(model)
         if self.gradient_checkpointing:
             checkpoint_activations(base)  # after peft, which would else make the embeddings require a gradient
         return model

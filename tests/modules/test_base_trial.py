@@ -6,6 +6,7 @@ from transformers import AutoConfig
 
 from codelm.errors import InputError
 from codelm.modules import LoRA, LoRACausalLM
+from codelm.modules.base_trial import attends_by_sample
 from codelm.modules.four_bits import layer_bytes
 from codelm.modules.small_model import shrunken, small_model
 
@@ -155,3 +156,19 @@ def test_in_a_small_model_another_sample_changes_the_states_by_as_much_as_they_a
         rows = [torch.cat([torch.arange(start, start + 7), second])[None] for start in (8, 40)]
         one, other = (model.get_decoder()(input_ids=row).last_hidden_state[0, 7:] for row in rows)
     assert (one - other).abs().max() > 0.5 * one.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("family", "by_sample"),
+    [
+        ("starcoder2", True),
+        ("llama", True),
+        ("mistral", True),
+        ("qwen3", True),
+        ("deepseek_v32", False),
+        ("falcon", False),
+    ],
+)
+def test_attention_by_sample_is_taken_where_it_gives_what_the_mask_gives(family, by_sample):
+    config = AutoConfig.for_model(family)
+    assert attends_by_sample(small_model(family, config, "sdpa"), "sdpa") == by_sample
