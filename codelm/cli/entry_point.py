@@ -1,6 +1,7 @@
 """The entry point of the command ``codelm``: help and version without heavy imports, and one line for each error."""
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +19,12 @@ __all__ = ["main"]
 
 _DISK_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
 """Error numbers of the system for a disk that is full or cannot be written to."""
+
+_WAIT_POLICY = "OMP_WAIT_POLICY", "PASSIVE"
+"""Lets torch's threads sleep while they wait for one another, where the user has not decided; read when it is imported.
+
+They spin by default, on the time of whatever else the machine does, and of the thread that they wait for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ def _dispatch(arguments: Sequence[str], switches: _Switches) -> int:
     _require_command(command)
     refuse_wrong_options(rest)
     checked = checked_arguments(rest)
+    os.environ.setdefault(*_WAIT_POLICY)
     from codelm.cli.lightning import run  # seconds of imports, for which wrong paths need not wait
 
     run([command, *checked], quiet=switches.quiet, debug=switches.debug, allow_code=switches.allow_code)

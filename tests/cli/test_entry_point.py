@@ -1,6 +1,7 @@
 """The light half of the command: it answers at once, and says one line about trouble."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -49,6 +50,23 @@ def test_help_names_the_commands_the_configs_and_the_switches(argv, capsys):
 def test_the_version_is_the_package_s(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"codelm {codelm.__version__}\n"
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_sleep_while_they_wait_unless_the_user_wants_otherwise(monkeypatch, given, used):
+    seen = []
+
+    def run(*arguments, **settings):
+        seen.append((os.environ["OMP_WAIT_POLICY"], "torch" in sys.modules))
+
+    # as at the start of a process: the variable is read when torch is imported
+    monkeypatch.setitem(sys.modules, "codelm.cli.lightning", types.SimpleNamespace(run=run))
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+    assert main(["validate", "--model.base", "tiny"]) == 0
+    assert seen == [(used, False)]
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
