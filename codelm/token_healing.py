@@ -87,6 +87,10 @@ class Vocabulary:
             self._agreeing[typed] = frozenset(chain(longer, *shorter))
         return self._agreeing[typed]
 
+    def holding(self, text: str) -> frozenset[int]:
+        """Return the tokens whose texts hold another text."""
+        return frozenset(token for token in self._ids if text in self._texts[token])
+
     def rest(self, typed: str, token: int) -> str:
         """Return what a token leaves to be written of a typed text; nothing where it disagrees with it."""
         return typed[len(self._texts[token]) :] if token in self.agreeing(typed) else ""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from codelm.batch import WeightedTokens, collate
 from codelm.evaluation.time_budget import OutOfTimeError, TimeBudget
 from codelm.history.epochs.packing import pack
+from codelm.modules.decoding_rules import IsComplete
 from codelm.modules.generation import Generated, Sampling, end_token_ids, generate, generate_texts, vocabulary
 from codelm.token_healing import HealedPrompt
 
@@ -106,9 +107,11 @@ class EvaluatedModel:
                     found[index] = row_nll[first:end]
         return found
 
-    def generate_texts(self, prompts: Sequence[HealedPrompt], sampling: Sampling) -> Iterator[Generated]:
-        """Yield the text generated after each prompt and what was typed behind it."""
-        yield from generate_texts(self.module.model, self.module.tokenizer, prompts, sampling)
+    def generate_texts(
+        self, prompts: Sequence[HealedPrompt], sampling: Sampling, complete: Sequence[IsComplete] = ()
+    ) -> Iterator[Generated]:
+        """Yield the text generated after each prompt and what was typed behind it, no longer than it is incomplete."""
+        yield from generate_texts(self.module.model, self.module.tokenizer, prompts, sampling, complete)
 
     def generate_ids(self, prompts: Sequence[_Ids], sampling: Sampling) -> Iterator[list[int]]:
         """Yield the token ids generated after each prompt; an empty prompt stands for the start of a text."""

@@ -16,7 +16,7 @@ from codelm.metrics.syntax.identifiers import without_comments
 from codelm.metrics.syntax.rust_items import ends
 from codelm.metrics.syntax.rust_lexer import depth_change, significant
 
-__all__ = ["Infill", "cut_infill"]
+__all__ = ["Infill", "cut_infill", "is_complete"]
 
 _FIRST_LINE = re.compile(r"\s*\S[^\n]*\n")
 
@@ -49,6 +49,15 @@ def cut_infill(task: InfillTask, generated: str, stopped: bool, sees_after: bool
     """
     end = _infill_end(task, generated, sees_after)
     return Infill(generated[:end], finished=stopped or end is not None)
+
+
+def is_complete(task: InfillTask, generated: str, sees_after: bool) -> bool:
+    """Return whether `cut_infill` cuts a text where it would cut any that goes on from it.
+
+    Behind the end of a block there is then a line of code: comments belong to the item before them.
+    """
+    end = _infill_end(task, generated, sees_after)
+    return end is not None and (task.kind == "line" or bool(_FIRST_LINE.match(generated, end)))
 
 
 def _infill_end(task: InfillTask, generated: str, sees_after: bool) -> int | None:

@@ -8,6 +8,8 @@ With an input ``x``, dropout ``d`` and a scale ``s`` a layer gives ``W x + b + s
 2106.09685.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -16,10 +18,12 @@ from torch.nn.functional import linear
 
 from codelm.modules.adapters import plain_lora_layers, unpacked_weight
 
-__all__ = ["fuse_adapters"]
+__all__ = ["fuse_adapters", "whole_weights"]
 
 _FEWEST_TOKENS = 32
 """With fewer tokens the base's own product may be faster, and PEFT computes the layer."""
+_MOST_WHOLE = 2**28
+"""Weights that are unpacked at once, at most: 1 GiB in float32."""
 
 
 def fuse_adapters(model: nn.Module) -> int:
@@ -56,10 +60,15 @@ class _FusedForward:
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
+        self.whole: tuple[Tensor, Tensor | None] | None = None
+        """Weight and bias of the layer with its adapter, in float32, while text is generated on a CPU."""
 
     def __call__(self, x: Tensor, *arguments: Any, **options: Any) -> Tensor:
         """Return the layer's output for an input ``[..., in]``, in autocast's type where that is on: ``[..., out]``."""
         layer = self.layer
+        if self.whole is not None:
+            with torch.autocast(x.device.type, enabled=False):
+                return linear(x.float(), *self.whole).to(x.dtype)
         is_unusual = arguments or options or layer.disable_adapters or layer.merged or len(layer.active_adapters) != 1
         if is_unusual or x.numel() < _FEWEST_TOKENS * x.shape[-1]:
             as_peft_does: Tensor = type(layer).forward(layer, x, *arguments, **options)
@@ -76,6 +85,36 @@ class _FusedForward:
                 x, layer.lora_A[name].weight, layer.lora_B[name].weight, settings
             )
         return output
+
+
+@contextmanager
+def whole_weights(model: nn.Module) -> Iterator[None]:
+    """Within this context, compute fused layers with one float32 weight each, where they are on a CPU and few enough.
+
+    To write one token after another, a layer would unpack its weights for each, and multiply three times.
+    """
+    forwards: list[Any] = [getattr(layer, "forward", None) for layer in model.modules()]
+    found = [forward for forward in forwards if isinstance(forward, _FusedForward)]
+    small = sum(each.layer.in_features * each.layer.out_features for each in found) <= _MOST_WHOLE
+    layers = [each for each in found if small and each.layer.lora_A["default"].weight.device.type == "cpu"]
+    try:
+        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+            for each in layers:
+                each.whole = _whole(each.layer)
+        yield
+    finally:
+        for each in layers:
+            each.whole = None
+
+
+def _whole(layer: Any) -> tuple[Tensor, Tensor | None]:
+    """Return a layer's weight, with its adapter's product unless that is disabled, and its bias, in float32."""
+    base = layer.get_base_layer()
+    weight = unpacked_weight(base, torch.float32)
+    for name in [] if layer.disable_adapters or layer.merged else layer.active_adapters:
+        narrow, wide = layer.lora_A[name].weight.float(), layer.lora_B[name].weight.float()
+        weight = weight.addmm(wide, narrow, alpha=layer.scaling[name])
+    return weight, None if base.bias is None else base.bias.float()
 
 
 class _LinearWithAdapter(torch.autograd.Function):

@@ -3,15 +3,17 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedTokenizerBase
+from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokenizerBase, StoppingCriteriaList
 
 from codelm.modules.base_model import max_positions
+from codelm.modules.decoding_rules import HeldToTyped, IsComplete, UntilComplete
+from codelm.modules.fused_lora import whole_weights
 from codelm.special_tokens import TEXT_ENDS
 from codelm.token_healing import HealedPrompt, Vocabulary, cut_back, without_typed
 
@@ -43,7 +45,7 @@ class Sampling:
 
 
 class Generated(NamedTuple):
-    """A generated text, and whether it ended with an end token rather than at the largest number of tokens."""
+    """A generated text, and whether it ended, or was complete, before the largest number of tokens."""
 
     text: str
     stopped: bool
@@ -82,17 +84,25 @@ def _cut_back(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[str, str
 
 
 def generate_texts(
-    model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[HealedPrompt], sampling: Sampling
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[HealedPrompt],
+    sampling: Sampling,
+    complete: Sequence[IsComplete] = (),
 ) -> Iterator[Generated]:
     """Yield the text that a model generates after each prompt and what was typed behind it; see `generate`."""
     end_ids = end_token_ids(tokenizer)
-    for prompt, ids in zip(prompts, generate(model, tokenizer, prompts, sampling), strict=True):
+    for prompt, ids in zip(prompts, generate(model, tokenizer, prompts, sampling, complete), strict=True):
         text, stopped = decode_generated(tokenizer, ids, end_ids)
         yield Generated(without_typed(text, prompt.typed), stopped)
 
 
 def generate(
-    model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[HealedPrompt], sampling: Sampling
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[HealedPrompt],
+    sampling: Sampling,
+    complete: Sequence[IsComplete] = (),
 ) -> Iterator[list[int]]:
     """Yield the token ids that a model generates after those of each prompt, the first end token and padding included.
 
@@ -103,6 +113,8 @@ def generate(
         tokenizer: Its tokenizer.
         prompts: Token ids with what was typed; one without either stands for the start of a text.
         sampling: How tokens are chosen.
+        complete: For each prompt, or for none, whether the text behind what was typed needs no more, asked after each
+            line; end tokens follow it then.
     """
     end_ids = end_token_ids(tokenizer)
     for start in range(0, len(prompts), sampling.batch_size):
@@ -112,36 +124,18 @@ def generate(
         most = (max_positions(model.config) or sys.maxsize) - ids.shape[1]
         settings = _generation_config(sampling, end_ids, most)
         rows = model.get_input_embeddings().weight
-        held = [_HeldToTyped(vocabulary(tokenizer, len(rows)), typed)] if any(typed) else []
-        output = model.generate(
-            input_ids=ids.to(rows.device),
-            attention_mask=mask.to(rows.device),
-            generation_config=settings,
-            logits_processor=LogitsProcessorList(held),
-        )
+        tokens = vocabulary(tokenizer, len(rows)) if complete or any(typed) else Vocabulary([])
+        asked = complete[start : start + sampling.batch_size]
+        read = partial(_decode_inside, tokenizer)
+        with whole_weights(model):
+            output = model.generate(
+                input_ids=ids.to(rows.device),
+                attention_mask=mask.to(rows.device),
+                generation_config=settings,
+                logits_processor=LogitsProcessorList([HeldToTyped(tokens, typed)] if any(typed) else []),
+                stopping_criteria=StoppingCriteriaList([UntilComplete(tokens, read, typed, asked)] if asked else []),
+            )
         yield from output[:, ids.shape[1] :].tolist()
-
-
-class _HeldToTyped(LogitsProcessor):
-    """Rules out tokens that disagree with what was typed, in each row until all of it is written."""
-
-    def __init__(self, vocabulary: Vocabulary, typed: Sequence[str]) -> None:
-        self.vocabulary = vocabulary
-        self.left = list(typed)
-        self.is_first = True
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Return the scores, ``[B, V]``, of the next token after the ids, ``[B, T]``."""
-        if not self.is_first:
-            written = zip(self.left, input_ids[:, -1].tolist(), strict=True)
-            self.left = [self.vocabulary.rest(text, token) if text else "" for text, token in written]
-        self.is_first = False
-        for row, text in enumerate(self.left):
-            if allowed := list(self.vocabulary.agreeing(text)) if text else []:
-                kept = torch.full_like(scores[row], -torch.inf)
-                kept[allowed] = scores[row, allowed]
-                scores[row] = kept
-        return scores
 
 
 @lru_cache(maxsize=1)

@@ -151,7 +151,7 @@ def make_reciter(encoder):
                 self.prompts.append(list(map(int, prompt)))
                 yield continuation(self.prompts[-1], self.texts[self.base])[: sampling.max_new_tokens]
 
-        def generate_texts(self, prompts, sampling):
+        def generate_texts(self, prompts, sampling, complete=()):
             typed = [encoder.locate(prompt.typed)[0] for prompt in prompts]
             whole = [[*prompt.ids, *ids] for prompt, ids in zip(prompts, typed, strict=True)]
             for ids in self.generate_ids(whole, sampling):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.metrics.infill import Infill, cut_infill
+from codelm.metrics.infill import Infill, cut_infill, is_complete
 from codelm.metrics.infill_scores import score, summarize
 from codelm.metrics.infill_tasks import InfillTask, cut_tasks
 
@@ -139,3 +139,27 @@ def test_in_other_languages_nothing_is_cut():
 def test_an_infill_is_the_beginning_of_what_was_written(text, task):
     for sees_after in (True, False):
         assert text.startswith(cut_infill(task, text, False, sees_after).text)
+
+
+CODE = st.lists(
+    st.sampled_from([*RUST.splitlines(), *PYTHON.splitlines(), "}", "};", "// end", "", "else {", '"a', "'a'"])
+)
+
+
+@settings(max_examples=300)
+@given(lines=CODE, task=st.sampled_from([LINE, BLOCK, STATEMENTS, SUITE]), sees_after=st.booleans())
+def test_what_is_complete_is_cut_as_all_that_goes_on_from_it(lines, task, sees_after):
+    whole = cut_infill(task, "".join(f"{line}\n" for line in lines), False, sees_after)
+    for count in range(len(lines) + 1):
+        beginning = "".join(f"{line}\n" for line in lines[:count])
+        if is_complete(task, beginning, sees_after):
+            assert cut_infill(task, beginning, False, sees_after) == whole
+            return
+
+
+def test_when_an_infill_is_complete():
+    assert is_complete(LINE, "let a = 1;\n", True)
+    assert not is_complete(LINE, "let a", True)
+    assert is_complete(BLOCK, "self.depth = 1;\n    }\n", True)
+    assert not is_complete(BLOCK, "self.depth = 1;\n", True)
+    assert not is_complete(RECORD, "MOVE A TO B.\n" * 9, True)

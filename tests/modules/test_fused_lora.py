@@ -1,13 +1,14 @@
 """A linear layer with its adapter as one function gives what PEFT's own forward pass gives."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
 
 from codelm.modules import LoRA
-from codelm.modules.fused_lora import fuse_adapters
+from codelm.modules.fused_lora import fuse_adapters, whole_weights
 
 
 @pytest.fixture
@@ -133,3 +134,33 @@ def test_an_adapter_that_is_not_plain_stays_as_it_is(adapted):
     model = adapted(lora=LoRA(r=4, dora=True))
     assert fuse_adapters(model.model) == 0
     assert not [module for module in model.modules() if "forward" in vars(module)]
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+@pytest.mark.parametrize("base", [True, False])
+def test_whole_weights_give_the_same_and_are_let_go(adapted, quantization, base):
+    model = adapted(quantization=quantization, lora=LoRA(r=4, inference_scale=0.5)).eval()
+    for name, weight in model.trained():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    ids = torch.arange(12)[None] + 8
+    with torch.no_grad(), model.base_disabled() if base else nullcontext():
+        expected = model.language_model(input_ids=ids).logits
+        with torch.autocast("cpu", torch.bfloat16), whole_weights(model):  # computed in float32 all the same
+            [found] = {layer.whole[0].dtype for layer in fused_forwards(model)}
+        assert found == torch.float32
+        with whole_weights(model):
+            found = model.language_model(input_ids=ids).logits
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert not any(layer.whole for layer in fused_forwards(model))
+
+
+def test_more_weights_than_fit_stay_packed(adapted, monkeypatch):
+    model = adapted(quantization="nf4")
+    monkeypatch.setattr("codelm.modules.fused_lora._MOST_WHOLE", 1000)
+    with whole_weights(model):
+        assert not any(layer.whole for layer in fused_forwards(model))
+
+
+def fused_forwards(model):
+    return [vars(layer)["forward"] for layer in model.modules() if "forward" in vars(layer)]

@@ -12,8 +12,9 @@ from transformers import (
 )
 
 from codelm.modules import generation
+from codelm.modules.decoding_rules import UntilComplete
 from codelm.modules.generation import Sampling, complete, decode_generated, end_token_ids, generate, generate_texts
-from codelm.token_healing import HealedPrompt
+from codelm.token_healing import HealedPrompt, Vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +151,34 @@ def test_generated_text_keeps_the_space_that_it_begins_with():
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<s>")
     assert tokenizer.decode([2, 3]) == "bb"
     assert decode_generated(tokenizer, [2, 3, 0, 2], [0]) == (" bb", True)
+
+
+def test_a_row_ends_with_the_line_that_makes_it_complete_and_the_others_go_on(model_and_tokenizer, sampling):
+    model, tokenizer = model_and_tokenizer
+    prompts = [HealedPrompt(tokenizer.encode("fn a"), "{\n") for _ in range(2)]
+    rows = [0, 1]
+    ended, going = generate_texts(
+        model, tokenizer, prompts, sampling(max_new_tokens=20), [lambda text: True, lambda text: bool(rows.remove(1))]
+    )
+    assert rows == [0]  # asked once, behind the only line end
+    assert ended == ("", True)
+    assert going.text
+    assert not going.stopped
+
+
+def test_a_text_is_read_without_what_was_typed_after_each_line():
+    vocabulary = Vocabulary(["a", "b\n", "\n", "c"])
+    asked = []
+
+    def has_two_lines(text):
+        asked.append(text)
+        return text.count("\n") == 2
+
+    def read(rows):
+        return ["".join(["a", "b\n", "\n", "c"][token] for token in row) for row in rows]
+
+    rule = UntilComplete(vocabulary, read, ["", "ab\n"], [has_two_lines, has_two_lines])
+    tokens = [[0, 0], [1, 1], [3, 2], [2, 3], [0, 2]]
+    ended = [rule(torch.tensor(tokens[: place + 1]).T, None).tolist() for place in range(len(tokens))]
+    assert ended == [[False, False]] * 3 + [[True, False], [True, True]]
+    assert asked == ["ab\n", "", "\n", "ab\nc\n", "\nc\n"]

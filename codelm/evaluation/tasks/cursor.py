@@ -154,7 +154,12 @@ def cursor_prompt(evaluation: InfillEvaluation, task: InfillTask) -> Prompt:
 
 def _written(evaluated: EvaluatedModel, given: Sequence[HealedPrompt]) -> list[str]:
     """Return what the model writes behind each prompt, up to the end of the line."""
-    return [answer_of(each.text) for each in evaluated.generate_texts(given, evaluated.greedy(_NEW_TOKENS))]
+    complete = [_has_line_end] * len(given)
+    return [answer_of(each.text) for each in evaluated.generate_texts(given, evaluated.greedy(_NEW_TOKENS), complete)]
+
+
+def _has_line_end(text: str) -> bool:
+    return "\n" in text
 
 
 def answer_of(text: str) -> str:

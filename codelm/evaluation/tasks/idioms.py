@@ -5,6 +5,7 @@ text: otherwise their length would count as style.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -141,15 +142,21 @@ def generate_items(
             for file, head in batch
         ]
         prompts = data.encoder.encode_prompts(shown)
+        complete = [partial(_is_whole, head) for _, head in batch]
         texts = []
         for base in (True, False):
             with evaluated.as_base(base):
-                texts.append(list(evaluated.generate_texts(prompts, sampling)))
+                texts.append(list(evaluated.generate_texts(prompts, sampling, complete)))
         return [[_item(head, text) for (_, head), text in zip(batch, each, strict=True)] for each in texts]
 
     written = evaluated.in_time(evaluated.batches(prompts), write, budget)
     base, tuned = ([item for items in written for item in items[place]] for place in (0, 1))
     return base, tuned
+
+
+def _is_whole(head: str, text: str) -> bool:
+    """Return whether the item that a head begins has ended in a text."""
+    return completion("rust", head, text, stopped=False).finished
 
 
 def _item(head: str, generated: Generated) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from random import Random
 
@@ -13,7 +13,7 @@ from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.held_out_changes import HeldOutChange
 from codelm.history.samples.prompts import Prompt, prompt
 from codelm.lines import lines_of
-from codelm.metrics.infill import Infill, cut_infill
+from codelm.metrics.infill import Infill, cut_infill, is_complete
 from codelm.metrics.infill_scores import Score, score
 from codelm.metrics.infill_tasks import InfillTask, choose_tasks, cut_tasks, visible_context
 from codelm.metrics.retrieval import nearest, nearest_lines
@@ -146,7 +146,8 @@ class InfillEvaluation:
         prompts = [self.prompt(task, mode, new_tokens, with_example=system == "retrieval") for task in tasks]
         encoded = self.data.encoder.encode_prompts(prompts)
         with self.evaluated.as_base(system != "tuned"):
-            generated = list(self.evaluated.generate_texts(encoded, self.evaluated.greedy(new_tokens)))
+            complete = [partial(is_complete, task, sees_after=mode == "infill") for task in tasks]
+            generated = list(self.evaluated.generate_texts(encoded, self.evaluated.greedy(new_tokens), complete))
         for task, row, shown, (text, stopped) in zip(tasks, answered, prompts, generated, strict=True):
             infill = cut_infill(task, text, stopped, mode == "infill")
             row.answers[mode, system] = self._scored(task, infill, shown.text)

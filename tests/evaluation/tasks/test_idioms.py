@@ -27,7 +27,7 @@ def make_writer(make_reciter):
     from codelm.modules.generation import Generated
 
     class Writer(make_reciter):
-        def generate_texts(self, prompts, sampling):
+        def generate_texts(self, prompts, sampling, complete=()):
             for prompt in prompts:
                 self.prompts.append(prompt)
                 yield Generated(self.texts[self.base][0], stopped=True)
@@ -63,7 +63,7 @@ def test_both_models_write_lists_of_traits_that_they_derive_together(make_data, 
     lists = make_writer(["Debug, Clone)]\npub struct A;\n"], ["Debug)]\npub struct A;\n"])
     functions = make_writer([PLAIN], [PLAIN])
     data, write = make_data(make_repository(commits)), lists.generate_texts
-    lists.generate_texts = lambda prompts, sampling: (
+    lists.generate_texts = lambda prompts, sampling, complete=(): (
         functions.generate_texts if sampling.max_new_tokens == NEW_TOKENS else write
     )(prompts, sampling)
     found = idioms(lists, data, LIMIT, TimeBudget(600), 0)["derives"]
@@ -122,7 +122,9 @@ def test_a_long_function_ends_where_a_model_that_wrote_it_would_have_been_cut(da
     real = f"fn long() {{\n{body}}}"
     generated = data.encoder.decode(data.encoder.locate(real[2:])[0][:NEW_TOKENS])
     writer = make_writer([generated])
-    writer.generate_texts = lambda prompts, sampling: (Generated(generated, stopped=False) for _ in prompts)
+    writer.generate_texts = lambda prompts, sampling, complete=(): (
+        Generated(generated, stopped=False) for _ in prompts
+    )
     (by_model,), _ = generate_items(writer, data, [(next(iter(data.snapshot)), "fn")], NEW_TOKENS, TimeBudget(600))
     assert cut_as_generated(real, data.encoder) == by_model
     assert by_model.endswith("?;")

@@ -42,7 +42,7 @@ def make_oracle(make_reciter, encoder):
             self.tasks = tasks
             self.base_too = base_too
 
-        def generate_texts(self, prompts, sampling):
+        def generate_texts(self, prompts, sampling, complete=()):
             for prompt in prompts:
                 self.prompts.append(list(map(int, prompt.ids)))
                 yield Generated(self.answer(prompt), stopped=True)
