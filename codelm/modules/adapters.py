@@ -49,6 +49,7 @@ class LoRA:
         targets: Names of the linear layers that get adapters; the default is all six of StarCoder2.
         rslora: Rank-stabilised LoRA: multiply by alpha / sqrt(r) instead, for large ranks.
         dora: DoRA: learn the length of each weight vector apart from its direction; slower, better at small ranks.
+        loraplus_ratio: LoRA+: the second matrix's learning rate over the first one's (Hayou 2024, arXiv 2402.12354).
         inference_scale: Factor of the adapter wherever it is not being trained, from 0 to 1: in validation, evaluation
             and completions, and of alpha in the saved adapter. Below 1 it keeps most of what it learned, and much more
             of what the base knew (Wortsman et al. 2021, arXiv 2109.01903).
@@ -62,6 +63,7 @@ class LoRA:
     )
     rslora: bool = False
     dora: bool = False
+    loraplus_ratio: PositiveFloat = 1.0
     inference_scale: ClosedUnitInterval = 1.0
 
     def __post_init__(self) -> None:

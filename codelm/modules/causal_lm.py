@@ -59,12 +59,12 @@ class CausalLM(LightningModule):
         self.warmup = warmup
         self.optimizer = optimizer
         self.seed = seed
+        self.rate_factors: dict[str, float] = {}
         # Checkpoints hold only trained parameters: `on_load_checkpoint` does the strict check on those.
         self.strict_loading = False
         self.keeps_samples_apart, self.attends_by_sample = True, False
         self.step_loss = torch.zeros(())
-        self.failures = 0
-        self.skipped_steps = 0
+        self.failures = self.skipped_steps = 0
         # Two sums: torchmetrics' MeanMetric ignores its weights if nan_strategy is "disable".
         self.held_out_nll = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
         self.held_out_weight = SumMetric(nan_strategy="disable").set_dtype(torch.float64)
@@ -72,8 +72,7 @@ class CausalLM(LightningModule):
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that decide what a training ends with."""
-        names = ("learning_rate", "weight_decay", "warmup", "optimizer", "seed")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "warmup", "optimizer", "seed")}
 
     def build(self) -> PreTrainedModel:
         """Return the model to train."""
@@ -208,9 +207,10 @@ class CausalLM(LightningModule):
         """Return the optimizer and the schedule of its learning rate over all steps of the run."""
         optimizer = build_optimizer(
             self.optimizer,
-            [parameter for _, parameter in self.trained()],
+            dict(self.trained()),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
+            factors=self.rate_factors,
         )
         schedule = warmup_cosine(optimizer, total=self.total_steps(), warmup=self.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

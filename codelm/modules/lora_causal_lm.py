@@ -95,6 +95,7 @@ class LoRACausalLM(CausalLM):
         self.double_quantization = double_quantization
         self.attention = attention
         self.lora = lora
+        self.rate_factors = {"lora_B": float(lora.loraplus_ratio)}
         self.base_dropout = base_dropout
         self.gradient_checkpointing = gradient_checkpointing
         self.max_new_tokens = max_new_tokens

@@ -1,7 +1,8 @@
 """Optimizers and the learning rate schedule."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -39,33 +40,44 @@ def _factor(step: int, total: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def _decay_groups(parameters: Sequence[Parameter], weight_decay: float) -> list[dict[str, object]]:
-    """Return parameter groups: matrices, LoRA's too, with weight decay; vectors (norms, biases, magnitudes) without."""
-    groups = [
-        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
+def _groups(
+    parameters: Mapping[str, Parameter], factors: Mapping[str, float], learning_rate: float, weight_decay: float
+) -> list[dict[str, object]]:
+    """Return parameter groups: of each rate, matrices with weight decay and vectors (norms, biases) without it."""
+    groups: dict[tuple[float, bool], list[Parameter]] = {}
+    for name, parameter in parameters.items():
+        factor = next((factor for part, factor in factors.items() if part in name), 1.0)
+        groups.setdefault((factor, parameter.ndim >= 2), []).append(parameter)
+    return [
+        {"params": group, "lr": learning_rate * factor, "weight_decay": weight_decay if are_matrices else 0.0}
+        for (factor, are_matrices), group in groups.items()
     ]
-    return [group for group in groups if group["params"]]
 
 
 def build_optimizer(
-    name: OptimizerName, parameters: Sequence[Parameter], *, learning_rate: float, weight_decay: float
+    name: OptimizerName,
+    parameters: Mapping[str, Parameter],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    factors: Mapping[str, float] = MappingProxyType({}),
 ) -> Optimizer:
     """Return the optimizer called ``name`` over ``parameters``.
 
     Args:
         name: The optimizer's name.
-        parameters: The trained parameters.
+        parameters: The trained parameters by their names.
         learning_rate: The highest learning rate.
         weight_decay: AdamW's decay of matrices; vectors do not decay.
+        factors: By a part of their names, how many times the learning rate that of some parameters is.
 
     Raises:
         InputError: The optimizer needs a CUDA GPU and a parameter is not on one.
     """
-    groups = _decay_groups(parameters, weight_decay)
+    groups = _groups(parameters, factors, learning_rate, weight_decay)
     if name == "adamw":
         # Not fused: Lightning refuses to clip gradients that an optimizer may unscale itself.
         return torch.optim.AdamW(groups, lr=learning_rate)
-    if any(parameter.device.type != "cuda" for parameter in parameters):
+    if any(parameter.device.type != "cuda" for parameter in parameters.values()):
         raise InputError(f"model.optimizer {name} needs a CUDA GPU, and the model is not on one: take adamw")
     return paged_adamw_8bit(groups, learning_rate=learning_rate)

@@ -408,3 +408,17 @@ def test_it_is_the_tuned_model_that_completes(adapted, predict):
         for name, parameter in model.trained():
             parameter += "lora_B" in name
     assert predict(model, ["fn process"]) != before
+
+
+def test_loraplus_lets_the_second_matrices_learn_faster(adapted, make_batch, fit):
+    def moved(ratio):
+        model = adapted(
+            lora=LoRA(r=4, dropout=0.0, loraplus_ratio=ratio), learning_rate=1e-3, weight_decay=0.0, warmup=0
+        )
+        before = {name: weight.detach().clone() for name, weight in model.trained()}
+        fit(model, [make_batch([32])], max_steps=1)
+        steps = {name: float((weight.detach() - before[name]).abs().max()) for name, weight in model.trained()}
+        return [max(step for name, step in steps.items() if part in name) for part in ("lora_A", "lora_B")]
+
+    (_, plain), (_, faster) = moved(1.0), moved(8.0)
+    assert faster == pytest.approx(8 * plain, rel=1e-3)
