@@ -35,7 +35,7 @@ def longest_seen(config: PretrainedConfig) -> int | None:
     """Return how many tokens back some layer of a model sees at most; None where all see everything."""
     text = config.get_text_config()
     found = (getattr(text, name, None) for name in ("sliding_window", "attention_chunk_size"))
-    return min((size for size in found if size is not None), default=None)
+    return min((size for size in found if size), default=None)
 
 
 def _attention(

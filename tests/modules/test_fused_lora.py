@@ -164,3 +164,31 @@ def test_more_weights_than_fit_stay_packed(adapted, monkeypatch):
 
 def fused_forwards(model):
     return [vars(layer)["forward"] for layer in model.modules() if "forward" in vars(layer)]
+
+
+def test_whole_weights_have_the_scale_of_inference_whatever_came_before(adapted):
+    model = adapted(lora=LoRA(r=4, inference_scale=0.25, dropout=0.0)).eval()
+    for name, weight in model.trained():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    ids = torch.arange(40)[None] + 8
+
+    def logits():
+        with torch.no_grad():
+            return model.language_model(input_ids=ids).logits
+
+    for _ in range(2):
+        with whole_weights(model):
+            found = logits()
+        torch.testing.assert_close(found, logits(), rtol=1e-4, atol=1e-4)
+        model.train()
+        logits()  # with the scale of training
+        model.eval()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_a_dropout_of_1_leaves_nothing(layers, dtype):
+    _, fused = layers(dropout=1.0)
+    x, _ = data(fused)
+    with torch.autocast("cpu", torch.float16, enabled=dtype == torch.float16):
+        torch.testing.assert_close(fused(x), fused.get_base_layer()(x), rtol=0, atol=1e-2, check_dtype=False)
