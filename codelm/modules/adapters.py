@@ -132,12 +132,13 @@ def _scale_for_inference(model: Any, factor: float) -> None:
     """Let each adapter of a PEFT model be scaled by a factor while it is in eval mode."""
     from peft.tuners.lora import LoraLayer
 
-    def scale(layer: Any, arguments: Any, *, trained: dict[str, float]) -> None:
+    def scale(layer: Any, *, trained: dict[str, float]) -> None:
         layer.scaling.update({name: value * (1 if layer.training else factor) for name, value in trained.items()})
 
     layers: list[Any] = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
     for layer in layers:  # before each pass: Lightning sets the mode of layers without a call of theirs
-        layer.register_forward_pre_hook(partial(scale, trained=dict(layer.scaling)))
+        layer.scale_by_mode = partial(scale, layer, trained=dict(layer.scaling))
+        layer.register_forward_pre_hook(lambda its, _: its.scale_by_mode())
 
 
 def coverage(model: Any, targets: Sequence[str], linear_layers: Sequence[str]) -> Coverage:
@@ -218,8 +219,7 @@ def unpacked_weight(layer: Any, dtype: torch.dtype) -> Tensor:
     """Return the weight of a linear layer, ``[out, in]``, out of 4 bits where it is in them."""
     state = getattr(layer.weight, "quant_state", None)
     if state is None:
-        whole: Tensor = layer.weight.to(dtype)
-        return whole
+        return torch.as_tensor(layer.weight, dtype=dtype)
     from bitsandbytes.functional import dequantize_blockwise
 
     scales = dequantize_blockwise(state.absmax, state.state2) + state.offset if state.nested else state.absmax

@@ -109,8 +109,8 @@ def whole_weights(model: nn.Module) -> Iterator[None]:
 
 def _whole(layer: Any) -> tuple[Tensor, Tensor | None]:
     """Return a layer's weight, with its adapter's product unless that is disabled, and its bias, in float32."""
-    for before_forward in layer._forward_pre_hooks.values():  # one sets the adapter's scale by the layer's mode
-        before_forward(layer, ())
+    if hasattr(layer, "scale_by_mode"):  # no pass through the layer has called it yet
+        layer.scale_by_mode()
     base = layer.get_base_layer()
     weight = unpacked_weight(base, torch.float32)
     for name in [] if layer.disable_adapters or layer.merged else layer.active_adapters:
