@@ -87,9 +87,9 @@ class Vocabulary:
             self._agreeing[typed] = frozenset(chain(longer, *shorter))
         return self._agreeing[typed]
 
-    def holding(self, text: str) -> frozenset[int]:
-        """Return the tokens whose texts hold another text."""
-        return frozenset(token for token in self._ids if text in self._texts[token])
+    def text(self, token: int) -> str:
+        """Return the text of a token."""
+        return self._texts[token]
 
     def rest(self, typed: str, token: int) -> str:
         """Return what a token leaves to be written of a typed text; nothing where it disagrees with it."""

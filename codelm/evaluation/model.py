@@ -108,10 +108,10 @@ class EvaluatedModel:
         return found
 
     def generate_texts(
-        self, prompts: Sequence[HealedPrompt], sampling: Sampling, complete: Sequence[IsComplete] = ()
+        self, prompts: Sequence[HealedPrompt], sampling: Sampling, is_complete: Sequence[IsComplete] = ()
     ) -> Iterator[Generated]:
         """Yield the text generated after each prompt and what was typed behind it, no longer than it is incomplete."""
-        yield from generate_texts(self.module.model, self.module.tokenizer, prompts, sampling, complete)
+        yield from generate_texts(self.module.model, self.module.tokenizer, prompts, sampling, is_complete)
 
     def generate_ids(self, prompts: Sequence[_Ids], sampling: Sampling) -> Iterator[list[int]]:
         """Yield the token ids generated after each prompt; an empty prompt stands for the start of a text."""

@@ -57,27 +57,24 @@ def _keeps_samples_apart(decoder: nn.Module) -> bool:
     It is also False where the samples do not see each other even without positions: nothing is shown then.
     """
     first, second = _samples()
-    row = torch.cat([first, second])
-    positions = torch.cat([torch.arange(_FIRST), torch.arange(_SECOND)])
+    row, positions = _packed_row()
     alone = torch.cat([_states(decoder, first), _states(decoder, second)], dim=1)
     try:
-        packed = _states(decoder, row, position_ids=positions[None])
+        packed = _states(decoder, row, position_ids=positions)
     except TypeError:  # there is no such argument
         return False
     return _equal(packed, alone) and not _equal(_states(decoder, row), alone)
 
 
-def attends_by_sample(model: PreTrainedModel, attention: str) -> bool:
-    """Return whether a `small_model` that keeps samples apart does so by `BY_SAMPLE`, too, in place of its attention.
+def attends_by_sample(model: PreTrainedModel) -> bool:
+    """Return whether a `small_model` with ``sdpa`` that keeps samples apart does so by `BY_SAMPLE`, too.
 
     Architectures that have no masks of transformers, or attention of their own, do not. Those that choose some of the
     tokens to see choose none in so short a trial: MiniMax-M3 would forget to under this name (transformers 5.23).
     """
     if any(name.startswith("index_") for name in vars(model.config.get_text_config())):
         return False
-    first, second = _samples()
-    decoder, row = decoder_of(model), torch.cat([first, second])
-    positions = torch.cat([torch.arange(_FIRST), torch.arange(_SECOND)])[None]
+    decoder, (row, positions) = decoder_of(model), _packed_row()
     masked = _states(decoder, row, position_ids=positions)
     try:
         with warnings_hidden("transformers.modeling_utils"):  # of those that cannot change it
@@ -88,13 +85,18 @@ def attends_by_sample(model: PreTrainedModel, attention: str) -> bool:
         return False
     finally:
         with warnings_hidden("transformers.modeling_utils"):
-            model.set_attn_implementation(attention)
+            model.set_attn_implementation("sdpa")
 
 
 def _samples() -> tuple[Tensor, Tensor]:
     """Return two samples of different tokens, ``[T]``."""
     tokens = torch.randperm(128, generator=torch.Generator().manual_seed(0)) + 8  # special tokens come first
     return tokens[:_FIRST], tokens[_FIRST : _FIRST + _SECOND]
+
+
+def _packed_row() -> tuple[Tensor, Tensor]:
+    """Return the samples in one row, ``[T]``, and their positions, ``[1, T]``."""
+    return torch.cat(_samples()), torch.cat([torch.arange(_FIRST), torch.arange(_SECOND)])[None]
 
 
 def _states(decoder: nn.Module, tokens: Tensor, **arguments: Any) -> Tensor:

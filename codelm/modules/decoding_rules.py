@@ -43,7 +43,7 @@ class UntilComplete(StoppingCriteria):
         vocabulary: The tokens by their texts.
         read: Returns the text of each row of token ids.
         typed: What each row's text must begin with, which is left out.
-        complete: For each row, whether a text is complete.
+        is_complete: For each row, whether a text is complete.
     """
 
     def __init__(
@@ -51,20 +51,20 @@ class UntilComplete(StoppingCriteria):
         vocabulary: Vocabulary,
         read: Callable[[Sequence[Sequence[int]]], list[str]],
         typed: Sequence[str],
-        complete: Sequence[IsComplete],
+        is_complete: Sequence[IsComplete],
     ) -> None:
-        self.line_ends = vocabulary.holding("\n")
+        self.vocabulary = vocabulary
         self.read = read
         self.typed = typed
-        self.complete = complete
-        self.written: list[list[int]] = [[] for _ in complete]
-        self.is_done = [False] * len(complete)
+        self.is_complete = is_complete
+        self.written: list[list[int]] = [[] for _ in is_complete]
+        self.is_done = [False] * len(is_complete)
 
     def __call__(self, input_ids: Tensor, scores: Tensor | None, **_: object) -> Tensor:
         """Return which rows end with the last of the ids, ``[B, T]``."""
         for row, token in enumerate(input_ids[:, -1].tolist()):
             self.written[row].append(token)
-            if token in self.line_ends and not self.is_done[row]:
+            if not self.is_done[row] and "\n" in self.vocabulary.text(token):
                 [text] = self.read([self.written[row]])
-                self.is_done[row] = self.complete[row](without_typed(text, self.typed[row]))
+                self.is_done[row] = self.is_complete[row](without_typed(text, self.typed[row]))
         return torch.tensor(self.is_done, device=input_ids.device)

@@ -45,7 +45,7 @@ class Sampling:
 
 
 class Generated(NamedTuple):
-    """A generated text, and whether it ended, or was complete, before the largest number of tokens."""
+    """A generated text, and whether an end token stands behind it; see `generate` for texts that are complete."""
 
     text: str
     stopped: bool
@@ -88,11 +88,11 @@ def generate_texts(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[HealedPrompt],
     sampling: Sampling,
-    complete: Sequence[IsComplete] = (),
+    is_complete: Sequence[IsComplete] = (),
 ) -> Iterator[Generated]:
     """Yield the text that a model generates after each prompt and what was typed behind it; see `generate`."""
     end_ids = end_token_ids(tokenizer)
-    for prompt, ids in zip(prompts, generate(model, tokenizer, prompts, sampling, complete), strict=True):
+    for prompt, ids in zip(prompts, generate(model, tokenizer, prompts, sampling, is_complete), strict=True):
         text, stopped = decode_generated(tokenizer, ids, end_ids)
         yield Generated(without_typed(text, prompt.typed), stopped)
 
@@ -102,7 +102,7 @@ def generate(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[HealedPrompt],
     sampling: Sampling,
-    complete: Sequence[IsComplete] = (),
+    is_complete: Sequence[IsComplete] = (),
 ) -> Iterator[list[int]]:
     """Yield the token ids that a model generates after those of each prompt, the first end token and padding included.
 
@@ -113,8 +113,8 @@ def generate(
         tokenizer: Its tokenizer.
         prompts: Token ids with what was typed; one without either stands for the start of a text.
         sampling: How tokens are chosen.
-        complete: For each prompt, or for none, whether the text behind what was typed needs no more, asked after each
-            line; end tokens follow it then.
+        is_complete: For each prompt, or for none, whether the text behind what was typed needs no more, asked after
+            each line; where other texts of the batch go on, end tokens follow it then.
     """
     end_ids = end_token_ids(tokenizer)
     for start in range(0, len(prompts), sampling.batch_size):
@@ -124,8 +124,8 @@ def generate(
         most = (max_positions(model.config) or sys.maxsize) - ids.shape[1]
         settings = _generation_config(sampling, end_ids, most)
         rows = model.get_input_embeddings().weight
-        tokens = vocabulary(tokenizer, len(rows)) if complete or any(typed) else Vocabulary([])
-        asked = complete[start : start + sampling.batch_size]
+        tokens = vocabulary(tokenizer, len(rows)) if is_complete or any(typed) else Vocabulary([])
+        asked = is_complete[start : start + sampling.batch_size]
         read = partial(_decode_inside, tokenizer)
         with whole_weights(model):
             output = model.generate(

@@ -127,7 +127,7 @@ class LoRACausalLM(CausalLM):
         small = small_model(self.base, load_config(self.base, self.revision), self.attention)
         self.keeps_samples_apart = try_base(self.base, small)
         can_replace = self.attention == "sdpa" and self.keeps_samples_apart
-        self.attends_by_sample = can_replace and attends_by_sample(small, self.attention)
+        self.attends_by_sample = can_replace and attends_by_sample(small)
         refuse_unknown_targets(self.lora.targets, self.linear_layers, base=self.base)
         if self.quantization != "none":
             try_four_bits(self.base, small, self.quantization)

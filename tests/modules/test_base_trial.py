@@ -171,4 +171,4 @@ def test_in_a_small_model_another_sample_changes_the_states_by_as_much_as_they_a
 )
 def test_attention_by_sample_is_taken_where_it_gives_what_the_mask_gives(family, by_sample):
     config = AutoConfig.for_model(family)
-    assert attends_by_sample(small_model(family, config, "sdpa"), "sdpa") == by_sample
+    assert attends_by_sample(small_model(family, config, "sdpa")) == by_sample

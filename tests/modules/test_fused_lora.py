@@ -140,9 +140,7 @@ def test_an_adapter_that_is_not_plain_stays_as_it_is(adapted):
 @pytest.mark.parametrize("base", [True, False])
 def test_whole_weights_give_the_same_and_are_let_go(adapted, quantization, base):
     model = adapted(quantization=quantization, lora=LoRA(r=4, inference_scale=0.5)).eval()
-    for name, weight in model.trained():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=0.1)
+    draw_adapters(model)
     ids = torch.arange(12)[None] + 8
     with torch.no_grad(), model.base_disabled() if base else nullcontext():
         expected = model.language_model(input_ids=ids).logits
@@ -162,15 +160,20 @@ def test_more_weights_than_fit_stay_packed(adapted, monkeypatch):
         assert not any(layer.whole for layer in fused_forwards(model))
 
 
+def draw_adapters(model):
+    """Give the adapters numbers with which they change the output."""
+    for name, weight in model.trained():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+
+
 def fused_forwards(model):
     return [vars(layer)["forward"] for layer in model.modules() if "forward" in vars(layer)]
 
 
 def test_whole_weights_have_the_scale_of_inference_whatever_came_before(adapted):
     model = adapted(lora=LoRA(r=4, inference_scale=0.25, dropout=0.0)).eval()
-    for name, weight in model.trained():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=0.1)
+    draw_adapters(model)
     ids = torch.arange(40)[None] + 8
 
     def logits():
