@@ -15,6 +15,7 @@ from codelm.errors import CodelmError, InputError
 from codelm.files import write_text
 from codelm.git.repository import open_repository
 from experiments.ablation.rows import (
+    CONFIGS,
     CONTROLS,
     DEFAULT_ROWS,
     ROWS,
@@ -25,10 +26,9 @@ from experiments.ablation.rows import (
 )
 from experiments.ablation.settings import read_settings, set_value
 
-__all__ = ["CONFIGS", "ablate", "experiment_of", "main", "parse_options", "plan_runs"]
+__all__ = ["ablate", "experiment_of", "main", "parse_options", "plan_runs"]
 
-_ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = (_ROOT / "configs" / "tiny.yaml", _ROOT / "configs" / "weighting.yaml")
+_DEFAULT_CONFIG = CONFIGS / "tiny.yaml"
 _WORK = Path.home() / ".cache" / "codelm-ablation"
 _MASK = "without"
 """Put before the name of a row that begins as an option does."""
@@ -111,7 +111,7 @@ def _refuse_folder(option: str, path: Path, folder: Path) -> None:
 
 def experiment_of(options: argparse.Namespace) -> Experiment:
     """Return what all runs have in common."""
-    configuration = read_settings(options.config or CONFIGS)
+    configuration = read_settings(options.config or [_DEFAULT_CONFIG])
     if options.base:
         set_value(configuration, "model.base", options.base)
     repository = open_repository(options.repo, options.revision)
@@ -171,8 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     add("repo", metavar="REPOSITORY", help="the repository's folder")
     add("--revision", default="HEAD", help="the newest commit (default: HEAD)")
     add("--base", help="base model (default: the configuration's)")
-    configs = ", ".join(str(path.relative_to(_ROOT)) for path in CONFIGS)
-    add("--config", type=Path, action="append", help=f"configuration of ours, may be repeated (default: {configs})")
+    add("--config", type=Path, action="append", help="configuration of ours, may be repeated (default: tiny.yaml)")
     rows = f"of {' '.join(ROWS)} (default: all but {', '.join(CONTROLS)})"
     unmasked = methodcaller("removeprefix", _MASK)
     add("--rows", nargs="+", type=unmasked, choices=ROWS, default=DEFAULT_ROWS, metavar="ROW", help=rows)

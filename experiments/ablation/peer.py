@@ -33,16 +33,25 @@ _CLIP = 1.0
 _VALIDATION_ROWS = 32
 
 
-def train_peer(settings: Settings, evaluation_settings: Settings, folder: Path, *, float32_adapters: bool) -> Trained:
+def train_peer(
+    settings: Settings,
+    evaluation_settings: Settings,
+    folder: Path,
+    *,
+    rate_factor: float = 1.0,
+    float32_adapters: bool = False,
+) -> Trained:
     """Train on the files of the training snapshot, leave the adapter in ``folder`` and return the training's figures.
 
     Args:
         settings: Of ours, for what is held equal.
         evaluation_settings: The settings that all rows are evaluated with: they give the snapshot.
         folder: Where the adapter goes.
+        rate_factor: The learning rate is so many times the geometric mean of the rates of our two matrices.
         float32_adapters: Keep the adapters in float32.
     """
     model, data = instantiate(settings)
+    model.learning_rate *= rate_factor * model.lora.loraplus_ratio**0.5
     with TemporaryDirectory() as scratch:
         evaluation_data = open_evaluation_data(instantiate(evaluation_settings).data)
         trainer = _sft_trainer(settings, model, peer_documents(settings, evaluation_data), scratch)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from codelm.history.build import STORE_VERSION as SAMPLES
-from experiments.ablation.settings import Settings, batches_of_step, merged, nested, set_value
+from experiments.ablation.settings import Settings, batches_of_step, merged, nested, read_settings, set_value
 
 __all__ = [
+    "CONFIGS",
     "CONTROLS",
     "DEFAULT_ROWS",
     "FLOAT32_PEER",
@@ -23,30 +24,26 @@ __all__ = [
     "round_to_validations",
 ]
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+_WEIGHTING = read_settings([CONFIGS / "weighting.yaml"])["data"]["importance"]
+"""The shipped rules that weigh files and commits."""
+
 OURS, FLOAT32_PEER = "ours", "peer-fp32"
 
-PEERS: Mapping[str, Mapping[str, Any]] = {
-    "peer": {},
-    "peer-slow": {"model.learning_rate": 2e-3},
-    "peer-fast": {"model.learning_rate": 8e-3},
-    FLOAT32_PEER: {},
-}
-"""The public recipe with our learning rate, with two that were not chosen for ours, and with float32 adapters."""
+PEERS: Mapping[str, float] = {"peer": 1.0, "peer-slow": 0.5, "peer-fast": 2.0, FLOAT32_PEER: 1.0}
+"""The public recipe, by the factor of its learning rate; 1 is the geometric mean of the rates of our two matrices."""
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "-changes": {"data.max_commits": 0},
     "-fim": {"data.formats.fim_rate": 0.0},
     "-cursor": {"data.formats.cursor_rate": 0.0},
-    "-importance": {
-        "data.importance.file_rules": {},
-        "data.importance.message_rules": {},
-        "data.importance.directories": {},
-        "data.importance.authors": {},
-        "data.importance.max_commit_tokens": None,
-    },
-    "-recency": {"data.importance.half_life_days": None},
     "-curriculum": {"data.curriculum": "none"},
-    "+weighting": {"data.context_weight": 0.1},
+    "+rules": {
+        "data.importance.file_rules": _WEIGHTING["file_rules"],
+        "data.importance.message_rules": _WEIGHTING["message_rules"],
+    },
+    "+recency": {"data.importance.half_life_days": _WEIGHTING["half_life_days"]},
+    "+context": {"data.context_weight": 0.1},
 }
 """What each row takes from ours, or adds to it, by the settings' full names."""
 
@@ -58,7 +55,7 @@ _UNUSED_GROUPS = ("evaluation", "behavior")
 """Groups of settings that `_step_limits` switches off."""
 VALIDATIONS = 3
 """How often a run of ours is validated; the best validation's adapter is taken, as `codelm fit` does."""
-_VERSION = 5
+_VERSION = 6
 """Part of every experiment's key: raise it with what changes figures and is not given, as defaults do."""
 
 
@@ -99,7 +96,7 @@ class Experiment:
     def settings(self, row: str = OURS) -> Settings:
         """Return the settings of a row; those of ours are also what all rows are evaluated with."""
         found = merged(self.configuration, nested({"data.repo": self.repository, "data.revision": self.tip}))
-        for name, value in {OURS: {}, **PEERS, **VARIANTS}[row].items():
+        for name, value in VARIANTS.get(row, {}).items():
             set_value(found, name, value)
         return found
 

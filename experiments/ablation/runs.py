@@ -85,7 +85,9 @@ def train_by_public_recipe(experiment: Experiment, row: str, seed: int, folder: 
     from experiments.ablation.peer import train_peer
 
     settings = experiment.run_settings(row, seed)
-    return train_peer(settings, experiment.settings(), folder, float32_adapters=row == FLOAT32_PEER)
+    return train_peer(
+        settings, experiment.settings(), folder, rate_factor=PEERS[row], float32_adapters=row == FLOAT32_PEER
+    )
 
 
 def folder_name(row: str, seed: int) -> str:

@@ -1,22 +1,22 @@
 import pytest
 
 from codelm.errors import InputError
-from experiments.ablation.command import CONFIGS, parse_options, plan_runs
+from experiments.ablation.command import parse_options, plan_runs
 from experiments.ablation.objects import instantiate, refuse_equal_to_ours
-from experiments.ablation.rows import OURS, ROWS, VARIANTS, Experiment
+from experiments.ablation.rows import CONFIGS, OURS, PEERS, ROWS, VARIANTS, Experiment
 from experiments.ablation.settings import read_settings
 
 
 @pytest.fixture
 def experiment():
-    return Experiment(read_settings(CONFIGS), "/nowhere/fd.git", "f" * 40, steps=12, test_tokens=1000)
+    return Experiment(read_settings([CONFIGS / "tiny.yaml"]), "/nowhere/fd.git", "f" * 40, steps=12, test_tokens=1000)
 
 
 def flat(settings, before=""):
     """Return nested settings as {full name: value}; the rules of importance are values."""
     found = {}
     for name, value in settings.items():
-        nested = isinstance(value, dict) and before + name not in VARIANTS["-importance"]
+        nested = isinstance(value, dict) and not name.endswith("_rules")
         found |= flat(value, f"{before}{name}.") if nested else {before + name: value}
     return found
 
@@ -35,14 +35,15 @@ def test_each_variant_differs_from_the_configuration_that_is_shipped_for_it(expe
 
 
 def test_a_row_that_would_be_ours_again_is_refused():
-    without_rules = Experiment(read_settings(CONFIGS[:1]), ".", "f" * 40, steps=12, test_tokens=1000)
-    with pytest.raises(InputError, match="-importance would be ours again"):
-        refuse_equal_to_ours(without_rules, "-importance")
+    configuration = read_settings([CONFIGS / "tiny.yaml", CONFIGS / "weighting.yaml"])
+    with_rules = Experiment(configuration, ".", "f" * 40, steps=12, test_tokens=1000)
+    with pytest.raises(InputError, match=r"\+rules would be ours again"):
+        refuse_equal_to_ours(with_rules, "+rules")
 
 
 def test_a_row_does_not_change_the_configuration_that_others_are_made_from(experiment):
     before = experiment.settings()
-    experiment.run_settings("-importance", seed=1)
+    experiment.run_settings("+rules", seed=1)
     assert experiment.settings() == before
 
 
@@ -57,9 +58,9 @@ def test_validations_share_the_batches_of_accumulated_steps(experiment):
 
 
 def test_the_settings_are_those_of_the_command(experiment):
-    model, data = instantiate(experiment.run_settings("+weighting", seed=7))
+    model, data = instantiate(experiment.run_settings("+context", seed=7))
     assert (model.base, data.tokenizer, data.seed, data.context_weight) == ("tiny", "tiny", 7, 0.1)
-    assert data.store_settings.max_commits == read_settings(CONFIGS)["data"]["max_commits"]
+    assert data.store_settings.max_commits == experiment.configuration["data"]["max_commits"]
 
 
 @pytest.mark.parametrize(
@@ -108,11 +109,8 @@ def test_settings_of_what_no_run_does_make_no_other_experiment(experiment):
     assert other.key == experiment.key
 
 
-def test_the_slow_and_the_fast_peer_have_another_learning_rate_and_nothing_else(experiment):
-    slow, ours, fast = (experiment.run_settings(row, seed=0) for row in ("peer-slow", OURS, "peer-fast"))
-    rates = [float(row["model"].pop("learning_rate")) for row in (slow, ours, fast)]
-    assert rates == sorted(set(rates))
-    assert slow == ours == fast
+def test_the_peers_have_our_settings(experiment):
+    assert all(experiment.run_settings(row, seed=0) == experiment.run_settings(OURS, seed=0) for row in PEERS)
 
 
 def test_rows_may_be_named_as_options_are():

@@ -130,7 +130,7 @@ def test_an_adapter_that_lacks_weights_is_refused(adapted, evaluator, tmp_path):
         evaluator.evaluate(tmp_path / ADAPTER)
 
 
-@pytest.mark.parametrize("row", ["ours", "-curriculum", "+weighting"])
+@pytest.mark.parametrize("row", ["ours", "-curriculum", "+context"])
 def test_rows_that_are_less_full_take_more_steps(experiment, row):
     longer = Experiment(experiment.configuration, experiment.repository, experiment.tip, 30, 3000)
     settings = settings_of_equal_tokens(longer, row, 0)
