@@ -26,6 +26,7 @@ __all__ = [
     "is_within_step",
     "leave_sigterm_alone",
     "place",
+    "precision_of_step",
     "print_figures_in",
     "rewind_to_whole_step",
     "save_alone",
@@ -39,7 +40,6 @@ __all__ = [
     "to_device",
     "use_checkpoint_io",
     "validation_is_due",
-    "validation_precision",
     "was_restoring",
 ]
 
@@ -50,7 +50,7 @@ ATTRIBUTES = (
     *(f"{_EPOCH}.{name}" for name in ("restarting", "_batches_that_stepped", "_should_accumulate")),
     *(f"{_EPOCH}.{name}" for name in ("_should_check_val_fx", "val_loop.setup_data", "batch_progress.is_last_batch")),
     *(f"{_EPOCH}.batch_progress.{name}" for name in ("current.ready", "current.processed", "total.ready")),
-    *("precision_plugin.convert_input", "precision_plugin.val_step_context"),
+    *(f"precision_plugin.{name}" for name in ("convert_input", "train_step_context", "val_step_context")),
     *("strategy.batch_to_device", "strategy.checkpoint_io", "strategy.save_checkpoint"),
 )
 """Attributes of a `Trainer`."""
@@ -100,9 +100,10 @@ def to_device(trainer: Trainer, batch: Any) -> Any:
     return trainer.strategy.batch_to_device(trainer.precision_plugin.convert_input(batch))
 
 
-def validation_precision(trainer: Trainer) -> AbstractContextManager[None]:
-    """Return a context in which the model computes in the precision of validation."""
-    context: AbstractContextManager[None] = trainer.precision_plugin.val_step_context()
+def precision_of_step(trainer: Trainer, *, trains: bool) -> AbstractContextManager[None]:
+    """Return a context in which the model computes in the precision of training, or in that of validation."""
+    plugin = trainer.precision_plugin
+    context: AbstractContextManager[None] = plugin.train_step_context() if trains else plugin.val_step_context()
     return context
 
 

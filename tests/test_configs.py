@@ -38,8 +38,8 @@ TABLE = {
         "model.lora.r": 8,
         "model.lora.alpha": 16,
         "model.learning_rate": 1e-4,
-        "data.batch_size": 8,
-        "trainer.accumulate_grad_batches": 2,
+        "data.batch_size": "auto",
+        "trainer.accumulate_grad_batches": 16,
         "behavior.max_new_tokens": 256,
     },
     "configs/rust.yaml": BOTH
@@ -48,8 +48,8 @@ TABLE = {
         "model.lora.r": 16,
         "model.lora.alpha": 32,
         "model.learning_rate": 2e-4,
-        "data.batch_size": 4,
-        "trainer.accumulate_grad_batches": 4,
+        "data.batch_size": "auto",
+        "trainer.accumulate_grad_batches": 16,
         "behavior.max_new_tokens": 512,
         "behavior.language": "rust",
         "data.filters.ignore": [

@@ -19,6 +19,7 @@ from codelm.callbacks.checkpoints import Checkpoints
 from codelm.callbacks.finish import FinishRun
 from codelm.callbacks.forgetting import Forgetting
 from codelm.callbacks.manifest import Manifest
+from codelm.callbacks.memory_trial import MemoryTrial
 from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
 from codelm.callbacks.predictions import Predictions
 from codelm.callbacks.progress import Progress
@@ -35,6 +36,7 @@ __all__ = [
     "Forgetting",
     "Manifest",
     "MemoryPeaks",
+    "MemoryTrial",
     "Predictions",
     "Progress",
     "SaveWhenStopped",

@@ -13,6 +13,7 @@ from codelm.callbacks import (
     Forgetting,
     Manifest,
     MemoryPeaks,
+    MemoryTrial,
     Predictions,
     Progress,
     SaveWhenStopped,
@@ -54,7 +55,7 @@ def default_callbacks(given: Sequence[Callback], settings: Namespace, *, predict
     theirs = {type(one): one for one in given if isinstance(one, RecordingCallback) and one.is_configured}
     for one in theirs.values():
         one.attach(record)
-    others: list[Callback] = [TokensPerSecond(), MemoryPeaks(), SaveWhenStopped()]
+    others: list[Callback] = [MemoryTrial(), TokensPerSecond(), MemoryPeaks(), SaveWhenStopped()]
     if predicts:
         others.append(Predictions(settings.behavior.language))
     bars: list[Callback] = [one for one in given if isinstance(one, ProgressBar)]

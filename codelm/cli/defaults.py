@@ -1,10 +1,10 @@
-"""Defaults of Lightning's own settings."""
+"""Defaults of settings that are not those of their classes, most of them Lightning's."""
 
 __all__ = ["DEFAULTS", "TRAINER"]
 
 TRAINER = {
     "max_epochs": 6,
-    "accumulate_grad_batches": 2,
+    "accumulate_grad_batches": 16,
     "gradient_clip_val": 1.0,
     "log_every_n_steps": 10,
     "enable_model_summary": False,  # it counts packed 4-bit weights as half of what they are
@@ -26,5 +26,5 @@ DEFAULTS = {
     f"{part}.{name}": value
     for part, settings in (("trainer", TRAINER), ("early_stopping", _STOPPING), ("checkpoint", _CHECKPOINT))
     for name, value in settings.items()
-}
+} | {"data.batch_size": "auto"}
 """All of them by the settings' full names."""

@@ -19,6 +19,7 @@ from codelm import __version__
 from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
+from codelm.cli.batch_size import settle_batch_size
 from codelm.cli.checks import absolute_path, check_settings, refuse_long_rows
 from codelm.cli.commands import COMMANDS
 from codelm.cli.config_files import default_argument
@@ -154,8 +155,9 @@ class _CodelmCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Refuse what the base cannot do before any history is read or weight loaded."""
-        has_no_prompts = self.predicts and not self.datamodule.prompts  # setup will refuse this
-        if self.subcommand != "fit" and self.checkpoint is None and not has_no_prompts:
+        trains = self.subcommand == "fit"
+        completes = self.datamodule.prompts or not self.predicts  # or setup will refuse it
+        if not trains and self.checkpoint is None and completes:
             log.warning(
                 "no --ckpt_path: %s the untouched base; --ckpt_path best takes the checkpoint of the newest run",
                 "completing with" if self.predicts else "measuring",
@@ -164,15 +166,16 @@ class _CodelmCLI(LightningCLI):
         self.cleanup.enter_context(damaged_states_refused(self.checkpoint))
         self.model.check()
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
-        settings = self.settings
+        batches, settings = {}, self.settings
+        if trains:
+            batches = settle_batch_size(self.trainer, self.model, self.datamodule)
         if not self.predicts:
             settings.data.formats.fim_format = settle_format(self.trainer, self.model, self.datamodule)
-        if self.checkpoint is not None and self.subcommand == "fit":
+        if self.checkpoint is not None and trains:
             given = result_settings(self.trainer, self.model, self.datamodule)
             refuse_other_settings(*map(as_typed, (read_settings(Path(self.checkpoint)), given)))
-        # Of the commit, the checkpoint and the format that this process has found.
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
-        decided |= {"data.formats.fim_format": settings.data.formats.fim_format}
+        decided |= {"data.formats.fim_format": settings.data.formats.fim_format} | batches
         found = [f"--{name}={value}" for name, value in decided.items() if value is not None]
         if self.checkpoint is not None and self.trainer.is_global_zero:
             log.info("taking %s", self.checkpoint)
@@ -243,7 +246,5 @@ def run(arguments: Sequence[str], *, quiet: bool = False, debug: bool = False, a
                 raise
             raise InputError(refusal) from error
         except torch.OutOfMemoryError as error:
-            raise ResourceError(
-                "out of GPU memory; halve --data.batch_size and double --trainer.accumulate_grad_batches, "
-                "or shorten --data.sequence_length"
-            ) from error
+            remedy = "go on with --ckpt_path last and fewer programs beside it, or shorten --data.sequence_length"
+            raise ResourceError(f"out of GPU memory; {remedy}") from error

@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from codelm.cli.base_folder import link_base
 from codelm.files import new_file
+from codelm.runs.batch_size import batch_settings
 
 __all__ = ["ConfigAdvice", "EventLogger", "SaveFitConfig"]
 
@@ -46,6 +47,8 @@ class SaveFitConfig(SaveConfigCallback):
         """Save the configuration when training begins, in one step: a resumed run replaces the one before."""
         folder = trainer.log_dir  # asked for by all processes: the first one tells the others
         if trainer.is_global_zero:
+            for name, value in batch_settings(trainer, trainer.datamodule).items():  # type: ignore[attr-defined]
+                self.config[name] = value
             with new_file(Path(str(folder)) / self.config_filename) as unfinished:
                 self.parser.save(self.config, unfinished, skip_none=False, overwrite=True, multifile=self.multifile)
             link_base(Path(str(folder)), pl_module.base_name, pl_module.base)  # type: ignore[arg-type]

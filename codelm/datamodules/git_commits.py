@@ -54,7 +54,8 @@ class GitCommitDataModule(PackedDataModule):
         repo: Folder of the repository, or a list of several.
         revision: Branch, tag, commit or range (A..B) whose commits are used.
         sequence_length: Tokens in a row; no sample is longer.
-        batch_size: Rows in a batch.
+        batch_size: Rows in a batch; auto: as many as fit into memory, of the ``trainer.accumulate_grad_batches`` rows
+            that an optimizer step then has, as the command decides (1 in other programs).
         filters: Which commits and files are left out.
         formats: How changes and files are written as samples.
         importance: How often a sample is drawn, relative to the others.
@@ -81,7 +82,7 @@ class GitCommitDataModule(PackedDataModule):
         revision: str = "HEAD",
         *,
         sequence_length: int = 2048,
-        batch_size: int = 8,
+        batch_size: int | Literal["auto"] = 8,
         filters: Filters = Filters(),
         formats: Formats = Formats(),
         importance: Importance = Importance(),
@@ -96,6 +97,8 @@ class GitCommitDataModule(PackedDataModule):
         tokenizer_revision: str | None = None,
         prompts: list[str] | None = None,
     ) -> None:
+        self.chooses_batch_size = batch_size == "auto"
+        batch_size = 1 if batch_size == "auto" else batch_size
         refuse_too_small(sequence_length=sequence_length, batch_size=batch_size, max_commits=max_commits)
         refuse_too_small(curriculum_epochs=curriculum_epochs, seed=seed, num_workers=num_workers)
         refuse_invalid_shares(context_weight=context_weight, held_out=held_out)

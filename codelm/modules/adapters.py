@@ -1,4 +1,4 @@
-"""LoRA adapters and the 8-bit optimizer: the only module that imports peft and bitsandbytes, which takes seconds."""
+"""LoRA adapters and the 8-bit optimizer: beside `four_bits` the only module that imports peft and bitsandbytes."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
@@ -23,12 +23,10 @@ __all__ = [
     "coverage",
     "kernel_warning_hidden",
     "lora_config",
-    "pack_linear_layers",
     "paged_adamw_8bit",
     "plain_lora_layers",
     "refuse_unknown_targets",
     "save_adapter",
-    "unpacked_weight",
 ]
 
 kernel_warning_hidden = partial(warnings_hidden, "bitsandbytes.backends.cpu.ops")
@@ -213,38 +211,3 @@ def plain_lora_layers(model: nn.Module) -> list[Any]:
     return [
         layer for layer in layers if type(layer.get_base_layer()) in (nn.Linear, Linear4bit) and not layer.lora_variant
     ]
-
-
-def unpacked_weight(layer: Any, dtype: torch.dtype) -> Tensor:
-    """Return the weight of a linear layer, ``[out, in]``, out of 4 bits where it is in them."""
-    state = getattr(layer.weight, "quant_state", None)
-    if state is None:
-        return torch.as_tensor(layer.weight, dtype=dtype)
-    from bitsandbytes.functional import dequantize_blockwise
-
-    scales = dequantize_blockwise(state.absmax, state.state2) + state.offset if state.nested else state.absmax
-    unpacked: Tensor = torch.ops.bitsandbytes.dequantize_4bit(
-        layer.weight.data, scales.float(), state.blocksize, state.quant_type, state.shape, dtype
-    )
-    return unpacked
-
-
-def pack_linear_layers(model: Any, kind: str) -> None:
-    """Put the weights of a model on the CPU into 4 bits of a ``kind``, in place, as transformers does when it loads it.
-
-    Those are the weights of all linear layers but the head and those that the model keeps in float32. FalconMamba and
-    Jamba look at its configuration to know of it (transformers 5.23).
-    """
-    with kernel_warning_hidden():
-        from bitsandbytes.nn import modules
-
-    bnb: Any = modules
-    head = model.get_output_embeddings()
-    in_float32 = set(getattr(model, "_keep_in_fp32_modules", None) or ())
-    for name, layer in list(model.named_modules()):
-        if type(layer) is nn.Linear and layer is not head and not in_float32 & set(name.split(".")):
-            packed = bnb.Linear4bit(layer.in_features, layer.out_features, layer.bias is not None, quant_type=kind)
-            packed.weight = bnb.Params4bit(layer.weight.data, requires_grad=False, quant_type=kind)
-            packed.bias = layer.bias
-            model.set_submodule(name, packed.to("cpu"))  # where the weights are packed
-    model.config._is_quantized = True

@@ -1,5 +1,6 @@
 """The decoder of a language model, and its hidden states of packed rows."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from codelm.batch import Batch
 from codelm.modules.packed_attention import arguments_by_sample, longest_seen
 
-__all__ = ["decoder_of", "packed_states", "states_by_sample", "states_one_by_one"]
+__all__ = ["decoder_of", "packed_states", "states_by_sample", "states_one_by_one", "states_within"]
 
 
 def decoder_of(model: Any) -> Any:
@@ -40,10 +41,21 @@ def states_by_sample(decoder: Any, batch: Batch) -> Tensor:
     longest = longest_seen(decoder.config)
     if longest is not None and max(stop - start for start, stop in pairwise(borders)) > longest:
         return packed_states(decoder, batch)
+    return states_within(decoder, ids, positions, borders).view(*batch["input_ids"].shape, -1)
+
+
+def states_within(decoder: Any, ids: Tensor, positions: Tensor, borders: Sequence[int]) -> Tensor:
+    """Return the last hidden states of one row of samples, ``[1, T, H]``.
+
+    Args:
+        decoder: One that computes attention by sample.
+        ids: The row's tokens, ``[1, T]``.
+        positions: Their positions within their samples, ``[1, T]``.
+        borders: Where each sample begins, and where the last one ends.
+    """
     arguments = arguments_by_sample(borders, ids.device)
-    output = decoder(input_ids=ids, position_ids=positions, use_cache=False, **arguments)
-    states: Tensor = output.last_hidden_state
-    return states.view(*batch["input_ids"].shape, -1)
+    states: Tensor = decoder(input_ids=ids, position_ids=positions, use_cache=False, **arguments).last_hidden_state
+    return states
 
 
 def states_one_by_one(decoder: Any, batch: Batch) -> Tensor:

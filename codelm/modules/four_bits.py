@@ -1,12 +1,17 @@
-"""How much of a base its quantisation to 4 bits reaches."""
+"""Weights in 4 bits, as bitsandbytes has them: how much of a base they reach, packing and unpacking."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-__all__ = ["LayerBytes", "layer_bytes"]
+from codelm.modules.adapters import kernel_warning_hidden
+
+__all__ = ["LayerBytes", "empty_weight", "layer_bytes", "pack_linear_layers", "unpacked_weight"]
+
+_BLOCK, _NESTED_BLOCK = 64, 256
+"""Weights that share a scale, and scales that share one where those are quantised too: transformers' settings."""
 
 
 class LayerBytes(NamedTuple):
@@ -34,3 +39,72 @@ def layer_bytes(config: PretrainedConfig) -> LayerBytes:
     linear = sum(layer.weight.numel() for layer in layers if isinstance(layer, nn.Linear))
     weights = sum(parameter.numel() for layer in layers for parameter in layer.parameters(recurse=False))
     return LayerBytes(in_4_bits=linear // 2, in_16_bits=2 * (weights - linear))
+
+
+def empty_weight(shape: torch.Size, dtype: torch.dtype, *, nested: bool) -> nn.Parameter:
+    """Return a weight in 4 bits as loading leaves it, of any values: for tensors that have none (`FakeTensorMode`).
+
+    Args:
+        shape: The whole weight's, ``[out, in]``.
+        dtype: The type that it is unpacked to.
+        nested: Whether its scales are quantised too.
+    """
+    from bitsandbytes.functional import QuantState
+
+    count, state = shape.numel(), cast("Any", QuantState)
+    scales = -(-count // _BLOCK)
+    of_scales = state(
+        torch.empty(-(-scales // _NESTED_BLOCK)), code=torch.empty(256), blocksize=_NESTED_BLOCK, dtype=torch.float32
+    )
+    weight = nn.Parameter(torch.empty(-(-count // 2), 1, dtype=torch.uint8), requires_grad=False)
+    weight.quant_state = state(  # type: ignore[attr-defined]
+        torch.empty(scales, dtype=torch.uint8 if nested else torch.float32),
+        shape=shape,
+        dtype=dtype,
+        blocksize=_BLOCK,
+        quant_type="nf4",
+        offset=torch.empty(()) if nested else None,
+        state2=of_scales if nested else None,
+    )
+    return weight
+
+
+def unpacked_weight(layer: Any, dtype: torch.dtype) -> Tensor:
+    """Return the weight of a linear layer, ``[out, in]``, out of 4 bits where it is in them."""
+    state = getattr(layer.weight, "quant_state", None)
+    if state is None:
+        return torch.as_tensor(layer.weight, dtype=dtype)
+    from bitsandbytes.functional import dequantize_blockwise
+
+    scales = dequantize_blockwise(state.absmax, state.state2) + state.offset if state.nested else state.absmax
+    unpacked: Tensor = torch.ops.bitsandbytes.dequantize_4bit(
+        layer.weight.data, scales.float(), state.blocksize, state.quant_type, state.shape, dtype
+    )
+    return unpacked
+
+
+def pack_linear_layers(model: Any, kind: str, *, device: str = "cpu") -> list[Any]:
+    """Put the weights of a model into 4 bits of a ``kind``, in place, as transformers does when it loads it.
+
+    Those are the weights of all linear layers but the head and those that the model keeps in float32. FalconMamba and
+    Jamba look at its configuration to know of it (transformers 5.23). On the device ``meta`` nothing is packed.
+
+    Returns:
+        The layers whose weights are in 4 bits.
+    """
+    with kernel_warning_hidden():
+        from bitsandbytes.nn import modules
+
+    bnb: Any = modules
+    head = model.get_output_embeddings()
+    in_float32 = set(getattr(model, "_keep_in_fp32_modules", None) or ())
+    found = []
+    for name, layer in list(model.named_modules()):
+        if type(layer) is nn.Linear and layer is not head and not in_float32 & set(name.split(".")):
+            packed = bnb.Linear4bit(layer.in_features, layer.out_features, layer.bias is not None, quant_type=kind)
+            packed.weight = bnb.Params4bit(layer.weight.data, requires_grad=False, quant_type=kind)
+            packed.bias = layer.bias
+            found.append(packed.to(device))  # where the weights are packed
+            model.set_submodule(name, packed)
+    model.config._is_quantized = True
+    return found

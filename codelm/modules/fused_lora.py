@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from codelm.modules.adapters import plain_lora_layers, unpacked_weight
+from codelm.modules.adapters import plain_lora_layers
+from codelm.modules.four_bits import unpacked_weight
 
 __all__ = ["fuse_adapters", "whole_weights"]
 

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy, linear
 
 from codelm.batch import IGNORE
 
-__all__ = ["Choices", "token_nll", "weighted_nll_sum"]
+__all__ = ["Choices", "learned_nll_sum", "token_nll", "weighted_nll_sum"]
 
 Choices = Mapping[tuple[int, int], Sequence[int]]
 """By row and place of a label, the token ids among which it is chosen."""
@@ -50,13 +50,34 @@ def weighted_nll_sum(
         chunk_elements: Largest number of logits in memory at a time.
     """
     learned = (labels[:, 1:] != IGNORE) & (weights[:, 1:] != 0)
-    inputs = _inputs_of_head(hidden, learned, head_weight, head_bias)
+    of_learned = hidden[:, :-1][learned], labels[:, 1:][learned], weights[:, 1:][learned]
+    return learned_nll_sum(*of_learned, head_weight, head_bias, chunk_elements=chunk_elements)
+
+
+def learned_nll_sum(
+    states: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    head_weight: Tensor,
+    head_bias: Tensor | None = None,
+    *,
+    chunk_elements: int = _CHUNK_ELEMENTS,
+) -> Tensor:
+    """Return the sum of weight times nll of ``N`` learned labels, as `weighted_nll_sum`.
+
+    Args:
+        states: The hidden states that predict them, ``[N, H]``.
+        labels: Their token ids, ``[N]``.
+        weights: Their weights, ``[N]``.
+        head_weight: The head's matrix, ``[V, H]``.
+        head_bias: The head's bias, ``[V]``, if it has one.
+        chunk_elements: Largest number of logits in memory at a time.
+    """
+    inputs = _in_type_of_product(states, head_weight, head_bias)
     wanted = [torch.is_grad_enabled() and tensor is not None and tensor.requires_grad for tensor in inputs]
     rows = max(1, chunk_elements // head_weight.shape[0])
-    with torch.autocast(hidden.device.type, enabled=False):
-        total: Tensor = _WeightedNLLSum.apply(  # type: ignore[no-untyped-call]
-            *inputs, labels[:, 1:][learned], weights[:, 1:][learned], rows, wanted
-        )
+    with torch.autocast(states.device.type, enabled=False):
+        total: Tensor = _WeightedNLLSum.apply(*inputs, labels, weights, rows, wanted)  # type: ignore[no-untyped-call]
     return total
 
 
@@ -83,7 +104,7 @@ def token_nll(
         chunk_elements: Largest number of logits in memory at a time.
     """
     learned = labels[:, 1:] != IGNORE
-    states, head, bias = _inputs_of_head(hidden, learned, head_weight, head_bias)
+    states, head, bias = _in_type_of_product(hidden[:, :-1][learned], head_weight, head_bias)
     rows = max(1, chunk_elements // head_weight.shape[0])
     chunks = zip(torch.split(states, rows), torch.split(labels[:, 1:][learned], rows), strict=True)
     nll = torch.zeros(labels.shape, device=hidden.device)
@@ -97,20 +118,11 @@ def token_nll(
     return nll
 
 
-def _inputs_of_head(
-    hidden: Tensor, learned: Tensor, weight: Tensor, bias: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return the ``N`` learned states, ``[N, H]``, and the head's matrix and bias, in the type of their product.
-
-    Args:
-        hidden: The hidden states, ``[B, T, H]``.
-        learned: Which positions predict a learned label, ``[B, T - 1]``.
-        weight: The head's matrix, ``[V, H]``.
-        bias: The head's bias, ``[V]``, if it has one.
-    """
-    device = hidden.device.type
+def _in_type_of_product(states: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return hidden states and the head's matrix and bias in the type of their product."""
+    device = states.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
-    return hidden[:, :-1][learned].to(dtype), weight.to(dtype), bias if bias is None else bias.to(dtype)
+    return states.to(dtype), weight.to(dtype), bias if bias is None else bias.to(dtype)
 
 
 class _WeightedNLLSum(torch.autograd.Function):

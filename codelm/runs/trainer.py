@@ -11,7 +11,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
-from codelm.lightning_internals import validation_precision
+from codelm.lightning_internals import precision_of_step
 
 __all__ = ["log_scalars", "preserved_state", "run_folder", "sum_over_ranks", "validates_training", "writes_files"]
 
@@ -61,7 +61,7 @@ def preserved_state(trainer: Trainer, pl_module: LightningModule, seed: int) -> 
     random_state = isolate_rng()
     random_state.__enter__()
     try:
-        with validation_precision(trainer), torch.inference_mode():
+        with precision_of_step(trainer, trains=False), torch.inference_mode():
             torch.manual_seed(seed)
             random.seed(seed)
             pl_module.eval()

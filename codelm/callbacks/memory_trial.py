@@ -1,0 +1,81 @@
+"""Fewer rows at a time where a step does not fit into the memory of a GPU, found out before the first one."""
+
+import logging
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from codelm.batch import Batch
+from codelm.errors import ResourceError
+from codelm.lightning_internals import precision_of_step
+from codelm.runs.batch_size import change_batch_size
+
+__all__ = ["MemoryTrial"]
+
+log = logging.getLogger(__name__)
+
+
+class MemoryTrial(Callback):
+    """Computes a full batch once before training; while memory does not suffice, takes fewer rows at a time.
+
+    The rows of each optimizer step stay the same, and so does the result but for rounding and the draws of dropout.
+
+    Args:
+        on_cpu: Also there, where the system ends a process that asks for too much.
+    """
+
+    def __init__(self, *, on_cpu: bool = False) -> None:
+        self.on_cpu = on_cpu
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the rows that fit, before the optimizer counts steps and the loader is made."""
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        if trainer.strategy.root_device.type == "cpu" and not self.on_cpu:
+            return
+        pl_module.to(trainer.strategy.root_device)
+        while not trainer.strategy.reduce_boolean_decision(_fits(trainer, pl_module, data), all=True):
+            rows = data.batch_size
+            fewer = next((count for count in range(rows - 1, 0, -1) if rows % count == 0), 0)
+            if not fewer:
+                raise ResourceError(
+                    "out of GPU memory with one row at a time: give --config configs/hardware/6gb.yaml, a shorter "
+                    "--data.sequence_length, or close what else uses the GPU"
+                )
+            change_batch_size(trainer, data, fewer)
+            log.warning(
+                "out of GPU memory with %d rows at a time: going on with %d, and %d batches of the same rows to a step",
+                *(rows, fewer, trainer.accumulate_grad_batches),
+            )
+
+
+def _fits(trainer: Trainer, pl_module: Any, data: Any) -> bool:
+    """Return whether there is memory for a batch of which all is learned; parameters and random state stay."""
+    device = trainer.strategy.root_device
+    trained = [parameter for _, parameter in pl_module.trained()]
+    try:
+        with torch.random.fork_rng(), precision_of_step(trainer, trains=True):
+            # The optimizer's two moments are not there yet.
+            moments = [torch.empty_like(parameter) for parameter in trained for _ in range(2)]
+            total, _ = pl_module.weighted_nll(_full_batch(data.batch_size, data.sequence_length, device))
+            # Not by `backward`: that of data-parallel training waits for other processes.
+            gradients = torch.autograd.grad(total, trained, allow_unused=True)
+            del moments, gradients
+    except torch.OutOfMemoryError:
+        return False
+    finally:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    return True
+
+
+def _full_batch(rows: int, tokens: int, device: torch.device) -> Batch:
+    """Return rows of one sample each, all of whose tokens are learned."""
+    shape = (rows, tokens)
+    return {
+        "input_ids": torch.zeros(shape, dtype=torch.int64, device=device),
+        "position_ids": torch.arange(tokens, device=device).expand(shape).contiguous(),
+        "labels": torch.zeros(shape, dtype=torch.int64, device=device),
+        "weights": torch.ones(shape, device=device),
+        "step_weight": torch.ones((), device=device),
+    }

@@ -1,0 +1,83 @@
+"""The rows at a time of a run, decided and compared with the memory there is before anything is loaded."""
+
+import logging
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from codelm.errors import InputError, ResourceError
+from codelm.modules.memory_plan import MemoryPlan, free_bytes, largest_batch
+from codelm.modules.precision import compute_dtype
+from codelm.modules.step_memory import StepMemory, UntraceableError, trace_step
+from codelm.runs.batch_size import batch_settings, change_batch_size
+
+__all__ = ["settle_batch_size"]
+
+log = logging.getLogger(__name__)
+
+
+def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str, Any]:
+    """Say what memory a training step needs and what there is; where it is to be chosen, take the rows that fit.
+
+    An optimizer step has the datamodule's batch size times the trainer's accumulated batches in rows, before and after.
+
+    Args:
+        trainer: Its accumulated batches, and limits that count batches, change with the rows.
+        model: The settings of base and adapters; `check` comes first.
+        datamodule: Says whether rows at a time are to be chosen, and has them afterwards.
+
+    Returns:
+        The settings that were decided, by their full names.
+
+    Raises:
+        InputError: Rows are to be chosen by several programs at once, which could choose differently.
+        ResourceError: Not even what is counted of the step would fit.
+    """
+    auto: bool = datamodule.chooses_batch_size
+    if auto and trainer.world_size > 1 and _is_launched(trainer):
+        raise InputError(
+            "data.batch_size is auto, and a launcher has started several processes that could choose differently: "
+            "give a number, and trainer.accumulate_grad_batches so that a step has the rows that you want"
+        )
+    try:
+        plan = _plan(trainer, model, datamodule, auto=auto)
+    except UntraceableError as error:
+        log.warning("%s%s", error, f"; taking {datamodule.batch_size} row at a time" if auto else "")
+        return batch_settings(trainer, datamodule)
+    if plan.is_hopeless:
+        raise ResourceError(f"{plan}: {_remedy(plan, auto=auto)}")
+    log.info("memory: %s", plan)
+    if not plan.fits:
+        log.warning("memory may run out: %s", _remedy(plan, auto=auto))
+    if auto:
+        change_batch_size(trainer, datamodule, plan.rows)
+    return batch_settings(trainer, datamodule)
+
+
+def _is_launched(trainer: Trainer) -> bool:
+    """Return whether the run's processes were started by a launcher, such as torchrun, and not by the first of them."""
+    environment: Any = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
+    return bool(environment.creates_processes_externally)
+
+
+def _plan(trainer: Trainer, model: Any, datamodule: Any, *, auto: bool) -> MemoryPlan:
+    """Return the plan of the rows at a time that were given, or with ``auto`` of those that fit."""
+    device, dtype = trainer.strategy.root_device, compute_dtype(model.precision)
+    free, name = free_bytes(device), str(device)
+
+    def trace(rows: int) -> StepMemory:
+        return trace_step(model, rows=rows, tokens=datamodule.sequence_length, dtype=dtype)
+
+    if auto:
+        return largest_batch(trace, datamodule.batch_size * trainer.accumulate_grad_batches, free, name)
+    return MemoryPlan(datamodule.batch_size, trace(datamodule.batch_size), free, name)
+
+
+def _remedy(plan: MemoryPlan, *, auto: bool) -> str:
+    """Return what makes a step need less."""
+    if plan.rows > 1 and not auto:
+        return "give --data.batch_size auto, or --config configs/hardware/6gb.yaml"
+    return (
+        "give --config configs/hardware/6gb.yaml, a shorter --data.sequence_length or a smaller base, or close what "
+        "else uses the memory"
+    )

@@ -1,0 +1,82 @@
+"""How many rows at a time fit into memory, by the traced step of a base; decided before its weights are loaded."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import psutil
+import torch
+
+from codelm.modules.step_memory import StepMemory
+
+__all__ = ["MemoryPlan", "free_bytes", "largest_batch"]
+
+_GIB = 2**30
+_SHARE, _FIXED = 0.1, 0.7 * _GIB
+"""What is set aside for workspaces of kernels, the device's context and fragmentation, which nothing here counts: a
+share of what is counted, and bytes. Estimates: they have not been measured on a GPU."""
+
+
+class MemoryPlan(NamedTuple):
+    """What a training step needs, and what there is.
+
+    Attributes:
+        rows: Rows at a time.
+        step: The traced step.
+        free: Bytes of the device that nothing uses yet.
+        device: Its name, as torch has it.
+    """
+
+    rows: int
+    step: StepMemory
+    free: int
+    device: str
+
+    @property
+    def margin(self) -> int:
+        """Bytes set aside for what is not counted."""
+        return round(_SHARE * self.step.peak + _FIXED)
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is memory for what is counted and for the margin."""
+        return self.step.peak + self.margin <= self.free
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether there is not even memory for what is counted."""
+        return self.step.peak > self.free
+
+    def __str__(self) -> str:
+        """Return the plan in one line."""
+        of_step = self.step.parts.items()
+        parts = ", ".join(f"{name} {size / _GIB:.2f}" for name, size in of_step if size / _GIB >= 0.005)
+        return (
+            f"a step with {self.rows} row{'s' if self.rows > 1 else ''} at a time needs {self.step.peak / _GIB:.2f} "
+            f"GiB ({parts}) and about {self.margin / _GIB:.1f} beside it; {self.device} has {self.free / _GIB:.2f} free"
+        )
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return how many bytes of a device's memory nothing uses yet; of a CPU, what the system can give."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def largest_batch(trace: Callable[[int], StepMemory], rows: int, free: int, device: str) -> MemoryPlan:
+    """Return the plan with the most rows at a time that fit and divide a step's rows; with one row if none fits.
+
+    Args:
+        trace: Returns the memory of a step with so many rows at a time.
+        rows: Rows of an optimizer step.
+        free: Bytes that nothing uses yet.
+        device: The device's name.
+    """
+    plan = cache(lambda count: MemoryPlan(count, trace(count), free, device))
+    fewer = [count for count in range(rows, 0, -1) if rows % count == 0]
+    if len(fewer) > 2 and plan(1).fits:  # each row adds about the same, so that few are traced
+        per_row = max(1, plan(fewer[-2]).step.peak - plan(1).step.peak) / (fewer[-2] - 1)
+        room = free - plan(1).step.peak - plan(1).margin
+        fewer = [count for count in fewer if (count - 1) * per_row * (1 + _SHARE) <= room * 1.05]
+    return next((plan(count) for count in fewer if plan(count).fits), plan(1))

@@ -1,0 +1,121 @@
+"""The feed-forward part of each block computed for some tokens of a batch at a time.
+
+Its inner states are four times as wide as the others in StarCoder2, and a backward pass needs several of them at once:
+with 16,384 tokens they were a quarter of a training step's memory. Under gradient checkpointing they are computed again
+anyway, so that doing it by piece costs no further products.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["PIECE", "split_mlps"]
+
+PIECE = 1024
+"""Tokens in a piece."""
+_NAMES = ("mlp", "feed_forward", "ffn")
+"""What transformers calls the part, by family."""
+
+
+def split_mlps(model: nn.Module, *, piece: int = PIECE) -> int:
+    """Let the feed-forward parts of a model compute by pieces of so many tokens; return how many parts there are.
+
+    For parts whose output for a token depends on that token alone, and in training only beside gradient checkpointing:
+    each is computed a second time in the backward pass, and nothing of it is kept until then.
+    """
+    parts = [module for name, module in model.named_modules() if name.rpartition(".")[2] in _NAMES]
+    for part in parts:
+        part.forward = _Pieces(part, piece)
+    return len(parts)
+
+
+class _Pieces:
+    """The forward pass of a feed-forward part."""
+
+    def __init__(self, part: nn.Module, piece: int) -> None:
+        self.whole: Callable[[Tensor], Tensor] = part.forward
+        self.part = part
+        self.piece = piece
+
+    def __call__(self, x: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        """Return the part's output for states ``[..., T, H]``."""
+        tokens = x.shape[:-1].numel()
+        if tokens <= self.piece or arguments or options:
+            return self.whole(x, *arguments, **options)
+        trained = [parameter for parameter in self.part.parameters() if parameter.requires_grad]
+        if not torch.is_grad_enabled() or not (trained or x.requires_grad):
+            return self.by_piece(x)
+        kept = _Kept.apply(x)  # type: ignore[no-untyped-call]
+        output: Tensor = _PiecesOfGradient.apply(kept, self, kept.grad_fn, *trained)  # type: ignore[no-untyped-call]
+        return output
+
+    def by_piece(self, x: Tensor) -> Tensor:
+        """Return the output, computed piece by piece, without what a gradient would need."""
+        pieces = torch.split(x.reshape(-1, x.shape[-1]), self.piece)
+        return torch.cat([self.whole(piece[None])[0] for piece in pieces]).view(*x.shape[:-1], -1)
+
+
+class _Kept(torch.autograd.Function):
+    """Passes a tensor on, and keeps it for the backward pass.
+
+    A function of its own, since a checkpoint that computes a block again stops at the last tensor that it has to
+    provide: were it kept by the function behind it, all pieces would be computed before.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Return the tensor."""
+        ctx.save_for_backward(x)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """Return its gradient."""
+        return gradients[0]
+
+
+class _PiecesOfGradient(torch.autograd.Function):
+    """The output of all pieces; each is computed again for its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, pieces: _Pieces, kept: Any, *trained: Tensor) -> Tensor:
+        """Return the output, ``[..., T, out]``.
+
+        Args:
+            ctx: Autograd's context.
+            x: The input, ``[..., T, H]``.
+            pieces: Computes it.
+            kept: The node that keeps the input.
+            trained: The part's parameters that get a gradient.
+        """
+        ctx.pieces, ctx.kept, ctx.trained = pieces, kept, trained
+        ctx.draws, ctx.autocast = torch.get_rng_state(), _autocast(x.device.type)
+        with torch.no_grad():
+            return pieces.by_piece(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the input and of the parameters."""
+        [x], pieces, trained = ctx.kept.saved_tensors, ctx.pieces, list(ctx.trained)
+        of_x = torch.empty_like(x)
+        of_trained: list[Tensor] = [torch.zeros_like(parameter) for parameter in trained]
+        split = (torch.split(each.reshape(-1, each.shape[-1]), pieces.piece) for each in (x, of_x, gradients[0]))
+        with torch.random.fork_rng(devices=[]), torch.enable_grad(), ctx.autocast:
+            torch.set_rng_state(ctx.draws)  # dropout draws its seeds as in the forward pass
+            for piece, of_piece, of_output in zip(*split, strict=True):
+                entered = piece.detach().requires_grad_()
+                output = pieces.whole(entered[None])[0]
+                of_entered, *of_parameters = torch.autograd.grad(output, [entered, *trained], of_output)
+                of_piece.copy_(of_entered)
+                for total, part in zip(of_trained, of_parameters, strict=True):
+                    total += part
+        return of_x, None, None, *of_trained
+
+
+def _autocast(device: str) -> AbstractContextManager[Any]:
+    """Return a context with autocast as it is now; the backward pass has none."""
+    enabled = torch.is_autocast_enabled(device)
+    return torch.autocast(device, torch.get_autocast_dtype(device) if enabled else None, enabled=enabled)

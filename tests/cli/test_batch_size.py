@@ -1,0 +1,89 @@
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from codelm.cli import batch_size
+from codelm.cli.batch_size import settle_batch_size
+from codelm.errors import InputError, ResourceError
+from codelm.modules.step_memory import StepMemory, UntraceableError
+
+GIB = 2**30
+
+
+@pytest.fixture
+def settle(monkeypatch):
+    """Settle a run of 4 x 4 rows on a device with so much memory; a row needs 1 GiB, the weights 2."""
+
+    def run(free, *, auto=False, world_size=1, launched=False, trace=None):
+        monkeypatch.setattr(batch_size, "free_bytes", lambda device: int(free * GIB))
+        known = trace or (lambda model, *, rows, tokens, dtype: StepMemory(2 * GIB, 0, rows * GIB, 0, 0))
+        monkeypatch.setattr(batch_size, "trace_step", known)
+        environment = SimpleNamespace(creates_processes_externally=launched)
+        trainer = SimpleNamespace(
+            strategy=SimpleNamespace(root_device=torch.device("cpu"), cluster_environment=environment),
+            world_size=world_size,
+            accumulate_grad_batches=16 if auto else 4,
+            limit_train_batches=32,
+            limit_val_batches=1.0,
+            limit_test_batches=1.0,
+            val_check_interval=1.0,
+        )
+        data = SimpleNamespace(batch_size=1 if auto else 4, sequence_length=128, chooses_batch_size=auto)
+        model = SimpleNamespace(precision="32-true")
+        return settle_batch_size(trainer, model, data)
+
+    return run
+
+
+def test_given_rows_stay(settle, caplog):
+    with caplog.at_level(logging.INFO):
+        decided = settle(8)
+    assert decided == {"data.batch_size": 4, "trainer.accumulate_grad_batches": 4, "trainer.limit_train_batches": 32}
+    assert "memory: a step with 4 rows at a time needs 6.00 GiB" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("free", "rows", "batches", "limit"), [(80, 16, 1, 2), (8, 4, 4, 8), (5, 1, 16, 32), (3.5, 1, 16, 32)]
+)
+def test_auto_takes_what_fits_and_keeps_the_rows_of_a_step_and_of_an_epoch(settle, free, rows, batches, limit):
+    assert settle(free, auto=True) == {
+        "data.batch_size": rows,
+        "trainer.accumulate_grad_batches": batches,
+        "trainer.limit_train_batches": limit,
+    }
+
+
+def test_what_may_not_fit_is_told_and_tried(settle, caplog):
+    settle(6.5)
+    assert "memory may run out: give --data.batch_size auto, or --config configs/hardware/6gb.yaml" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("free", "auto", "remedy"),
+    [
+        (5, False, "6.00 GiB .*give --data.batch_size auto, or --config configs/hardware/6gb.yaml"),
+        (2, True, "1 row at a time .*give --config configs/hardware/6gb.yaml, a shorter --data.sequence_length"),
+    ],
+)
+def test_what_cannot_fit_is_refused_with_what_does(settle, free, auto, remedy):
+    with pytest.raises(ResourceError, match=remedy):
+        settle(free, auto=auto)
+
+
+def test_processes_of_a_launcher_are_not_left_to_choose_apart(settle):
+    with pytest.raises(InputError, match=r"data.batch_size is auto, and a launcher .* give a number"):
+        settle(80, auto=True, world_size=2, launched=True)
+    assert settle(80, auto=True, world_size=2)["data.batch_size"] == 16
+    assert settle(80, world_size=2, launched=True)["data.batch_size"] == 4
+
+
+@pytest.mark.parametrize("auto", [True, False])
+def test_memory_that_is_unknown_is_told_and_one_row_taken_if_none_was_given(settle, caplog, auto):
+    def unknown(*arguments, **options):
+        raise UntraceableError("the memory that base model x needs is unknown: why")
+
+    assert settle(80, auto=auto, trace=unknown)["data.batch_size"] == (1 if auto else 4)
+    assert "the memory that base model x needs is unknown: why" in caplog.text
+    assert ("taking 1 row at a time" in caplog.text) == auto

@@ -1,0 +1,96 @@
+"""Feed-forward parts computed by piece give what whole ones give, and keep nothing but their input."""
+
+import pytest
+import torch
+
+from codelm.modules import LoRA
+from codelm.modules.base_model import checkpoint_activations
+from codelm.modules.mlp_pieces import split_mlps
+
+
+@pytest.fixture
+def models(adapted):
+    """Return a function that makes a training model twice: with whole feed-forward parts, and with split ones."""
+
+    def make(piece, **lora):
+        found = [adapted(gradient_checkpointing=False, lora=LoRA(r=4, **{"dropout": 0.0, **lora})) for _ in range(2)]
+        for model in found:
+            for name, parameter in model.trained():
+                torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(len(name)))
+        assert split_mlps(found[1].model, piece=piece) == found[0].language_model.config.num_hidden_layers
+        for model in found:
+            checkpoint_activations(model.language_model)
+        return found
+
+    return make
+
+
+def loss_and_gradients(model, batch, seed=3):
+    torch.manual_seed(seed)
+    loss, _ = model.weighted_nll(batch)
+    return loss.detach(), torch.autograd.grad(loss, [parameter for _, parameter in model.trained()])
+
+
+@pytest.mark.parametrize("piece", [7, 32, 64, 100])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
+def test_loss_and_gradients_are_those_of_whole_parts(models, make_batch, piece, precision):
+    whole, split = models(piece)
+    batch = make_batch([20, 12], [32])
+    with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        (loss, gradients), (other, others) = (loss_and_gradients(model, batch) for model in (whole, split))
+    torch.testing.assert_close(other, loss, rtol=1e-6 if precision == torch.float32 else 1e-2, atol=0)
+    share = 1e-5 if precision == torch.float32 else 2e-2
+    for one, two in zip(others, gradients, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=share * float(two.abs().max()))
+
+
+def test_dropout_draws_the_same_in_the_backward_pass(models, make_batch):
+    """Else the gradient is not that of the loss: what the loss changes by, along it, says so."""
+    _, model = models(9, dropout=0.3)
+    batch = make_batch([20, 12], [32])
+    _, gradients = loss_and_gradients(model, batch)
+    norm = sum(float(each.square().sum()) for each in gradients) ** 0.5
+    step = 1e-3 / norm
+    losses = []
+    for sign in (1, -1):
+        for (_, parameter), gradient in zip(model.trained(), gradients, strict=True):
+            parameter.data.add_(gradient, alpha=sign * step)
+        losses.append(float(loss_and_gradients(model, batch)[0].double()))
+        for (_, parameter), gradient in zip(model.trained(), gradients, strict=True):
+            parameter.data.sub_(gradient, alpha=sign * step)
+    assert (losses[0] - losses[1]) / 2 == pytest.approx(step * norm**2, rel=0.02)
+
+
+def test_another_seed_draws_otherwise_and_random_numbers_go_on_behind_the_step(models, make_batch):
+    _, split = models(9, dropout=0.3)
+    batch = make_batch([32])
+    first, other = (loss_and_gradients(split, batch, seed)[0] for seed in (3, 4))
+    assert first != other
+    loss_and_gradients(split, batch)
+    after = torch.rand(())
+    torch.manual_seed(3)
+    split.weighted_nll(batch)
+    assert torch.rand(()) == after  # the backward pass has used up none
+
+
+def test_each_piece_is_computed_once_in_either_pass(models, make_batch, monkeypatch):
+    _, model = models(16)
+    calls = []
+    part = model.language_model.model.layers[0].mlp
+    whole = part.forward.whole
+    monkeypatch.setattr(part.forward, "whole", lambda x: calls.append(len(x[0])) or whole(x))
+    loss_and_gradients(model, make_batch([32], [32]))
+    assert calls == [16] * 8  # 64 tokens, forward and backward: a checkpoint does not compute them a third time
+
+
+def test_few_tokens_are_computed_as_ever(models, make_batch):
+    whole, split = models(64)
+    batch = make_batch([32], [32])
+    assert loss_and_gradients(whole, batch)[0] == loss_and_gradients(split, batch)[0]
+
+
+def test_without_gradients_nothing_changes(models, make_batch):
+    whole, split = models(5)
+    batch = make_batch([20, 12], [32])
+    with torch.no_grad():
+        torch.testing.assert_close(split(batch), whole(batch), rtol=1e-5, atol=1e-6)
