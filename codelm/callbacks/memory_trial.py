@@ -31,6 +31,9 @@ class MemoryTrial(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the rows that fit, before the optimizer counts steps and the loader is made."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        # Processes that a launcher has started may have found different memory.
+        agreed = trainer.strategy.reduce(torch.tensor(data.batch_size), reduce_op="min")
+        change_batch_size(trainer, data, int(agreed))
         if trainer.strategy.root_device.type == "cpu" and not self.on_cpu:
             return
         pl_module.to(trainer.strategy.root_device)

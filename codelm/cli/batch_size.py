@@ -5,7 +5,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from codelm.errors import InputError, ResourceError
+from codelm.errors import ResourceError
 from codelm.modules.memory_plan import MemoryPlan, free_bytes, largest_batch
 from codelm.modules.precision import compute_dtype
 from codelm.modules.step_memory import StepMemory, UntraceableError, trace_step
@@ -20,6 +20,7 @@ def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str
     """Say what memory a training step needs and what there is; where it is to be chosen, take the rows that fit.
 
     An optimizer step has the datamodule's batch size times the trainer's accumulated batches in rows, before and after.
+    Processes that a launcher has started choose each for itself; `MemoryTrial` lets them agree.
 
     Args:
         trainer: Its accumulated batches, and limits that count batches, change with the rows.
@@ -30,15 +31,9 @@ def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str
         The settings that were decided, by their full names.
 
     Raises:
-        InputError: Rows are to be chosen by several programs at once, which could choose differently.
         ResourceError: Not even what is counted of the step would fit.
     """
     auto: bool = datamodule.chooses_batch_size
-    if auto and trainer.world_size > 1 and _is_launched(trainer):
-        raise InputError(
-            "data.batch_size is auto, and a launcher has started several processes that could choose differently: "
-            "give a number, and trainer.accumulate_grad_batches so that a step has the rows that you want"
-        )
     try:
         plan = _plan(trainer, model, datamodule, auto=auto)
     except UntraceableError as error:
@@ -52,12 +47,6 @@ def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str
     if auto:
         change_batch_size(trainer, datamodule, plan.rows)
     return batch_settings(trainer, datamodule)
-
-
-def _is_launched(trainer: Trainer) -> bool:
-    """Return whether the run's processes were started by a launcher, such as torchrun, and not by the first of them."""
-    environment: Any = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
-    return bool(environment.creates_processes_externally)
 
 
 def _plan(trainer: Trainer, model: Any, datamodule: Any, *, auto: bool) -> MemoryPlan:

@@ -92,3 +92,12 @@ def test_limits_in_batches_keep_their_rows(train):
 def test_one_row_that_does_not_fit_is_refused_with_what_helps(train):
     with pytest.raises(ResourceError, match=r"one row at a time: give --config configs/hardware/6gb.yaml"):
         train(2, room=0)
+
+
+def test_processes_that_chose_apart_take_the_fewest_rows(train, monkeypatch):
+    monkeypatch.setattr(
+        "lightning.pytorch.strategies.SingleDeviceStrategy.reduce",
+        lambda self, tensor, *arguments, reduce_op="mean", **options: tensor // 2 if reduce_op == "min" else tensor,
+    )
+    _, trainer = train(4)
+    assert (trainer.datamodule.batch_size, trainer.accumulate_grad_batches, trainer.global_step) == (2, 2, 2)

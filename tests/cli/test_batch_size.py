@@ -6,7 +6,7 @@ import torch
 
 from codelm.cli import batch_size
 from codelm.cli.batch_size import settle_batch_size
-from codelm.errors import InputError, ResourceError
+from codelm.errors import ResourceError
 from codelm.modules.step_memory import StepMemory, UntraceableError
 
 GIB = 2**30
@@ -16,14 +16,12 @@ GIB = 2**30
 def settle(monkeypatch):
     """Settle a run of 4 x 4 rows on a device with so much memory; a row needs 1 GiB, the weights 2."""
 
-    def run(free, *, auto=False, world_size=1, launched=False, trace=None):
+    def run(free, *, auto=False, trace=None):
         monkeypatch.setattr(batch_size, "free_bytes", lambda device: int(free * GIB))
         known = trace or (lambda model, *, rows, tokens, dtype: StepMemory(2 * GIB, 0, rows * GIB, 0, 0))
         monkeypatch.setattr(batch_size, "trace_step", known)
-        environment = SimpleNamespace(creates_processes_externally=launched)
         trainer = SimpleNamespace(
-            strategy=SimpleNamespace(root_device=torch.device("cpu"), cluster_environment=environment),
-            world_size=world_size,
+            strategy=SimpleNamespace(root_device=torch.device("cpu")),
             accumulate_grad_batches=16 if auto else 4,
             limit_train_batches=32,
             limit_val_batches=1.0,
@@ -70,13 +68,6 @@ def test_what_may_not_fit_is_told_and_tried(settle, caplog):
 def test_what_cannot_fit_is_refused_with_what_does(settle, free, auto, remedy):
     with pytest.raises(ResourceError, match=remedy):
         settle(free, auto=auto)
-
-
-def test_processes_of_a_launcher_are_not_left_to_choose_apart(settle):
-    with pytest.raises(InputError, match=r"data.batch_size is auto, and a launcher .* give a number"):
-        settle(80, auto=True, world_size=2, launched=True)
-    assert settle(80, auto=True, world_size=2)["data.batch_size"] == 16
-    assert settle(80, world_size=2, launched=True)["data.batch_size"] == 4
 
 
 @pytest.mark.parametrize("auto", [True, False])
