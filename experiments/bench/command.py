@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from codelm.cli.signals import Stopped, stop_signals
 from codelm.errors import CodelmError, InputError
 from codelm.files import write_text
 from codelm.git.repository import open_repository
@@ -38,13 +39,14 @@ libraries of this interpreter. Peers that are not installed are named in the tab
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, and return the exit status."""
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return bench(options)
-    except CodelmError as error:
-        sys.stderr.write(f"experiments.bench: {error}\n")
-        return error.exit_status
-    except KeyboardInterrupt:
-        return 130
+    with stop_signals() as received:
+        try:
+            return bench(options)
+        except Stopped:
+            return 128 + received[0]
+        except CodelmError as error:
+            sys.stderr.write(f"experiments.bench: {error}\n")
+            return error.exit_status
 
 
 def bench(options: argparse.Namespace) -> int:

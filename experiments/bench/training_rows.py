@@ -55,7 +55,7 @@ def _steps(
 
 _TRL, _TRANSFORMERS = "TRL, loss_type nll", "transformers, all logits"
 _PEERS = {_TRL: ("train_with_trl", "trl"), _TRANSFORMERS: ("train_with_transformers", None)}
-"""Function and package of each peer. What TRL called ``chunked_nll`` is ``nll`` since 1.16."""
+"""Function and package of each peer."""
 
 
 def _fit(material: Material, row: str, build: str, *words: str, config_of: str | None = None) -> list[str]:

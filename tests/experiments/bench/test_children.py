@@ -1,3 +1,5 @@
+import json
+import logging
 import math
 import os
 import subprocess
@@ -26,6 +28,16 @@ def test_steps_are_measured_in_a_process_of_their_own(trained):
     assert all(math.isfinite(loss) and loss > 0 for loss in trained["losses"])
     assert trained["last_loss"] == trained["losses"][-1]
     assert 100 < trained["memory"] < 4000
+
+
+@pytest.mark.parametrize(("peer", "package"), [("transformers", "transformers"), ("trl", "trl")])
+def test_peers_train_on_as_many_tokens(peer, package, tiny_base, tmp_path, trained):
+    pytest.importorskip(package)
+    options = {"base": str(tiny_base), "rows": 2, "tokens": 64, "checkpointing": True, "steps": 2}
+    found = run(Task(f"peer_steps.train_with_{peer}", ROOT, options), tmp_path)
+    assert set(found) == set(trained)
+    assert len(found["losses"]) == 3
+    assert all(math.isfinite(loss) and loss > 0 for loss in found["losses"])
 
 
 def test_a_build_that_was_not_measured_is_found_out(make_repository, tmp_path):
@@ -134,6 +146,34 @@ def test_busy_loops_are_there_until_they_are_ended():
     assert all(process.poll() is None for process in loops.processes)
     loops.end()
     assert all(process.poll() is not None for process in loops.processes)
+
+
+def test_a_report_takes_from_the_evaluation_s_first_line_to_the_end_and_counts(tmp_path, monkeypatch):
+    from experiments.bench.children import commands
+
+    def main(arguments):
+        time.sleep(0.2)
+        for _ in range(2):
+            logging.getLogger("codelm.evaluation.evaluate").warning("evaluation")
+            time.sleep(0.1)
+        (tmp_path / "evaluation").mkdir()
+        figures = {"holes": {"tasks": 5}, "cursor": None, "memory": {"windows": {"train": 7}}}
+        (tmp_path / "evaluation" / "figures.json").write_text(json.dumps(figures))
+        return 0
+
+    monkeypatch.setattr(commands, "main", main)
+    found = commands.report(["test"], str(tmp_path))
+    assert found.pop("seconds") >= 0.2
+    assert found == {"holes": 5, "windows": 7}
+
+
+@pytest.mark.parametrize(("status", "word"), [(2, "status 2"), (0, "status 0, and an evaluation was wanted")])
+def test_a_command_that_evaluates_nothing_is_no_measurement(status, word, tmp_path, monkeypatch):
+    from experiments.bench.children import commands
+
+    monkeypatch.setattr(commands, "main", lambda arguments: status)
+    with pytest.raises(TaskFailedError, match=word):
+        commands.report(["test"], str(tmp_path))
 
 
 def test_seconds_are_counted_from_the_start_of_the_process():
