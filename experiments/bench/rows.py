@@ -27,7 +27,7 @@ class Quantity:
     """Something that an outcome holds.
 
     Attributes:
-        key: Its name in the outcome; one that an outcome lacks is left out of the table.
+        key: Its name in the outcome; what an outcome lacks is left out of the table, and of ours a dash.
         heading: Its name in the table, with the unit.
         better: Whether more of it is better.
         places: Decimal places.

@@ -45,20 +45,20 @@ def table(measured: Sequence[Measured]) -> str:
 
 def _lines(measured: Measured) -> list[_Line]:
     """Return the lines of a row: each of its quantities beside each other contender."""
-    name, ours = measured.row.name, measured.outcomes[THIS]
+    name = measured.row.name
     if THIS in measured.absences:
         return [(name, "", _cell(measured.absences[THIS]), "", "", "")]
     lines: list[_Line] = []
     for other in [each for each in measured.outcomes if each != THIS]:
         if other in measured.absences:
             lines.append((name, "", "", other, _cell(measured.absences[other]), ""))
-    for quantity in (each for each in measured.row.quantities if each.key in ours[0]):
+    for quantity in measured.row.quantities:
         lines += _lines_of_quantity(measured, quantity)
     return [*lines, *_loss_line(measured)]
 
 
 def _lines_of_quantity(measured: Measured, quantity: Quantity) -> list[_Line]:
-    """Return the lines of one quantity: one beside each other contender that has it, or one alone."""
+    """Return the lines of one quantity: one beside each other that has it, or one alone; none where nobody has it."""
     ours = _values(measured.outcomes[THIS], quantity)
     start = (measured.row.name, quantity.heading, figure(ours, quantity.places))
     theirs = {
@@ -71,7 +71,7 @@ def _lines_of_quantity(measured: Measured, quantity: Quantity) -> list[_Line]:
         for name, values in theirs.items()
         if values
     ]
-    return lines or [(*start, "", "", "")]
+    return lines or ([(*start, "", "", "")] if ours else [])
 
 
 def _values(outcomes: Sequence[Outcome], quantity: Quantity) -> list[float]:
@@ -102,9 +102,11 @@ def figure(values: Sequence[float], places: int) -> str:
 
     >>> figure([1200.4, 1000.0, 1300.0], 0)
     '1,200 (1,000 to 1,300)'
-    >>> figure([7.0, 7.0], 1)
-    '7.0'
+    >>> figure([7.0, 7.0], 1), figure([], 1)
+    ('7.0', '-')
     """
+    if not values:
+        return "-"
     middle, least, most = (f"{each:,.{places}f}" for each in (median(values), min(values), max(values)))
     return middle if least == most else f"{middle} ({least} to {most})"
 
@@ -115,7 +117,7 @@ def ratio(ours: Sequence[float], others: Sequence[float], better: Better) -> str
     >>> ratio([2.0], [3.0], Better.LESS), ratio([2.0], [3.0], Better.MORE), ratio([2.0], [3.0], Better.NEITHER)
     ('1.50', '0.67', '')
     """
-    if better == Better.NEITHER:
+    if better == Better.NEITHER or not ours:
         return ""
     one, other = median(ours), median(others)
     above, below = (one, other) if better == Better.MORE else (other, one)

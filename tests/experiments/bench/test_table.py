@@ -56,6 +56,11 @@ def test_a_quantity_is_put_beside_those_alone_that_have_it():
     ]
 
 
+def test_what_the_other_alone_has_shows_as_missing_here():
+    found = lines({THIS: [{"seconds": 2.0}], BEFORE: [{"seconds": 2.0, "holes": 5}]})
+    assert found[1:] == [("step", "holes filled", "-", BEFORE, "5", "")]
+
+
 def test_where_this_build_failed_that_is_all_there_is():
     found = lines({THIS: [], BEFORE: [{"seconds": 1.0}]}, {THIS: "failed: KeyError: 'a|b'"})
     assert len(found) == 1
