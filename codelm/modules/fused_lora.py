@@ -174,4 +174,6 @@ def _dropped(rows: Tensor, settings: _Settings) -> Tensor:
     generator = torch.Generator(rows.device).manual_seed(settings.seed)
     words = torch.empty(-(-rows.numel() // 2), dtype=torch.int32, device=rows.device)
     bits = words.random_(-(2**31), 2**31, generator=generator).view(torch.int16)[: rows.numel()]
-    return (rows * (bits.view(rows.shape) >= dropped - 2**15)).div_(1 - dropped / 2**16)
+    kept = bits.view(rows.shape) >= dropped - 2**15
+    del words, bits  # as large as the rows themselves
+    return (rows * kept).div_(1 - dropped / 2**16)
