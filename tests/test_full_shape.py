@@ -7,26 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from experiments.memory import PUBLISHED
+
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 
-PUBLISHED = {  # the model's configuration on the hub
-    "hidden_size": 3072,
-    "intermediate_size": 12288,
-    "num_hidden_layers": 30,
-    "num_attention_heads": 24,
-    "num_key_value_heads": 2,
-    "vocab_size": 49152,
-    "max_position_embeddings": 16384,
-    "sliding_window": 4096,
-    "use_bias": True,
-    "tie_word_embeddings": True,
-    "embedding_dropout": 0.1,
-    "residual_dropout": 0.1,
-    "attention_dropout": 0.1,
-    "bos_token_id": 0,
-    "eos_token_id": 0,
-}
 ONE_SHORT_STEP = [
     *("--data.sequence_length=128", "--data.batch_size=1", "--trainer.accumulate_grad_batches=1"),
     *("--trainer.max_epochs=1", "--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1"),

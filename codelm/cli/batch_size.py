@@ -1,6 +1,7 @@
 """The rows at a time of a run, decided and compared with the memory there is before anything is loaded."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -10,13 +11,14 @@ from codelm.modules.memory_plan import MemoryPlan, free_bytes, largest_batch
 from codelm.modules.precision import compute_dtype
 from codelm.modules.step_memory import StepMemory, UntraceableError, trace_step
 from codelm.runs.batch_size import batch_settings, change_batch_size
+from codelm.runs.checkpoints import read_settings
 
 __all__ = ["settle_batch_size"]
 
 log = logging.getLogger(__name__)
 
 
-def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str, Any]:
+def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any, checkpoint: str | None) -> dict[str, Any]:
     """Say what memory a training step needs and what there is; where it is to be chosen, take the rows that fit.
 
     An optimizer step has the datamodule's batch size times the trainer's accumulated batches in rows, before and after.
@@ -26,6 +28,7 @@ def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str
         trainer: Its accumulated batches, and limits that count batches, change with the rows.
         model: The settings of base and adapters; `check` comes first.
         datamodule: Says whether rows at a time are to be chosen, and has them afterwards.
+        checkpoint: The checkpoint to go on from, whose rows at a time are taken where they are to be chosen.
 
     Returns:
         The settings that were decided, by their full names.
@@ -34,6 +37,10 @@ def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str
         ResourceError: Not even what is counted of the step would fit.
     """
     auto: bool = datamodule.chooses_batch_size
+    saved = read_settings(Path(checkpoint)).get("data.batch_size") if auto and checkpoint else None
+    if saved and datamodule.batch_size * trainer.accumulate_grad_batches % saved == 0:
+        change_batch_size(trainer, datamodule, saved)
+        auto = False
     try:
         plan = _plan(trainer, model, datamodule, auto=auto)
     except UntraceableError as error:

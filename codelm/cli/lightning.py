@@ -168,7 +168,7 @@ class _CodelmCLI(LightningCLI):
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
         batches, settings = {}, self.settings
         if trains:
-            batches = settle_batch_size(self.trainer, self.model, self.datamodule)
+            batches = settle_batch_size(self.trainer, self.model, self.datamodule, self.checkpoint)
         if not self.predicts:
             settings.data.formats.fim_format = settle_format(self.trainer, self.model, self.datamodule)
         if self.checkpoint is not None and trains:

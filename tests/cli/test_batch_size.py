@@ -16,7 +16,7 @@ GIB = 2**30
 def settle(monkeypatch):
     """Settle a run of 4 x 4 rows on a device with so much memory; a row needs 1 GiB, the weights 2."""
 
-    def run(free, *, auto=False, trace=None):
+    def run(free, *, auto=False, trace=None, checkpoint=None):
         monkeypatch.setattr(batch_size, "free_bytes", lambda device: int(free * GIB))
         known = trace or (lambda model, *, rows, tokens, dtype: StepMemory(2 * GIB, 0, rows * GIB, 0, 0))
         monkeypatch.setattr(batch_size, "trace_step", known)
@@ -30,7 +30,7 @@ def settle(monkeypatch):
         )
         data = SimpleNamespace(batch_size=1 if auto else 4, sequence_length=128, chooses_batch_size=auto)
         model = SimpleNamespace(precision="32-true")
-        return settle_batch_size(trainer, model, data)
+        return settle_batch_size(trainer, model, data, checkpoint)
 
     return run
 
@@ -78,3 +78,10 @@ def test_memory_that_is_unknown_is_told_and_one_row_taken_if_none_was_given(sett
     assert settle(80, auto=auto, trace=unknown)["data.batch_size"] == (1 if auto else 4)
     assert "the memory that base model x needs is unknown: why" in caplog.text
     assert ("taking 1 row at a time" in caplog.text) == auto
+
+
+@pytest.mark.parametrize(("saved", "taken"), [(2, 2), (16, 16), (3, 4), (None, 4)])
+def test_a_run_that_goes_on_takes_the_rows_of_its_checkpoint_if_they_divide_a_step(settle, monkeypatch, saved, taken):
+    monkeypatch.setattr(batch_size, "read_settings", lambda path: {"data.batch_size": saved} if saved else {})
+    decided = settle(8 if taken < 16 else 99, auto=True, checkpoint="last.ckpt")
+    assert (decided["data.batch_size"], decided["trainer.accumulate_grad_batches"]) == (taken, 16 // taken)

@@ -1,0 +1,76 @@
+"""Print the memory of training steps of StarCoder2-3B, traced from its published configuration.
+
+.venv/bin/python -m experiments.memory
+
+No weights are needed, and no GPU: see `codelm.modules.step_memory`.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from transformers import Starcoder2Config
+
+from codelm.modules.memory_plan import MemoryPlan
+from codelm.modules.step_memory import trace_step
+from experiments.ablation.objects import instantiate
+from experiments.ablation.settings import read_settings, set_value
+
+__all__ = ["PUBLISHED", "lines", "main"]
+
+PUBLISHED: dict[str, Any] = {
+    "hidden_size": 3072,
+    "intermediate_size": 12288,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 24,
+    "num_key_value_heads": 2,
+    "vocab_size": 49152,
+    "max_position_embeddings": 16384,
+    "sliding_window": 4096,
+    "use_bias": True,
+    "tie_word_embeddings": True,
+    "embedding_dropout": 0.1,
+    "residual_dropout": 0.1,
+    "attention_dropout": 0.1,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+}
+"""The settings of bigcode/starcoder2-3b on the model hub."""
+_CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+_ROWS = {"rust.yaml": (1, 2, 4, 8, 16), "default.yaml": (1, 2, 4, 8, 16)}
+_GIB = 2**30
+
+
+def main() -> int:
+    """Print the table, and return the exit status."""
+    with TemporaryDirectory() as folder:
+        Starcoder2Config(**PUBLISHED).save_pretrained(folder)
+        for line in lines(folder):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+    return 0
+
+
+def lines(base: str) -> Iterator[str]:
+    """Yield the lines of a table in Markdown: the memory of a step, in GiB, for a base with both configurations."""
+    heads = ("config, rows at a time", "weights", "adapters", "kept", "loss", "backward", "counted", "with the margin")
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for name, counts in _ROWS.items():
+        settings = read_settings([_CONFIGS / name])
+        set_value(settings, "model.base", base)
+        model, data = instantiate(settings)
+        model.check()
+        for rows in counts:
+            step = trace_step(model, rows=rows, tokens=data.sequence_length, dtype=torch.bfloat16)
+            plan = MemoryPlan(rows, step, 0, "")
+            sizes = (*step.parts.values(), step.peak, step.peak + plan.margin)
+            what = f"{name}, {rows} x {data.sequence_length:,}"
+            yield f"| {what} | {' | '.join(f'{size / _GIB:.2f}' for size in sizes)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
