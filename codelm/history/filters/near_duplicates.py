@@ -51,7 +51,7 @@ class NearDuplicates:
         if len(hunk.added) < 3 and len(_WORD.findall(text)) < 12:
             return False
         self._merge_pending()
-        ngrams = _ngrams(text)
+        ngrams = np.unique(_ngrams(text))
         if not len(ngrams) or not len(self.known):
             return False
         places = np.minimum(np.searchsorted(self.known, ngrams), len(self.known) - 1)
@@ -90,12 +90,15 @@ def _without_near_duplicates(change: Change, near_duplicates: NearDuplicates, dr
 
 
 def _ngrams(text: str) -> _Digests:
-    """Return the digest of each n-gram of words, sorted, each digest once, ``[n-grams]``."""
+    """Return the digest of each n-gram of words, ``[n-grams]``."""
     words = _WORD.findall(text)
     if len(words) < _N:
         return np.empty(0, np.uint64)
-    digests = np.fromiter(map(_digest, words), np.uint64, len(words))
-    return np.unique(np.lib.stride_tricks.sliding_window_view(digests, _N) @ _FACTORS)
+    digests, count = np.fromiter(map(_digest, words), np.uint64, len(words)), len(words) - _N + 1
+    ngrams: _Digests = digests[:count] * _FACTORS[0]
+    for place in range(1, _N):
+        ngrams += digests[place : place + count] * _FACTORS[place]
+    return ngrams
 
 
 @lru_cache(maxsize=1 << 17)

@@ -7,6 +7,7 @@ Each is kept or counted once, but for what belongs to something that was dropped
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from codelm.git.commits import Change, Commit, File, Repository
 from codelm.git.repository import DropPath
@@ -193,7 +194,7 @@ class _FilterState:
         return change, [f"secret: {kinds_of(secrets)}" if secrets else None for secrets in added]
 
     def _path_reason(self, path: str) -> str | None:
-        kinds = kinds_of(find_secrets(path)) if self.filters.secrets else ""
+        kinds = _secrets_in_path(path) if self.filters.secrets else ""
         return f"secret in path: {kinds}" if kinds else None
 
 
@@ -203,3 +204,8 @@ def _nothing_added(change: Change) -> str | None:
     if change.hunks:
         return None
     return _RENAMED if change.status in ("R", "C") else _UNCHANGED
+
+
+@lru_cache(maxsize=1 << 14)  # a history names the same paths again and again
+def _secrets_in_path(path: str) -> str:
+    return kinds_of(find_secrets(path))
