@@ -18,8 +18,8 @@ _N = 5
 """Words in an n-gram."""
 _MIN_CONTAINMENT = 0.8
 """Share of the n-grams of a hunk, known from training, from which the hunk is a near duplicate."""
-_MAX_PENDING = 1 << 20
-"""Digests that are collected before they are merged into the sorted ones: 8 MB."""
+_MAX_PENDING = 1 << 23
+"""Digests that are collected before they are merged into the sorted ones: 64 MB."""
 _NEAR_DUPLICATE = "near copy of training"
 _ONLY_NEAR_DUPLICATES = "only near copies of training"
 
