@@ -16,9 +16,10 @@ from codelm.git.commits import Change, Commit, File
 from codelm.git.environment import git_version
 from codelm.git.repository import Repository, count_files, read_commits, read_tree
 from codelm.history.completeness import write_unread
-from codelm.history.earlier_stores import EarlierStore, write_groups
+from codelm.history.earlier_stores import EarlierStore, write_reusable
 from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_history, split_totals
 from codelm.history.filters.drops import DropCounts, format_table, total
+from codelm.history.filters.judged_texts import JudgedTexts
 from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.selection import filter_commits, filter_files
@@ -66,13 +67,14 @@ def build_store(
         opening = (open_history(repository, settings.filters, settings.held_out) for repository in repositories)
         histories = list(map(stack.enter_context, opening))
         samples = SampleWriter(encoder, writer, settings.sequence_length, earlier)
-        builder = _Builder(settings, encoder, samples, write_held_out, progress)
+        judged = JudgedTexts(earlier.judged if earlier else frozenset())
+        builder = _Builder(settings, encoder, samples, write_held_out, progress, judged)
         # All training splits first: what one repository holds out may be a copy of what another one trains on.
         for add in (builder.add_training, builder.add_held_out):
             for history in histories:
                 add(history)
                 history.readability.refuse_much_damage(history.repository)
-    write_groups(writer.folder, family_of(repositories, settings, encoder), samples.groups)
+    write_reusable(writer.folder, family_of(repositories, settings, encoder), samples.groups, judged.passed)
     write_unread(writer.folder, repositories, [history.readability for history in histories])
     analysis = [analysis_facts(history, progress) for history in histories]
     seconds_analysing = sum(facts["seconds"] for facts in analysis)
@@ -105,6 +107,7 @@ class _Builder:
     samples: SampleWriter
     write_held_out: HeldOutWriter
     progress: Progress
+    judged: JudgedTexts
     drops: dict[str, DropCounts] = field(default_factory=lambda: {name: DropCounts() for name in _DROP_GROUPS})
     commits: list[dict[str, Any]] = field(default_factory=list)
     paths: dict[str, int] = field(default_factory=dict)
@@ -132,7 +135,7 @@ class _Builder:
         tree = read_tree(repository, cut, history.drop_path, self.settings.filters.max_file_bytes)
         files = history.readability.counted(tree)
         files_shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
-        kept = filter_files(files_shown, self.settings.filters, self.drops["files"])
+        kept = filter_files(files_shown, self.settings.filters, self.drops["files"], self.judged)
         # No message and no author: the weight of a whole file depends on its path alone.
         commit = self._add_commit(sha=cut, repository=repository.name, time=None, author="", message="")
         self.samples.write(self._file_jobs(history, kept, commit))
@@ -146,7 +149,7 @@ class _Builder:
         read = partial(read_commits, repository, drop_path=history.drop_path, max_file_bytes=filters.max_file_bytes)
         commits_shown = self.progress(history.recorded(read(shas)), len(shas), f"{repository.name}: {name} commits")
         reverts = RevertDetector({node.sha: node.parents for node in history.graph}, read)
-        kept = filter_commits(commits_shown, filters, drops, reverts)
+        kept = filter_commits(commits_shown, filters, drops, reverts, self.judged)
         if split != Split.TRAIN:
             kept = drop_near_duplicates(kept, self.near_duplicates, drops)
         before = len(self.commits)

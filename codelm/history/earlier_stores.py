@@ -1,12 +1,13 @@
 """The encoded samples of an earlier store, used again for the changes and files that are still the same.
 
-A store says which of its samples were made of which change or file, by a key: a digest of all that decides them. What
-depends on other commits (the split, duplicates, near duplicates) is decided anew for each store, and samples with a key
-that is not found are made anew. So a store that uses an earlier one equals one that is built whole.
+A store says which of its samples were made of which change or file, by a key, which is a digest of all that decides
+them; and in which texts the filters found nothing. What depends on other commits (the split, duplicates, near
+duplicates) is decided anew for each store, and what has another key is made anew. So a store that uses an earlier one
+equals one that is built whole.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -18,9 +19,11 @@ from codelm.history.samples.pieces import Kind
 from codelm.history.store import DamagedStoreError, Store, open_store
 from codelm.history.tokenization.encoder import Encoded
 
-__all__ = ["EarlierStore", "Group", "content_key", "newest_store", "write_groups"]
+__all__ = ["EarlierStore", "Group", "content_key", "newest_store", "write_reusable"]
 
 _GROUP = np.dtype([("key", "V32"), ("first", "<u8"), ("samples", "<u4"), ("without_targets", "<u4")])
+
+_JUDGED_FILE = "judged.bin"
 
 
 class Group(NamedTuple):
@@ -46,9 +49,17 @@ def content_key(decided_by: Sequence[object], text: str) -> bytes:
     return digest.digest()
 
 
-def write_groups(folder: Path, family: str, groups: Sequence[Group]) -> None:
-    """Write into a store that is being built which samples were made of what."""
+def write_reusable(folder: Path, family: str, groups: Sequence[Group], judged: Collection[bytes]) -> None:
+    """Write into a store that is being built what another one can use again.
+
+    Args:
+        folder: The folder of the store.
+        family: The name of the stores that can.
+        groups: Which samples were made of what.
+        judged: Digests of texts in which filters found nothing (`JudgedTexts`), 16 bytes each.
+    """
     np.save(folder / _file_name(family), np.array(groups, _GROUP))
+    (folder / _JUDGED_FILE).write_bytes(b"".join(sorted(judged)))
 
 
 def _file_name(family: str) -> str:
@@ -61,6 +72,8 @@ class EarlierStore:
 
     store: Store
     groups: Mapping[bytes, Group]
+    judged: Set[bytes]
+    """Digests of texts in which filters found nothing, as of `write_reusable`."""
     asked: int = 0
     found: int = 0
 
@@ -93,8 +106,9 @@ def _opened(path: Path) -> EarlierStore | None:
     """Return the store that holds a file of groups; None where it is damaged, or has just been removed."""
     try:
         store = open_store(path.parent)
-        table = np.load(path)
+        table, judged = np.load(path), (path.parent / _JUDGED_FILE).read_bytes()
     except (DamagedStoreError, OSError, ValueError):
         return None
     groups = (Group(row[0].tobytes(), *row.tolist()[1:]) for row in table)
-    return EarlierStore(store, {group.key: group for group in groups})
+    digests = (judged[start : start + 16] for start in range(0, len(judged), 16))
+    return EarlierStore(store, {group.key: group for group in groups}, frozenset(digests))

@@ -166,7 +166,7 @@ def test_another_repository_uses_none_of_an_earlier_store(build, make_repository
 
 
 @pytest.mark.parametrize("cut", [True, False], ids=["truncated", "one byte changed"])
-@pytest.mark.parametrize("name", ["tokens.bin", "roles.bin", "samples.npy", "groups.*.npy", "facts.json", "sums.txt"])
+@pytest.mark.parametrize("name", ["tokens.bin", "roles.bin", "samples.npy", "groups.*.npy", "judged.bin", "sums.txt"])
 def test_of_a_damaged_store_nothing_is_used(build, make_repository, name, cut):
     folder = make_repository(commits(30))
     older, _ = build(folder, "HEAD~5")
