@@ -167,6 +167,7 @@ class _Builder:
     def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[Job]:
         # Held-out hunks stay whole: losses can then be compared between runs that train with other cursor rates.
         formats = self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
+        formats_as_values = asdict(formats)
         for commit in commits:
             author = f"{commit.author} <{commit.email}>"
             facts = {"time": commit.time, "author": author, "message": commit.message}
@@ -176,7 +177,7 @@ class _Builder:
                 arguments = repository.name, commit.sha, change, formats
                 make = partial(change_samples, *arguments, seed=self.settings.seed, **self._tokenizer)
                 spans = [(hunk.new_start, len(hunk.added)) for hunk in change.hunks]
-                decided_by = repository.name, commit.sha, change.path, asdict(formats), spans
+                decided_by = repository.name, commit.sha, change.path, formats_as_values, spans
                 yield Job(make, change.after or "", decided_by, split, index, self._path_index(change.path))
 
     @property

@@ -35,12 +35,17 @@ def content_of(store):
 
 
 def commits(count, start=0):
-    """Return commits that each add a function to one of three files, with a rename, a revert and copies among them."""
+    """Return commits that each add a function to one of three files, with renames, reverts and copies among them.
+
+    A commit with a copy changes another place as well: the change stays, without the copy, when a newer one comes.
+    """
     files = {f"src/{name}.rs": f"//! All about {name}.\n" for name in ("one", "two", "three")}
     made = []
     for n in range(count):
         path = list(files)[n % len(files)]
-        files[path] += FUNCTION.format(n=n if n % 7 else 0)  # each seventh is a copy of the first
+        files[path] += FUNCTION.format(n=n if n % 7 else 0)
+        if n % 7 == 0:
+            files[path] = f"//! Number {n} of all about something.\n" + files[path]
         made.append(({path: files[path]}, {"message": f"Add {n + start}"}))
         if n % 10 == 4:
             new = f"src/renamed_{n}.rs"
@@ -137,7 +142,9 @@ def test_a_history_that_was_rewritten_gives_the_store_that_is_built_whole(build,
 
 
 @pytest.mark.parametrize(
-    "change", [{"filters": Filters(duplicates=False)}, {"held_out": 0.4}, {"max_commits": 9}], ids=str
+    "change",
+    [{"filters": Filters(duplicates=False)}, {"held_out": 0.4}, {"max_commits": 9}],
+    ids=["filters", "held_out", "max_commits"],
 )
 def test_other_filters_and_splits_use_the_same_samples(build, make_repository, change):
     folder = make_repository(commits(40))
