@@ -51,7 +51,7 @@ class NearDuplicates:
         if len(hunk.added) < 3 and len(_WORD.findall(text)) < 12:
             return False
         self._merge_pending()
-        ngrams = np.unique(_ngrams(text))
+        ngrams = _distinct(_ngrams(text))
         if not len(ngrams) or not len(self.known):
             return False
         places = np.minimum(np.searchsorted(self.known, ngrams), len(self.known) - 1)
@@ -59,7 +59,7 @@ class NearDuplicates:
 
     def _merge_pending(self) -> None:
         if self.pending:
-            self.known = np.unique(np.concatenate([self.known, *self.pending]))
+            self.known = _distinct(np.concatenate([self.known, *self.pending]))
             self.pending, self.count_pending = [], 0
 
 
@@ -99,6 +99,12 @@ def _ngrams(text: str) -> _Digests:
     for place in range(1, _N):
         ngrams += digests[place : place + count] * _FACTORS[place]
     return ngrams
+
+
+def _distinct(digests: _Digests) -> _Digests:
+    """Return digests sorted, each once; of millions several times as fast as `numpy.unique`."""
+    ordered = np.sort(digests)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 @lru_cache(maxsize=1 << 17)
