@@ -19,13 +19,15 @@ from codelm.datamodules.prompt_format import encoder_for, format_notices, with_f
 from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import InputError
 from codelm.git.repository import Repository
-from codelm.history.build import StoreSettings, build_store, store_key
+from codelm.history.build import build_store
 from codelm.history.completeness import clone_notices, has_been_completed
+from codelm.history.earlier_stores import newest_store
 from codelm.history.epochs.importance import Importance
 from codelm.history.filters.settings import Filters
 from codelm.history.provenance import describe, provenance
 from codelm.history.samples.formats import Formats
 from codelm.history.store import DamagedStoreError, Split, new_store, open_store, remove_store
+from codelm.history.store_settings import StoreSettings, family_of, store_key
 from codelm.history.tokenization.encoder import Encoder
 
 __all__ = ["GitCommitDataModule"]
@@ -161,9 +163,11 @@ class GitCommitDataModule(PackedDataModule):
         for notice in [*notices, *clone_notices(self.repositories)]:
             log.warning(notice)
         log.info("history: reading %s", ", ".join(repository.path for repository in self.repositories))
+        decided_by = self.repositories, self.store_settings, self.encoder
+        earlier = newest_store(self.cache, family_of(*decided_by))
         with new_store(folder) as (writer, facts):
-            facts |= build_store(self.repositories, self.store_settings, self.encoder, writer, show_progress)
-            log_report(facts)
+            facts |= build_store(*decided_by, writer, show_progress, earlier)
+            log_report(facts, earlier)
 
     def _can_use(self, folder: Path) -> bool:
         """Open the tokenised history and return True; remove it and return False where it must be made anew."""

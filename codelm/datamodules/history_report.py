@@ -5,16 +5,24 @@ from typing import Any
 
 from codelm.errors import InputError
 from codelm.history.completeness import mostly_missing, unread_notices
+from codelm.history.earlier_stores import EarlierStore
 
 __all__ = ["log_report"]
 
 log = logging.getLogger(__name__)
 
 
-def log_report(facts: dict[str, Any]) -> None:
-    """Log what was kept of the histories just read, and what was dropped and why; refuse them if nothing is left."""
+def log_report(facts: dict[str, Any], earlier: EarlierStore | None = None) -> None:
+    """Log what was kept of the histories just read, and what was dropped and why; refuse them if nothing is left.
+
+    Args:
+        facts: The facts of the new store.
+        earlier: The store whose samples were used again.
+    """
     report = "\n".join([*map(_counts_of, facts["scrape"]["repositories"]), facts["scrape"]["table"]])
     empty = [split for split in ("train", "validation") if not facts["tokenize"][split]["samples"]]
+    if earlier is not None:
+        log.info(_reuse(earlier, facts))
     log.log(logging.WARNING if empty else logging.INFO, report)  # --quiet must not hide what the error points to
     histories = facts["scrape"]["repositories"]
     splits = [f"{history['name']}: {history['split']['notice']}" for history in histories if history["split"]["notice"]]
@@ -36,3 +44,16 @@ def _counts_of(history: dict[str, Any]) -> str:
     parts = ", ".join(f"{kept[name]:,} of {split[name]:,} to {name}" for name in ("train", "validation", "test"))
     commits = f"{history['non_merges']:,} commits, {history['merges']:,} merges"
     return f"{history['name']} at {history['tip'][:12]}: {commits}; kept {parts}, and {kept['files']:,} files"
+
+
+def _reuse(earlier: EarlierStore, facts: dict[str, Any]) -> str:
+    """Return how much was encoded anew beside an earlier store, and how the split has moved since."""
+    cuts = {
+        history["name"]: [history["split"]["cut"][:12]] for history in earlier.store.facts["scrape"]["repositories"]
+    }
+    for history in facts["scrape"]["repositories"]:
+        cuts[history["name"]].append(history["split"]["cut"][:12])
+    moved = [f"{name} from {before} to {after}" for name, (before, after) in cuts.items() if before != after]
+    split = f"the end of training moved in {', '.join(moved)}" if moved else "training ends where it did"
+    new = earlier.asked - earlier.found
+    return f"encoded {new:,} of {earlier.asked:,} changes and files; the others are in the last store; {split}"

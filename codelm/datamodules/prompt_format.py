@@ -5,8 +5,8 @@ from typing import Any
 
 from codelm.bases.families import Decision, decide, identities
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.history.build import StoreSettings
 from codelm.history.samples.formats import missing_capabilities
+from codelm.history.store_settings import StoreSettings
 from codelm.history.tokenization.encoder import Encoder
 
 __all__ = ["decide_format", "encoder_for", "format_notices", "with_format"]

@@ -5,76 +5,39 @@ the changes of the commits after it. Merge commits are not diffed: what they bri
 they merge, so a change made in the merge itself is not seen.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from codelm.git.commits import Change, Commit, File
 from codelm.git.environment import git_version
 from codelm.git.repository import Repository, count_files, read_commits, read_tree
 from codelm.history.completeness import write_unread
+from codelm.history.earlier_stores import EarlierStore, write_reusable
 from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_history, split_totals
 from codelm.history.filters.drops import DropCounts, format_table, total
+from codelm.history.filters.judged_texts import JudgedTexts
 from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.selection import filter_commits, filter_files
-from codelm.history.filters.settings import Filters
 from codelm.history.held_out_changes import HeldOutWriter, held_out_change, held_out_writer
-from codelm.history.samples.formats import Formats, change_samples, file_samples
+from codelm.history.sample_writer import Job, SampleWriter
+from codelm.history.samples.formats import change_samples, file_samples
 from codelm.history.store import Split, StoreWriter
-from codelm.history.tokenization.encoder import Encoder, MakeSamples, encode_within
+from codelm.history.store_settings import StoreSettings, family_of
+from codelm.history.tokenization.encoder import Encoder
 
-__all__ = ["STORE_VERSION", "StoreSettings", "build_store", "store_key"]
+__all__ = ["build_store"]
 
 _DROP_GROUPS = ("files", "train", "validation", "test")
 """What drops are counted by: files of the training split, and commits of each split."""
-STORE_VERSION = 19
-"""Part of every store's key: raise it when the same history and settings would give other samples or other facts."""
 _SHARED = "shared with another repository"
 """Dropped, since what one repository holds out must not be what another one trains on."""
 _BOUNDARY = "shallow boundary"
 """Dropped, since the changes of the commits at which a shallow clone ends are unknown."""
-_BLOCK = 256
-"""Changes or files encoded at a time: enough for the tokenizer's threads, few enough to keep memory constant."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
-    """Settings that decide the content of a store, beside the histories and the tokenizer.
-
-    Attributes:
-        sequence_length: No sample is longer, in tokens.
-        filters: What is left out.
-        formats: How samples are written.
-        held_out: Share of the newest commits that training does not see.
-        max_commits: Learn from the newest so many commits before the cut; None for all.
-        seed: Decides which hunks become infill tasks.
-    """
-
-    sequence_length: int
-    filters: Filters
-    formats: Formats
-    held_out: float
-    max_commits: int | None
-    seed: int
-
-
-def store_key(repositories: Sequence[Repository], settings: StoreSettings, fingerprint: str) -> str:
-    """Return the name of the store of these histories, settings and tokenizer: 32 hexadecimal digits.
-
-    Histories are identified by commit ids: a rebased branch is another history, a renamed branch is not.
-    """
-    histories = [
-        [repository.name, repository.tip, repository.base, sorted(repository.shallow)] for repository in repositories
-    ]
-    content = json.dumps([STORE_VERSION, histories, asdict(settings), fingerprint], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def build_store(
@@ -83,6 +46,7 @@ def build_store(
     encoder: Encoder,
     writer: StoreWriter,
     progress: Progress,
+    earlier: EarlierStore | None = None,
 ) -> dict[str, Any]:
     """Write the samples of all histories and return the facts: what was read, dropped, split and written.
 
@@ -92,6 +56,7 @@ def build_store(
         encoder: The tokenizer.
         writer: Takes the samples.
         progress: Displays how many files and commits have been read.
+        earlier: The `newest_store` of the same family, whose samples are used again; the result is the same without it.
 
     Raises:
         InputError: A history cannot be split.
@@ -101,27 +66,30 @@ def build_store(
     with held_out_writer(writer.folder) as write_held_out, ExitStack() as stack:
         opening = (open_history(repository, settings.filters, settings.held_out) for repository in repositories)
         histories = list(map(stack.enter_context, opening))
-        builder = _Builder(settings, encoder, writer, write_held_out, progress)
+        samples = SampleWriter(encoder, writer, settings.sequence_length, earlier)
+        judged = JudgedTexts(earlier.judged if earlier else frozenset())
+        builder = _Builder(settings, encoder, samples, write_held_out, progress, judged)
         # All training splits first: what one repository holds out may be a copy of what another one trains on.
         for add in (builder.add_training, builder.add_held_out):
             for history in histories:
                 add(history)
                 history.readability.refuse_much_damage(history.repository)
+    write_reusable(writer.folder, family_of(repositories, settings, encoder), samples.groups, judged.passed)
     write_unread(writer.folder, repositories, [history.readability for history in histories])
     analysis = [analysis_facts(history, progress) for history in histories]
     seconds_analysing = sum(facts["seconds"] for facts in analysis)
     return {
         "analysis": {"seconds": seconds_analysing, "repositories": analysis},
         "scrape": {
-            "seconds": time.perf_counter() - started - builder.seconds_encoding - seconds_analysing,
+            "seconds": time.perf_counter() - started - samples.seconds - seconds_analysing,
             "git": git_version(),
             "repositories": [history_facts(history) for history in histories],
             "dropped": {name: drops.as_dict() for name, drops in builder.drops.items()},
             "table": format_table(total(builder.drops.values())),
         },
         "tokenize": {
-            "seconds": builder.seconds_encoding,
-            "without_targets": builder.without_targets,
+            "seconds": samples.seconds,
+            "without_targets": samples.without_targets,
             "format": encoder.format_facts(),
             **{split.name.lower(): split_totals(writer.table, split) for split in Split},
         },
@@ -130,32 +98,22 @@ def build_store(
     }
 
 
-class _Job(NamedTuple):
-    """One change or file to be encoded and written."""
-
-    samples: MakeSamples
-    split: Split
-    commit: int
-    path: int
-
-
 @dataclass(slots=True)
 class _Builder:
     """Reads histories, writes their samples, and counts what is dropped."""
 
     settings: StoreSettings
     encoder: Encoder
-    writer: StoreWriter
+    samples: SampleWriter
     write_held_out: HeldOutWriter
     progress: Progress
+    judged: JudgedTexts
     drops: dict[str, DropCounts] = field(default_factory=lambda: {name: DropCounts() for name in _DROP_GROUPS})
     commits: list[dict[str, Any]] = field(default_factory=list)
     paths: dict[str, int] = field(default_factory=dict)
     near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
     used: set[str] = field(default_factory=set)
     """Ids of the commits that are in a split already: a fork holds many of those of the repository it comes from."""
-    without_targets: int = 0
-    seconds_encoding: float = 0.0
 
     def add_training(self, history: History) -> None:
         """Add the files as of the cut, and the changes of the commits before it."""
@@ -177,10 +135,10 @@ class _Builder:
         tree = read_tree(repository, cut, history.drop_path, self.settings.filters.max_file_bytes)
         files = history.readability.counted(tree)
         files_shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
-        kept = filter_files(files_shown, self.settings.filters, self.drops["files"])
+        kept = filter_files(files_shown, self.settings.filters, self.drops["files"], self.judged)
         # No message and no author: the weight of a whole file depends on its path alone.
         commit = self._add_commit(sha=cut, repository=repository.name, time=None, author="", message="")
-        self._write(self._file_jobs(history, kept, commit))
+        self.samples.write(self._file_jobs(history, kept, commit))
 
     def _add_commits(self, history: History, shas: Sequence[str], split: Split) -> None:
         repository, name = history.repository, split.name.lower()
@@ -191,23 +149,25 @@ class _Builder:
         read = partial(read_commits, repository, drop_path=history.drop_path, max_file_bytes=filters.max_file_bytes)
         commits_shown = self.progress(history.recorded(read(shas)), len(shas), f"{repository.name}: {name} commits")
         reverts = RevertDetector({node.sha: node.parents for node in history.graph}, read)
-        kept = filter_commits(commits_shown, filters, drops, reverts)
+        kept = filter_commits(commits_shown, filters, drops, reverts, self.judged)
         if split != Split.TRAIN:
             kept = drop_near_duplicates(kept, self.near_duplicates, drops)
         before = len(self.commits)
-        self._write(self._change_jobs(repository, kept, split))
+        self.samples.write(self._change_jobs(repository, kept, split))
         history.kept[name] = len(self.commits) - before
 
-    def _file_jobs(self, history: History, files: Iterable[File], commit: int) -> Iterator[_Job]:
+    def _file_jobs(self, history: History, files: Iterable[File], commit: int) -> Iterator[Job]:
         for file in files:
             history.kept["files"] += 1
             self.near_duplicates.add(file.text or "")
             make = partial(file_samples, history.repository.name, file, self.settings.formats, **self._tokenizer)
-            yield _Job(make, Split.TRAIN, commit, self._path_index(file.path))
+            decided_by = history.repository.name, file.path
+            yield Job(make, file.text or "", decided_by, Split.TRAIN, commit, self._path_index(file.path))
 
-    def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[_Job]:
+    def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[Job]:
         # Held-out hunks stay whole: losses can then be compared between runs that train with other cursor rates.
         formats = self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
+        formats_as_values = asdict(formats)
         for commit in commits:
             author = f"{commit.author} <{commit.email}>"
             facts = {"time": commit.time, "author": author, "message": commit.message}
@@ -216,7 +176,9 @@ class _Builder:
                 self._keep_text(change, index, split)
                 arguments = repository.name, commit.sha, change, formats
                 make = partial(change_samples, *arguments, seed=self.settings.seed, **self._tokenizer)
-                yield _Job(make, split, index, self._path_index(change.path))
+                spans = [(hunk.new_start, len(hunk.added)) for hunk in change.hunks]
+                decided_by = repository.name, commit.sha, change.path, formats_as_values, spans
+                yield Job(make, change.after or "", decided_by, split, index, self._path_index(change.path))
 
     @property
     def _tokenizer(self) -> dict[str, Any]:
@@ -229,17 +191,6 @@ class _Builder:
                 self.near_duplicates.add("".join(hunk.added))
         if split == Split.TEST:
             self.write_held_out(held_out_change(change, commit))
-
-    def _write(self, jobs: Iterator[_Job]) -> None:
-        while block := list(islice(jobs, _BLOCK)):
-            started = time.perf_counter()
-            makers = [job.samples for job in block]
-            encoded = encode_within(makers, self.encoder, self.settings.sequence_length)
-            for job, samples in zip(block, encoded, strict=True):
-                for sample in samples:
-                    written = self.writer.add(sample, job.split, commit=job.commit, path=job.path)
-                    self.without_targets += not written
-            self.seconds_encoding += time.perf_counter() - started
 
     def _add_commit(self, **facts: Any) -> int:
         """Add what is kept of a commit, by which its samples are weighted; return its index."""

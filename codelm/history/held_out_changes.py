@@ -45,10 +45,11 @@ def held_out_change(change: Change, commit: int) -> HeldOutChange:
 @contextmanager
 def held_out_writer(folder: Path) -> Iterator[HeldOutWriter]:
     """Yield a function that writes changes into a store that is being built."""
-    with gzip.open(folder / HELD_OUT_FILE, "wt", compresslevel=1, encoding="ascii") as file:
+    # Without the time of writing, so that equal histories make equal files.
+    with gzip.GzipFile(folder / HELD_OUT_FILE, "wb", compresslevel=1, mtime=0) as file:
 
         def write(change: HeldOutChange) -> None:
-            file.write(json.dumps(asdict(change)) + "\n")
+            file.write(json.dumps(asdict(change)).encode("ascii") + b"\n")
 
         yield write
 

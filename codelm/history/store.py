@@ -3,6 +3,8 @@
 tokens.bin    the ids of all samples, one after the other, four bytes each
 roles.bin     the `Role` of each token, one byte each
 samples.npy   the table of samples, with the place of each in the files above (`SAMPLE`)
+groups.*.npy  which samples were made of which change or file, for later stores (`codelm.history.earlier_stores`)
+judged.bin    digests of texts in which filters found nothing, for later stores
 unread.txt    blobs that could not be read, if there were any (`codelm.history.completeness`)
 test.jsonl.gz the changes of the test split as text, for evaluation (`codelm.history.held_out_changes`)
 facts.json    what was read, dropped, split and written, and the name of the store

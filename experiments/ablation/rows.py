@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codelm.history.build import STORE_VERSION as SAMPLES
+from codelm.history.store_settings import STORE_VERSION as SAMPLES
 from experiments.ablation.settings import Settings, batches_of_step, merged, nested, read_settings, set_value
 
 __all__ = [

@@ -2,6 +2,7 @@ import errno
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,19 @@ def test_a_new_commit_makes_a_new_store(make_data, git, rust_repository):
     commit = git(rust_repository, "commit-tree", tree, "-p", "HEAD", "-m", "Another")
     git(rust_repository, "update-ref", "refs/heads/main", commit)
     assert make_data().store_folder != before
+
+
+def test_what_a_history_that_moved_on_takes_from_the_last_store_is_said(make_data, caplog):
+    caplog.set_level(logging.INFO)
+    make_data(revision="HEAD~10").prepare_data()
+    assert "changes and files" not in caplog.text
+    make_data().prepare_data()
+    [line] = [record.getMessage() for record in caplog.records if "changes and files" in record.getMessage()]
+    assert re.fullmatch(
+        r"encoded \d+ of \d+ changes and files; the others are in the last store; "
+        r"the end of training moved in numbers from [0-9a-f]{12} to [0-9a-f]{12}",
+        line,
+    )
 
 
 def test_file_rules_decide_how_often_a_sample_is_drawn(make_data):

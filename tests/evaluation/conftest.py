@@ -26,10 +26,11 @@ def make_data(tmp_path, encoder):
     """Return a function that makes the data of repositories: ``make_data(folder, sequence_length=256)``."""
     from codelm.evaluation.data import EvaluationData
     from codelm.git.repository import open_repository
-    from codelm.history.build import StoreSettings, build_store
+    from codelm.history.build import build_store
     from codelm.history.filters.settings import Filters
     from codelm.history.samples.formats import Formats
     from codelm.history.store import new_store, open_store
+    from codelm.history.store_settings import StoreSettings
 
     def make(*folders, sequence_length=LENGTH, formats=None, learned=None, encoder=encoder):
         ignored = Filters(ignore=["target/", "Cargo.lock"])

@@ -6,13 +6,14 @@ import pytest
 
 from codelm.errors import DamagedDataError, InputError
 from codelm.git.repository import open_repository, read_graph
-from codelm.history.build import StoreSettings, build_store, store_key
+from codelm.history.build import build_store
 from codelm.history.completeness import has_been_completed
 from codelm.history.filters.settings import Filters
 from codelm.history.held_out_changes import held_out_changes
 from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Kind
 from codelm.history.store import Split, new_store, open_store, remove_store
+from codelm.history.store_settings import StoreSettings, store_key
 from tests.git.test_blobs import remove_blob
 
 IGNORE = ["target/", "Cargo.lock"]

@@ -4,12 +4,13 @@ from dataclasses import asdict
 import pytest
 
 from codelm.git.repository import open_repository
-from codelm.history.build import StoreSettings, build_store
+from codelm.history.build import build_store
 from codelm.history.filters.secrets import find_secrets
 from codelm.history.filters.settings import Filters
 from codelm.history.held_out_changes import held_out_changes
 from codelm.history.samples.formats import Formats
 from codelm.history.store import new_store, open_store
+from codelm.history.store_settings import StoreSettings
 from tests.history.filters.credentials import CREDENTIALS
 
 CO_AUTHORED = {"message": "Add x\n\nCo-Authored-By: Claude <noreply@anthropic.com>\n"}

@@ -18,8 +18,8 @@ _N = 5
 """Words in an n-gram."""
 _MIN_CONTAINMENT = 0.8
 """Share of the n-grams of a hunk, known from training, from which the hunk is a near duplicate."""
-_MAX_PENDING = 1 << 20
-"""Digests that are collected before they are merged into the sorted ones: 8 MB."""
+_MAX_PENDING = 1 << 23
+"""Digests that are collected before they are merged into the sorted ones: 64 MB."""
 _NEAR_DUPLICATE = "near copy of training"
 _ONLY_NEAR_DUPLICATES = "only near copies of training"
 
@@ -51,7 +51,7 @@ class NearDuplicates:
         if len(hunk.added) < 3 and len(_WORD.findall(text)) < 12:
             return False
         self._merge_pending()
-        ngrams = _ngrams(text)
+        ngrams = _distinct(_ngrams(text))
         if not len(ngrams) or not len(self.known):
             return False
         places = np.minimum(np.searchsorted(self.known, ngrams), len(self.known) - 1)
@@ -59,7 +59,7 @@ class NearDuplicates:
 
     def _merge_pending(self) -> None:
         if self.pending:
-            self.known = np.unique(np.concatenate([self.known, *self.pending]))
+            self.known = _distinct(np.concatenate([self.known, *self.pending]))
             self.pending, self.count_pending = [], 0
 
 
@@ -90,12 +90,21 @@ def _without_near_duplicates(change: Change, near_duplicates: NearDuplicates, dr
 
 
 def _ngrams(text: str) -> _Digests:
-    """Return the digest of each n-gram of words, sorted, each digest once, ``[n-grams]``."""
+    """Return the digest of each n-gram of words, ``[n-grams]``."""
     words = _WORD.findall(text)
     if len(words) < _N:
         return np.empty(0, np.uint64)
-    digests = np.fromiter(map(_digest, words), np.uint64, len(words))
-    return np.unique(np.lib.stride_tricks.sliding_window_view(digests, _N) @ _FACTORS)
+    digests, count = np.fromiter(map(_digest, words), np.uint64, len(words)), len(words) - _N + 1
+    ngrams: _Digests = digests[:count] * _FACTORS[0]
+    for place in range(1, _N):
+        ngrams += digests[place : place + count] * _FACTORS[place]
+    return ngrams
+
+
+def _distinct(digests: _Digests) -> _Digests:
+    """Return digests sorted, each once; of millions several times as fast as `numpy.unique`."""
+    ordered = np.sort(digests)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 @lru_cache(maxsize=1 << 17)

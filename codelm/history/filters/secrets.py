@@ -9,6 +9,7 @@ from types import MappingProxyType
 from codelm.git.commits import Change, Hunk
 from codelm.history.filters.assigned_secrets import assigned_secrets
 from codelm.history.filters.issued_secrets import Secret, issued_secrets
+from codelm.history.filters.judged_texts import JudgedTexts
 from codelm.history.filters.secret_values import is_filler
 from codelm.lines import lines_of
 
@@ -97,6 +98,7 @@ class SecretScan:
     and the change that wrote it need not be searched. Texts are identified by blob ids; one without is searched.
     """
 
+    judged: JudgedTexts = field(default_factory=JudgedTexts)
     clean: set[str] = field(default_factory=set)
     values: dict[str, str] = field(default_factory=dict)
     """The credentials found in changes since it was last cleared, with their kinds."""
@@ -105,7 +107,7 @@ class SecretScan:
         """Return the credentials in a text."""
         if blob and blob in self.clean:
             return []
-        found = find_secrets(text)
+        found = self.judged.judge("secrets", blob, lambda: find_secrets(text)) or []
         if blob and not found:
             self.clean.add(blob)
         return found

@@ -7,6 +7,7 @@ Each is kept or counted once, but for what belongs to something that was dropped
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from codelm.git.commits import Change, Commit, File, Repository
 from codelm.git.repository import DropPath
@@ -16,6 +17,7 @@ from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.generated import is_generated
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
 from codelm.history.filters.issued_secrets import Secret
+from codelm.history.filters.judged_texts import JudgedTexts
 from codelm.history.filters.paths import UNSPECIFIED, path_matcher
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
@@ -61,6 +63,10 @@ def path_filter(filters: Filters, repository: Repository | None = None) -> Itera
         yield reason
 
 
+_CONTENT_FILTERS = ("generated", "max_line", "max_mean_line", "min_letters", "max_data_run", "max_data_share")
+"""The settings by which a text is left out or kept, beside those for secrets."""
+
+
 def _content_reason(path: str, text: str, filters: Filters) -> str | None:
     """Return why a text is left out by its measures, None where it is not; secrets are not searched for."""
     if filters.generated and is_generated(text, path):
@@ -78,7 +84,11 @@ def _content_reason(path: str, text: str, filters: Filters) -> str | None:
 
 
 def filter_commits(
-    commits: Iterable[Commit], filters: Filters, drops: DropCounts, reverts: RevertDetector | None = None
+    commits: Iterable[Commit],
+    filters: Filters,
+    drops: DropCounts,
+    reverts: RevertDetector | None = None,
+    judged: JudgedTexts | None = None,
 ) -> Iterator[Commit]:
     """Yield the commits to learn from, with only the changes, and in these only the hunks, that add text.
 
@@ -90,8 +100,9 @@ def filter_commits(
         filters: The settings.
         drops: The counts, added to.
         reverts: Finds reverts in these commits; it may know the history.
+        judged: Texts that need not be judged again, added to.
     """
-    state = _FilterState(filters, drops, reverts or RevertDetector())
+    state = _FilterState(filters, drops, reverts or RevertDetector(), judged or JudgedTexts())
     for commit in commits:
         reason = state.commit_reason(commit)
         state.secrets.values.clear()
@@ -114,9 +125,11 @@ def _empty_commit_reason(reasons: Collection[str]) -> str:
     return "no kept file" if {DELETED, _RENAMED, _UNCHANGED}.isdisjoint(reasons) else "no added lines"
 
 
-def filter_files(files: Iterable[File], filters: Filters, drops: DropCounts) -> Iterator[File]:
-    """Yield the files to learn from; ``drops.files`` counts the others by reason."""
-    state = _FilterState(filters, drops)
+def filter_files(
+    files: Iterable[File], filters: Filters, drops: DropCounts, judged: JudgedTexts | None = None
+) -> Iterator[File]:
+    """Yield the files to learn from; ``drops.files`` counts the others by reason, ``judged`` is as above."""
+    state = _FilterState(filters, drops, judged=judged or JudgedTexts())
     for file in files:
         reason = state.file_reason(file)
         if reason:
@@ -132,10 +145,12 @@ class _FilterState:
     filters: Filters
     drops: DropCounts
     reverts: RevertDetector = field(default_factory=RevertDetector)
+    judged: JudgedTexts = field(default_factory=JudgedTexts)
     novelty: Novelty = field(init=False)
-    secrets: SecretScan = field(default_factory=SecretScan)
+    secrets: SecretScan = field(init=False)
 
     def __post_init__(self) -> None:
+        self.secrets = SecretScan(self.judged)
         self.novelty = Novelty(self.filters.white_space, self.filters.duplicates)
 
     def commit_reason(self, commit: Commit) -> str | None:
@@ -151,7 +166,7 @@ class _FilterState:
     def filter_change(self, change: Change) -> Change | str:
         """Return a change with the hunks to learn, or why there are none."""
         reason = change.dropped or _nothing_added(change) or self._path_reason(change.path)
-        reason = reason or _content_reason(change.path, change.after or "", self.filters)
+        reason = reason or self._content_reason(change.path, change.after or "", change.new_blob)
         if reason:
             return reason
         change, secret_reasons = self._without_secrets(change)
@@ -168,7 +183,8 @@ class _FilterState:
         """Return why a whole file is left out."""
         text = file.text or ""
         reason = file.dropped or (None if text.strip() else "empty") or self._path_reason(file.path)
-        return reason or _content_reason(file.path, text, self.filters) or self.novelty.duplicate_reason("", text)
+        reason = reason or self._content_reason(file.path, text, file.blob)
+        return reason or self.novelty.duplicate_reason("", text)
 
     def without_secrets(self, text: str, reason: str, blob: str) -> str:
         """Return a text with its credentials replaced, each counted under the reason and its kind."""
@@ -192,8 +208,13 @@ class _FilterState:
         self.drops.values.update(f"secret: {secret.kind}" for secret in others)
         return change, [f"secret: {kinds_of(secrets)}" if secrets else None for secrets in added]
 
+    def _content_reason(self, path: str, text: str, blob: str) -> str | None:
+        limits = [getattr(self.filters, name) for name in _CONTENT_FILTERS]
+        rule = f"content {limits} {path}"
+        return self.judged.judge(rule, blob, lambda: _content_reason(path, text, self.filters))
+
     def _path_reason(self, path: str) -> str | None:
-        kinds = kinds_of(find_secrets(path)) if self.filters.secrets else ""
+        kinds = _secrets_in_path(path) if self.filters.secrets else ""
         return f"secret in path: {kinds}" if kinds else None
 
 
@@ -203,3 +224,8 @@ def _nothing_added(change: Change) -> str | None:
     if change.hunks:
         return None
     return _RENAMED if change.status in ("R", "C") else _UNCHANGED
+
+
+@lru_cache(maxsize=1 << 14)  # a history names the same paths again and again
+def _secrets_in_path(path: str) -> str:
+    return kinds_of(find_secrets(path))

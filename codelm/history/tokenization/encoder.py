@@ -7,15 +7,16 @@ piece would teach the model tokens that no prompt has, such as a line end apart 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import chain, pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codelm.errors import InputError
-from codelm.history.samples.pieces import Kind, Piece, Run, Sample, token_runs
+from codelm.history.samples.pieces import Kind, Run, Sample, token_runs
 from codelm.history.samples.prompts import Prompt
+from codelm.history.tokenization.roles import token_roles
 from codelm.history.tokenization.tokenizer import (
     Tokenizer,
     beginning,
@@ -38,8 +39,8 @@ _SHORTEST_ROW = 32
 """The shortest row, in tokens, that is worth cutting samples for."""
 _BATCH_CHARACTERS = 1 << 20
 """Characters tokenised at a time; the tokenizer holds a hundred bytes for each token until the batch is done."""
-_HEADING_CHARACTERS = 512
-"""The most characters of texts whose token counts are kept, such as a repository's name and a path."""
+_KEPT_CHARACTERS, _KEPT_COUNTS = 512, 1 << 18
+"""The most characters of a text whose number of tokens is kept, and the most numbers: 50 MB with texts as lines are."""
 MakeSamples = Callable[[int], list[Sample]]
 """Makes the samples of one change or file for rows of that many tokens."""
 
@@ -80,7 +81,7 @@ class Encoder:
         backend = tokenizer.backend_tokenizer
         self._backend = text_only(backend)
         self._inside = without_leading_space(self._backend)
-        self._kept_counts: dict[tuple[str, ...], list[int]] = {}
+        self._kept_counts: dict[str, int] = {}
         wanted_format = replace(wanted_format, begin=wanted_format.begin or beginning(backend))
         self.wanted_format, names = wanted_format, wanted_format.tokens
         self.special_ids = {name: token for name in names if (token := backend.token_to_id(name)) is not None}
@@ -106,13 +107,14 @@ class Encoder:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text."""
-        if sum(map(len, texts)) > _HEADING_CHARACTERS:
-            return self._count(texts)
-        # Tokenising two words takes as long as a page, and a history returns to the same paths thousands of times.
-        key = tuple(texts)
-        if key not in self._kept_counts:
-            self._kept_counts[key] = self._count(texts)
-        return list(self._kept_counts[key])
+        kept = self._kept_counts
+        if len(kept) > _KEPT_COUNTS:
+            kept.clear()
+        # A history returns to the same paths and lines again and again.
+        new = [text for text in dict.fromkeys(texts) if text not in kept]
+        counted = dict(zip(new, self._count(new), strict=True)) if new else {}
+        kept.update((text, tokens) for text, tokens in counted.items() if len(text) <= _KEPT_CHARACTERS)
+        return [counted[text] if text in counted else kept[text] for text in texts]
 
     def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
         """Return the tokens of each sample; many samples at a time keep all cores busy."""
@@ -155,17 +157,17 @@ class Encoder:
 
     def _assemble(self, kind: Kind, runs: Sequence[Run], encodings: "Mapping[bool, Iterator[Encoding]]") -> Encoded:
         ids: list[int] = []
-        roles = [np.array([], np.uint8)]
+        roles = bytearray()
         for run in runs:
             first = run.pieces[0]
             if first.special:
                 ids.append(self.special_ids[first.text])
-                roles.append(np.array([first.role], np.uint8))
+                roles.append(first.role)
             else:
                 encoding = next(encodings[self._is_inside(run)])
                 ids.extend(encoding.ids)
-                roles.append(_token_roles(run.pieces, encoding))
-        return Encoded(np.array(ids, np.uint32), np.concatenate(roles), kind)
+                roles += token_roles(run.pieces, encoding)
+        return Encoded(np.array(ids, np.uint32), np.frombuffer(roles, np.uint8), kind)
 
 
 def encode_within(makers: Sequence[MakeSamples], encoder: Encoder, max_tokens: int) -> list[list[Encoded]]:
@@ -223,28 +225,3 @@ def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
             batch, length = [], 0
     if batch:
         yield batch
-
-
-def _token_roles(run: Sequence[Piece], encoding: "Encoding") -> NDArray[np.uint8]:
-    """Return the role of each token, ``[T]``; one across two pieces takes the higher, so that no target is lost."""
-    roles = np.full(len(encoding), run[0].role, np.uint8)
-    length, start = sum(len(piece.text) for piece in run), 0
-    for before, after in pairwise(run):
-        start += len(before.text)
-        token = _first_token(start, length, encoding)
-        shared = roles[token : token + 1].max(initial=0) if _starts_before(start, token, encoding) else 0
-        roles[token:] = after.role
-        roles[token : token + 1] = max(shared, after.role)
-    return roles
-
-
-def _first_token(start: int, length: int, encoding: "Encoding") -> int:
-    """Return the first token at or after a character; a normaliser may have left characters without a token."""
-    tokens = (encoding.char_to_token(character) for character in range(start, length))
-    return next((token for token in tokens if token is not None), len(encoding))
-
-
-def _starts_before(start: int, token: int, encoding: "Encoding") -> bool:
-    """Return whether a token starts before a character, such as one of a line end and the indentation after it."""
-    characters = encoding.token_to_chars(token) if token < len(encoding) else None
-    return characters is not None and characters[0] < start

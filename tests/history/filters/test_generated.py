@@ -173,3 +173,8 @@ def test_what_begins_a_comment_depends_on_the_file(path, text):
 
 def test_what_stands_far_below_marks_no_file():
     assert not is_generated(RUST * 10 + "// @generated\n" + RUST)
+
+
+def test_letters_that_python_takes_for_ascii_ones_hide_no_mark():
+    assert is_generated("// Don't mod\u0131fy this file manually.\n" + RUST)
+    assert is_generated("// Don't modify this file manually.\n" + RUST)

@@ -124,6 +124,12 @@ def test_counts_are_kept_and_cannot_be_changed_by_a_caller(encoder):
     assert encoder.count(("name", "src/lib.rs\n")) == [encoder.count(["name"])[0], encoder.count(["src/lib.rs\n"])[0]]
 
 
+def test_counts_stay_right_when_the_kept_ones_are_given_up(encoder, monkeypatch):
+    monkeypatch.setattr("codelm.history.tokenization.encoder._KEPT_COUNTS", 1)
+    texts = ["one", "two three", "x" * 600, "one"]
+    assert [encoder.count(texts) for _ in range(3)] == [[len(encoder.locate(text)[0]) for text in texts]] * 3
+
+
 def test_nothing_keeps_an_encoder_alive(make_tokenizer, rust):
     encoder = Encoder(make_tokenizer(list(SPECIAL_TOKENS)))
     encode_within([file_maker(encoder, rust)], encoder, 4096)

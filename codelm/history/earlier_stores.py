@@ -1,0 +1,114 @@
+"""The encoded samples of an earlier store, used again for the changes and files that are still the same.
+
+A store says which of its samples were made of which change or file, by a key, which is a digest of all that decides
+them; and in which texts the filters found nothing. What depends on other commits (the split, duplicates, near
+duplicates) is decided anew for each store, and what has another key is made anew. So a store that uses an earlier one
+equals one that is built whole.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from codelm.history.samples.pieces import Kind
+from codelm.history.store import DamagedStoreError, Store, open_store
+from codelm.history.tokenization.encoder import Encoded
+
+__all__ = ["EarlierStore", "Group", "content_key", "newest_store", "write_reusable"]
+
+_GROUP = np.dtype([("key", "V32"), ("first", "<u8"), ("samples", "<u4"), ("without_targets", "<u4")])
+
+_JUDGED_FILE = "judged.bin"
+
+
+class Group(NamedTuple):
+    """The samples of one change or file in a store, which stand side by side.
+
+    Attributes:
+        key: The digest of what they were made of, 32 bytes.
+        first: Index of the first one in the store's table of samples.
+        samples: Their number.
+        without_targets: Number of further ones, which were not written since they had no target.
+    """
+
+    key: bytes
+    first: int
+    samples: int
+    without_targets: int
+
+
+def content_key(decided_by: Sequence[object], text: str) -> bytes:
+    """Return the digest of a text and of what decides, beside the family of a store, which samples are made of it."""
+    digest = blake2b(json.dumps(decided_by).encode(), digest_size=32)
+    digest.update(text.encode("utf-8", "surrogatepass"))
+    return digest.digest()
+
+
+def write_reusable(folder: Path, family: str, groups: Sequence[Group], judged: Collection[bytes]) -> None:
+    """Write into a store that is being built what another one can use again.
+
+    Args:
+        folder: The folder of the store.
+        family: The name of the stores that can.
+        groups: Which samples were made of what.
+        judged: Digests of texts in which filters found nothing (`JudgedTexts`), 16 bytes each.
+    """
+    np.save(folder / _file_name(family), np.array(groups, _GROUP))
+    (folder / _JUDGED_FILE).write_bytes(b"".join(sorted(judged)))
+
+
+def _file_name(family: str) -> str:
+    return f"groups.{family}.npy"
+
+
+@dataclass(slots=True)
+class EarlierStore:
+    """A finished store, and how often it was asked for the samples of a change or file and had them."""
+
+    store: Store
+    groups: Mapping[bytes, Group]
+    judged: Set[bytes]
+    """Digests of texts in which filters found nothing, as of `write_reusable`."""
+    asked: int = 0
+    found: int = 0
+
+    def take(self, key: bytes) -> tuple[list[Encoded], int] | None:
+        """Return the samples with a key, and the number of those that were not written; None if there are none."""
+        self.asked += 1
+        group = self.groups.get(key)
+        if group is None:
+            return None
+        self.found += 1
+        rows = self.store.samples[group.first : group.first + group.samples]
+        return [self._encoded(row) for row in rows], group.without_targets
+
+    def _encoded(self, row: Any) -> Encoded:
+        place = slice(int(row["offset"]), int(row["offset"]) + int(row["length"]))
+        return Encoded(self.store.tokens[place], self.store.roles[place], Kind(row["kind"]))
+
+
+def newest_store(cache: Path, family: str) -> EarlierStore | None:
+    """Return the store of a family that was built last; None if the cache has none that is whole."""
+    try:
+        found = [path for path in cache.glob(f"*/{_file_name(family)}") if not path.parent.name.startswith(".")]
+        newest_first = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    except OSError:  # removed in the meantime
+        return None
+    return next(filter(None, map(_opened, newest_first)), None)
+
+
+def _opened(path: Path) -> EarlierStore | None:
+    """Return the store that holds a file of groups; None where it is damaged, or has just been removed."""
+    try:
+        store = open_store(path.parent)
+        table, judged = np.load(path), (path.parent / _JUDGED_FILE).read_bytes()
+    except (DamagedStoreError, OSError, ValueError):
+        return None
+    groups = (Group(row[0].tobytes(), *row.tolist()[1:]) for row in table)
+    digests = (judged[start : start + 16] for start in range(0, len(judged), 16))
+    return EarlierStore(store, {group.key: group for group in groups}, frozenset(digests))

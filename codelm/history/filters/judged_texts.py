@@ -1,0 +1,37 @@
+"""Texts in which a filter found nothing, remembered so that it need not look at them again."""
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TypeVar
+
+__all__ = ["JudgedTexts"]
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(slots=True)
+class JudgedTexts:
+    """Remembers in which texts a rule found nothing, by digests of 16 bytes.
+
+    Attributes:
+        known: Digests of an earlier time.
+        passed: Digests of the texts asked for, whether judged now or known.
+    """
+
+    known: Set[bytes] = frozenset()
+    passed: set[bytes] = field(default_factory=set)
+
+    def judge(self, rule: str, blob: str, find: Callable[[], _Found]) -> _Found | None:
+        """Return what a rule finds in a text; None without looking, where it is known to find nothing.
+
+        Args:
+            rule: All that decides what is found, beside the text.
+            blob: The id of the text; one without is always judged.
+            find: Judges the text.
+        """
+        key = blake2b(f"{rule}\0{blob}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        found = None if blob and key in self.known else find()
+        if blob and not found:
+            self.passed.add(key)
+        return found
