@@ -13,12 +13,20 @@ from codelm.modules.step_memory import StepMemory, UntraceableError, trace_step
 from codelm.runs.batch_size import batch_settings, change_batch_size
 from codelm.runs.checkpoints import read_settings
 
-__all__ = ["settle_batch_size"]
+__all__ = ["settle_batch_size", "take_rows_of_checkpoint"]
 
 log = logging.getLogger(__name__)
 
 
-def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any, checkpoint: str | None) -> dict[str, Any]:
+def take_rows_of_checkpoint(trainer: Trainer, datamodule: Any, checkpoint: str) -> None:
+    """Where rows at a time are to be chosen, take those of the checkpoint if they divide the rows of a step."""
+    saved = read_settings(Path(checkpoint)).get("data.batch_size") if datamodule.chooses_batch_size else None
+    if saved and datamodule.batch_size * trainer.accumulate_grad_batches % saved == 0:
+        change_batch_size(trainer, datamodule, saved)
+        datamodule.chooses_batch_size = False
+
+
+def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str, Any]:
     """Say what memory a training step needs and what there is; where it is to be chosen, take the rows that fit.
 
     An optimizer step has the datamodule's batch size times the trainer's accumulated batches in rows, before and after.
@@ -28,7 +36,6 @@ def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any, checkpoint:
         trainer: Its accumulated batches, and limits that count batches, change with the rows.
         model: The settings of base and adapters; `check` comes first.
         datamodule: Says whether rows at a time are to be chosen, and has them afterwards.
-        checkpoint: The checkpoint to go on from, whose rows at a time are taken where they are to be chosen.
 
     Returns:
         The settings that were decided, by their full names.
@@ -37,10 +44,6 @@ def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any, checkpoint:
         ResourceError: Not even what is counted of the step would fit.
     """
     auto: bool = datamodule.chooses_batch_size
-    saved = read_settings(Path(checkpoint)).get("data.batch_size") if auto and checkpoint else None
-    if saved and datamodule.batch_size * trainer.accumulate_grad_batches % saved == 0:
-        change_batch_size(trainer, datamodule, saved)
-        auto = False
     try:
         plan = _plan(trainer, model, datamodule, auto=auto)
     except UntraceableError as error:
@@ -62,7 +65,7 @@ def _plan(trainer: Trainer, model: Any, datamodule: Any, *, auto: bool) -> Memor
     free, name = free_bytes(device), str(device)
 
     def trace(rows: int) -> StepMemory:
-        return trace_step(model, rows=rows, tokens=datamodule.sequence_length, dtype=dtype)
+        return trace_step(model, rows=rows, tokens=datamodule.sequence_length, dtype=dtype, device=device.type)
 
     if auto:
         return largest_batch(trace, datamodule.batch_size * trainer.accumulate_grad_batches, free, name)

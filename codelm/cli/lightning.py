@@ -19,7 +19,7 @@ from codelm import __version__
 from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
-from codelm.cli.batch_size import settle_batch_size
+from codelm.cli.batch_size import settle_batch_size, take_rows_of_checkpoint
 from codelm.cli.checks import absolute_path, check_settings, refuse_long_rows
 from codelm.cli.commands import COMMANDS
 from codelm.cli.config_files import default_argument
@@ -166,14 +166,14 @@ class _CodelmCLI(LightningCLI):
         self.cleanup.enter_context(damaged_states_refused(self.checkpoint))
         self.model.check()
         refuse_long_rows(self.datamodule.sequence_length, self.model.max_positions, self.model.base)
-        batches, settings = {}, self.settings
-        if trains:
-            batches = settle_batch_size(self.trainer, self.model, self.datamodule, self.checkpoint)
+        settings = self.settings
         if not self.predicts:
             settings.data.formats.fim_format = settle_format(self.trainer, self.model, self.datamodule)
         if self.checkpoint is not None and trains:
+            take_rows_of_checkpoint(self.trainer, self.datamodule, self.checkpoint)
             given = result_settings(self.trainer, self.model, self.datamodule)
             refuse_other_settings(*map(as_typed, (read_settings(Path(self.checkpoint)), given)))
+        batches = settle_batch_size(self.trainer, self.model, self.datamodule) if trains else {}
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
         decided |= {"data.formats.fim_format": settings.data.formats.fim_format} | batches
         found = [f"--{name}={value}" for name, value in decided.items() if value is not None]

@@ -11,7 +11,7 @@ from codelm.modules.step_memory import StepMemory
 
 __all__ = ["MemoryPlan", "free_bytes", "largest_batch"]
 
-_GIB = 2**30
+_GIB, _MIB = 2**30, 2**20
 _SHARE, _FIXED = 0.1, 0.7 * _GIB
 """What is set aside for workspaces of kernels, the device's context and fragmentation, which nothing here counts: a
 share of what is counted, and bytes. Estimates: they have not been measured on a GPU."""
@@ -49,11 +49,12 @@ class MemoryPlan(NamedTuple):
 
     def __str__(self) -> str:
         """Return the plan in one line."""
-        of_step = self.step.parts.items()
-        parts = ", ".join(f"{name} {size / _GIB:.2f}" for name, size in of_step if size / _GIB >= 0.005)
+        unit, name_of_unit, digits = (_GIB, "GiB", 2) if self.step.peak >= _GIB else (_MIB, "MiB", 0)
+        parts = ", ".join(f"{name} {size / unit:.{digits}f}" for name, size in self.step.parts.items() if size >= _MIB)
         return (
-            f"a step with {self.rows} row{'s' if self.rows > 1 else ''} at a time needs {self.step.peak / _GIB:.2f} "
-            f"GiB ({parts}) and about {self.margin / _GIB:.1f} beside it; {self.device} has {self.free / _GIB:.2f} free"
+            f"a step with {self.rows} row{'s' if self.rows > 1 else ''} at a time needs "
+            f"{self.step.peak / unit:.{digits}f} {name_of_unit} ({parts or 'all parts small'}) and about "
+            f"{self.margin / _GIB:.1f} GiB beside it; {self.device} has {self.free / _GIB:.2f} GiB free"
         )
 
 

@@ -23,7 +23,7 @@ from codelm.modules.base_model import load_config
 from codelm.modules.decoder import decoder_of, states_within
 from codelm.modules.four_bits import empty_weight, pack_linear_layers
 from codelm.modules.lora_causal_lm import LoRACausalLM
-from codelm.modules.losses import learned_nll_sum
+from codelm.modules.losses import chunk_size, learned_nll_sum
 from codelm.modules.packed_attention import BY_SAMPLE
 
 __all__ = ["StepMemory", "UntraceableError", "trace_step"]
@@ -99,7 +99,7 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return output
 
 
-def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtype) -> StepMemory:
+def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtype, device: str = "cuda") -> StepMemory:
     """Return the memory of a training step with all of its tokens learned.
 
     Args:
@@ -107,17 +107,21 @@ def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtyp
         rows: Rows at a time.
         tokens: Tokens in a row.
         dtype: The type of products, and of the base's weights that are not in 4 bits.
+        device: The type of device, by its name, on which so many logits are made at a time.
 
     Raises:
         UntraceableError: The base, or adapters of this kind, compute with values, so that the memory is not known.
     """
+    logits = chunk_size(device)
     config = load_config(model.base, model.revision, dropout=model.base_dropout)
     layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
     try:
         with torch.random.fork_rng(devices=[]):
             if layers <= max(_FEW_LAYERS) or not _are_equal(config):
-                return max(_traced(model, config, rows, tokens, dtype).values(), key=_peak)
-            few, more = (_traced(model, _shortened(config, count), rows, tokens, dtype) for count in _FEW_LAYERS)
+                return max(_traced(model, config, rows, tokens, dtype, logits).values(), key=_peak)
+            few, more = (
+                _traced(model, _shortened(config, count), rows, tokens, dtype, logits) for count in _FEW_LAYERS
+            )
     except Exception as error:  # of code of two hundred architectures, on tensors that it was not written for
         raise UntraceableError(
             f"the memory that base model {model.base} needs is unknown: {one_line(error)}"
@@ -152,7 +156,7 @@ def _shortened(config: PretrainedConfig, layers: int) -> PretrainedConfig:
 
 
 def _traced(
-    model: LoRACausalLM, config: PretrainedConfig, rows: int, tokens: int, dtype: torch.dtype
+    model: LoRACausalLM, config: PretrainedConfig, rows: int, tokens: int, dtype: torch.dtype, logits: int
 ) -> dict[str, StepMemory]:
     """Run a step of a base of that configuration and return the memory at the peak of each of its parts."""
     auto_model: Any = AutoModelForCausalLM
@@ -173,7 +177,7 @@ def _traced(
             counter.part = "kept"
             hidden = _hidden_states(decoder_of(base), rows, tokens, by_sample=model.attends_by_sample)
             counter.part = "loss"
-            loss = _loss(hidden, base.get_output_embeddings())
+            loss = _loss(hidden, base.get_output_embeddings(), logits)
             del hidden
             counter.part = "backward"
             loss.backward()  # type: ignore[no-untyped-call]
@@ -219,8 +223,8 @@ def _hidden_states(decoder: Any, rows: int, tokens: int, *, by_sample: bool) -> 
     return states_within(decoder, row, row, borders).view(rows, tokens, -1)
 
 
-def _loss(hidden: Tensor, head: Any) -> Tensor:
-    """Return the loss of all tokens, a scalar."""
+def _loss(hidden: Tensor, head: Any, logits: int) -> Tensor:
+    """Return the loss of all tokens, a scalar, with so many logits at a time."""
     states = hidden[:, :-1].reshape(-1, hidden.shape[-1])
     labels = torch.zeros(len(states), dtype=torch.int64)
-    return learned_nll_sum(states, labels, torch.ones(len(states)), head.weight, head.bias)
+    return learned_nll_sum(states, labels, torch.ones(len(states)), head.weight, head.bias, chunk_elements=logits)

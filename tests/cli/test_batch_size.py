@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from codelm.cli import batch_size
-from codelm.cli.batch_size import settle_batch_size
+from codelm.cli.batch_size import settle_batch_size, take_rows_of_checkpoint
 from codelm.errors import ResourceError
 from codelm.modules.step_memory import StepMemory, UntraceableError
 
@@ -18,7 +18,7 @@ def settle(monkeypatch):
 
     def run(free, *, auto=False, trace=None, checkpoint=None):
         monkeypatch.setattr(batch_size, "free_bytes", lambda device: int(free * GIB))
-        known = trace or (lambda model, *, rows, tokens, dtype: StepMemory(2 * GIB, 0, rows * GIB, 0, 0))
+        known = trace or (lambda model, *, rows, tokens, dtype, device: StepMemory(2 * GIB, 0, rows * GIB, 0, 0))
         monkeypatch.setattr(batch_size, "trace_step", known)
         trainer = SimpleNamespace(
             strategy=SimpleNamespace(root_device=torch.device("cpu")),
@@ -30,7 +30,9 @@ def settle(monkeypatch):
         )
         data = SimpleNamespace(batch_size=1 if auto else 4, sequence_length=128, chooses_batch_size=auto)
         model = SimpleNamespace(precision="32-true")
-        return settle_batch_size(trainer, model, data, checkpoint)
+        if checkpoint:
+            take_rows_of_checkpoint(trainer, data, checkpoint)
+        return settle_batch_size(trainer, model, data)
 
     return run
 
