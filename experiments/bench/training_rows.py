@@ -126,7 +126,7 @@ def _loss(material: Material) -> list[Contender]:
 TRAINING_ROWS = (
     Row(
         "step",
-        "training step, bundled base, 2 rows of 1,024 tokens, LoRA of rank 16, bfloat16",
+        "training step, bundled base in 4 bits, 2 rows of 1,024 tokens, LoRA of rank 16, bfloat16",
         _STEP,
         lambda material: _steps(material, "tiny", (2, 1024), 20, _TRL),
     ),

@@ -6,7 +6,7 @@ from transformers import AutoConfig
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 from codelm.modules.decoder import packed_states, states_by_sample
-from codelm.modules.packed_attention import BY_SAMPLE, longest_seen
+from codelm.modules.packed_attention import BY_SAMPLE, arguments_by_sample, longest_seen
 from codelm.modules.small_model import small_model
 
 
@@ -73,3 +73,13 @@ def test_no_mask_as_large_as_the_square_of_a_row_is_made(make_batch, monkeypatch
 )
 def test_how_far_back_a_layer_sees(family, settings, longest):
     assert longest_seen(AutoConfig.for_model(family, **settings)) == longest
+
+
+def test_samples_of_all_lengths_are_padded_to_few_lengths_by_a_third_at_most():
+    lengths = range(1, 4097)
+    borders = [0, *torch.tensor(lengths).cumsum(0).tolist()]
+    groups = arguments_by_sample(borders, torch.device("cpu"))["samples"].groups
+    assert sum(count for count, _ in groups) == len(lengths)
+    assert len(groups) <= 12
+    assert sum(count * length for count, length in groups) < 1.2 * sum(lengths)
+    assert max(padded for _, padded in groups) == 4096

@@ -74,16 +74,8 @@ def train_with_transformers(base: str, rows: int, tokens: int, checkpointing: bo
 
 
 def _base(base: str) -> Any:
-    """Return the base in bfloat16."""
-    return load_base(
-        base,
-        revision=None,
-        dtype=torch.bfloat16,
-        quantization="none",
-        double_quantization=False,
-        attention="sdpa",
-        device="cpu",
-    )
+    """Return the base in 4 bits, with products in bfloat16."""
+    return load_base(base, dtype=torch.bfloat16, quantization="nf4", attention="sdpa")
 
 
 def _arguments(rows: int, checkpointing: bool, steps: int, folder: str) -> dict[str, Any]:

@@ -31,7 +31,6 @@ def train(base: str, rows: int, tokens: int, checkpointing: bool, steps: int) ->
     """
     model = LoRACausalLM(
         base,
-        quantization="none",
         lora=adapter(),
         gradient_checkpointing=checkpointing,
         learning_rate=LEARNING_RATE,
