@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from codelm.batch import Batch
+from codelm.batch import Batch, WeightedTokens, collate
 from codelm.errors import ResourceError
-from codelm.lightning_internals import precision_of_step
+from codelm.lightning_internals import precision_of_step, to_device
 from codelm.runs.batch_size import change_batch_size
 
 __all__ = ["MemoryTrial"]
@@ -29,14 +29,13 @@ class MemoryTrial(Callback):
         self.on_cpu = on_cpu
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Find the rows that fit, before the optimizer counts steps and the loader is made."""
+        """Find the rows that fit, before the loader is made; the model is on its device by now."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         # Processes that a launcher has started may have found different memory.
         agreed = trainer.strategy.reduce(torch.tensor(data.batch_size), reduce_op="min")
         change_batch_size(trainer, data, int(agreed))
         if trainer.strategy.root_device.type == "cpu" and not self.on_cpu:
             return
-        pl_module.to(trainer.strategy.root_device)
         while not trainer.strategy.reduce_boolean_decision(_fits(trainer, pl_module, data), all=True):
             rows = data.batch_size
             fewer = next((count for count in range(rows - 1, 0, -1) if rows % count == 0), 0)
@@ -54,31 +53,24 @@ class MemoryTrial(Callback):
 
 def _fits(trainer: Trainer, pl_module: Any, data: Any) -> bool:
     """Return whether there is memory for a batch of which all is learned; parameters and random state stay."""
-    device = trainer.strategy.root_device
     trained = [parameter for _, parameter in pl_module.trained()]
     try:
         with torch.random.fork_rng(), precision_of_step(trainer, trains=True):
             # The optimizer's two moments are not there yet.
             moments = [torch.empty_like(parameter) for parameter in trained for _ in range(2)]
-            total, _ = pl_module.weighted_nll(_full_batch(data.batch_size, data.sequence_length, device))
+            total, _ = pl_module.weighted_nll(to_device(trainer, _full_batch(data.batch_size, data.sequence_length)))
             # Not by `backward`: that of data-parallel training waits for other processes.
             gradients = torch.autograd.grad(total, trained, allow_unused=True)
             del moments, gradients
     except torch.OutOfMemoryError:
         return False
     finally:
-        if device.type == "cuda":
+        if trainer.strategy.root_device.type == "cuda":
             torch.cuda.empty_cache()
     return True
 
 
-def _full_batch(rows: int, tokens: int, device: torch.device) -> Batch:
+def _full_batch(rows: int, tokens: int) -> Batch:
     """Return rows of one sample each, all of whose tokens are learned."""
-    shape = (rows, tokens)
-    return {
-        "input_ids": torch.zeros(shape, dtype=torch.int64, device=device),
-        "position_ids": torch.arange(tokens, device=device).expand(shape).contiguous(),
-        "labels": torch.zeros(shape, dtype=torch.int64, device=device),
-        "weights": torch.ones(shape, device=device),
-        "step_weight": torch.ones((), device=device),
-    }
+    sample = WeightedTokens(torch.zeros(tokens, dtype=torch.int64), torch.ones(tokens))
+    return collate([[sample]] * rows)

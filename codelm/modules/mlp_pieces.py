@@ -12,15 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["PIECE", "split_mlps"]
+__all__ = ["split_mlps"]
 
-PIECE = 1024
+_PIECE = 1024
 """Tokens in a piece."""
 _NAMES = ("mlp", "feed_forward", "ffn")
 """What transformers calls the part, by family."""
 
 
-def split_mlps(model: nn.Module, *, piece: int = PIECE) -> int:
+def split_mlps(model: nn.Module, *, piece: int = _PIECE) -> int:
     """Let the feed-forward parts of a model compute by pieces of so many tokens; return how many parts there are.
 
     For parts whose output for a token depends on that token alone, and in training only beside gradient checkpointing:

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from codelm.bases import locate
-from codelm.cli.signals import Stopped, stop_signals
 from codelm.errors import CodelmError, InputError
 from codelm.files import write_text
 from codelm.git.repository import open_repository
@@ -25,6 +24,7 @@ from experiments.ablation.rows import (
     round_to_validations,
 )
 from experiments.ablation.settings import read_settings, set_value
+from experiments.program import run_program
 
 __all__ = ["ablate", "experiment_of", "main", "parse_options", "plan_runs"]
 
@@ -49,14 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do the missing runs, print the table, and return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
-    with stop_signals() as received:
-        try:
-            return ablate(options)
-        except Stopped:
-            return 128 + received[0]
-        except CodelmError as error:
-            sys.stderr.write(f"experiments.ablation: {error}\n")
-            return error.exit_status
+    return run_program("experiments.ablation", lambda: ablate(options))
 
 
 def ablate(options: argparse.Namespace) -> int:

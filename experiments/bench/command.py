@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from codelm.cli.signals import Stopped, stop_signals
-from codelm.errors import CodelmError, InputError
+from codelm.errors import InputError
 from codelm.files import write_text
 from codelm.git.repository import open_repository
 from experiments.bench.history_rows import HISTORY_ROWS
@@ -17,6 +16,7 @@ from experiments.bench.rounds import measure
 from experiments.bench.rows import Material
 from experiments.bench.table import page
 from experiments.bench.training_rows import TRAINING_ROWS
+from experiments.program import run_program
 
 __all__ = ["ROWS", "bench", "main", "material_of", "parse_options"]
 
@@ -39,14 +39,7 @@ libraries of this interpreter. Peers that are not installed are named in the tab
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, and return the exit status."""
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
-    with stop_signals() as received:
-        try:
-            return bench(options)
-        except Stopped:
-            return 128 + received[0]
-        except CodelmError as error:
-            sys.stderr.write(f"experiments.bench: {error}\n")
-            return error.exit_status
+    return run_program("experiments.bench", lambda: bench(options))
 
 
 def bench(options: argparse.Namespace) -> int:
