@@ -18,13 +18,15 @@ from codelm.modules.decoding_rules import IsComplete
 from codelm.modules.generation import Generated, Sampling, end_token_ids, generate, generate_texts, vocabulary
 from codelm.token_healing import HealedPrompt
 
-__all__ = ["EvaluatedModel", "continuation_nll"]
+__all__ = ["MAX_PROMPT_TOKENS", "EvaluatedModel", "continuation_nll"]
 
 log = logging.getLogger(__name__)
 
 _Ids = Sequence[int] | NDArray[np.integer]
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+MAX_PROMPT_TOKENS = 1024
+"""Tokens of a prompt and its answer together, or a row where that is shorter."""
 _EVERY_SECONDS = 15.0
 """Time between two lines that say how far a task is."""
 
@@ -32,13 +34,14 @@ _EVERY_SECONDS = 15.0
 class EvaluatedModel:
     """A `LoRACausalLM` in evaluation mode, evaluated as tuned, and without its adapter as the base.
 
-    A batch has ``batch_size`` prompts, or rows of ``max_tokens`` tokens.
+    A batch has ``batch_size`` rows of ``max_tokens`` tokens, or ``prompts_at_a_time``, as many as have their tokens.
     """
 
     def __init__(self, module: Any, *, max_tokens: int, batch_size: int) -> None:
         self.module = module
         self.max_tokens = max_tokens
         self.batch_size = batch_size
+        self.prompts_at_a_time = batch_size * max(1, max_tokens // MAX_PROMPT_TOKENS)
 
     def as_base(self, base: bool = True) -> AbstractContextManager[None]:
         """Return a context in which the adapter is disabled; if not ``base``, one that changes nothing."""
@@ -46,8 +49,8 @@ class EvaluatedModel:
 
     def batches(self, items: Sequence[_Item]) -> list[Sequence[_Item]]:
         """Return the items in batches, the first of them small, so that something is measured also in a short time."""
-        sizes = chain((1, 1, 2, 4), repeat(self.batch_size))
-        ends = takewhile(lambda end: end < len(items), accumulate(min(size, self.batch_size) for size in sizes))
+        sizes = chain((1, 1, 2, 4), repeat(self.prompts_at_a_time))
+        ends = takewhile(lambda end: end < len(items), accumulate(min(size, self.prompts_at_a_time) for size in sizes))
         return [items[start:end] for start, end in pairwise([0, *ends, len(items)])] if items else []
 
     def in_time(self, items: Sequence[_Item], measure: Callable[[_Item], _Result], budget: TimeBudget) -> list[_Result]:
@@ -120,7 +123,7 @@ class EvaluatedModel:
 
     def greedy(self, new_tokens: int) -> Sampling:
         """Return the settings for greedy decoding of at most ``new_tokens`` tokens."""
-        return Sampling(new_tokens, temperature=0.0, top_p=1.0, batch_size=self.batch_size)
+        return Sampling(new_tokens, temperature=0.0, top_p=1.0, batch_size=self.prompts_at_a_time)
 
 
 def continuation_nll(

@@ -1,6 +1,7 @@
 """Rules by which a text is generated: what it must begin with, and when it needs no more."""
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 
 import torch
 from torch import Tensor
@@ -35,6 +36,10 @@ class HeldToTyped(LogitsProcessor):
                 scores[row] = kept
         return scores
 
+    def keep(self, rows: Sequence[bool]) -> None:
+        """Forget the rows that are not to be kept."""
+        self.left = list(compress(self.left, rows))
+
 
 class UntilComplete(StoppingCriteria):
     """Ends a row once its text is complete, which is asked after each line.
@@ -68,3 +73,10 @@ class UntilComplete(StoppingCriteria):
                 [text] = self.read([self.written[row]])
                 self.is_done[row] = self.is_complete[row](without_typed(text, self.typed[row]))
         return torch.tensor(self.is_done, device=input_ids.device)
+
+    def keep(self, rows: Sequence[bool]) -> None:
+        """Forget the rows that are not to be kept."""
+        self.typed = list(compress(self.typed, rows))
+        self.is_complete = list(compress(self.is_complete, rows))
+        self.written = list(compress(self.written, rows))
+        self.is_done = list(compress(self.is_done, rows))

@@ -7,11 +7,10 @@ from functools import lru_cache, partial
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokenizerBase, StoppingCriteriaList
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from codelm.modules.base_model import max_positions
+from codelm.modules.batch_generation import generate_batch, texts_can_leave
 from codelm.modules.decoding_rules import HeldToTyped, IsComplete, UntilComplete
 from codelm.modules.fused_lora import whole_weights
 from codelm.special_tokens import TEXT_ENDS
@@ -104,7 +103,7 @@ def generate(
     sampling: Sampling,
     is_complete: Sequence[IsComplete] = (),
 ) -> Iterator[list[int]]:
-    """Yield the token ids that a model generates after those of each prompt, the first end token and padding included.
+    """Yield the token ids that a model generates after those of each prompt, with an end token behind what has ended.
 
     They begin with the tokens of what was typed, which count among the new tokens of ``sampling``.
 
@@ -114,28 +113,26 @@ def generate(
         prompts: Token ids with what was typed; one without either stands for the start of a text.
         sampling: How tokens are chosen.
         is_complete: For each prompt, or for none, whether the text behind what was typed needs no more, asked after
-            each line; where other texts of the batch go on, end tokens follow it then.
+            each line.
     """
     end_ids = end_token_ids(tokenizer)
+    rows = model.get_input_embeddings().weight
+    read = partial(_decode_inside, tokenizer)
+    can_leave = None
     for start in range(0, len(prompts), sampling.batch_size):
         batch = prompts[start : start + sampling.batch_size]
-        ids, mask = _pad_left([prompt.ids or end_ids[:1] for prompt in batch], end_ids[0])  # a text follows an end
         typed = [prompt.typed for prompt in batch]
-        most = (max_positions(model.config) or sys.maxsize) - ids.shape[1]
+        given = [prompt.ids or end_ids[:1] for prompt in batch]  # a text follows an end
+        most = (max_positions(model.config) or sys.maxsize) - max(map(len, given))
         settings = _generation_config(sampling, end_ids, most)
-        rows = model.get_input_embeddings().weight
         tokens = vocabulary(tokenizer, len(rows)) if is_complete or any(typed) else Vocabulary([])
         asked = is_complete[start : start + sampling.batch_size]
-        read = partial(_decode_inside, tokenizer)
+        held = HeldToTyped(tokens, typed) if any(typed) else None
+        until = UntilComplete(tokens, read, typed, asked) if asked else None
         with whole_weights(model):
-            output = model.generate(
-                input_ids=ids.to(rows.device),
-                attention_mask=mask.to(rows.device),
-                generation_config=settings,
-                logits_processor=LogitsProcessorList([HeldToTyped(tokens, typed)] if any(typed) else []),
-                stopping_criteria=StoppingCriteriaList([UntilComplete(tokens, read, typed, asked)] if asked else []),
-            )
-        yield from output[:, ids.shape[1] :].tolist()
+            can_leave = texts_can_leave(model, settings) if can_leave is None else can_leave
+            written = generate_batch(model, given, settings, held, until, can_leave=can_leave)
+        yield from written
 
 
 @lru_cache(maxsize=1)
@@ -170,18 +167,6 @@ def _beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Return the token that a tokenizer puts before each text, by itself; [] where it does not."""
     with_it, without = (tokenizer.encode("a", add_special_tokens=each) for each in (True, False))
     return with_it[:1] if with_it[:1] != without[:1] else []
-
-
-def _pad_left(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
-    """Return ids and attention mask, ``[B, T]``, padded on the left: a completion must directly follow its prompt.
-
-    >>> [tensor.tolist() for tensor in _pad_left([[1, 2], [3]], filler=0)]
-    [[[1, 2], [0, 3]], [[1, 1], [0, 1]]]
-    """
-    width = max(len(row) for row in rows)
-    ids = torch.tensor([[filler] * (width - len(row)) + list(row) for row in rows])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-    return ids, mask
 
 
 def _generation_config(sampling: Sampling, end_ids: list[int], max_tokens: int) -> GenerationConfig:

@@ -134,7 +134,7 @@ def generate_items(
         new_tokens: Tokens after a head at most.
         budget: Time for both models.
     """
-    sampling = Sampling(new_tokens, _TEMPERATURE, _TOP_P, evaluated.batch_size)
+    sampling = Sampling(new_tokens, _TEMPERATURE, _TOP_P, evaluated.prompts_at_a_time)
 
     def write(batch: Sequence[tuple[SnapshotPath, str]]) -> list[list[str]]:
         shown = [

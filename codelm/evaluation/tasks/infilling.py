@@ -8,7 +8,7 @@ from random import Random
 
 from codelm.evaluation.data import EvaluationData, language_of
 from codelm.evaluation.general import library_texts, own_texts
-from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.model import MAX_PROMPT_TOKENS, EvaluatedModel
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.held_out_changes import HeldOutChange
 from codelm.history.samples.prompts import Prompt, prompt
@@ -26,8 +26,6 @@ _SYSTEMS = {"infill": ("base", "retrieval", "tuned"), "left_to_right": ("base", 
 those before it; "retrieval" is the base with an example in its prompt."""
 _MIN_NEW_TOKENS, _MAX_NEW_TOKENS = 32, 192
 """Bounds on the tokens of an answer, which are twice those of the longest real text of its batch."""
-_MAX_TOKENS = 1024
-"""Tokens of prompt and answer together, or a row where that is shorter."""
 _OTHER_TOKENS = 96
 """Tokens that are kept free for names and special tokens."""
 _EXAMPLES = 2000
@@ -124,7 +122,7 @@ class InfillEvaluation:
 
         The batches come in random order: otherwise the long tasks would be those for which no time is left.
         """
-        size, random = self.evaluated.batch_size, Random(self.seed)
+        size, random = self.evaluated.prompts_at_a_time, Random(self.seed)
         for start in range(0, len(tasks), 4 * size):
             by_length = sorted(tasks[start : start + 4 * size], key=lambda task: len(task.text))
             batches = [by_length[first : first + size] for first in range(0, len(by_length), size)]
@@ -159,7 +157,7 @@ class InfillEvaluation:
         return Answer(infill, score(task, infill, shown, own))
 
     def prompt(
-        self, task: InfillTask, mode: str, new_tokens: int, *, most: int = _MAX_TOKENS, with_example: bool = False
+        self, task: InfillTask, mode: str, new_tokens: int, *, most: int = MAX_PROMPT_TOKENS, with_example: bool = False
     ) -> Prompt:
         """Return the prompt of a task in a mode.
 

@@ -188,7 +188,7 @@ def test_the_tasks_without_time_left_are_not_the_long_ones(data, make_oracle):
     orders = []
     for seed in range(8):
         evaluation = InfillEvaluation(make_oracle([]), data, seed)
-        evaluation.evaluated.batch_size = 2
+        evaluation.evaluated.prompts_at_a_time = 2
         tasks = evaluation.tasks(LIMIT)
         lengths = [len(task.text) for batch in evaluation._batches(tasks) for task in batch]
         assert sorted(lengths) == sorted(len(task.text) for task in tasks)
