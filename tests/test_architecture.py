@@ -22,6 +22,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     "lines": ("text as lines", set()),
     "special_tokens": ("their names, formats of prompts", set()),
     "token_healing": ("where a prompt ends", set()),
+    "saved_run": ("a run's folder, read back", {"errors"}),
     "batch": ("the contract between datamodules and modules", set()),
     "lightning_internals": ("Lightning's private names", set()),
     "bases": ("base models by name, the bundled one", {"errors", "special_tokens"}),
@@ -53,7 +54,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         "the command",
         {
             *("bases", "callbacks", "datamodules", "errors", "evaluation", "files"),
-            *("lightning_internals", "modules", "runs"),
+            *("lightning_internals", "modules", "report", "runs", "saved_run"),
         },
     ),
 }
@@ -146,7 +147,10 @@ def test_contributing_shows_this_plan():
         (["bases", "bases.hub", "bases.tokenizer"], (*HEAVY, "jsonargparse", "huggingface_hub")),
         (["git", "history", "lines", "errors", "files", "special_tokens"], (*HEAVY, "jsonargparse")),
         (["metrics", "report"], HEAVY),
-        (["cli.entry_point", "cli.config_files", "cli.error_messages"], (*HEAVY, "jsonargparse")),
+        (
+            ["cli.entry_point", "cli.config_files", "cli.error_messages", "cli.verbs", "saved_run"],
+            (*HEAVY, "jsonargparse"),
+        ),
     ],
     ids=["bases", "history", "metrics", "command"],
 )

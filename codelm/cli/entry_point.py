@@ -6,9 +6,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from codelm import __version__
-from codelm.cli.commands import COMMANDS, help_text
+from codelm.cli.commands import COMMANDS, VERBS, help_text
 from codelm.cli.config_files import checked_arguments
 from codelm.cli.error_messages import did_you_mean
 from codelm.cli.known_settings import refuse_wrong_options
@@ -77,6 +78,9 @@ def _dispatch(arguments: Sequence[str], switches: _Switches) -> int:
         return 0
     command, *rest = arguments
     _require_command(command)
+    if command in VERBS:
+        import_module(f"codelm.cli.verbs.{command}").run(rest)
+        return 0
     refuse_wrong_options(rest)
     checked = checked_arguments(rest)
     os.environ.setdefault(*_WAIT_POLICY)

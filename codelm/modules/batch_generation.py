@@ -60,7 +60,8 @@ def generate_batch(
     ends: list[int] = settings.eos_token_id
     ids, mask = (each.to(model.device) for each in _pad_left(prompts, ends[0]))
     written: list[list[int]] = [[] for _ in prompts]
-    texts, left, cache = list(range(len(prompts))), int(settings.max_new_tokens), {}
+    texts, left = list(range(len(prompts))), int(settings.max_new_tokens)
+    cache: dict[str, Any] = {}
     while texts and left > 0:
         part = copy(settings)
         part.max_new_tokens = min(left, _TOKENS_AT_A_TIME) if can_leave else left

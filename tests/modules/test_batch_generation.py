@@ -44,8 +44,6 @@ def after(count):
     return is_complete
 
 
-
-
 @pytest.mark.parametrize("tokens_at_a_time", [1, 3, 16, 100])
 def test_texts_that_leave_change_no_other(model, tokenizer, prompts, monkeypatch, tokens_at_a_time):
     monkeypatch.setattr(batch_generation, "_TOKENS_AT_A_TIME", tokens_at_a_time)

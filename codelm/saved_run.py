@@ -1,0 +1,138 @@
+"""A run that was written to its folder, read back: its manifest and its settings."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from codelm.errors import DamagedDataError, InputError
+
+__all__ = ["SavedRun", "find_run"]
+
+_MANIFEST, _CONFIG = "MANIFEST.json", "config.yaml"
+_MOST_BYTES = 64 * 2**20
+"""The largest manifest or configuration that is read: those of runs have a hundredth of it."""
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """The folder of a run."""
+
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        """Its name and version, as in ``ripgrep/version_0``."""
+        folder = self.folder.resolve()
+        return f"{folder.parent.name}/{folder.name}"
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What ``MANIFEST.json`` says.
+
+        Raises:
+            DamagedDataError: It is none of codelm's.
+        """
+        path = self.folder / _MANIFEST
+        try:
+            manifest = json.loads(_read(path))
+        except (ValueError, RecursionError) as error:
+            raise DamagedDataError(f"{path} is damaged: it is not JSON; take a copy of it, or another run") from error
+        if not isinstance(manifest, dict) or "codelm_manifest" not in manifest:
+            raise DamagedDataError(f"{path} is not a manifest of codelm; give the folder of a run")
+        return manifest
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The settings by their full names, such as ``model.lora.r``, as ``config.yaml`` has them.
+
+        Raises:
+            DamagedDataError: It is none of codelm's.
+        """
+        path = self.folder / _CONFIG
+        text = _read(path)
+        try:
+            # Aliases, which codelm writes none of, could make a few lines into more than fits into memory.
+            has_aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
+            settings = None if has_aliases else yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            settings = None
+        if not isinstance(settings, dict):
+            raise DamagedDataError(f"{path} is damaged: it holds no settings; take a copy of it, or another run")
+        return dict(_flat(settings, ""))
+
+    def figure(self, *keys: str) -> Any:
+        """Return a value of the manifest by the keys on the way to it, or None."""
+        value: Any = self.manifest
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+
+def find_run(given: str | None, output: str | Path) -> SavedRun:
+    """Return the run that a user means.
+
+    Args:
+        given: The folder of a run, a file in it, or the name of one in ``output``, whose newest version is meant; None
+            for the newest of all.
+        output: The folder of all runs.
+
+    Raises:
+        InputError: There is none.
+    """
+    if given is not None:
+        path = Path(given).expanduser()
+        for folder in (path, *path.parents[:2], Path(output) / given):
+            if (folder / _MANIFEST).is_file():
+                return SavedRun(folder)
+        searched = [path, Path(output) / given]
+    else:
+        searched = [Path(output), *(each for each in _folders(Path(output)))]
+    found = [each for folder in searched for each in _folders(folder) if (each / _MANIFEST).is_file()]
+    if not found:
+        what = f"no run {given!r}" if given is not None else "no run"
+        raise InputError(f"{what}: {Path(output)} holds none of it; give the folder of a run, or --output FOLDER")
+    return SavedRun(max(found, key=_age))
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, without an order; none where it is no folder."""
+    try:
+        return [each for each in folder.iterdir() if each.is_dir()]
+    except OSError:
+        return []
+
+
+def _age(folder: Path) -> tuple[int, str]:
+    """Return when a run's manifest was last written, and its name, which decides where that is equal."""
+    return (folder / _MANIFEST).stat().st_mtime_ns, folder.name
+
+
+def _read(path: Path) -> str:
+    """Return the text of a run's file.
+
+    Raises:
+        InputError: It cannot be read.
+        DamagedDataError: It is no text, or far too large.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DamagedDataError(f"{path} has more than {_MOST_BYTES // 2**20} MB; give the folder of a run")
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedDataError(f"{path} is damaged: it is not text; take a copy of it, or another run") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; give the folder of a run") from error
+
+
+def _flat(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    """Yield the values of a tree of settings with their full names."""
+    for name, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value

@@ -1,0 +1,87 @@
+import json
+import os
+
+import pytest
+
+from codelm.errors import DamagedDataError, InputError
+from codelm.saved_run import SavedRun, find_run
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    def make(name, version, manifest=None, config="model: {lora: {r: 8}, base: tiny}\nextra: {}\n"):
+        folder = tmp_path / "runs" / name / f"version_{version}"
+        folder.mkdir(parents=True)
+        text = manifest if isinstance(manifest, str) else json.dumps({"codelm_manifest": 1, **(manifest or {})})
+        (folder / "MANIFEST.json").write_text(text)
+        (folder / "config.yaml").write_text(config)
+        return folder
+
+    return make
+
+
+def test_a_run_is_found_by_its_folder_by_a_file_in_it_and_by_its_name(make_run, tmp_path):
+    folder = make_run("ripgrep", 0)
+    (folder / "adapter").mkdir()
+    runs = tmp_path / "runs"
+    ways = [folder, folder / "config.yaml", folder / "adapter", folder / "adapter" / "x.safetensors"]
+    assert {find_run(str(way), runs).folder for way in ways} == {folder}
+    assert find_run("ripgrep/version_0", runs).folder == folder
+    assert find_run("ripgrep", runs).label == "ripgrep/version_0"
+
+
+def test_the_newest_run_is_the_one_whose_manifest_was_written_last(make_run, tmp_path):
+    old, new, other = make_run("a", 1), make_run("a", 0), make_run("b", 0)
+    for seconds, folder in enumerate((old, new, other)):
+        os.utime(folder / "MANIFEST.json", (seconds, seconds))
+    assert find_run("a", tmp_path / "runs").folder == new
+    assert find_run(None, tmp_path / "runs").folder == other
+
+
+@pytest.mark.parametrize("given", [None, "ripgrep"])
+@pytest.mark.parametrize("output", ["runs", "nothing/at/all"])
+def test_where_there_is_no_run_the_remedy_is_named(tmp_path, given, output):
+    (tmp_path / "runs" / "ripgrep" / "version_0").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"no run.*--output FOLDER"):
+        find_run(given, tmp_path / output)
+
+
+def test_settings_have_their_full_names(make_run):
+    assert SavedRun(make_run("a", 0)).settings == {"model.lora.r": 8, "model.base": "tiny", "extra": {}}
+
+
+def test_a_figure_is_found_by_its_keys(make_run):
+    run = SavedRun(make_run("a", 0, {"x": {"y": 1}}))
+    assert [run.figure("x", "y"), run.figure("x", "z"), run.figure("x", "y", "z")] == [1, None, None]
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[]", "{}", "[" * 100_000])
+def test_a_damaged_manifest_is_named(make_run, manifest):
+    run = SavedRun(make_run("a", 0, manifest))
+    with pytest.raises(DamagedDataError, match=r"MANIFEST\.json"):
+        _ = run.manifest
+
+
+@pytest.mark.parametrize(
+    "config", ["", "a", "[1]", "a: [", "a: &x [1]\nb: *x\n", "a: 2020-99-99\n", "\0", "a: !!python/name:os.system\n"]
+)
+def test_a_damaged_configuration_is_named(make_run, config):
+    run = SavedRun(make_run("a", 0, config=config))
+    with pytest.raises(DamagedDataError, match=r"config\.yaml"):
+        _ = run.settings
+
+
+def test_bytes_that_are_no_text_are_damage_and_a_missing_file_is_a_wrong_folder(make_run):
+    folder = make_run("a", 0)
+    (folder / "config.yaml").write_bytes(b"\xff")
+    with pytest.raises(DamagedDataError, match="not text"):
+        _ = SavedRun(folder).settings
+    (folder / "config.yaml").unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        _ = SavedRun(folder).settings
+
+
+def test_a_file_of_no_sensible_size_is_not_read(make_run, monkeypatch):
+    monkeypatch.setattr("codelm.saved_run._MOST_BYTES", 10)
+    with pytest.raises(DamagedDataError, match="more than"):
+        _ = SavedRun(make_run("a", 0)).manifest
