@@ -23,7 +23,8 @@ from codelm.history.samples.pieces import Role
 from codelm.history.store import Split
 from codelm.metrics.intervals import mean_difference
 from codelm.metrics.retrieval import nearest
-from experiments.ablation.measure import load_adapter, load_float32
+from codelm.modules.adapters import load_adapter
+from experiments.ablation.measure import load_float32
 from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.settings import merged, nested, read_settings
 
@@ -102,7 +103,7 @@ def _measure(repository: str, adapter: Path | None, tokens: int) -> Iterator[str
     data, most = open_evaluation_data(datamodule), datamodule.sequence_length
     load_float32(model)
     if adapter is not None:
-        load_adapter(model, adapter)
+        load_adapter(model.model, model.lora, adapter)
     evaluated = EvaluatedModel(model, max_tokens=most, batch_size=_ROWS_AT_A_TIME)
     samples = data.test_samples(tokens)
     forms: dict[str, Callable[[], Iterator[Shown]]] = {

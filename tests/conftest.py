@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.training", "tests.stopped_runs"]
+pytest_plugins = ["tests.training", "tests.stopped_runs", "tests.saved_runs"]
 
 IDENTITY = "Ann Author <ann@example.org>"
 FIRST_SECOND = 1_700_000_000

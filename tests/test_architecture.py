@@ -50,11 +50,15 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         "Lightning callbacks",
         {"batch", "errors", "evaluation", "lightning_internals", "metrics", "modules", "report", "runs"},
     ),
+    "inference": (
+        "a run's model at work",
+        {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run"},
+    ),
     "cli": (
         "the command",
         {
-            *("bases", "callbacks", "datamodules", "errors", "evaluation", "files"),
-            *("lightning_internals", "modules", "report", "runs", "saved_run"),
+            *("bases", "callbacks", "datamodules", "errors", "evaluation", "files", "inference"),
+            *("lightning_internals", "metrics", "modules", "report", "runs", "saved_run"),
         },
     ),
 }
@@ -199,9 +203,9 @@ def importing(*libraries):
     }
 
 
-def test_only_adapters_and_four_bits_import_peft_and_bitsandbytes():
+def test_few_files_import_peft_and_bitsandbytes():
     assert importing("peft") == {"modules/adapters.py"}
-    assert importing("bitsandbytes") == {"modules/adapters.py", "modules/four_bits.py"}
+    assert importing("bitsandbytes") == {"modules/four_bits.py", "modules/optimizers.py"}
 
 
 def test_only_git_starts_git():

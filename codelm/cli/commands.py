@@ -5,6 +5,7 @@ from codelm.cli.config_files import shipped_names
 __all__ = ["COMMANDS", "VERBS", "help_text"]
 
 VERBS = {
+    "complete": "write code behind a prompt, or at a place in a file, with a run's model",
     "compare": "show runs side by side: the settings that differ, and the results",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""

@@ -79,7 +79,8 @@ def _dispatch(arguments: Sequence[str], switches: _Switches) -> int:
     command, *rest = arguments
     _require_command(command)
     if command in VERBS:
-        import_module(f"codelm.cli.verbs.{command}").run(rest)
+        os.environ.setdefault(*_WAIT_POLICY)
+        import_module(f"codelm.cli.verbs.{command}").run(rest, quiet=switches.quiet, debug=switches.debug)
         return 0
     refuse_wrong_options(rest)
     checked = checked_arguments(rest)

@@ -142,20 +142,20 @@ def _draw_by_turns(tasks: Sequence[InfillTask], rounds: int, rng: random.Random)
 
 
 def visible_context(
-    task: InfillTask, count_tokens: Callable[[Sequence[str]], list[int]], max_tokens: int
+    before: str, after: str, count_tokens: Callable[[Sequence[str]], list[int]], max_tokens: int
 ) -> tuple[str, str]:
-    """Return the whole lines before and after the span that are nearest to it and fit into ``max_tokens``.
+    """Return the whole lines before and after a place that are nearest to it and fit into ``max_tokens``.
 
     Where both sides are long, two thirds are for the text before; what one side does not need, the other gets. Tokens
     are counted of lines, each of which has at least one.
     """
     # So more lines than tokens need not be counted.
-    before = lines_of(task.before)[::-1][: max(0, max_tokens)]
-    after = lines_of(task.after)[: max(0, max_tokens)]
-    tokens_before, tokens_after = count_tokens(before), count_tokens(after)
+    lines_before = lines_of(before)[::-1][: max(0, max_tokens)]
+    lines_after = lines_of(after)[: max(0, max_tokens)]
+    tokens_before, tokens_after = count_tokens(lines_before), count_tokens(lines_after)
     kept = count_fitting(tokens_before, max(max_tokens * 2 // 3, max_tokens - sum(tokens_after)))
     kept_after = count_fitting(tokens_after, max_tokens - sum(tokens_before[:kept]))
-    return "".join(reversed(before[:kept])), "".join(after[:kept_after])
+    return "".join(reversed(lines_before[:kept])), "".join(lines_after[:kept_after])
 
 
 def count_fitting(token_counts: Sequence[int], max_tokens: int) -> int:

@@ -1,5 +1,6 @@
-"""LoRA adapters and the 8-bit optimizer: beside `four_bits` the only module that imports peft and bitsandbytes."""
+"""LoRA adapters: the only module that imports peft."""
 
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,31 +10,25 @@ from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
-from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
-from codelm.bases.hub import warnings_hidden
-from codelm.errors import InputError
+from codelm.errors import DamagedDataError, InputError, one_line
+from codelm.modules.four_bits import is_linear, kernel_warning_hidden
 
 __all__ = [
     "Coverage",
     "LoRA",
     "add_adapter",
     "coverage",
-    "kernel_warning_hidden",
+    "load_adapter",
     "lora_config",
-    "paged_adamw_8bit",
     "plain_lora_layers",
     "refuse_unknown_targets",
     "save_adapter",
 ]
-
-kernel_warning_hidden = partial(warnings_hidden, "bitsandbytes.backends.cpu.ops")
-"""Hides the warning that bitsandbytes logs when it is imported without an inference kernel for the CPU.
-
-Training does not use that kernel. Transformers imports bitsandbytes for 4-bit weights, peft whenever it is there.
-"""
 
 
 @dataclass(frozen=True)  # no slots: the command line reads the defaults of its settings with vars()
@@ -169,6 +164,49 @@ def save_adapter(model: Any, folder: Path, *, scale: float = 1.0) -> None:
     (folder / "adapter_model.safetensors").chmod(mode)  # safetensors makes files that only the owner may read
 
 
+def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
+    """Load the weights of a saved adapter into a PEFT model, scaled as its alpha says.
+
+    The alpha of a saved adapter holds the ``inference_scale`` that it was saved with; the model applies its own to it.
+
+    Args:
+        model: The PEFT model.
+        lora: The settings of its adapter.
+        folder: The saved adapter, in PEFT's format.
+
+    Raises:
+        InputError: The adapter has another shape.
+        DamagedDataError: A file of it is not there, or not what it should be.
+    """
+    from peft import set_peft_model_state_dict
+
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+        wanted = (lora.r, lora.rslora, lora.dora, set(lora.targets))
+        found = (*(config[name] for name in ("r", "use_rslora", "use_dora")), set(config["target_modules"]))
+        scale = config["lora_alpha"] / (lora.alpha * lora.inference_scale)
+        weights = load_file(folder / "adapter_model.safetensors")
+    except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
+        raise DamagedDataError(
+            f"adapter {folder} is damaged or not whole: {one_line(error)}; take a copy of it, or train again"
+        ) from error
+    if found != wanted:
+        raise InputError(f"adapter {folder} has r, rslora, dora, targets {found}, the model {wanted}; train it again")
+    scaled = {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}
+    try:
+        loaded: Any = set_peft_model_state_dict(model, scaled)
+    except RuntimeError as error:
+        raise InputError(
+            f"adapter {folder} does not fit the base: {one_line(error)}; give the base it was trained on"
+        ) from error
+    missing = [name for name in loaded.missing_keys if "lora_" in name]
+    if missing or loaded.unexpected_keys:
+        raise InputError(
+            f"adapter {folder} does not fit: {len(missing)} weights missing, {len(loaded.unexpected_keys)} unknown; "
+            "give the base it was trained on"
+        )
+
+
 def _matches(layer: str, target: str) -> bool:
     """Return whether ``target`` names ``layer`` as peft understands it: its whole dotted name or the end of it.
 
@@ -193,21 +231,9 @@ def refuse_unknown_targets(targets: Sequence[str], layers: Sequence[str], *, bas
     raise InputError(f"model.lora.targets {given}: no such linear layer in base model {base}; it has {names}")
 
 
-@kernel_warning_hidden()
-def paged_adamw_8bit(groups: list[dict[str, Any]], *, learning_rate: float) -> Optimizer:
-    """Return AdamW over parameter groups, with 8-bit moments in memory that the GPU may page out to the host."""
-    from bitsandbytes.optim.adamw import PagedAdamW8bit
-
-    optimizer: Optimizer = PagedAdamW8bit(groups, lr=learning_rate)
-    return optimizer
-
-
 def plain_lora_layers(model: nn.Module) -> list[Any]:
     """Return the layers of a PEFT model that are linear, in 4 bits or not, with adapters as LoRA first had them."""
-    from bitsandbytes.nn.modules import Linear4bit
     from peft.tuners.lora import LoraLayer
 
     layers: list[Any] = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
-    return [
-        layer for layer in layers if type(layer.get_base_layer()) in (nn.Linear, Linear4bit) and not layer.lora_variant
-    ]
+    return [layer for layer in layers if is_linear(layer.get_base_layer()) and not layer.lora_variant]

@@ -12,8 +12,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, P
 from codelm.bases import locate
 from codelm.bases.hub import one_line_errors
 from codelm.errors import DamagedDataError, InputError, ResourceError
-from codelm.modules.adapters import kernel_warning_hidden
 from codelm.modules.decoder import decoder_of
+from codelm.modules.four_bits import kernel_warning_hidden
 
 __all__ = [
     "Attention",

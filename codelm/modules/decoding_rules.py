@@ -49,6 +49,7 @@ class UntilComplete(StoppingCriteria):
         read: Returns the text of each row of token ids.
         typed: What each row's text must begin with, which is left out.
         is_complete: For each row, whether a text is complete.
+        each_token: Ask after each token, not only after those that end a line.
     """
 
     def __init__(
@@ -57,11 +58,14 @@ class UntilComplete(StoppingCriteria):
         read: Callable[[Sequence[Sequence[int]]], list[str]],
         typed: Sequence[str],
         is_complete: Sequence[IsComplete],
+        *,
+        each_token: bool = False,
     ) -> None:
         self.vocabulary = vocabulary
         self.read = read
         self.typed = typed
         self.is_complete = is_complete
+        self.each_token = each_token
         self.written: list[list[int]] = [[] for _ in is_complete]
         self.is_done = [False] * len(is_complete)
 
@@ -69,7 +73,7 @@ class UntilComplete(StoppingCriteria):
         """Return which rows end with the last of the ids, ``[B, T]``."""
         for row, token in enumerate(input_ids[:, -1].tolist()):
             self.written[row].append(token)
-            if not self.is_done[row] and "\n" in self.vocabulary.text(token):
+            if not self.is_done[row] and (self.each_token or "\n" in self.vocabulary.text(token)):
                 [text] = self.read([self.written[row]])
                 self.is_done[row] = self.is_complete[row](without_typed(text, self.typed[row]))
         return torch.tensor(self.is_done, device=input_ids.device)

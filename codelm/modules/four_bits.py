@@ -1,14 +1,29 @@
 """Weights in 4 bits, as bitsandbytes has them: how much of a base they reach, packing and unpacking."""
 
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from codelm.modules.adapters import kernel_warning_hidden
+from codelm.bases.hub import warnings_hidden
 
-__all__ = ["LayerBytes", "empty_weight", "layer_bytes", "pack_linear_layers", "unpacked_weight"]
+__all__ = [
+    "LayerBytes",
+    "empty_weight",
+    "is_linear",
+    "kernel_warning_hidden",
+    "layer_bytes",
+    "pack_linear_layers",
+    "unpacked_weight",
+]
+
+kernel_warning_hidden = partial(warnings_hidden, "bitsandbytes.backends.cpu.ops")
+"""Hides the warning that bitsandbytes logs when it is imported without an inference kernel for the CPU.
+
+Training does not use that kernel. Transformers imports bitsandbytes for 4-bit weights, peft whenever it is there.
+"""
 
 _BLOCK, _NESTED_BLOCK = 64, 256
 """Weights that share a scale, and scales that share one where those are quantised too: transformers' settings."""
@@ -67,6 +82,13 @@ def empty_weight(shape: torch.Size, dtype: torch.dtype, *, nested: bool) -> nn.P
         state2=of_scales if nested else None,
     )
     return weight
+
+
+def is_linear(layer: nn.Module) -> bool:
+    """Return whether a layer is linear, with its weight in 4 bits or not."""
+    from bitsandbytes.nn.modules import Linear4bit
+
+    return type(layer) in (nn.Linear, Linear4bit)
 
 
 def unpacked_weight(layer: Any, dtype: torch.dtype) -> Tensor:

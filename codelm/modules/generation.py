@@ -88,10 +88,13 @@ def generate_texts(
     prompts: Sequence[HealedPrompt],
     sampling: Sampling,
     is_complete: Sequence[IsComplete] = (),
+    *,
+    each_token: bool = False,
 ) -> Iterator[Generated]:
     """Yield the text that a model generates after each prompt and what was typed behind it; see `generate`."""
     end_ids = end_token_ids(tokenizer)
-    for prompt, ids in zip(prompts, generate(model, tokenizer, prompts, sampling, is_complete), strict=True):
+    rows = generate(model, tokenizer, prompts, sampling, is_complete, each_token=each_token)
+    for prompt, ids in zip(prompts, rows, strict=True):
         text, stopped = decode_generated(tokenizer, ids, end_ids)
         yield Generated(without_typed(text, prompt.typed), stopped)
 
@@ -102,6 +105,8 @@ def generate(
     prompts: Sequence[HealedPrompt],
     sampling: Sampling,
     is_complete: Sequence[IsComplete] = (),
+    *,
+    each_token: bool = False,
 ) -> Iterator[list[int]]:
     """Yield the token ids that a model generates after those of each prompt, with an end token behind what has ended.
 
@@ -114,6 +119,7 @@ def generate(
         sampling: How tokens are chosen.
         is_complete: For each prompt, or for none, whether the text behind what was typed needs no more, asked after
             each line.
+        each_token: Ask after each token.
     """
     end_ids = end_token_ids(tokenizer)
     rows = model.get_input_embeddings().weight
@@ -128,7 +134,7 @@ def generate(
         tokens = vocabulary(tokenizer, len(rows)) if is_complete or any(typed) else Vocabulary([])
         asked = is_complete[start : start + sampling.batch_size]
         held = HeldToTyped(tokens, typed) if any(typed) else None
-        until = UntilComplete(tokens, read, typed, asked) if asked else None
+        until = UntilComplete(tokens, read, typed, asked, each_token=each_token) if asked else None
         with whole_weights(model):
             can_leave = texts_can_leave(model, settings) if can_leave is None else can_leave
             written = generate_batch(model, given, settings, held, until, can_leave=can_leave)

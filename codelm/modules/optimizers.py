@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from codelm.errors import InputError
-from codelm.modules.adapters import paged_adamw_8bit
+from codelm.modules.four_bits import kernel_warning_hidden
 
 __all__ = ["OptimizerName", "build_optimizer", "warmup_cosine"]
 
@@ -80,4 +80,8 @@ def build_optimizer(
         return torch.optim.AdamW(groups, lr=learning_rate)
     if any(parameter.device.type != "cuda" for parameter in parameters.values()):
         raise InputError(f"model.optimizer {name} needs a CUDA GPU, and the model is not on one: take adamw")
-    return paged_adamw_8bit(groups, learning_rate=learning_rate)
+    with kernel_warning_hidden():
+        from bitsandbytes.optim.adamw import PagedAdamW8bit
+
+    paged: Optimizer = PagedAdamW8bit(groups, lr=learning_rate)  # type: ignore[no-untyped-call]
+    return paged

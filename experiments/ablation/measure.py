@@ -1,17 +1,14 @@
 """Nll of the held-out commits' new lines under a saved adapter: the same code and the same commits for every row."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 
-from codelm.errors import InputError
 from codelm.evaluation.data import EvaluationData, HeldOutSample
 from codelm.evaluation.model import EvaluatedModel
 from codelm.evaluation.tasks.cursor import CursorTask, chosen_cursor_tasks, cursor_nats
@@ -19,7 +16,7 @@ from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.tasks.likelihood import scored_runs
 from codelm.metrics.likelihood import sum_by_commit
 from codelm.modules import LoRACausalLM
-from codelm.modules.adapters import LoRA
+from codelm.modules.adapters import load_adapter
 from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.settings import Settings
 
@@ -30,7 +27,6 @@ __all__ = [
     "CommitNll",
     "Measured",
     "commit_nll",
-    "load_adapter",
     "load_float32",
 ]
 
@@ -88,7 +84,7 @@ class AdapterEvaluator:
         data = open_evaluation_data(datamodule)
         samples = data.test_samples(self.test_tokens)
         load_float32(model)
-        load_adapter(model, adapter)
+        load_adapter(model.model, model.lora, adapter)
         evaluated = EvaluatedModel(model, max_tokens=datamodule.sequence_length, batch_size=_ROWS_AT_A_TIME)
         tuned_nll = evaluated.token_nll([sample.ids for sample in samples])
         if self.base_nll is None:
@@ -122,35 +118,6 @@ def load_float32(model: LoRACausalLM) -> None:
     model.trainer = trainer
     model.configure_model()
     model.to(trainer.strategy.root_device).eval()
-
-
-def load_adapter(model: LoRACausalLM, folder: Path) -> None:
-    """Load the weights of an adapter in PEFT's format into a model of the same shape, scaled as its alpha says.
-
-    The alpha of an adapter holds the ``inference_scale`` that it was saved with; the model applies its own to it.
-    """
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    _refuse_other_shape(model.lora, config)
-    scale = config["lora_alpha"] / (model.lora.alpha * model.lora.inference_scale)
-    weights = load_file(folder / "adapter_model.safetensors")
-    scaled = {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}
-    loaded: Any = set_peft_model_state_dict(model.model, scaled)
-    missing = [name for name in loaded.missing_keys if "lora_" in name]
-    if missing or loaded.unexpected_keys:
-        raise InputError(
-            f"adapter {folder} does not fit: {len(missing)} missing, {len(loaded.unexpected_keys)} unknown"
-        )
-
-
-def _refuse_other_shape(lora: LoRA, adapter: dict[str, Any]) -> None:
-    """Raise `InputError` where an adapter's configuration is not the model's: its weights would mean something else."""
-    wanted = (lora.r, lora.rslora, lora.dora, set(lora.targets))
-    found = (*(adapter[name] for name in ("r", "use_rslora", "use_dora")), set(adapter["target_modules"]))
-    if found != wanted:
-        raise InputError(f"the adapter has r, rslora, dora, targets {found}, the model {wanted}; train it again")
 
 
 def commit_nll(

@@ -17,8 +17,9 @@ import torch
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.evaluation.data import EvaluationData
 from codelm.modules import LoRACausalLM
-from codelm.modules.adapters import kernel_warning_hidden, lora_config, save_adapter
+from codelm.modules.adapters import lora_config, save_adapter
 from codelm.modules.base_model import load_base
+from codelm.modules.four_bits import kernel_warning_hidden
 from codelm.modules.precision import auto_precision, compute_dtype
 from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.recipe import Ids, documents, first_tokens, split

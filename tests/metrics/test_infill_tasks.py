@@ -118,28 +118,28 @@ def test_another_seed_gives_another_choice():
 
 def test_a_small_file_is_seen_whole():
     found = make_task("a", before="a b\nc\n", after="d\n\ne")
-    assert visible_context(found, words, 100) == (found.before, found.after)
+    assert visible_context(found.before, found.after, words, 100) == (found.before, found.after)
 
 
 def test_of_a_large_file_two_thirds_of_what_is_seen_stand_before():
     found = make_task(
         "a", before="".join(f"b{at}\n" for at in range(99)), after="".join(f"a{at}\n" for at in range(99))
     )
-    before, after = visible_context(found, words, 24)
+    before, after = visible_context(found.before, found.after, words, 24)
     assert lines_of(before) == [f"b{at}\n" for at in range(91, 99)]
     assert lines_of(after) == [f"a{at}\n" for at in range(4)]
 
 
 def test_what_one_side_does_not_need_the_other_has():
-    assert visible_context(make_task("a", before="b\n" * 99, after="a\n"), words, 24) == ("b\n" * 11, "a\n")
-    assert visible_context(make_task("a", before="b\n", after="a\n" * 99), words, 24) == ("b\n", "a\n" * 11)
+    assert visible_context("b\n" * 99, "a\n", words, 24) == ("b\n" * 11, "a\n")
+    assert visible_context("b\n", "a\n" * 99, words, 24) == ("b\n", "a\n" * 11)
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="a b\n"), st.text(alphabet="a b\n"), st.integers(0, 12))
 def test_what_is_seen_fits_and_is_made_of_the_nearest_lines(before, after, max_tokens):
     before = before and before + "\n"
-    seen = visible_context(make_task("a", before=before, after=after), words, max_tokens)
+    seen = visible_context(before, after, words, max_tokens)
     assert before.endswith(seen[0])
     assert after.startswith(seen[1])
     assert sum(sum(words(lines_of(side))) for side in seen) <= max_tokens

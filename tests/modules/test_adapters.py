@@ -7,7 +7,8 @@ import torch
 
 from codelm.errors import InputError
 from codelm.modules import LoRA
-from codelm.modules.adapters import kernel_warning_hidden, refuse_unknown_targets
+from codelm.modules.adapters import refuse_unknown_targets
+from codelm.modules.four_bits import kernel_warning_hidden
 
 LAYERS = ["model.layers.0.self_attn.q_proj", "model.layers.0.mlp.c_fc"]
 

@@ -22,7 +22,7 @@ _WIDEST = 44
 """Characters of a setting's value that are shown at most."""
 
 
-def run(arguments: Sequence[str]) -> None:
+def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     """Print the comparison of the runs that the arguments name.
 
     Raises:

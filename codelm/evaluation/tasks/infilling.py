@@ -1,7 +1,7 @@
 """Infilling: lines that held-out commits added, written by the base, the base with an example, and the tuned model."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
 from random import Random
@@ -171,11 +171,11 @@ class InfillEvaluation:
         repository, encoder = self.repositories[task.commit], self.data.encoder
         max_tokens = min(most, self.evaluated.max_tokens) - new_tokens - _OTHER_TOKENS
         if mode != "infill":
-            before, _ = visible_context(replace(task, after=""), encoder.count, max_tokens)
+            before, _ = visible_context(task.before, "", encoder.count, max_tokens)
             return prompt(repository, task.path, before, None, encoder.format)
         example = self._example(task, max_tokens // _EXAMPLE_SHARE) if with_example else None
         max_tokens -= encoder.count([example[1]])[0] if example else 0
-        before, after = visible_context(task, encoder.count, max_tokens)
+        before, after = visible_context(task.before, task.after, encoder.count, max_tokens)
         return prompt(repository, task.path, before, after, encoder.format, example=example)
 
     def _example(self, task: InfillTask, max_tokens: int) -> tuple[str, str] | None:

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from codelm.bases.tokenizer import load_tokenizer
-from codelm.modules.adapters import kernel_warning_hidden, lora_config
+from codelm.modules.adapters import lora_config
 from codelm.modules.base_model import load_base
+from codelm.modules.four_bits import kernel_warning_hidden
 from experiments.bench.children.packed_rows import token_rows
 from experiments.bench.children.steps import CLIP, LEARNING_RATE, adapter, outcome
 

@@ -126,7 +126,7 @@ def test_an_adapter_that_lacks_weights_is_refused(adapted, evaluator, tmp_path):
     file = tmp_path / ADAPTER / "adapter_model.safetensors"
     weights = load_file(file)
     save_file(dict(list(weights.items())[1:]), file)
-    with pytest.raises(InputError, match="1 missing, 0 unknown"):
+    with pytest.raises(InputError, match="1 weights missing, 0 unknown"):
         evaluator.evaluate(tmp_path / ADAPTER)
 
 

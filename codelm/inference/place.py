@@ -1,0 +1,76 @@
+"""A place in a file at which code is wanted."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from codelm.errors import InputError
+from codelm.lines import lines_of
+
+__all__ = ["Place", "place_in_file"]
+
+_MOST_BYTES = 16 * 2**20
+"""The largest file that is read: nobody wants code in the middle of more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a file.
+
+    Attributes:
+        path: The file's path in its repository.
+        before: The text before it.
+        after: The text behind it; None where code is to go on without an end.
+        repository: The repository's name; None for that of the run.
+    """
+
+    path: str
+    before: str
+    after: str | None = None
+    repository: str | None = None
+
+
+def place_in_file(file: Path, at: str | None, path: str | None = None) -> Place:
+    """Return a place in a file.
+
+    Args:
+        file: The file.
+        at: Line and column, from 1, as in ``12:9``; None for the file's end.
+        path: The path that the model is told; None for that in the file's git repository.
+
+    Raises:
+        InputError: The file cannot be read, or has no such place.
+    """
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise InputError(f"{file} has more than {_MOST_BYTES // 2**20} MB; give a smaller file")
+        text = file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not text in UTF-8; give a source file") from error
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}; give a source file") from error
+    place = len(text) if at is None else _offset(text, at, file)
+    after = None if at is None else text[place:]
+    return Place(path or _path_in_repository(file), text[:place], after)
+
+
+def _offset(text: str, at: str, file: Path) -> int:
+    """Return the number of characters before a line and column, both from 1; a line ends before its line break."""
+    found = re.fullmatch(r"([1-9]\d{0,8}):([1-9]\d{0,8})", at)
+    if found is None:
+        raise InputError(f"--at {at}: give LINE:COLUMN, both counted from 1, such as 12:9")
+    line, column = int(found[1]), int(found[2])
+    lines = [*lines_of(text), *([""] if not text or text.endswith("\n") else [])]
+    if line > len(lines):
+        raise InputError(f"--at {at}: {file} has {len(lines)} lines; give one of them")
+    length = len(lines[line - 1].rstrip("\r\n"))
+    if column > length + 1:
+        raise InputError(f"--at {at}: line {line} of {file} ends at column {length + 1}; give that or less")
+    return sum(map(len, lines[: line - 1])) + column - 1
+
+
+def _path_in_repository(file: Path) -> str:
+    """Return the path of a file in the git repository that holds it; its name where none does."""
+    whole = file.absolute()
+    root = next((folder for folder in whole.parents if (folder / ".git").exists()), whole.parent)
+    return whole.relative_to(root).as_posix()

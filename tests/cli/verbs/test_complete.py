@@ -1,0 +1,92 @@
+import io
+
+import pytest
+
+from codelm.cli.entry_point import main
+from codelm.cli.verbs import complete
+from codelm.inference.place import Place
+
+
+@pytest.fixture
+def written(tuned_run, capsys):
+    """Return a function that gives what a command writes to standard output."""
+
+    def run(*arguments, status=0):
+        assert main(["complete", *arguments, "--max_new_tokens=8", f"--output={tuned_run[0].parent.parent}"]) == status
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_a_prompt_is_completed_by_the_newest_run_or_the_named_one(written):
+    newest, named = written("fn a"), written("numbers", "fn a")
+    assert newest == named
+    assert newest.startswith("fn a")
+    assert len(newest) > len("fn a\n")
+
+
+def test_the_base_is_shown_beside(written):
+    both = written("fn a", "--base")
+    base, tuned = both.removeprefix("base:\n\n").split("\n\ntuned:\n\n")
+    assert base.startswith("fn a")
+    assert tuned == written("fn a")
+    assert base != tuned.rstrip("\n")
+
+
+def test_standard_input_and_files_are_not_repeated(written, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdin", io.StringIO("fn a"))
+    piped = written("-")
+    assert "fn a" + piped == written("fn a")
+    (tmp_path / "lib.rs").write_text("fn a")
+    assert written("numbers", f"--file={tmp_path / 'lib.rs'}", "--path=src/lib.rs") == piped
+
+
+def test_each_line_is_a_prompt_when_interactive(written, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("fn a\nfn b\n"))
+    assert written("--interactive") == written("fn a") + written("fn b")
+
+
+def test_a_seed_decides_what_is_drawn(written):
+    one, same, other = (written("fn a", "--temperature=1", f"--seed={seed}") for seed in (1, 1, 2))
+    assert one == same != other
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "lines", "kept"),
+    [
+        (Place("a.rs", "fn a"), "() {\n    b\n}\nfn c() {}\n", None, ("() {\n    b\n}", True)),
+        (Place("a.rs", "fn a"), "() {\n    b", None, ("() {\n    b", False)),
+        (Place("a.py", "def a"), "():\n    b\nc = 1\n", None, ("():\n    b", True)),
+        (Place("a.txt", "a"), "b\n\nc\n", None, ("b\n\nc\n", False)),
+        (Place("a.rs", "fn a", "}"), "() {\n}\nfn c() {}", None, ("() {\n}\nfn c() {}", False)),
+        (Place("a.txt", "a"), "b\nc\nd", 2, ("b\nc", True)),
+    ],
+)
+def test_a_text_is_kept_up_to_the_end_of_what_was_begun(place, text, lines, kept):
+    assert complete._kept(place, text, lines) == kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "needs a prompt"),
+        (["a", "b", "c"], "put quotes around a prompt"),
+        (["a", "--at=1:1"], "give --file, too"),
+        (["--file=a", "--suffix=b"], "leave --suffix out"),
+        (["--file=a", "--interactive"], "leave --file out"),
+        (["--file=nowhere.rs"], "cannot be read"),
+        (["a", "--max_new_tokens=0"], "1 or more"),
+        (["a", "--lines=0"], "1 or more"),
+        (["a", "--lines=x"], "invalid int value"),
+        (["a", "--temperature=-1"], "0 or more"),
+        (["a", "--temperature=nan"], "0 or more"),
+        (["a", "--top_p=0"], "above 0"),
+        (["a", "--sufix=b"], "did you mean --suffix"),
+        (["nothing", "a"], "no run 'nothing'"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_a_line(tuned_run, capsys, arguments, message):
+    assert main(["complete", *arguments, f"--output={tuned_run[0].parent.parent}"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
