@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from codelm.cli.base_folder import link_base
 from codelm.files import new_file
+from codelm.report.tensorboard import arrange
 from codelm.runs.batch_size import batch_settings
 
 __all__ = ["ConfigAdvice", "EventLogger", "SaveFitConfig"]
@@ -51,4 +52,7 @@ class SaveFitConfig(SaveConfigCallback):
                 self.config[name] = value
             with new_file(Path(str(folder)) / self.config_filename) as unfinished:
                 self.parser.save(self.config, unfinished, skip_none=False, overwrite=True, multifile=self.multifile)
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    arrange(logger, vars(self.config.as_flat()))
             link_base(Path(str(folder)), pl_module.base_name, pl_module.base)  # type: ignore[arg-type]

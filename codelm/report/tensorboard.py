@@ -1,18 +1,56 @@
-"""An evaluation in TensorBoard: its figures as scalars, bits per byte over commits, and examples as tables."""
+"""A run in TensorBoard: the plots one wants first, its settings beside its results, and what the evaluation found."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.tensorboard.summary import hparams
 
 from codelm.report.outline import outline
 from codelm.report.printable_text import table
 
-__all__ = ["log_evaluation"]
+__all__ = ["arrange", "log_evaluation"]
+
+_PLOTS = {
+    "nats per token": ["train/loss", "val/loss", "val/base_loss"],
+    "general code forgotten, percent": ["general/forgetting_percent"],
+    "bits per byte of each held-out commit": ["held_out_commits/base", "held_out_commits/tuned"],
+}
+"""The plots on the page "Custom Scalars"."""
+_RESULTS = (
+    "val/loss",
+    "evaluation/likelihood/new/tuned",
+    "evaluation/likelihood/new/change_percent",
+    "evaluation/cursor/rest_of_line/tuned/bits_per_byte",
+    "evaluation/cursor/inside_line/tuned/bits_per_byte",
+    "evaluation/general/forgetting_percent",
+)
+"""The scalars on the page "HParams": the last value of each stands beside the run's settings."""
+_GROUPS = ("model.", "data.", "trainer.", "seed_everything")
+"""The settings there."""
 
 _DESCRIPTION = frozenset({"codelm_evaluation", "run"})
 """Parts of the figures that describe the run and whose numbers are no metrics."""
+
+
+def arrange(logger: TensorBoardLogger, settings: Mapping[str, Any]) -> None:
+    """Write a run's settings, and which of its scalars stand beside them and are plotted first.
+
+    Args:
+        logger: The logger of the run.
+        settings: The settings by their full names; those that are a number, a text or a switch are shown.
+    """
+    writer: Any = logger.experiment
+    writer.add_custom_scalars({"run": {title: ["Multiline", names] for title, names in _PLOTS.items()}})
+    shown = {
+        name: str(value).lower() if isinstance(value, bool) else value  # torch would write a number
+        for name, value in settings.items()
+        if name.startswith(_GROUPS) and isinstance(value, int | float | str)
+    }
+    # Lightning would log each result as -1 to begin with.
+    for summary in hparams(shown, dict.fromkeys(_RESULTS, 0.0)):  # type: ignore[no-untyped-call]
+        writer.file_writer.add_summary(summary)
 
 
 def log_evaluation(trainer: Trainer, figures: Mapping[str, Any], step: int) -> None:

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from jsonargparse import Namespace
 
 from codelm.cli.loggers import SaveFitConfig
 
@@ -24,12 +25,12 @@ def test_a_configuration_that_cannot_be_written_leaves_the_one_before(tmp_path):
     }
     data = SimpleNamespace(batch_size=4)
     trainer = SimpleNamespace(
-        log_dir=str(tmp_path), is_global_zero=True, datamodule=data, accumulate_grad_batches=4, **counts
+        log_dir=str(tmp_path), is_global_zero=True, datamodule=data, accumulate_grad_batches=4, loggers=[], **counts
     )
     model = SimpleNamespace(base="tiny", base_name="tiny")
-    SaveFitConfig(Parser(), {"name": "first"}).on_fit_start(trainer, model)
+    SaveFitConfig(Parser(), Namespace(name="first")).on_fit_start(trainer, model)
     with pytest.raises(KeyboardInterrupt):
-        SaveFitConfig(Parser(KeyboardInterrupt()), {"name": "second"}).on_fit_start(trainer, model)
+        SaveFitConfig(Parser(KeyboardInterrupt()), Namespace(name="second")).on_fit_start(trainer, model)
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
-    decided = {"name": "first", "data.batch_size": 4, "trainer.accumulate_grad_batches": 4}
-    assert (tmp_path / "config.yaml").read_text() == str(decided)
+    decided = {"data.batch_size": 4, "trainer.accumulate_grad_batches": 4}
+    assert (tmp_path / "config.yaml").read_text() == str(Namespace({"name": "first"} | decided))

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from codelm.report.tensorboard import log_evaluation
+from codelm.report.tensorboard import arrange, log_evaluation
 
 TASK = {"path": "a.rs", "line": 3, "real": "a | b", "base": "", "tuned": "a\nb"}
 FIGURES = {
@@ -33,6 +33,37 @@ def shown(tmp_path):
         return events
 
     return run
+
+
+def test_a_run_s_settings_stand_beside_its_results_and_three_plots_come_first(tmp_path):
+    from lightning.pytorch.loggers import TensorBoardLogger
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    logger = TensorBoardLogger(tmp_path)
+    settings = {"model.lora.r": 8, "model.base": "tiny", "data.repo": ["a", "b"], "trainer.max_epochs": None}
+    arrange(logger, settings | {"model.lora.dora": False, "output": "runs"})
+    logger.log_metrics({"val/loss": 2.0}, 3)
+    logger.experiment.flush()
+    events = EventAccumulator(logger.log_dir)
+    events.Reload()
+    found = {
+        name: HParamsPluginData.FromString(content) for name, content in events.PluginTagToContent("hparams").items()
+    }
+    given = found["_hparams_/session_start_info"].session_start_info.hparams
+    assert {name: getattr(value, value.WhichOneof("kind")) for name, value in given.items()} == {
+        "model.lora.r": 8,
+        "model.base": "tiny",
+        "model.lora.dora": "false",
+    }
+    results = [info.name.tag for info in found["_hparams_/experiment"].experiment.metric_infos]
+    assert {"val/loss", "evaluation/general/forgetting_percent"} <= set(results)
+    assert events.Scalars("val/loss")[0].value == 2.0
+    [event] = events.Tensors("custom_scalars__config__")
+    [category] = Layout.FromString(event.tensor_proto.string_val[0]).category
+    assert list(category.chart[0].multiline.tag) == ["train/loss", "val/loss", "val/base_loss"]
+    assert len(category.chart) == 3
 
 
 def test_figures_are_scalars_at_the_step_of_the_evaluated_weights_and_bits_per_byte_are_by_commit(shown):
