@@ -2,22 +2,23 @@
 
 from codelm.cli.config_files import shipped_names
 
-__all__ = ["COMMANDS", "VERBS", "help_text"]
+__all__ = ["COMMANDS", "OF_LIGHTNING", "VERBS", "help_text"]
 
+OF_LIGHTNING = {
+    "fit": "learn from a repository's git history, and report what was learned",
+    "validate": "measure a run's checkpoint by its loss on the older half of the held-out commits",
+    "test": "measure a run's checkpoint on the newer half of the held-out commits, which decided nothing, and report",
+    "predict": "complete the prompts of behavior.prompts with the tuned model, and print them",
+}
 VERBS = {
     "complete": "write code behind a prompt, or at a place in a file, with a run's model",
     "compare": "show runs side by side: the settings that differ, and the results",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""
-COMMANDS = {
-    "fit": "learn from a repository's git history, and report what was learned",
-    "validate": "measure a run's checkpoint by its loss on the older half of the held-out commits",
-    "test": "measure a run's checkpoint on the newer half of the held-out commits, which decided nothing, and report",
-    "predict": "complete the prompts of behavior.prompts with the tuned model, and print them",
-    **VERBS,
-}
+COMMANDS = OF_LIGHTNING | VERBS
 
-_HELP = """usage: codelm COMMAND [--config FILE]... [--SETTING VALUE]...
+_HELP = """usage: codelm fit|validate|test|predict [--config FILE]... [--SETTING VALUE]...
+       codelm {verbs} --help
 
 Tune a code model on one repository's git history.
 
@@ -57,4 +58,4 @@ anywhere on the line:
 def help_text() -> str:
     """Return what ``codelm --help`` prints."""
     commands = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
-    return _HELP.format(commands=commands, configs="\n  ".join(shipped_names()))
+    return _HELP.format(commands=commands, verbs="|".join(VERBS), configs="\n  ".join(shipped_names()))
