@@ -93,6 +93,7 @@ class _PiecesOfGradient(torch.autograd.Function):
         """
         ctx.pieces, ctx.kept, ctx.trained = pieces, kept, trained
         ctx.draws, ctx.autocast = torch.get_rng_state(), _autocast(x.device.type)
+        ctx.draws_of_gpu = torch.cuda.get_rng_state(x.device) if x.is_cuda else None
         with torch.no_grad():
             return pieces.by_piece(x)
 
@@ -103,8 +104,11 @@ class _PiecesOfGradient(torch.autograd.Function):
         of_x = torch.empty_like(x)
         of_trained: list[Tensor] = [torch.zeros_like(parameter) for parameter in trained]
         split = (torch.split(each.reshape(-1, each.shape[-1]), pieces.piece) for each in (x, of_x, gradients[0]))
-        with torch.random.fork_rng(devices=[]), torch.enable_grad(), ctx.autocast:
-            torch.set_rng_state(ctx.draws)  # dropout draws its seeds as in the forward pass
+        with torch.random.fork_rng([x.device] if x.is_cuda else []), torch.enable_grad(), ctx.autocast:
+            # Dropout draws as in the forward pass: a seed on the CPU, or on the GPU where PEFT computes a layer.
+            torch.set_rng_state(ctx.draws)
+            if x.is_cuda:
+                torch.cuda.set_rng_state(ctx.draws_of_gpu, x.device)
             for piece, of_piece, of_output in zip(*split, strict=True):
                 entered = piece.detach().requires_grad_()
                 output = pieces.whole(entered[None])[0]
