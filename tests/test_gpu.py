@@ -25,10 +25,10 @@ def test_the_saved_weights_are_evaluated_on_the_gpu_that_trained_them(run_histor
 
 
 def test_dropout_draws_on_the_gpu_as_before_when_a_feed_forward_part_is_computed_again():
-    from codelm.modules.mlp_pieces import split_mlps
+    from codelm.modules.mlp_chunks import chunk_mlps
 
     model = torch.nn.ModuleDict({"mlp": torch.nn.Dropout(0.5)})
-    split_mlps(model, piece=4)
+    chunk_mlps(model, chunk_tokens=4)
     x = torch.ones(1, 10, 8, device="cuda", requires_grad=True)
     output = model["mlp"](x)
     torch.rand(1, device="cuda")
