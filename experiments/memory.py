@@ -58,7 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def lines(base: str) -> Iterator[str]:
     """Yield the lines of a table in Markdown: the memory of a step, in GiB, for a base with both configurations."""
-    heads = ("config, rows at a time", "weights", "adapters", "kept", "loss", "backward", "counted", "with the margin")
+    heads = (
+        "config, rows at a time",
+        "weights",
+        "adapters",
+        "activations",
+        "loss",
+        "backward",
+        "counted",
+        "with the margin",
+    )
     yield f"| {' | '.join(heads)} |"
     yield f"|{'---|' * len(heads)}"
     for name, counts in _ROWS.items():

@@ -156,8 +156,8 @@ class _CodelmCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         """Refuse what the base cannot do before any history is read or weight loaded."""
         trains = self.subcommand == "fit"
-        completes = self.datamodule.prompts or not self.predicts  # or setup will refuse it
-        if not trains and self.checkpoint is None and completes:
+        has_no_prompts = self.predicts and not self.datamodule.prompts  # setup will refuse this
+        if not trains and self.checkpoint is None and not has_no_prompts:
             log.warning(
                 "no --ckpt_path: %s the untouched base; --ckpt_path best takes the checkpoint of the newest run",
                 "completing with" if self.predicts else "measuring",
