@@ -2,20 +2,21 @@
 
 from codelm.cli.config_files import shipped_names
 
-__all__ = ["COMMANDS", "VERBS", "help_text"]
+__all__ = ["COMMANDS", "LIGHTNING_COMMANDS", "VERBS", "help_text"]
 
+LIGHTNING_COMMANDS = {
+    "fit": "learn from a repository's git history, and report what was learned",
+    "validate": "measure a run's checkpoint by its loss on the older half of the held-out commits",
+    "test": "measure a run's checkpoint on the newer half of the held-out commits, which decided nothing, and report",
+    "predict": "complete the prompts of behavior.prompts with the tuned model, and print them",
+}
+"""The commands of Lightning's command line."""
 VERBS = {
     "complete": "write code behind a prompt, or at a place in a file, with a run's model",
     "compare": "show runs side by side: the settings that differ, and the results",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""
-COMMANDS = {
-    "fit": "learn from a repository's git history, and report what was learned",
-    "validate": "measure a run's checkpoint by its loss on the older half of the held-out commits",
-    "test": "measure a run's checkpoint on the newer half of the held-out commits, which decided nothing, and report",
-    "predict": "complete the prompts of behavior.prompts with the tuned model, and print them",
-    **VERBS,
-}
+COMMANDS = LIGHTNING_COMMANDS | VERBS
 
 _HELP = """usage: codelm COMMAND [--config FILE]... [--SETTING VALUE]...
 
