@@ -1,12 +1,13 @@
 """Print the memory of training steps of StarCoder2-3B, traced from its published configuration.
 
-.venv/bin/python -m experiments.memory
+    .venv/bin/python -m experiments.memory
 
 No weights are needed, and no GPU: see `codelm.modules.step_memory`.
 """
 
+import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +19,7 @@ from codelm.modules.memory_plan import MemoryPlan
 from codelm.modules.step_memory import trace_step
 from experiments.ablation.objects import instantiate
 from experiments.ablation.settings import read_settings, set_value
+from experiments.program import print_lines, run_program
 
 __all__ = ["PUBLISHED", "lines", "main"]
 
@@ -44,19 +46,28 @@ _ROWS = {"rust.yaml": (1, 2, 4, 8, 16), "default.yaml": (1, 2, 4, 8, 16)}
 _GIB = 2**30
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table, and return the exit status."""
+    argparse.ArgumentParser(
+        prog="python -m experiments.memory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(arguments)
     with TemporaryDirectory() as folder:
         Starcoder2Config(**PUBLISHED).save_pretrained(folder)
-        for line in lines(folder):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-    return 0
+        return run_program("experiments.memory", lambda: print_lines(lines(folder)))
 
 
 def lines(base: str) -> Iterator[str]:
     """Yield the lines of a table in Markdown: the memory of a step, in GiB, for a base with both configurations."""
-    heads = ("config, rows at a time", "weights", "adapters", "kept", "loss", "backward", "counted", "with the margin")
+    heads = (
+        "config, rows at a time",
+        "weights",
+        "adapters",
+        "activations",
+        "loss",
+        "backward",
+        "counted",
+        "with the margin",
+    )
     yield f"| {' | '.join(heads)} |"
     yield f"|{'---|' * len(heads)}"
     for name, counts in _ROWS.items():

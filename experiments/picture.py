@@ -13,6 +13,7 @@ from typing import Any
 from matplotlib import pyplot as plt
 
 from codelm.errors import InputError, one_line
+from experiments.program import run_program
 
 __all__ = ["main"]
 
@@ -59,12 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("target", metavar="TARGET", type=Path, help="the picture's file, such as loss.svg")
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="a run's folder, with its MANIFEST.json")
     options = parser.parse_args(arguments)
-    try:
-        _draw_all(options.target, options.runs)
-    except InputError as error:
-        sys.stderr.write(f"experiments.picture: {error}\n")
-        return error.exit_status
-    return 0
+    return run_program("experiments.picture", lambda: _draw_all(options.target, options.runs))
 
 
 if __name__ == "__main__":

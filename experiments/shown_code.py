@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from codelm.errors import CodelmError
 from codelm.evaluation.data import EvaluationData, HeldOutSample
 from codelm.evaluation.model import EvaluatedModel
 from codelm.history.samples.pieces import Role
@@ -27,6 +26,7 @@ from codelm.modules.adapters import load_adapter
 from experiments.ablation.measure import load_float32
 from experiments.ablation.objects import instantiate, open_evaluation_data
 from experiments.ablation.settings import merged, nested, read_settings
+from experiments.program import print_lines, run_program
 
 __all__ = ["Shown", "earlier_samples", "main", "nearest_samples"]
 
@@ -126,13 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--adapter", type=Path, help="an adapter of configs/tiny.yaml, in PEFT's format")
     parser.add_argument("--tokens", type=int, default=100_000, help="held-out tokens to evaluate on (default: 100000)")
     options = parser.parse_args(arguments)
-    try:
-        for line in _measure(options.repository, options.adapter, options.tokens):
-            print(line, flush=True)
-    except CodelmError as error:
-        sys.stderr.write(f"experiments.shown_code: {error}\n")
-        return error.exit_status
-    return 0
+    lines = _measure(options.repository, options.adapter, options.tokens)
+    return run_program("experiments.shown_code", lambda: print_lines(lines))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from codelm.errors import CodelmError, DamagedDataError, InputError, cannot_write, one_line
+from codelm.errors import DamagedDataError, InputError, cannot_write, one_line
 from codelm.files import new_folder
+from experiments.program import run_program
 
 __all__ = ["find_gguf", "main", "make_folder", "split_digits"]
 
@@ -98,12 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="the folder to make")
     folder = parser.parse_args(arguments).folder
     transformers.logging.set_verbosity(logging.ERROR)
-    try:
-        make_folder(find_gguf(), folder)
-    except CodelmError as error:
-        sys.stderr.write(f"experiments.smollm2: {error}\n")
-        return error.exit_status
-    return 0
+    return run_program("experiments.smollm2", lambda: make_folder(find_gguf(), folder))
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ def test_a_name_that_is_no_text_does_not_stop_the_report(evaluated, make_reposit
     assert "<b>" not in (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_another_language_is_examined_without_its_syntax(evaluated, make_repository):
+def test_another_language_is_evaluated_without_its_syntax(evaluated, make_repository):
     commits = [
         {"main.go": "package main\n" + "".join(f"func f{n}() int {{ return {n * 71} }}\n" for n in range(m))}
         for m in range(20)

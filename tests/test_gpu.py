@@ -22,3 +22,16 @@ def test_the_saved_weights_are_evaluated_on_the_gpu_that_trained_them(run_histor
     _, _, record = run_history(max_epochs=1, accelerator="gpu", devices=1)
     assert devices == [{"cuda"}]
     assert record.evaluation_failure is None
+
+
+def test_dropout_draws_on_the_gpu_as_before_when_a_feed_forward_part_is_computed_again():
+    from codelm.modules.mlp_chunks import chunk_mlps
+
+    model = torch.nn.ModuleDict({"mlp": torch.nn.Dropout(0.5)})
+    chunk_mlps(model, chunk_tokens=4)
+    x = torch.ones(1, 10, 8, device="cuda", requires_grad=True)
+    output = model["mlp"](x)
+    torch.rand(1, device="cuda")
+    [gradient] = torch.autograd.grad(output.sum(), x)
+    assert torch.equal(gradient, output)
+    assert set(output.flatten().tolist()) == {0.0, 2.0}

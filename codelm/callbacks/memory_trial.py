@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.seed import isolate_rng
 
 from codelm.batch import Batch, WeightedTokens, collate
 from codelm.errors import ResourceError
@@ -22,7 +23,7 @@ class MemoryTrial(Callback):
     The rows of each optimizer step stay the same, and so does the result but for rounding and the draws of dropout.
 
     Args:
-        on_cpu: Also there, where the system ends a process that asks for too much.
+        on_cpu: Also on a CPU, where the system ends a process that asks for too much.
     """
 
     def __init__(self, *, on_cpu: bool = False) -> None:
@@ -32,8 +33,8 @@ class MemoryTrial(Callback):
         """Find the rows that fit, before the loader is made; the model is on its device by now."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         # Processes that a launcher has started may have found different memory.
-        agreed = trainer.strategy.reduce(torch.tensor(data.batch_size), reduce_op="min")
-        change_batch_size(trainer, data, int(agreed))
+        chosen = torch.tensor(data.batch_size, device=trainer.strategy.root_device)  # GPUs exchange no tensors of a CPU
+        change_batch_size(trainer, data, int(trainer.strategy.reduce(chosen, reduce_op="min")))
         if trainer.strategy.root_device.type == "cpu" and not self.on_cpu:
             return
         while not trainer.strategy.reduce_boolean_decision(_fits(trainer, pl_module, data), all=True):
@@ -52,11 +53,11 @@ class MemoryTrial(Callback):
 
 
 def _fits(trainer: Trainer, pl_module: Any, data: Any) -> bool:
-    """Return whether there is memory for a batch of which all is learned; parameters and random state stay."""
+    """Return whether there is memory for a batch all of whose tokens are learned; parameters and random state stay."""
     trained = [parameter for _, parameter in pl_module.trained()]
     try:
-        with torch.random.fork_rng(), precision_of_step(trainer, trains=True):
-            # The optimizer's two moments are not there yet.
+        with isolate_rng(), precision_of_step(trainer, trains=True):
+            # AdamW makes its two moments in the first step only.
             moments = [torch.empty_like(parameter) for parameter in trained for _ in range(2)]
             total, _ = pl_module.weighted_nll(to_device(trainer, _full_batch(data.batch_size, data.sequence_length)))
             # Not by `backward`: that of data-parallel training waits for other processes.

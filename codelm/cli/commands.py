@@ -2,9 +2,9 @@
 
 from codelm.cli.config_files import shipped_names
 
-__all__ = ["COMMANDS", "OF_LIGHTNING", "VERBS", "help_text"]
+__all__ = ["COMMANDS", "LIGHTNING_COMMANDS", "VERBS", "help_text"]
 
-OF_LIGHTNING = {
+LIGHTNING_COMMANDS = {
     "fit": "learn from a repository's git history, and report what was learned",
     "validate": "measure a run's checkpoint by its loss on the older half of the held-out commits",
     "test": "measure a run's checkpoint on the newer half of the held-out commits, which decided nothing, and report",
@@ -15,7 +15,7 @@ VERBS = {
     "compare": "show runs side by side: the settings that differ, and the results",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""
-COMMANDS = OF_LIGHTNING | VERBS
+COMMANDS = LIGHTNING_COMMANDS | VERBS
 
 _HELP = """usage: codelm fit|validate|test|predict [--config FILE]... [--SETTING VALUE]...
        codelm {verbs} --help

@@ -48,12 +48,12 @@ def _counts_of(history: dict[str, Any]) -> str:
 
 def _reuse(earlier: EarlierStore, facts: dict[str, Any]) -> str:
     """Return how much was encoded anew beside an earlier store, and how the split has moved since."""
-    cuts = {
-        history["name"]: [history["split"]["cut"][:12]] for history in earlier.store.facts["scrape"]["repositories"]
-    }
-    for history in facts["scrape"]["repositories"]:
-        cuts[history["name"]].append(history["split"]["cut"][:12])
-    moved = [f"{name} from {before} to {after}" for name, (before, after) in cuts.items() if before != after]
+    histories = (store_facts["scrape"]["repositories"] for store_facts in (earlier.store.facts, facts))
+    cuts = [
+        (after["name"], before["split"]["cut"][:12], after["split"]["cut"][:12])
+        for before, after in zip(*histories, strict=True)  # of one family: the same names in the same order
+    ]
+    moved = [f"{name} from {before} to {after}" for name, before, after in cuts if before != after]
     split = f"the end of training moved in {', '.join(moved)}" if moved else "training ends where it did"
     new = earlier.asked - earlier.found
     return f"encoded {new:,} of {earlier.asked:,} changes and files; the others are in the last store; {split}"

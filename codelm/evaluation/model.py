@@ -26,7 +26,7 @@ _Ids = Sequence[int] | NDArray[np.integer]
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 MAX_PROMPT_TOKENS = 1024
-"""Tokens of a prompt and its answer together, or a row where that is shorter."""
+"""The most tokens of a prompt and its answer together; those of a row where that is shorter."""
 _EVERY_SECONDS = 15.0
 """Time between two lines that say how far a task is."""
 
@@ -34,7 +34,8 @@ _EVERY_SECONDS = 15.0
 class EvaluatedModel:
     """A `LoRACausalLM` in evaluation mode, evaluated as tuned, and without its adapter as the base.
 
-    A batch has ``batch_size`` rows of ``max_tokens`` tokens, or ``prompts_at_a_time``, as many as have their tokens.
+    A batch has ``batch_size`` rows of ``max_tokens`` tokens, or ``prompts_at_a_time`` prompts, which with their answers
+    have no more tokens than these.
     """
 
     def __init__(self, module: Any, *, max_tokens: int, batch_size: int) -> None:

@@ -22,7 +22,7 @@ class EvaluationSettings:
         limit: Holes, places of a cursor, functions and windows of each kind at most.
         tokens: Tokens of held-out samples at most.
         every_n_epochs: Epochs from one measurement on general code to the next; 0 measures at the end alone.
-        batch_size: Rows at a time, or as many prompts as have their tokens; fewer need less memory.
+        batch_size: Rows at a time, or as many prompts as have no more tokens than these; fewer need less memory.
         seed: Decides what is evaluated, where not all can be.
     """
 

@@ -47,7 +47,7 @@ class SampleWriter:
         max_tokens: The most tokens of a sample.
         earlier: The store whose samples are used again.
         groups: Which samples were made of what.
-        seconds: Time spent on it; reading goes on in the meantime.
+        seconds: Time spent on encoding and writing; reading goes on in the meantime.
     """
 
     encoder: Encoder

@@ -13,10 +13,10 @@ from codelm.modules.adapters import LoRA, add_adapter
 from codelm.modules.base_model import checkpoint_activations, refuse_unusual_head
 from codelm.modules.decoder import decoder_of
 from codelm.modules.four_bits import pack_linear_layers
-from codelm.modules.mlp_pieces import split_mlps
+from codelm.modules.mlp_chunks import chunk_mlps
 from codelm.modules.packed_attention import BY_SAMPLE, arguments_by_sample
 
-__all__ = ["attends_by_sample", "splits_mlps", "try_adapters", "try_base", "try_four_bits"]
+__all__ = ["attends_by_sample", "chunks_mlps", "try_adapters", "try_base", "try_four_bits"]
 
 _FIRST, _SECOND = 7, 9
 """Tokens of the two samples that are packed into a row."""
@@ -90,11 +90,11 @@ def attends_by_sample(model: PreTrainedModel) -> bool:
             model.set_attn_implementation("sdpa")
 
 
-def splits_mlps(model: PreTrainedModel) -> bool:
-    """Return whether a `small_model` has feed-forward parts that give the same states if computed by `split_mlps`."""
+def chunks_mlps(model: PreTrainedModel) -> bool:
+    """Return whether a `small_model` has feed-forward parts that give the same states if computed by `chunk_mlps`."""
     split, row = deepcopy(model), torch.cat(_samples())
     try:
-        return split_mlps(split, piece=_FIRST) > 0 and _equal(
+        return chunk_mlps(split, chunk_tokens=_FIRST) > 0 and _equal(
             _states(decoder_of(split), row), _states(decoder_of(model), row)
         )
     except Exception:  # of code of two hundred architectures: whole parts are right for all of them

@@ -106,10 +106,15 @@ def unpacked_weight(layer: Any, dtype: torch.dtype) -> Tensor:
 
 
 def pack_linear_layers(model: Any, kind: str, *, device: str = "cpu") -> list[Any]:
-    """Put the weights of a model into 4 bits of a ``kind``, in place, as transformers does when it loads it.
+    """Quantise a model's linear layers to 4 bits, in place, as transformers does when it loads it.
 
-    Those are the weights of all linear layers but the head and those that the model keeps in float32. FalconMamba and
-    Jamba look at its configuration to know of it (transformers 5.23). On the device ``meta`` nothing is packed.
+    The head and the layers that the model keeps in float32 stay. FalconMamba and Jamba look at the configuration to
+    know that they are quantised (transformers 5.23).
+
+    Args:
+        model: The model.
+        kind: Bitsandbytes' name for the form of 4 bits: nf4 or fp4.
+        device: The device that the weights are quantised on; on ``meta`` the layers change and no weight is there.
 
     Returns:
         The layers whose weights are in 4 bits.

@@ -24,12 +24,12 @@ from codelm.modules.base_model import (
     max_positions,
     refuse_small_vocabulary,
 )
-from codelm.modules.base_trial import attends_by_sample, splits_mlps, try_adapters, try_base, try_four_bits
+from codelm.modules.base_trial import attends_by_sample, chunks_mlps, try_adapters, try_base, try_four_bits
 from codelm.modules.causal_lm import CausalLM
 from codelm.modules.four_bits import layer_bytes
 from codelm.modules.fused_lora import fuse_adapters
 from codelm.modules.generation import Generated, Sampling, complete
-from codelm.modules.mlp_pieces import split_mlps
+from codelm.modules.mlp_chunks import chunk_mlps
 from codelm.modules.optimizers import OptimizerName
 from codelm.modules.packed_attention import BY_SAMPLE
 from codelm.modules.precision import compute_dtype
@@ -103,7 +103,7 @@ class LoRACausalLM(CausalLM):
         self.base_identity: Identity | None = None
         self.used_base_dropout: float | dict[str, float] | None = None
         """The dropout of a base that is loaded, also where its configuration decides."""
-        self.is_checked = self.splits_mlps = False
+        self.is_checked = self.chunks_mlps = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -129,8 +129,8 @@ class LoRACausalLM(CausalLM):
         self.keeps_samples_apart = try_base(self.base, small)
         can_replace = self.attention == "sdpa" and self.keeps_samples_apart
         self.attends_by_sample = can_replace and attends_by_sample(small)
-        # Pieces would draw other dropout of the base's own.
-        self.splits_mlps = self.base_dropout == 0 and splits_mlps(small)
+        # Chunks would draw other dropout of the base's own.
+        self.chunks_mlps = self.base_dropout == 0 and chunks_mlps(small)
         refuse_unknown_targets(self.lora.targets, self.linear_layers, base=self.base)
         if self.quantization != "none":
             try_four_bits(self.base, small, self.quantization)
@@ -193,8 +193,8 @@ class LoRACausalLM(CausalLM):
         model = add_adapter(base, self.lora, name=self.base_name, revision=self.revision)
         fuse_adapters(model)
         if self.gradient_checkpointing:
-            if self.splits_mlps:
-                split_mlps(base)
+            if self.chunks_mlps:
+                chunk_mlps(base)
             checkpoint_activations(base)  # after peft, which would else make the embeddings require a gradient
         return model
 

@@ -15,6 +15,8 @@ _GIB, _MIB = 2**30, 2**20
 _SHARE, _FIXED = 0.1, 0.7 * _GIB
 """What is set aside for workspaces of kernels, the device's context and fragmentation, which nothing here counts: a
 share of what is counted, and bytes. Estimates: they have not been measured on a GPU."""
+_TOLERANCE = 1.05
+"""By how much rows may seem not to fit, from what one row adds, and are traced all the same."""
 
 
 class MemoryPlan(NamedTuple):
@@ -78,6 +80,6 @@ def largest_batch(trace: Callable[[int], StepMemory], rows: int, free: int, devi
     fewer = [count for count in range(rows, 0, -1) if rows % count == 0]
     if len(fewer) > 2 and plan(1).fits:  # each row adds about the same, so that few are traced
         per_row = max(1, plan(fewer[-2]).step.peak - plan(1).step.peak) / (fewer[-2] - 1)
-        room = free - plan(1).step.peak - plan(1).margin
-        fewer = [count for count in fewer if (count - 1) * per_row * (1 + _SHARE) <= room * 1.05]
+        left = free - plan(1).step.peak - plan(1).margin
+        fewer = [count for count in fewer if (count - 1) * per_row * (1 + _SHARE) <= left * _TOLERANCE]
     return next((plan(count) for count in fewer if plan(count).fits), plan(1))

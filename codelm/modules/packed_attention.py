@@ -139,7 +139,7 @@ def _attention(
         whole: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **arguments)
         return whole
     if attention_mask is None or attention_mask.numel():
-        raise ValueError("attention by sample knows no mask")
+        raise ValueError("attention by sample takes no mask")
     sizes = [count * length for count, length in samples.groups]
     moved: list[Tensor] = [
         _Moved.apply(states[0], samples.places, samples.back, None)  # type: ignore[no-untyped-call]

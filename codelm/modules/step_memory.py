@@ -9,6 +9,7 @@ import weakref
 from collections import Counter
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -45,14 +46,14 @@ class StepMemory:
     Attributes:
         weights: The base's, with the scales of those in 4 bits.
         adapters: The adapters', with their gradients and the optimizer's state.
-        kept: What the forward pass keeps for the backward pass.
+        activations: What the forward pass keeps for the backward pass.
         loss: What the loss makes.
         backward: What the backward pass makes: gradients, and what it computes again.
     """
 
     weights: int
     adapters: int
-    kept: int
+    activations: int
     loss: int
     backward: int
 
@@ -107,7 +108,7 @@ def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtyp
         rows: Rows at a time.
         tokens: Tokens in a row.
         dtype: The type of products, and of the base's weights that are not in 4 bits.
-        device: The type of device, by its name, on which so many logits are made at a time.
+        device: The name of the type of device that trains, which decides how many logits are made at a time.
 
     Raises:
         UntraceableError: The base, or adapters of this kind, compute with values, so that the memory is not known.
@@ -118,7 +119,7 @@ def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtyp
     try:
         with torch.random.fork_rng(devices=[]):
             if layers <= max(_FEW_LAYERS) or not _are_equal(config):
-                return max(_traced(model, config, rows, tokens, dtype, logits).values(), key=_peak)
+                return max(_traced(model, config, rows, tokens, dtype, logits).values(), key=attrgetter("peak"))
             few, more = (
                 _traced(model, _shortened(config, count), rows, tokens, dtype, logits) for count in _FEW_LAYERS
             )
@@ -133,15 +134,11 @@ def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtyp
         )
         for part in few
     )
-    return max(grown, key=_peak)
-
-
-def _peak(memory: StepMemory) -> int:
-    return memory.peak
+    return max(grown, key=attrgetter("peak"))
 
 
 def _are_equal(config: PretrainedConfig) -> bool:
-    """Return whether a configuration tells of one kind of layer only."""
+    """Return whether a configuration names no more than one kind of layer."""
     return len(set(getattr(config.get_text_config(), "layer_types", None) or ())) < 2
 
 
@@ -174,7 +171,7 @@ def _traced(
         adapted.train()
         _count_weights(counter, adapted, _MOMENTS[model.optimizer])
         with counter, torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            counter.part = "kept"
+            counter.part = "activations"
             hidden = _hidden_states(decoder_of(base), rows, tokens, by_sample=model.attends_by_sample)
             counter.part = "loss"
             loss = _loss(hidden, base.get_output_embeddings(), logits)
@@ -186,7 +183,7 @@ def _traced(
 
 
 def _give_memory(model: nn.Module, dtype: torch.dtype) -> None:
-    """Replace what is on no device: trained weights in float32, others in ``dtype``."""
+    """Replace parameters and buffers on the device ``meta``: trained ones are float32, other parameters ``dtype``."""
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.is_meta:

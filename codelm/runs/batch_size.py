@@ -15,8 +15,8 @@ def change_batch_size(trainer: Trainer, datamodule: Any, rows: int) -> None:
 
     Args:
         trainer: Its settings are changed.
-        datamodule: Its ``batch_size`` is changed, which must be a multiple or a divisor of ``rows``.
-        rows: Rows in a batch.
+        datamodule: Its ``batch_size`` is changed.
+        rows: Rows in a batch, a divisor of those of an optimizer step.
     """
     before = datamodule.batch_size
     datamodule.batch_size = rows
@@ -26,12 +26,12 @@ def change_batch_size(trainer: Trainer, datamodule: Any, rows: int) -> None:
 
 
 def scaled_limit(limit: Any, before: int, after: int) -> Any:
-    """Return a limit in batches of ``after`` rows for one in batches of ``before``; a share of all stays.
+    """Return a limit in batches of ``after`` rows for one in batches of ``before``, rounded up; a share of all stays.
 
     >>> scaled_limit(90, 2, 1), scaled_limit(7, 1, 4), scaled_limit(0.5, 2, 1)
     (180, 2, 0.5)
     """
-    return -(-limit * before // after) if isinstance(limit, int) and not isinstance(limit, bool) else limit
+    return -(-limit * before // after) if isinstance(limit, int) else limit
 
 
 def batch_settings(trainer: Trainer, datamodule: Any) -> dict[str, Any]:

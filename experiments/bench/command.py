@@ -13,12 +13,12 @@ from codelm.git.repository import open_repository
 from experiments.bench.history_rows import HISTORY_ROWS
 from experiments.bench.machine import header
 from experiments.bench.rounds import measure
-from experiments.bench.rows import Material
+from experiments.bench.rows import Inputs
 from experiments.bench.table import page
 from experiments.bench.training_rows import TRAINING_ROWS
 from experiments.program import run_program
 
-__all__ = ["ROWS", "bench", "main", "material_of", "parse_options"]
+__all__ = ["ROWS", "bench", "inputs_of", "main", "parse_options"]
 
 ROWS = {row.name: row for row in (*TRAINING_ROWS, *HISTORY_ROWS)}
 _NEW_COMMITS = 10
@@ -43,15 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure, print the table, and return 1 if somebody failed."""
+    """Measure, print the table, and return 1 if a contender failed."""
     if options.table:
         _refuse_unwritable(options.table)
     with TemporaryDirectory(prefix="codelm-bench-") as scratch:
-        material = material_of(options, Path(scratch))
-        about = header(material.builds, options.rounds)
+        inputs = inputs_of(options, Path(scratch))
+        about = header(inputs.builds, options.rounds)
         measured = []
         for name in dict.fromkeys(options.rows):
-            measured.append(measure(ROWS[name], material, options.rounds))
+            measured.append(measure(ROWS[name], inputs, options.rounds))
             text = page(about, measured)
             if options.table:  # after each row, so that a run that is ended has left something
                 write_text(options.table, text)
@@ -67,14 +67,14 @@ def _refuse_unwritable(table: Path) -> None:
         raise InputError(f"--table {table} cannot be written; give a file in a folder that can")
 
 
-def material_of(options: argparse.Namespace, scratch: Path) -> Material:
+def inputs_of(options: argparse.Namespace, scratch: Path) -> Inputs:
     """Return what all rows are measured on; raise `InputError` where the options name what is not there."""
     before = options.before.expanduser().resolve() if options.before else None
     if before and not (before / "codelm" / "__init__.py").is_file():
         raise InputError(f"--before {options.before} holds no codelm/__init__.py; give a checkout of an older commit")
     repository = open_repository(options.repository)
     demo = open_repository(options.demo or options.repository)
-    return Material(
+    return Inputs(
         repository=str(Path(repository.path).resolve()),
         tip=repository.tip,
         earlier=f"{repository.tip}~{_NEW_COMMITS}",

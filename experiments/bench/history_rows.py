@@ -1,6 +1,6 @@
 """The rows of reading a history: as text beside git and other readers, and as a store beside the tokenizer alone."""
 
-from experiments.bench.rows import MEMORY, SECONDS, Contender, Material, Quantity, Row, builds
+from experiments.bench.rows import MEMORY, SECONDS, Contender, Inputs, Quantity, Row, builds
 from experiments.bench.tasks import ROOT, Task
 
 __all__ = ["HISTORY_ROWS"]
@@ -11,47 +11,47 @@ _NEWEST = 300
 _SEQUENCE_LENGTH = 4096
 
 
-def _store_task(material: Material, revision: str, cache: str | None, **options: str) -> dict[str, object]:
+def _store_task(inputs: Inputs, revision: str, cache: str | None, **options: str) -> dict[str, object]:
     """Return the arguments of a task that builds a store."""
-    shape = {"repository": material.repository, "sequence_length": _SEQUENCE_LENGTH}
+    shape = {"repository": inputs.repository, "sequence_length": _SEQUENCE_LENGTH}
     return {**shape, "revision": revision, "cache": cache, **options}
 
 
-def _store(material: Material) -> list[Contender]:
+def _store(inputs: Inputs) -> list[Contender]:
     """Return the contenders of a whole store; the tokenizer alone reads the text of one that was built before."""
-    cache = material.folder("store", "tokenizer")
-    build = Task("stores.build", ROOT, _store_task(material, material.tip, cache))
+    cache = inputs.folder("store", "tokenizer")
+    build = Task("stores.build", ROOT, _store_task(inputs, inputs.tip, cache))
     floor = Task("stores.encode_only", ROOT, {"cache": cache})
     return [
-        *builds(material, "stores.build", **_store_task(material, material.tip, None)),
+        *builds(inputs, "stores.build", **_store_task(inputs, inputs.tip, None)),
         Contender("the tokenizer alone", floor, [build]),
     ]
 
 
-def _update(material: Material) -> list[Contender]:
+def _update(inputs: Inputs) -> list[Contender]:
     """Return the contenders of a store of a history that has grown since the cache was made."""
     contenders = []
-    for name, folder in material.builds.items():
-        cache = material.folder("store-update", name)
-        earlier = Task("stores.build", folder, _store_task(material, material.earlier, cache))
-        task = Task("stores.build", folder, _store_task(material, material.tip, None, copied_cache=cache))
+    for name, folder in inputs.builds.items():
+        cache = inputs.folder("store-update", name)
+        earlier = Task("stores.build", folder, _store_task(inputs, inputs.earlier, cache))
+        task = Task("stores.build", folder, _store_task(inputs, inputs.tip, None, copied_cache=cache))
         contenders.append(Contender(name, task, [earlier]))
     return contenders
 
 
-def _read(material: Material) -> list[Contender]:
-    options = {"repository": material.repository, "tip": material.tip, "newest": None}
+def _read(inputs: Inputs) -> list[Contender]:
+    options = {"repository": inputs.repository, "tip": inputs.tip, "newest": None}
     return [
-        *builds(material, "reading.read_with_codelm", **options),
+        *builds(inputs, "reading.read_with_codelm", **options),
         Contender("git diff-tree, patches alone", Task("reading.read_with_git", ROOT, options)),
         Contender("PyDriller", Task("reading.read_with_pydriller", ROOT, options), needs="pydriller"),
     ]
 
 
-def _read_newest(material: Material) -> list[Contender]:
-    options = {"repository": material.repository, "tip": material.tip, "newest": _NEWEST}
+def _read_newest(inputs: Inputs) -> list[Contender]:
+    options = {"repository": inputs.repository, "tip": inputs.tip, "newest": _NEWEST}
     return [
-        *builds(material, "reading.read_with_codelm", **options),
+        *builds(inputs, "reading.read_with_codelm", **options),
         Contender("GitPython", Task("reading.read_with_gitpython", ROOT, options)),
     ]
 

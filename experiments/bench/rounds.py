@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from experiments.bench.rows import Contender, Material, Row
+from experiments.bench.rows import Contender, Inputs, Row
 from experiments.bench.tasks import Outcome, TaskFailedError, run
 
 __all__ = ["Measured", "measure"]
@@ -19,7 +19,7 @@ class Measured:
     Attributes:
         row: The row.
         outcomes: Those of each contender, one for each round; none of one that could not take part.
-        absences: Why such a contender could not.
+        absences: Why such a contender could not take part.
     """
 
     row: Row
@@ -27,17 +27,17 @@ class Measured:
     absences: Mapping[str, str]
 
 
-def measure(row: Row, material: Material, rounds: int) -> Measured:
-    """Let all contenders of a row measure in turn (A B C A B C ...), and write on standard error who does.
+def measure(row: Row, inputs: Inputs, rounds: int) -> Measured:
+    """Let all contenders of a row measure in turn (A B C A B C ...), and write on standard error which one does.
 
     One whose package is not installed, or whose process fails, takes no part from then on.
 
     Args:
         row: The row.
-        material: What is measured on.
+        inputs: What is measured on.
         rounds: How often each measures.
     """
-    contenders = row.contenders(material)
+    contenders = row.contenders(inputs)
     outcomes: dict[str, list[Outcome]] = {contender.name: [] for contender in contenders}
     absences = {each.name: _hint(each.needs) for each in contenders if each.needs and not find_spec(each.needs)}
     for number in range(rounds + 1):
@@ -48,7 +48,7 @@ def measure(row: Row, material: Material, rounds: int) -> Measured:
             try:
                 if number or contender.preparations:
                     sys.stderr.write(f"{row.name}: {contender.name}, {what}\n")
-                outcomes[contender.name] += _outcomes(contender, material.scratch, prepares=number == 0)
+                outcomes[contender.name] += _outcomes(contender, inputs.scratch, prepares=number == 0)
             except TaskFailedError as error:
                 absences[contender.name] = f"failed: {error}"
     return Measured(row, outcomes, absences)

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.bench.tasks import ROOT, Task
 
-__all__ = ["BEFORE", "MEMORY", "SECONDS", "THIS", "Better", "Contender", "Material", "Quantity", "Row", "builds"]
+__all__ = ["BEFORE", "MEMORY", "SECONDS", "THIS", "Better", "Contender", "Inputs", "Quantity", "Row", "builds"]
 
 THIS, BEFORE = "this build", "before"
 """The names of the two builds among the contenders."""
@@ -27,7 +27,7 @@ class Quantity:
     """Something that an outcome holds.
 
     Attributes:
-        key: Its name in the outcome; what an outcome lacks is left out of the table, and of ours a dash.
+        key: Its name in the outcome; a contender without it has no line of it, and this build without it a dash.
         heading: Its name in the table, with the unit.
         better: Whether more of it is better.
         places: Decimal places.
@@ -45,7 +45,7 @@ MEMORY = Quantity("memory", "peak memory, MB", Better.LESS)
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Somebody who does a row's work.
+    """One way to do a row's work: a build of codelm, or a peer.
 
     Attributes:
         name: Its name in the table.
@@ -61,7 +61,7 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class Inputs:
     """What all rows are measured on.
 
     Attributes:
@@ -94,21 +94,21 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the benchmark: a piece of work, and who does it.
+    """A row of the benchmark: a piece of work, and the contenders that do it.
 
     Attributes:
         name: Its name on the command line and in the table.
         work: What is done, in words.
         quantities: What is measured, in the order of the table.
-        contenders: Returns those who do it, this build first.
+        contenders: Returns those that do it, this build first.
     """
 
     name: str
     work: str
     quantities: Sequence[Quantity]
-    contenders: Callable[[Material], list[Contender]]
+    contenders: Callable[[Inputs], list[Contender]]
 
 
-def builds(material: Material, function: str, **options: Any) -> list[Contender]:
+def builds(inputs: Inputs, function: str, **options: Any) -> list[Contender]:
     """Return the builds that are compared as contenders that do the same task."""
-    return [Contender(name, Task(function, folder, options)) for name, folder in material.builds.items()]
+    return [Contender(name, Task(function, folder, options)) for name, folder in inputs.builds.items()]

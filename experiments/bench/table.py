@@ -58,7 +58,7 @@ def _lines(measured: Measured) -> list[_Line]:
 
 
 def _lines_of_quantity(measured: Measured, quantity: Quantity) -> list[_Line]:
-    """Return the lines of one quantity: one beside each other that has it, or one alone; none where nobody has it."""
+    """Return the lines of one quantity: one beside each other contender that has it, or one alone, or none."""
     ours = _values(measured.outcomes[THIS], quantity)
     start = (measured.row.name, quantity.heading, figure(ours, quantity.places))
     theirs = {

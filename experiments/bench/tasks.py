@@ -53,7 +53,7 @@ def run(task: Task, scratch: Path) -> Outcome:
     """
     file = scratch / "outcome.json"
     file.unlink(missing_ok=True)
-    told = {
+    message = {
         "function": task.function,
         "build": str(task.build),
         "options": dict(task.options),
@@ -61,7 +61,7 @@ def run(task: Task, scratch: Path) -> Outcome:
     }
     done = subprocess.run(
         [sys.executable, "-m", "experiments.bench.child"],
-        input=json.dumps(told),
+        input=json.dumps(message),
         capture_output=True,
         text=True,
         errors="replace",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from experiments.bench.rows import BEFORE, MEMORY, SECONDS, THIS, Better, Contender, Material, Quantity, Row, builds
+from experiments.bench.rows import BEFORE, MEMORY, SECONDS, THIS, Better, Contender, Inputs, Quantity, Row, builds
 from experiments.bench.tasks import ROOT, Task
 
 __all__ = ["TRAINING_ROWS"]
@@ -22,12 +22,12 @@ _CALLBACKS = "experiments.bench.children.step_times"
 
 
 def _steps(
-    material: Material, base: str, shape: tuple[int, int], steps: int, *peers: str, checkpointing: bool = False
+    inputs: Inputs, base: str, shape: tuple[int, int], steps: int, *peers: str, checkpointing: bool = False
 ) -> list[Contender]:
-    """Return the contenders of training steps, after which those of `peers` come.
+    """Return the contenders of training steps, after which those of ``peers`` come.
 
     Args:
-        material: What is measured on.
+        inputs: What is measured on.
         base: ``tiny``, or ``wide`` for a base of random weights with the vocabulary of StarCoder2.
         shape: Rows in a batch, and tokens in a row.
         steps: Timed steps, unless the command line has another number.
@@ -40,13 +40,13 @@ def _steps(
         "rows": rows,
         "tokens": tokens,
         "checkpointing": checkpointing,
-        "steps": material.steps or steps,
+        "steps": inputs.steps or steps,
     }
     preparations: list[Task] = []
     if base == "wide":
-        folder = options["base"] = material.folder("wide-base")
+        folder = options["base"] = inputs.folder("wide-base")
         preparations = [Task("bases.write_wide", ROOT, {"folder": folder})]
-    ours = builds(material, "steps.train", **options)
+    ours = builds(inputs, "steps.train", **options)
     others = [
         Contender(peer, Task(f"peer_steps.{_PEERS[peer][0]}", ROOT, options), needs=_PEERS[peer][1]) for peer in peers
     ]
@@ -58,69 +58,69 @@ _PEERS = {_TRL: ("train_with_trl", "trl"), _TRANSFORMERS: ("train_with_transform
 """Function and package of each peer."""
 
 
-def _fit(material: Material, row: str, build: str, *words: str, config_of: str | None = None) -> list[str]:
+def _fit(inputs: Inputs, row: str, build: str, *words: str, config_of: str | None = None) -> list[str]:
     """Return a command line of ``codelm fit`` on the bundled base, with a cache of its own and without an evaluation.
 
     Args:
-        material: What is measured on.
+        inputs: What is measured on.
         row: The row's name.
         build: The name of the build.
         words: Further arguments.
         config_of: The name of the build whose configuration is taken; None for its own.
     """
-    folder = material.folder(row, build)
-    config = material.builds[config_of or build] / "configs" / "tiny.yaml"
+    folder = inputs.folder(row, build)
+    config = inputs.builds[config_of or build] / "configs" / "tiny.yaml"
     return [
-        *("fit", "--config", str(config), "--data.repo", material.demo),
+        *("fit", "--config", str(config), "--data.repo", inputs.demo),
         *("--data.cache", f"{folder}/cache", "--output", f"{folder}/runs", "--name", "run"),
         *("--evaluation.enabled", "false", *words),
     ]
 
 
-def _start(material: Material) -> list[Contender]:
+def _start(inputs: Inputs) -> list[Contender]:
     """Return the contenders of the command up to its first step; the first run makes the cache."""
     words = "--trainer.max_steps", "1", f"--trainer.callbacks+={_CALLBACKS}.StepTimes"
     tasks = {
-        name: Task("commands.first_step", folder, {"arguments": _fit(material, "start", name, *words)})
-        for name, folder in material.builds.items()
+        name: Task("commands.first_step", folder, {"arguments": _fit(inputs, "start", name, *words)})
+        for name, folder in inputs.builds.items()
     }
     return [Contender(name, task, [task]) for name, task in tasks.items()]
 
 
-def _busy(material: Material) -> list[Contender]:
+def _busy(inputs: Inputs) -> list[Contender]:
     """Return the contenders of training steps of the command, first alone and then beside busy loops."""
-    steps = material.steps or 12
+    steps = inputs.steps or 12
     words = [
         *("--data.curriculum", "none", "--trainer.max_epochs", "1", "--trainer.limit_val_batches", "1"),
         *("--trainer.limit_train_batches", str(2 * steps + 2)),
         f"--trainer.callbacks+={_CALLBACKS}.BusyHalf",
     ]
     return [
-        Contender(name, Task("commands.busy_share", folder, {"arguments": _fit(material, "step-busy", name, *words)}))
-        for name, folder in material.builds.items()
+        Contender(name, Task("commands.busy_share", folder, {"arguments": _fit(inputs, "step-busy", name, *words)}))
+        for name, folder in inputs.builds.items()
     ]
 
 
-def _report(material: Material) -> list[Contender]:
+def _report(inputs: Inputs) -> list[Contender]:
     """Return the contenders of the report that a demo ends with.
 
     Each evaluates what it has trained, with the older build's configuration: the tuned models are then the same but for
-    rounding, and so is the work. There is time for all of it, so that nobody leaves anything out.
+    rounding, and so is the work. There is time for all of it, so that nothing is left out.
     """
     contenders = []
-    config_of = BEFORE if material.before else THIS
-    for name, folder in material.builds.items():
-        run = f"{material.folder('report', name)}/runs/run/version_0"
-        train = _fit(material, "report", name, config_of=config_of)
-        measured = ["test", "--config", f"{run}/config.yaml", "--ckpt_path", "best"]
+    config_of = BEFORE if inputs.before else THIS
+    for name, folder in inputs.builds.items():
+        run_folder = f"{inputs.folder('report', name)}/runs/run/version_0"
+        train = _fit(inputs, "report", name, config_of=config_of)
+        measured = ["test", "--config", f"{run_folder}/config.yaml", "--ckpt_path", "best"]
         measured += ["--evaluation.enabled", "true", "--evaluation.minutes", "600"]
-        task = Task("commands.report", folder, {"arguments": measured, "run": run})
+        task = Task("commands.report", folder, {"arguments": measured, "folder": run_folder})
         contenders.append(Contender(name, task, [Task("commands.run", folder, {"arguments": train})]))
     return contenders
 
 
-def _loss(material: Material) -> list[Contender]:
-    return [*builds(material, "losses.chunked"), Contender("all logits", Task("losses.full", ROOT))]
+def _loss(inputs: Inputs) -> list[Contender]:
+    return [*builds(inputs, "losses.chunked"), Contender("all logits", Task("losses.full", ROOT))]
 
 
 TRAINING_ROWS = (
@@ -128,19 +128,19 @@ TRAINING_ROWS = (
         "step",
         "training step, bundled base in 4 bits, 2 rows of 1,024 tokens, LoRA of rank 16, bfloat16",
         _STEP,
-        lambda material: _steps(material, "tiny", (2, 1024), 20, _TRL),
+        lambda inputs: _steps(inputs, "tiny", (2, 1024), 20, _TRL),
     ),
     Row(
         "step-wide",
         "training step, 6 layers 256 wide, vocabulary 49,152, 2 rows of 2,048, gradient checkpointing",
         _STEP,
-        lambda material: _steps(material, "wide", (2, 2048), 6, _TRL, _TRANSFORMERS, checkpointing=True),
+        lambda inputs: _steps(inputs, "wide", (2, 2048), 6, _TRL, _TRANSFORMERS, checkpointing=True),
     ),
     Row(
         "step-long",
         "training step, bundled base, 1 row of 4,096 tokens",
         _STEP,
-        lambda material: _steps(material, "tiny", (1, 4096), 10),
+        lambda inputs: _steps(inputs, "tiny", (1, 4096), 10),
     ),
     Row(
         "step-busy",

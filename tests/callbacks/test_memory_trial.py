@@ -37,16 +37,16 @@ class Rows(LightningDataModule):
 
 @pytest.fixture
 def train(make_module, make_rows):
-    """Train on eight rows, four to a step, on a device that has room for so many rows; return module and trainer."""
+    """Train on eight rows, four to a step, on a device into which so many rows fit; return module and trainer."""
     rows = make_rows(8)
 
-    def run(batch_size, room=100, **settings):
+    def run(batch_size, fits=100, **settings):
         seed_everything(0, verbose=False)
         module = make_module(lora=LoRA(r=2, dropout=0.0, targets=["q_proj", "c_fc"]))
         weighted_nll = module.weighted_nll
 
         def limited(batch):
-            if len(batch["input_ids"]) > room:
+            if len(batch["input_ids"]) > fits:
                 raise torch.OutOfMemoryError
             return weighted_nll(batch)
 
@@ -67,7 +67,7 @@ def trained(module):
 def test_fewer_rows_at_a_time_end_with_the_same_adapter(train, caplog):
     whole, _ = train(4)
     with caplog.at_level(logging.WARNING):
-        halved, trainer = train(4, room=1)
+        halved, trainer = train(4, fits=1)
     assert (trainer.datamodule.batch_size, trainer.accumulate_grad_batches, trainer.global_step) == (1, 4, 2)
     assert [record.message for record in caplog.records if "memory" in record.message] == [
         "out of GPU memory with 4 rows at a time: going on with 2, and 2 batches of the same rows to a step",
@@ -76,7 +76,7 @@ def test_fewer_rows_at_a_time_end_with_the_same_adapter(train, caplog):
     torch.testing.assert_close(trained(halved), trained(whole), rtol=0, atol=1e-6)
 
 
-def test_a_trial_changes_nothing_where_there_is_room(train, monkeypatch):
+def test_a_trial_changes_nothing_where_all_rows_fit(train, monkeypatch):
     with_trial, trainer = train(2)
     monkeypatch.setattr(MemoryTrial, "on_fit_start", lambda *arguments: None)
     without, _ = train(2)
@@ -85,13 +85,13 @@ def test_a_trial_changes_nothing_where_there_is_room(train, monkeypatch):
 
 
 def test_limits_in_batches_keep_their_rows(train):
-    _, trainer = train(4, room=2, limit_train_batches=1)
+    _, trainer = train(4, fits=2, limit_train_batches=1)
     assert (trainer.limit_train_batches, trainer.global_step) == (2, 1)
 
 
 def test_one_row_that_does_not_fit_is_refused_with_what_helps(train):
     with pytest.raises(ResourceError, match=r"one row at a time: give --config configs/hardware/6gb.yaml"):
-        train(2, room=0)
+        train(2, fits=0)
 
 
 def test_processes_that_chose_apart_take_the_fewest_rows(train, monkeypatch):

@@ -75,7 +75,7 @@ print("steps", len(losses), "of", bare.optimizer_steps(2))
 def make_data(rust_repository, tiny_base, tmp_path):
     def make(**settings):
         defaults = {"sequence_length": 512, "filters": Filters(ignore=IGNORE), "cache": str(tmp_path / "cache")}
-        return GitCommitDataModule(str(tiny_base), str(rust_repository), **(defaults | settings))
+        return GitCommitDataModule(str(tiny_base), **({"repo": str(rust_repository)} | defaults | settings))
 
     return make
 
@@ -119,6 +119,18 @@ def test_what_a_history_that_moved_on_takes_from_the_last_store_is_said(make_dat
         r"the end of training moved in numbers from [0-9a-f]{12} to [0-9a-f]{12}",
         line,
     )
+
+
+def test_repositories_of_one_name_that_moved_on_are_told_apart(make_data, make_repository, caplog):
+    caplog.set_level(logging.INFO)
+    functions = [f"fn number_{n}(x: u64) -> u64 {{\n    x * {n}\n}}\n" for n in range(60)]
+    folders = [
+        str(make_repository([{f"{n}.rs": functions[start + n]} for n in range(30)], name=f"{start}/numbers"))
+        for start in (0, 30)
+    ]
+    for revision in ("HEAD~10", "HEAD"):
+        make_data(repo=folders, revision=revision).prepare_data()
+    assert caplog.text.count("numbers from ") == 2
 
 
 def test_file_rules_decide_how_often_a_sample_is_drawn(make_data):

@@ -40,22 +40,19 @@ def test_few_sizes_are_traced():
 def test_what_is_counted_is_told_from_the_margin():
     plan = MemoryPlan(1, StepMemory(GIB, GIB // 2, 2 * GIB, 0, GIB // 4), 5 * GIB, "cuda:0")
     assert str(plan) == (
-        "a step with 1 row at a time needs 3.75 GiB (weights 1.00, adapters 0.50, kept 2.00, backward 0.25) "
+        "a step with 1 row at a time needs 3.75 GiB (weights 1.00, adapters 0.50, activations 2.00, backward 0.25) "
         "and about 1.1 GiB beside it; cuda:0 has 5.00 GiB free"
     )
     assert plan.fits
     assert not plan.is_hopeless
     small = MemoryPlan(2, StepMemory(8 << 20, 6 << 20, 100 << 20, 9, 0), 5 * GIB, "cpu")
-    assert "2 rows at a time needs 114 MiB (weights 8, adapters 6, kept 100) and about 0.7 GiB" in str(small)
+    assert "2 rows at a time needs 114 MiB (weights 8, adapters 6, activations 100) and about 0.7 GiB" in str(small)
 
 
 def test_what_fits_without_the_margin_alone_is_doubtful_and_not_hopeless():
-    assert [
-        (plan.fits, plan.is_hopeless) for free in (3.1, 2.9) for plan in [MemoryPlan(1, trace(1), int(free * GIB), "")]
-    ] == [
-        (False, False),
-        (False, True),
-    ]
+    doubtful, hopeless = (MemoryPlan(1, trace(1), int(free * GIB), "cpu") for free in (3.1, 2.9))
+    assert (doubtful.fits, doubtful.is_hopeless) == (False, False)
+    assert (hopeless.fits, hopeless.is_hopeless) == (False, True)
 
 
 def test_a_cpu_has_memory():

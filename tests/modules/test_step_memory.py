@@ -89,7 +89,7 @@ def test_more_rows_need_more_and_weights_stay(tmp_path):
     model = make(config_of(tmp_path))
     one, four = (trace_step(model, rows=rows, tokens=512, dtype=torch.bfloat16) for rows in (1, 4))
     assert (one.weights, one.adapters) == (four.weights, four.adapters)
-    assert four.kept == 4 * one.kept
+    assert four.activations == 4 * one.activations
     assert four.peak > one.peak == sum(one.parts.values())
 
 
@@ -103,8 +103,8 @@ def test_an_optimizer_of_8_bits_needs_a_quarter_of_the_state(tmp_path):
 
 def test_all_parts_are_named(tmp_path):
     found = trace_step(make(config_of(tmp_path)), rows=1, tokens=256, dtype=torch.bfloat16)
-    assert list(found.parts) == ["weights", "adapters", "kept", "loss", "backward"]
-    assert min(found.weights, found.adapters, found.kept) > 0 < found.loss + found.backward
+    assert list(found.parts) == ["weights", "adapters", "activations", "loss", "backward"]
+    assert min(found.weights, found.adapters, found.activations) > 0 < found.loss + found.backward
 
 
 def test_adapters_that_compute_with_values_are_not_guessed_at(tmp_path):

@@ -96,18 +96,14 @@ _CODE = re.compile(
     r"|<meta\ name=\"generator\"\ content=\"(?:org.mode|j?latex2html|groff|makeinfo|texi2html|ronn)\b",
     re.MULTILINE | re.VERBOSE | re.IGNORECASE,
 )
-_MARK_WORDS: tuple[str, ...] = ("generated", "created", "edit", "modify", "change", "object", "made", "dump")
-_MARK_WORDS += ("bison", "flex", "gimp", "pcbnew", "gfortran")
-_CODE_WORDS: tuple[str, ...] = (
-    "[doc = ",
-    "prost",
-    "generated",
-    "progenitor",
-    "automatically_derived",
-    "flex_scanner",
-    "bison",
+_MARK_WORDS = (
+    *("generated", "created", "edit", "modify", "change", "object", "made", "dump"),
+    *("bison", "flex", "gimp", "pcbnew", "gfortran"),
 )
-_CODE_WORDS += ("fileformatversion", "<doc>", "generator")
+_CODE_WORDS = (
+    *("[doc = ", "prost", "generated", "progenitor", "automatically_derived", "flex_scanner", "bison"),
+    *("fileformatversion", "<doc>", "generator"),
+)
 """Words in small letters, one of which is in whatever the expressions find: they are searched for much faster."""
 _LOOKALIKES = frozenset("\u0130\u0131\u017f\u212a")
 """What `re.IGNORECASE` takes for i, s and k as well."""

@@ -128,7 +128,7 @@ def _empty_commit_reason(reasons: Collection[str]) -> str:
 def filter_files(
     files: Iterable[File], filters: Filters, drops: DropCounts, judged: JudgedTexts | None = None
 ) -> Iterator[File]:
-    """Yield the files to learn from; ``drops.files`` counts the others by reason, ``judged`` is as above."""
+    """Yield the files to learn from; ``drops.files`` counts the others by reason; ``judged`` as in `filter_commits`."""
     state = _FilterState(filters, drops, judged=judged or JudgedTexts())
     for file in files:
         reason = state.file_reason(file)
@@ -166,7 +166,7 @@ class _FilterState:
     def filter_change(self, change: Change) -> Change | str:
         """Return a change with the hunks to learn, or why there are none."""
         reason = change.dropped or _nothing_added(change) or self._path_reason(change.path)
-        reason = reason or self._content_reason(change.path, change.after or "", change.new_blob)
+        reason = reason or self._judge_content(change.path, change.after or "", change.new_blob)
         if reason:
             return reason
         change, secret_reasons = self._without_secrets(change)
@@ -183,7 +183,7 @@ class _FilterState:
         """Return why a whole file is left out."""
         text = file.text or ""
         reason = file.dropped or (None if text.strip() else "empty") or self._path_reason(file.path)
-        reason = reason or self._content_reason(file.path, text, file.blob)
+        reason = reason or self._judge_content(file.path, text, file.blob)
         return reason or self.novelty.duplicate_reason("", text)
 
     def without_secrets(self, text: str, reason: str, blob: str) -> str:
@@ -208,7 +208,7 @@ class _FilterState:
         self.drops.values.update(f"secret: {secret.kind}" for secret in others)
         return change, [f"secret: {kinds_of(secrets)}" if secrets else None for secrets in added]
 
-    def _content_reason(self, path: str, text: str, blob: str) -> str | None:
+    def _judge_content(self, path: str, text: str, blob: str) -> str | None:
         limits = [getattr(self.filters, name) for name in _CONTENT_FILTERS]
         rule = f"content {limits} {path}"
         return self.judged.judge(rule, blob, lambda: _content_reason(path, text, self.filters))

@@ -32,26 +32,26 @@ class StepTimes(Callback):
 class BusyHalf(StepTimes):
     """Starts a busy loop on each core when half of the first epoch's steps are taken."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.loops: BusyLoops | None = None
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Keep the time and the loss; start the loops, or end them."""
+        """Keep the time and the loss; start the loops in the middle."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        if len(self.ends) == self.half(trainer):
+        if len(self.ends) == int(trainer.num_training_batches) // 2:
             self.loops = BusyLoops()
-
-    def half(self, trainer: Trainer) -> int:
-        """Return the number of steps that are taken without the loops."""
-        return int(trainer.num_training_batches) // 2
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End the loops."""
-        self.loops.end()
+        if self.loops:
+            self.loops.end()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the loops."""
-        if hasattr(self, "loops"):
-            self.loops.end()
+        self.on_train_epoch_end(trainer, pl_module)
 
     @property
     def share(self) -> float:

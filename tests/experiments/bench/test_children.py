@@ -167,7 +167,7 @@ def test_a_report_takes_from_the_evaluation_s_first_line_to_the_end_and_counts(t
     assert found == {"holes": 5, "windows": 7}
 
 
-@pytest.mark.parametrize(("status", "word"), [(2, "status 2"), (0, "status 0, and an evaluation was wanted")])
+@pytest.mark.parametrize(("status", "word"), [(2, "status 2"), (0, "evaluated nothing")])
 def test_a_command_that_evaluates_nothing_is_no_measurement(status, word, tmp_path, monkeypatch):
     from experiments.bench.children import commands
 

@@ -4,7 +4,7 @@ import pytest
 
 from codelm.errors import InputError
 from experiments.bench import command
-from experiments.bench.command import ROWS, main, material_of, parse_options
+from experiments.bench.command import ROWS, inputs_of, main, parse_options
 from experiments.bench.machine import commit_of, header
 from experiments.bench.rounds import Measured
 from experiments.bench.rows import BEFORE, THIS
@@ -24,7 +24,7 @@ def measured_rows(monkeypatch):
     """Let each row take two seconds, and list the rows."""
     rows = []
 
-    def measure(row, material, rounds):
+    def measure(row, inputs, rounds):
         rows.append((row.name, rounds))
         return Measured(row, {THIS: [{"seconds": 2.0}], "peer": []}, {"peer": "failed: x"} if rounds == 9 else {})
 
@@ -75,12 +75,12 @@ def test_all_rows_are_measured_by_default(folder, measured_rows):
     assert measured_rows == [(name, 3) for name in ROWS]
 
 
-def test_a_failure_of_anybody_shows_in_the_status(folder, measured_rows):
+def test_a_contender_that_failed_shows_in_the_status(folder, measured_rows):
     assert main([folder, "--rows", "read", "--rounds", "9"]) == 1
 
 
 def tasks_of(row, *words, folder, scratch):
-    contenders = ROWS[row].contenders(material_of(parse_options([folder, *words]), scratch))
+    contenders = ROWS[row].contenders(inputs_of(parse_options([folder, *words]), scratch))
     return {contender.name: [*contender.preparations, contender.task] for contender in contenders}
 
 

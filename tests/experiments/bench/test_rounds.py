@@ -2,7 +2,7 @@ import pytest
 
 from experiments.bench import rounds
 from experiments.bench.rounds import measure
-from experiments.bench.rows import SECONDS, Contender, Material, Row
+from experiments.bench.rows import SECONDS, Contender, Inputs, Row
 from experiments.bench.tasks import ROOT, Task, TaskFailedError
 
 
@@ -22,8 +22,8 @@ def done(monkeypatch):
 
 
 def measured(tmp_path, *contenders, times=3):
-    material = Material("repository", "tip", "tip~10", "demo", tmp_path)
-    return measure(Row("row", "work", (SECONDS,), lambda given: list(contenders)), material, times)
+    inputs = Inputs("repository", "tip", "tip~10", "demo", tmp_path)
+    return measure(Row("row", "work", (SECONDS,), lambda given: list(contenders)), inputs, times)
 
 
 def task(name):

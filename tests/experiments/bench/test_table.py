@@ -10,7 +10,7 @@ from experiments.bench.table import INTRODUCTION, figure, page, table, works
 
 DOCS = Path(__file__).parents[3] / "docs" / "benchmarks.md"
 SPEED = Quantity("speed", "tokens/s", Better.MORE)
-ROW = Row("step", "a training step", (SECONDS, SPEED, Quantity("holes", "holes filled")), lambda material: [])
+ROW = Row("step", "a training step", (SECONDS, SPEED, Quantity("holes", "holes filled")), lambda inputs: [])
 
 
 def lines(outcomes, absences=None, row=ROW):

@@ -1,23 +1,25 @@
-"""Feed-forward parts computed by piece give what whole ones give, and keep nothing but their input."""
+"""Feed-forward parts computed by chunk give what whole ones give, and keep nothing but their input."""
+
+import copy
 
 import pytest
 import torch
 
 from codelm.modules import LoRA
 from codelm.modules.base_model import checkpoint_activations
-from codelm.modules.mlp_pieces import split_mlps
+from codelm.modules.mlp_chunks import chunk_mlps
 
 
 @pytest.fixture
 def models(adapted):
     """Return a function that makes a training model twice: with whole feed-forward parts, and with split ones."""
 
-    def make(piece, **lora):
+    def make(chunk_tokens, **lora):
         found = [adapted(gradient_checkpointing=False, lora=LoRA(r=4, **{"dropout": 0.0, **lora})) for _ in range(2)]
         for model in found:
             for name, parameter in model.trained():
                 torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(len(name)))
-        assert split_mlps(found[1].model, piece=piece) == found[0].language_model.config.num_hidden_layers
+        assert chunk_mlps(found[1].model, chunk_tokens=chunk_tokens) == found[0].language_model.config.num_hidden_layers
         for model in found:
             checkpoint_activations(model.language_model)
         return found
@@ -31,10 +33,10 @@ def loss_and_gradients(model, batch, seed=3):
     return loss.detach(), torch.autograd.grad(loss, [parameter for _, parameter in model.trained()])
 
 
-@pytest.mark.parametrize("piece", [7, 32, 64, 100])
-def test_loss_and_gradients_are_those_of_whole_parts(models, make_batch, piece):
+@pytest.mark.parametrize("chunk_tokens", [7, 32, 64, 100])
+def test_loss_and_gradients_are_those_of_whole_parts(models, make_batch, chunk_tokens):
     (loss, gradients), (other, others) = (
-        loss_and_gradients(each, make_batch([20, 12], [32])) for each in models(piece)
+        loss_and_gradients(each, make_batch([20, 12], [32])) for each in models(chunk_tokens)
     )
     torch.testing.assert_close(other, loss, rtol=1e-6, atol=0)
     for one, two in zip(others, gradients, strict=True):
@@ -83,7 +85,7 @@ def test_another_seed_draws_otherwise_and_random_numbers_go_on_behind_the_step(m
     assert torch.rand(()) == after  # the backward pass has used up none
 
 
-def test_each_piece_is_computed_once_in_either_pass(models, make_batch, monkeypatch):
+def test_each_chunk_is_computed_once_in_either_pass(models, make_batch, monkeypatch):
     _, model = models(16)
     calls = []
     part = model.language_model.model.layers[0].mlp
@@ -104,3 +106,13 @@ def test_without_gradients_nothing_changes(models, make_batch):
     batch = make_batch([20, 12], [32])
     with torch.no_grad():
         torch.testing.assert_close(split(batch), whole(batch), rtol=1e-5, atol=1e-6)
+
+
+def test_parameters_learn_also_from_an_input_without_a_gradient():
+    torch.manual_seed(0)
+    whole, x = torch.nn.Linear(8, 8), torch.randn(1, 10, 8)
+    model = torch.nn.ModuleDict({"mlp": copy.deepcopy(whole)})
+    chunk_mlps(model, chunk_tokens=4)
+    for part in (whole, model["mlp"]):
+        part(x).square().sum().backward()
+    torch.testing.assert_close(model["mlp"].weight.grad, whole.weight.grad)
