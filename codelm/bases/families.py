@@ -122,6 +122,9 @@ def identities(base: str, given_name: str | None = None) -> list[str]:
 def family_of(names: Sequence[str], has_token: Callable[[str], bool]) -> Family | None:
     """Return the family of a base; where no name is known, one whose tokens it has, for which nobody vouches.
 
+    Of families with the same tokens of holes the one is taken of whose other tokens the base has most. So it is where
+    nobody vouches for a name and its tokens are not there: ``qwen2`` may be the architecture of any base.
+
     Args:
         names: Its `identities`.
         has_token: Returns whether its tokenizer has the special token of that name.
@@ -135,11 +138,21 @@ def family_of(names: Sequence[str], has_token: Callable[[str], bool]) -> Family 
         last = name.lower().rstrip("/").rpartition("/")[2]
         for pattern, family in _ROWS:
             if re.search(pattern, last):
+                if family.trained == Trained.UNKNOWN and _lacking(family.format, has_token):
+                    return _alike(has_token) or family
                 forgets = _TUNED_TO_TALK.search(last) and not _STILL_TRAINED.search(last)
                 return replace(family, trained=Trained.UNKNOWN) if forgets and family.trained == Trained.YES else family
     known = (_ARCHITECTURES[name] for name in names if name in _ARCHITECTURES)
-    alike = (each for each in FORMATS.values() if each.infill and all(map(has_token, each.infill_tokens)))
-    return next(known, None) or next((Family(each, Trained.UNKNOWN) for each in alike), None)
+    return next(known, None) or _alike(has_token)
+
+
+def _alike(has_token: Callable[[str], bool]) -> Family | None:
+    """Return the family whose format has the most tokens there, those that are not there taken off."""
+    formats = [each for each in FORMATS.values() if each.infill and not _lacking(each, has_token)]
+    if not formats:
+        return None
+    best = max(formats, key=lambda each: sum(1 if has_token(name) else -1 for name in each.tokens))
+    return Family(best, Trained.UNKNOWN)
 
 
 def decide(setting: str, names: Sequence[str], has_token: Callable[[str], bool]) -> Decision:

@@ -110,7 +110,7 @@ def generate(
 ) -> Iterator[list[int]]:
     """Yield the token ids that a model generates after those of each prompt, with an end token behind what has ended.
 
-    They begin with the tokens of what was typed, which count among the new tokens of ``sampling``.
+    They begin with the tokens of what was typed, which do not count among the new tokens of ``sampling``.
 
     Args:
         model: A causal language model of Hugging Face.
@@ -130,7 +130,8 @@ def generate(
         typed = [prompt.typed for prompt in batch]
         given = [prompt.ids or end_ids[:1] for prompt in batch]  # a text follows an end
         most = (max_positions(model.config) or sys.maxsize) - max(map(len, given))
-        settings = _generation_config(sampling, end_ids, most)
+        to_write = max(len(tokenizer.encode(each, add_special_tokens=False)) for each in typed)
+        settings = _generation_config(sampling, end_ids, sampling.max_new_tokens + to_write, most)
         tokens = vocabulary(tokenizer, len(rows)) if is_complete or any(typed) else Vocabulary([])
         asked = is_complete[start : start + sampling.batch_size]
         held = HeldToTyped(tokens, typed) if any(typed) else None
@@ -138,7 +139,18 @@ def generate(
         with whole_weights(model):
             can_leave = texts_can_leave(model, settings) if can_leave is None else can_leave
             written = generate_batch(model, given, settings, held, until, can_leave=can_leave)
-        yield from written
+        for text, ids in zip(typed, written, strict=True):
+            most = _tokens_of_typed(ids, text, tokens) + sampling.max_new_tokens
+            yield ids[: most + (ids[most : most + 1] == end_ids[:1])]
+
+
+def _tokens_of_typed(ids: Sequence[int], typed: str, vocabulary: Vocabulary) -> int:
+    """Return how many of the first tokens write what was typed."""
+    count = 0
+    while typed and count < len(ids):
+        typed = vocabulary.rest(typed, ids[count])
+        count += 1
+    return count
 
 
 @lru_cache(maxsize=1)
@@ -175,12 +187,12 @@ def _beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return with_it[:1] if with_it[:1] != without[:1] else []
 
 
-def _generation_config(sampling: Sampling, end_ids: list[int], max_tokens: int) -> GenerationConfig:
-    """Return ``sampling`` as a `GenerationConfig`; ``max_tokens`` is how many positions the prompts leave."""
+def _generation_config(sampling: Sampling, end_ids: list[int], new_tokens: int, most: int) -> GenerationConfig:
+    """Return ``sampling`` as a `GenerationConfig` for so many tokens, and no more than ``most``."""
     draw = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampling.temperature else {}
     make: type[Any] = GenerationConfig  # untyped in transformers
     config: GenerationConfig = make(
-        max_new_tokens=max(1, min(sampling.max_new_tokens, max_tokens)),
+        max_new_tokens=max(1, min(new_tokens, most)),
         do_sample=bool(draw),
         eos_token_id=end_ids,
         pad_token_id=end_ids[0],

@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[i
         InputError: The folder cannot be written to.
     """
     folder = checkpoint.parent.parent
-    reason = _no_report(folder, provenance(data.store.facts["scrape"]), drawn)
+    reason = _no_report(folder, data.store.facts, drawn)
     if reason is not None:
         log.warning("no report, the test loss alone: %s", reason)
         return None
@@ -41,8 +41,9 @@ def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[i
     return folder
 
 
-def _no_report(folder: Path, given: Provenance, drawn: Callable[[int], Sequence[int]]) -> str | None:
-    """Return why a run's folder gets no report on the data given to the test; None if it does."""
+def _no_report(folder: Path, facts: Mapping[str, Any], drawn: Callable[[int], Sequence[int]]) -> str | None:
+    """Return why a run's folder gets no report on the data given to the test, by its facts; None if it does."""
+    given = provenance(facts["scrape"])
     path = folder / MANIFEST_FILE
     if not path.is_file():
         return f"there is no {path}, which would say what the checkpoint has learned from"
@@ -54,9 +55,21 @@ def _no_report(folder: Path, given: Provenance, drawn: Callable[[int], Sequence[
     if learned != given:
         mended = _remedy(folder, learned, given)
         return f"the run learned from {describe(learned)}, this is {describe(given)}; for a report {mended}"
+    learned_format, format_ = (_format_name(phases) for phases in (manifest["phase_results"], facts))
+    if learned_format not in (format_, "unknown"):
+        return f"the run learned samples in format {learned_format}, these are in {format_}; give {_config_of(folder)}"
     if _has_other_draw(manifest, drawn):
         return f"the run learned other samples than these settings draw; give {_config_of(folder)}"
     return None
+
+
+def _format_name(phases: Any) -> str:
+    """Return the name of the format of samples by a manifest's phases or a store's facts; "unknown" where none is."""
+    try:
+        told = phases.get("phase_2_tokenize") or phases["tokenize"]
+        return str(told["format"]["name"])
+    except (LookupError, TypeError, AttributeError):
+        return "unknown"
 
 
 def _read_json(path: Path) -> Any:

@@ -71,6 +71,19 @@ def test_of_an_unknown_name_tokens_tell_the_format_and_prove_no_training():
     assert family_of(["me/my-model"], nothing) is None
 
 
+@pytest.mark.parametrize(
+    "name", ["codegemma", "qwen2.5-coder", "granite-4", "mellum", "starcoder", "santacoder", "starcoder2", "codestral"]
+)
+def test_of_formats_with_the_same_holes_the_one_with_most_of_its_tokens_is_taken(name):
+    assert family_of(["me/my-model"], having(name)).format.name == name
+
+
+def test_a_name_that_says_little_counts_less_than_tokens():
+    assert family_of(["me/my-model", "qwen2"], having("starcoder")).format.name == "starcoder"
+    assert family_of(["me/my-model", "qwen2"], having("qwen2.5-coder")).format.name == "qwen2.5-coder"
+    assert family_of(["me/my-model", "qwen2"], nothing).format.name == "qwen2.5-coder"
+
+
 def test_a_folder_of_any_name_is_known_by_its_configuration(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "starcoder2"}))
     assert family_of(identities(str(tmp_path)), nothing).trained == Trained.YES

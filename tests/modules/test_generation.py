@@ -182,3 +182,16 @@ def test_a_text_is_read_without_what_was_typed_after_each_line():
     ended = [rule(torch.tensor(tokens[: place + 1]).T, None).tolist() for place in range(len(tokens))]
     assert ended == [[False, False]] * 3 + [[True, False], [True, True]]
     assert asked == ["ab\n", "", "\n", "ab\nc\n", "\nc\n"]
+
+
+@pytest.mark.parametrize("max_new_tokens", [1, 5])
+def test_what_was_typed_takes_none_of_the_new_tokens(model_and_tokenizer, sampling, max_new_tokens):
+    model, tokenizer = model_and_tokenizer
+    typed = "aXq3Z9kfQwEr7TyUpLmNbVcXzAsDfGhJk81QzXwJvK"
+    prompts = [HealedPrompt(tokenizer.encode("let id"), each) for each in (typed, "", "q")]
+    rows = list(generate(model, tokenizer, prompts, sampling(max_new_tokens=max_new_tokens)))
+    new = [len(row) - len(prompt.typed) for row, prompt in zip(rows, prompts, strict=True)]
+    ended = [row[-1] in end_token_ids(tokenizer) for row in rows]
+    assert all(count == max_new_tokens or (end and count > 0) for count, end in zip(new, ended, strict=True))
+    assert new[1:] == [max_new_tokens, max_new_tokens]
+    assert tokenizer.decode(rows[0]).startswith(typed)

@@ -23,10 +23,12 @@ def scraped(*names, cut="a" * 40):
 def tested(tmp_path):
     """Return a function that makes a run which learned from one thing, and tests its checkpoint on another."""
 
-    def test(learned, given, *, record=None, drawn=(1, 2, 3)):
-        told = {"phase_results": {"phase_1_scrape": learned}, "evaluation": {"run": {"learned": record}}}
+    def test(learned, given, *, record=None, drawn=(1, 2, 3), formats=("starcoder2", "starcoder2")):
+        (learned_format, given_format) = ({"format": {"name": name}} for name in formats)
+        phases = {"phase_1_scrape": learned, "phase_2_tokenize": learned_format}
+        told = {"phase_results": phases, "evaluation": {"run": {"learned": record}}}
         (tmp_path / MANIFEST_FILE).write_text(learned if isinstance(learned, str) else json.dumps(told))
-        data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": given}))
+        data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": given, "tokenize": given_format}))
         return report_folder(tmp_path / "checkpoints/best.ckpt", data, lambda step: drawn[:step])
 
     return test
@@ -56,6 +58,11 @@ def test_no_report_tells_a_run_that_it_learned_from_something_else(given, tested
 def test_a_renamed_repository_is_to_get_its_name_back_as_the_settings_of_the_run_cannot(given, remedy, tested, caplog):
     assert tested(scraped("a", "b"), given) is None
     assert caplog.records[-1].getMessage().endswith(remedy)
+
+
+def test_samples_in_another_format_get_no_report(tested, tmp_path, caplog):
+    assert tested(scraped("a"), scraped("a"), formats=("starcoder2", "left-to-right")) is None
+    assert f"samples in format starcoder2, these are in left-to-right; give --config {tmp_path}" in caplog.text
 
 
 def test_settings_that_draw_other_samples_get_no_report(tested, tmp_path, caplog):

@@ -24,7 +24,15 @@ __all__ = [
 ]
 
 _BRACKETED = re.compile(r"\u2581?[<\[].*[>\]]")
-_TAG = re.compile(r"</?[a-z][a-z0-9]*>")
+_ELEMENTS = (
+    "a abbr address area article aside audio b base bdi bdo big blockquote body br button canvas caption center "
+    "cite code col colgroup data datalist dd del details dfn dialog div dl dt em embed fieldset figcaption figure "
+    "font footer form h1 h2 h3 h4 h5 h6 head header hr html i iframe img input ins kbd label legend li link main "
+    "map mark menu meta meter nav noscript object ol optgroup option output p picture pre progress q rp rt ruby s "
+    "samp script section select slot small source span strike strong style sub summary sup table tbody td template "
+    "textarea tfoot th thead time title tr track tt u ul var video wbr"
+)
+_TAG = re.compile(rf"</?({_ELEMENTS.replace(' ', '|')})>")
 """An element of HTML: Gemma's vocabulary has such tokens, which stand for text and nothing else."""
 
 
@@ -101,7 +109,10 @@ def refuse_equal_ids(ids: Mapping[str, int], tokenizer: Tokenizer) -> None:
     names: dict[int, str] = {token: name for name, token in others.items() if token is not None}
     for name, token in ids.items():
         if token in names:
-            raise InputError(f"the tokenizer has one id for {name} and {names[token]}: give one that tells them apart")
+            raise InputError(
+                f"the tokenizer has one id for {name} and {names[token]}: give another base, or "
+                "data.formats.fim_format left-to-right"
+            )
         names[token] = name
 
 

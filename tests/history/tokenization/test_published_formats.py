@@ -179,8 +179,11 @@ def test_added_tokens_that_stand_for_text_stay_tokens():
     from tokenizers import AddedToken
 
     made = published("codegemma", special=False)
-    made.backend_tokenizer.add_tokens([AddedToken(each, special=False) for each in ("\n\n\n", "<table>", "Vec<u8>")])
-    assert Encoder(made, FORMATS["codegemma"]).count(["\n\n\n", "<table>", "Vec<u8>", "<eos>"]) == [1, 1, 1, 5]
+    made.backend_tokenizer.add_tokens(
+        [AddedToken(each, special=False) for each in ("\n\n\n", "<table>", "Vec<u8>", "<think>")]
+    )
+    texts = ["\n\n\n", "<table>", "Vec<u8>", "<eos>", "<think>"]
+    assert Encoder(made, FORMATS["codegemma"]).count(texts) == [1, 1, 1, 5, 7]
 
 
 def test_the_place_of_a_hole_in_its_file_is_found_in_every_order():
