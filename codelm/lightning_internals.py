@@ -5,6 +5,7 @@ says in a sentence which one an upgrade has moved.
 """
 
 import signal
+import threading
 import traceback
 from contextlib import AbstractContextManager, ContextDecorator
 from pathlib import Path
@@ -136,7 +137,8 @@ def leave_sigterm_alone(trainer: Trainer) -> None:
     def register_others() -> None:
         before = signal.getsignal(signal.SIGTERM)
         register()
-        signal.signal(signal.SIGTERM, before)
+        if threading.current_thread() is threading.main_thread():  # in others Lightning has set none
+            signal.signal(signal.SIGTERM, before)
 
     connector.register_signal_handlers = register_others  # type: ignore[method-assign]
 

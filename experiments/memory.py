@@ -1,6 +1,6 @@
-"""Print the memory of training steps of StarCoder2-3B, traced from its published configuration.
+"""Print the memory of training steps of StarCoder2, traced from the shapes of its sizes.
 
-    .venv/bin/python -m experiments.memory
+    .venv/bin/python -m experiments.memory [3b|7b|15b]
 
 No weights are needed, and no GPU: see `codelm.modules.step_memory`.
 """
@@ -41,18 +41,32 @@ PUBLISHED: dict[str, Any] = {
     "eos_token_id": 0,
 }
 """The settings of bigcode/starcoder2-3b on the model hub."""
+_SIZES: dict[str, dict[str, Any]] = {
+    "3b": {},
+    "7b": {
+        **{"hidden_size": 4608, "intermediate_size": 18432, "num_hidden_layers": 32},
+        **{"num_attention_heads": 36, "num_key_value_heads": 4},
+    },
+    "15b": {
+        **{"hidden_size": 6144, "intermediate_size": 24576, "num_hidden_layers": 40},
+        **{"num_attention_heads": 48, "num_key_value_heads": 4},
+    },
+}
+"""Where the sizes differ from 3b. Their output layer is taken for that of the embedding, as it is in 3b."""
 _CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 _ROWS = {"rust.yaml": (1, 2, 4, 8, 16), "default.yaml": (1, 2, 4, 8, 16)}
 _GIB = 2**30
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table, and return the exit status."""
-    argparse.ArgumentParser(
+    """Print the table of a size, and return the exit status."""
+    parser = argparse.ArgumentParser(
         prog="python -m experiments.memory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args(arguments)
+    )
+    parser.add_argument("size", nargs="?", choices=_SIZES, default="3b")
+    size = parser.parse_args(arguments).size
     with TemporaryDirectory() as folder:
-        Starcoder2Config(**PUBLISHED).save_pretrained(folder)
+        Starcoder2Config(**PUBLISHED | _SIZES[size]).save_pretrained(folder)
         return run_program("experiments.memory", lambda: print_lines(lines(folder)))
 
 

@@ -11,6 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Timer
 from torch.cuda import is_available as cuda_is_available
 
+from codelm.cli.slurm import refuse_uncounted_tasks
 from codelm.errors import InputError
 
 __all__ = ["absolute_path", "check_settings", "refuse_long_rows"]
@@ -76,6 +77,7 @@ def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
     _refuse_nameless(settings)
     _refuse_impossible(settings)
     _refuse_optimizer_without_gpu(settings)
+    refuse_uncounted_tasks()
     if trains:
         _refuse_no_training(settings)
         _refuse_unlogged_monitors(settings)

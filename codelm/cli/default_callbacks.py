@@ -58,7 +58,7 @@ def default_callbacks(given: Sequence[Callback], settings: Namespace, *, predict
     others: list[Callback] = [MemoryTrial(), TokensPerSecond(), MemoryPeaks(), SaveWhenStopped()]
     if predicts:
         others.append(Predictions(settings.behavior.language))
-    bars: list[Callback] = [one for one in given if isinstance(one, ProgressBar)]
+    bars: list[Callback] = [one for one in given if isinstance(one, ProgressBar) and not quiet]
     for bar in bars:
         if isinstance(bar, Progress):
             bar.record = record

@@ -43,7 +43,8 @@ class _Switches:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (the program's own by default) and return the exit status.
 
-    0 done, 1 failed, 2 wrong request, 3 damaged data, 4 out of something, 130 stopped by Ctrl-C, 143 by SIGTERM.
+    0 done, 1 failed, 2 wrong request, 3 damaged data, 4 out of something, 130 stopped by Ctrl-C, 138 by SIGUSR1,
+    143 by SIGTERM.
     """
     switches, arguments = _split_switches(sys.argv[1:] if argv is None else argv)
     with stop_signals() as received:

@@ -11,7 +11,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ProgressBar
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
@@ -32,6 +32,7 @@ from codelm.cli.parser import OneLineParser, command_help
 from codelm.cli.parsing_rules import MODE, parsing_rules
 from codelm.cli.prompt_format import settle_format
 from codelm.cli.ranks import all_ranks
+from codelm.cli.slurm import refuse_other_tasks
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.checks import open_repositories
 from codelm.errors import CodelmError, InputError, ResourceError
@@ -186,9 +187,7 @@ class _CodelmCLI(LightningCLI):
         settings = self.config_init[self.subcommand]
         given = settings.trainer
         quiet = self.quiet or self.predicts
-        if quiet:
-            given.callbacks = [one for one in _as_list(given.callbacks) if not isinstance(one, ProgressBar)]
-            kwargs |= {"enable_progress_bar": False}
+        kwargs |= {"enable_progress_bar": False} if quiet else {}
         given.callbacks = default_callbacks(_as_list(given.callbacks), settings, predicts=self.predicts, quiet=quiet)
         if self.took_default_config:
             given.callbacks.append(ConfigAdvice())
@@ -198,6 +197,7 @@ class _CodelmCLI(LightningCLI):
         else:  # not even those of Lightning's fast_dev_run
             kwargs |= {"default_root_dir": self.cleanup.enter_context(TemporaryDirectory()), "logger": False}
         trainer: Trainer = super().instantiate_trainer(**kwargs)
+        refuse_other_tasks(trainer)
         use_atomic_checkpoints(trainer)
         print_figures_in(shown_results(), trainer)
         if leaves_something:

@@ -1,4 +1,4 @@
-"""Handlers of Ctrl-C and SIGTERM that raise an exception, so that unfinished files are removed."""
+"""Handlers of Ctrl-C, SIGTERM and SIGUSR1 that raise an exception, so that unfinished files are removed."""
 
 import signal
 import threading
@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["STOPPING", "Stopped", "stop_signals"]
+__all__ = ["STOPPING", "Stopped", "may_set_handlers", "stop_signals"]
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""The last is what Slurm sends, by custom, a while before it ends a job.
+
+On it Lightning 2.6 would save from within its handler, which waits for all processes, for ever where one of them is in
+another collective, and queue the job again, which would begin a new run.
+"""
 
 
 class Stopped(KeyboardInterrupt):
@@ -17,6 +22,11 @@ class Stopped(KeyboardInterrupt):
     A type of its own, because Python ends itself by SIGINT, whatever status we return, once a plain KeyboardInterrupt
     has passed through code that was made from text, as many an import does.
     """
+
+
+def may_set_handlers() -> bool:
+    """Return whether Python lets this thread set handlers of signals: only the main one, which Ray Train's is not."""
+    return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
@@ -32,8 +42,7 @@ def stop_signals() -> Iterator[list[int]]:
         received.append(number)
         raise Stopped
 
-    may_set_handlers = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in STOPPING} if may_set_handlers else {}
+    before = {number: signal.getsignal(number) for number in STOPPING} if may_set_handlers() else {}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop)

@@ -4,10 +4,23 @@ import math
 import os
 from collections.abc import Sequence
 
+import torch
+from lightning.pytorch import Trainer
+
 from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
+from codelm.history.checksums import checksums
+from codelm.history.store import Store
 
-__all__ = ["available_cores", "open_repositories", "refuse_invalid_shares", "refuse_no_repository", "refuse_too_small"]
+__all__ = [
+    "available_cores",
+    "cores_for_each",
+    "open_repositories",
+    "refuse_different_histories",
+    "refuse_invalid_shares",
+    "refuse_no_repository",
+    "refuse_too_small",
+]
 
 _LEAST = {
     "sequence_length": 2,  # the first token of a row has nothing before it to be learned from
@@ -25,6 +38,15 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cores_for_each(processes: int) -> int:
+    """Return on how many cores each of so many processes of this machine may run, at least 1.
+
+    Slurm gives each task that it starts cores of its own, and says how many.
+    """
+    of_task = os.environ.get("SLURM_CPUS_PER_TASK") if "SLURM_STEP_ID" in os.environ else None
+    return int(of_task) if of_task else max(1, available_cores() // processes)
 
 
 def refuse_too_small(**given: float | None) -> None:
@@ -46,6 +68,19 @@ def refuse_no_repository(paths: Sequence[str]) -> None:
     """Raise `InputError` if no repository is named."""
     if not paths:
         raise InputError("data.repo is an empty list: give the folder of a git repository, or several")
+
+
+def refuse_different_histories(trainer: Trainer, store: Store) -> None:
+    """Raise `InputError`, in all processes of a run, where they have not opened stores of the same samples."""
+    if trainer.world_size == 1:
+        return
+    own = [store.folder.name, *checksums(store.folder, ("tokens.bin", "roles.bin", "samples.npy"))]
+    is_other = trainer.strategy.broadcast(own) != own
+    if trainer.strategy.reduce(torch.tensor(float(is_other), device=trainer.strategy.root_device), reduce_op="sum"):
+        raise InputError(
+            "the processes of the run have read different histories: give all machines the same clone, or the same "
+            "commit as data.revision, and the same versions of codelm and the tokenizer"
+        )
 
 
 def open_repositories(paths: Sequence[str], revision: str) -> list[Repository]:

@@ -11,7 +11,13 @@ from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from codelm.datamodules.checks import open_repositories, refuse_invalid_shares, refuse_no_repository, refuse_too_small
+from codelm.datamodules.checks import (
+    open_repositories,
+    refuse_different_histories,
+    refuse_invalid_shares,
+    refuse_no_repository,
+    refuse_too_small,
+)
 from codelm.datamodules.history_report import log_report
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
@@ -184,7 +190,10 @@ class GitCommitDataModule(PackedDataModule):
         return False
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the tokenised history; `predict` takes prompts instead. Refuse to complete or to test nothing."""
+        """Open the tokenised history; `predict` takes prompts instead. Refuse to complete or to test nothing.
+
+        Each process compares the checksums, and all of them whether they have opened the same history.
+        """
         if stage == "predict":
             if not self.prompts:
                 raise InputError("no prompts to complete: list some in behavior.prompts")
@@ -192,6 +201,8 @@ class GitCommitDataModule(PackedDataModule):
         super().setup(stage)
         if getattr(self, "store", None) is None or self.store.folder != self.store_folder:
             self.store = open_store(self.store_folder)  # once in a process, since all of it is read
+        if self.trainer is not None:
+            refuse_different_histories(self.trainer, self.store)
         if stage == "test" and not len(self.store.indices(Split.TEST)):  # Lightning would skip the test in silence
             raise InputError(
                 "nothing is left of the test part of the history: raise data.held_out, loosen data.filters, "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from codelm.batch import Batch
-from codelm.datamodules.checks import available_cores
+from codelm.datamodules.checks import cores_for_each
 from codelm.datamodules.rows import InPlannedOrder, PackedRows, leave_signals_to_the_parent, role_weights
 from codelm.history.epochs import plan
 from codelm.history.epochs.curriculum import difficulty, draw_epoch
@@ -70,15 +70,15 @@ class PackedDataModule(LightningDataModule):
             self.trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
         if self.workers < self.num_workers:
             log.warning(
-                "data.num_workers is %d, %d are started: all processes of the run share %d cores",
-                *(self.num_workers, self.workers, available_cores()),
+                "data.num_workers is %d, %d are started: this process of the run has so many cores",
+                *(self.num_workers, self.workers),
             )
 
     @property
     def workers(self) -> int:
         """The processes that prepare this rank's batches; how many there are changes no batch."""
         ranks = 1 if self.trainer is None else self.trainer.num_devices
-        return min(self.num_workers, max(1, available_cores() // ranks))
+        return min(self.num_workers, cores_for_each(ranks))
 
     @cached_property
     def importances(self) -> NDArray[np.float64]:

@@ -65,5 +65,5 @@ def leave_signals_to_the_parent(worker: int) -> None:
     It ends with the process that reads from it. Else that one, which saves its state on the signal, would fail with
     "DataLoader worker is killed" first.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

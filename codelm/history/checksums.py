@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["damage", "write_checksums"]
+__all__ = ["checksums", "damage", "write_checksums"]
 
 _SUMS_FILE = "sums.txt"
 _LINE = re.compile(r"[0-9a-f]{64}  ([\w.]+)")
@@ -14,6 +15,13 @@ _LINE = re.compile(r"[0-9a-f]{64}  ([\w.]+)")
 def write_checksums(folder: Path) -> None:
     """Write the checksums of the files that are in a folder."""
     (folder / _SUMS_FILE).write_text("\n".join([*_sums(folder), ""]), encoding="ascii")
+
+
+def checksums(folder: Path, names: Sequence[str]) -> list[str]:
+    """Return the checksums of some files of a folder, as they were written, in hexadecimal digits."""
+    lines = (folder / _SUMS_FILE).read_text(encoding="ascii").splitlines()
+    kept = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    return [kept[name] for name in names]
 
 
 def damage(folder: Path) -> str | None:

@@ -159,7 +159,7 @@ sys.exit(main(["fit"]))
 
 
 @pytest.mark.parametrize("run", ["run", "lightning_run"])
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGUSR1, 138), (signal.SIGTERM, 143)])
 def test_a_signal_stops_with_its_own_status_and_one_line(number, status, run):
     code = STOPPED.format(number=int(number), run=run)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -9,11 +9,15 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from lightning.pytorch.strategies import DDPStrategy
 
 from codelm.cli import main
 from codelm.cli.other_ranks import FIRST_PROCESS, OtherRanks
+from codelm.cli.ranks import all_ranks
+from codelm.cli.signals import STOPPING, Stopped, stop_signals
 
 CONFIG = """
 model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.0}, learning_rate: 1e-2}
@@ -290,3 +294,56 @@ def test_only_the_first_process_of_a_launcher_claims_a_folder(folder, monkeypatc
     assert FIRST_PROCESS not in os.environ
     assert main(["fit", "--config=../short.yaml", "--trainer.devices=2", "--trainer.strategy=ddp"]) == 0
     assert list(folder.iterdir()) == []
+
+
+def test_several_machines_need_a_launcher(folder, capsys):
+    arguments = ["--trainer.devices=1", "--trainer.num_nodes=2", "--trainer.strategy=ddp"]
+    assert main(["fit", "--config=../short.yaml", *arguments]) == 2
+    assert "trainer.num_nodes is 2" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def follow():
+    """Return a function that fails, or ends well, as a process that a launcher has started and that is not the first.
+
+    It returns the signals that the command has noticed, and what its run ended with.
+    """
+    connector = SimpleNamespace(register_signal_handlers=lambda: None)
+    strategy = DDPStrategy(cluster_environment=SimpleNamespace(creates_processes_externally=True))
+    trainer = SimpleNamespace(strategy=strategy, world_size=2, is_global_zero=False, _signal_connector=connector)
+
+    def run(came=(), error=None):
+        with stop_signals() as received:
+            try:
+                with all_ranks(trainer, []):
+                    connector.register_signal_handlers()
+                    for number in came:
+                        signal.raise_signal(number)
+                    if error:
+                        raise error
+            except BaseException as raised:
+                return received, raised
+        return received, None
+
+    return run
+
+
+def test_a_process_of_a_launcher_may_run_in_a_thread(follow):
+    # as Ray Train runs its function; only the main thread may set handlers of signals
+    ends = []
+    thread = threading.Thread(target=lambda: ends.append(follow()))
+    thread.start()
+    thread.join()
+    assert ends == [([], None)]
+
+
+def test_a_process_that_its_launcher_has_told_to_stop_has_not_failed(follow, monkeypatch):
+    monkeypatch.setattr("codelm.cli.ranks._PATIENCE", 0.0)
+    monkeypatch.setattr("codelm.cli.ranks._PATIENCE_WITH_STOPPED", 0.0)
+    lost = RuntimeError("Connection closed by peer")
+    assert follow([], lost) == ([], lost)
+    for number in STOPPING:
+        received, raised = follow([number], lost)
+        assert received == [number]
+        assert isinstance(raised, Stopped)

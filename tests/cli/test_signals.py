@@ -8,7 +8,7 @@ import pytest
 from codelm.cli.signals import stop_signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_stopping_signal_unwinds_and_is_remembered(number):
     with stop_signals() as received, pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)

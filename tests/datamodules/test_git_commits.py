@@ -15,8 +15,10 @@ from lightning.pytorch import LightningModule, Trainer
 from codelm.bases import tokenizer
 from codelm.batch import Batch
 from codelm.datamodules import GitCommitDataModule
+from codelm.datamodules.checks import refuse_different_histories
 from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import DamagedDataError, InputError
+from codelm.history.checksums import write_checksums
 from codelm.history.epochs.importance import Importance
 from codelm.history.filters.settings import Filters
 from codelm.history.samples.pieces import Kind
@@ -378,3 +380,41 @@ def test_the_manifest_gets_json(make_data):
     facts = ready(make_data()).facts
     assert json.loads(json.dumps(facts)) == facts
     assert 0 < facts["tokenize"]["packing_efficiency"] <= 1
+
+
+class TwoProcesses:
+    """A trainer of two processes, of which another one is the first; what it has opened, and whether all agree."""
+
+    world_size = 2
+    strategy = property(lambda self: self)
+    root_device = "cpu"
+
+    def __init__(self, first=None):
+        self.first = first
+
+    def broadcast(self, own):
+        self.first = self.first or own
+        return self.first
+
+    def reduce(self, value, reduce_op):
+        return value
+
+
+def test_processes_whose_stores_hold_other_samples_are_refused(make_data, tmp_path):
+    here, elsewhere = ready(make_data()), ready(make_data(cache=str(tmp_path / "elsewhere")))
+    first = TwoProcesses()
+    refuse_different_histories(first, here.store)
+    refuse_different_histories(TwoProcesses(first.first), elsewhere.store)
+    for other in (make_data(revision="HEAD~1"), make_data(sequence_length=256)):
+        with pytest.raises(InputError, match="read different histories"):
+            refuse_different_histories(TwoProcesses(first.first), ready(other).store)
+
+
+def test_it_compares_samples_and_not_names_alone(make_data):
+    data, first = ready(make_data()), TwoProcesses()
+    refuse_different_histories(first, data.store)
+    tokens = np.fromfile(data.store.folder / "tokens.bin", "<u4")
+    (data.store.folder / "tokens.bin").write_bytes((tokens + 1).tobytes())
+    write_checksums(data.store.folder)
+    with pytest.raises(InputError, match="read different histories"):
+        refuse_different_histories(TwoProcesses(first.first), open_store(data.store.folder))

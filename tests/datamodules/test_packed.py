@@ -142,7 +142,7 @@ def test_workers_serve_the_same_batches(data):
     assert [batch["input_ids"].tolist() for batch in data.train_dataloader()] == alone
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_a_worker_outlives_the_signals_that_stop_a_run(data, number):
     alone = [batch["input_ids"].tolist() for batch in data.train_dataloader()]
     data.num_workers = 1
@@ -162,7 +162,16 @@ def test_no_more_workers_are_started_than_there_are_cores_and_a_line_says_so(dat
     data.setup("fit")
     assert data.workers == started
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line == f"data.num_workers is 500, {started} are started: all processes of the run share 4 cores"
+    assert line == f"data.num_workers is 500, {started} are started: this process of the run has so many cores"
+
+
+def test_a_task_of_slurm_has_the_cores_that_slurm_gives_each(data, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")
+    data.num_workers, data.trainer = 500, SimpleNamespace(num_devices=2)
+    assert data.workers == 2  # in the batch script, whose cores are all there are
+    monkeypatch.setenv("SLURM_STEP_ID", "0")
+    assert data.workers == 4
 
 
 @pytest.mark.parametrize("workers", [0, 4])
