@@ -9,7 +9,16 @@ CodelmError
 import errno
 from pathlib import Path
 
-__all__ = ["FULL", "CodelmError", "DamagedDataError", "InputError", "ResourceError", "cannot_write", "one_line"]
+__all__ = [
+    "FULL",
+    "CodelmError",
+    "DamagedDataError",
+    "InputError",
+    "ResourceError",
+    "cannot_write",
+    "is_out_of_memory",
+    "one_line",
+]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk or an exhausted quota."""
@@ -37,6 +46,12 @@ class ResourceError(CodelmError, OSError):
     """The machine cannot do it: a full disk, a folder without permission, no memory left."""
 
     exit_status = 4
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that there was no memory: Python's, torch's of a GPU, or torch's of a CPU."""
+    of_gpu = type(error).__name__ == "OutOfMemoryError"
+    return isinstance(error, MemoryError) or of_gpu or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
 def cannot_write(what: str, folder: Path, error: OSError, setting: str) -> ResourceError:

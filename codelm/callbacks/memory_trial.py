@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from codelm.batch import Batch, WeightedTokens, collate
-from codelm.errors import ResourceError
+from codelm.errors import ResourceError, is_out_of_memory
 from codelm.lightning_internals import precision_of_step, to_device
 from codelm.runs.batch_size import change_batch_size
 
@@ -63,7 +63,9 @@ def _fits(trainer: Trainer, pl_module: Any, data: Any) -> bool:
             # Not by `backward`: that of data-parallel training waits for other processes.
             gradients = torch.autograd.grad(total, trained, allow_unused=True)
             del moments, gradients
-    except torch.OutOfMemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         return False
     finally:
         if trainer.strategy.root_device.type == "cuda":

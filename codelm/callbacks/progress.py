@@ -42,6 +42,7 @@ class Progress(TQDMProgressBar):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Choose between bar and lines; Lightning has disabled both on all processes but the first."""
         super().setup(trainer, pl_module, stage)
+        self.began = time.monotonic()  # of an epoch in whose middle a training goes on, whose start nobody tells
         self.writes_lines = self.is_enabled and not sys.stdout.isatty()
         if self.writes_lines:
             self.disable()

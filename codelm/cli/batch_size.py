@@ -7,10 +7,11 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from codelm.errors import ResourceError
-from codelm.modules.memory_plan import MemoryPlan, free_bytes, largest_batch
+from codelm.modules.free_memory import free_bytes
+from codelm.modules.memory_plan import MemoryPlan, largest_batch
 from codelm.modules.precision import compute_dtype
 from codelm.modules.step_memory import StepMemory, UntraceableError, trace_step
-from codelm.runs.batch_size import batch_settings, change_batch_size
+from codelm.runs.batch_size import batch_settings, change_batch_size, round_limits
 from codelm.runs.checkpoints import read_settings
 
 __all__ = ["settle_batch_size", "take_rows_of_checkpoint"]
@@ -22,6 +23,7 @@ def take_rows_of_checkpoint(trainer: Trainer, datamodule: Any, checkpoint: str) 
     """Where rows at a time are to be chosen, take those of the checkpoint if they divide the rows of a step."""
     saved = read_settings(Path(checkpoint)).get("data.batch_size") if datamodule.chooses_batch_size else None
     if saved and datamodule.batch_size * trainer.accumulate_grad_batches % saved == 0:
+        round_limits(trainer)
         change_batch_size(trainer, datamodule, saved)
         datamodule.chooses_batch_size = False
 
@@ -50,11 +52,12 @@ def settle_batch_size(trainer: Trainer, model: Any, datamodule: Any) -> dict[str
         log.warning("%s%s", error, f"; taking {datamodule.batch_size} row at a time" if auto else "")
         return batch_settings(trainer, datamodule)
     if plan.is_hopeless:
-        raise ResourceError(f"{plan}: {_remedy(plan, auto=auto)}")
+        raise ResourceError(f"{plan}: {_remedy(plan, trainer, auto=auto)}")
     log.info("memory: %s", plan)
     if not plan.fits:
-        log.warning("memory may run out: %s", _remedy(plan, auto=auto))
+        log.warning("memory may run out: %s", _remedy(plan, trainer, auto=auto))
     if auto:
+        round_limits(trainer)
         change_batch_size(trainer, datamodule, plan.rows)
     return batch_settings(trainer, datamodule)
 
@@ -72,11 +75,10 @@ def _plan(trainer: Trainer, model: Any, datamodule: Any, *, auto: bool) -> Memor
     return MemoryPlan(datamodule.batch_size, trace(datamodule.batch_size), free, name)
 
 
-def _remedy(plan: MemoryPlan, *, auto: bool) -> str:
+def _remedy(plan: MemoryPlan, trainer: Trainer, *, auto: bool) -> str:
     """Return what makes a step need less."""
+    overlay = "" if plan.device == "cpu" else "--config configs/hardware/6gb.yaml, "
     if plan.rows > 1 and not auto:
-        return "give --data.batch_size auto, or --config configs/hardware/6gb.yaml"
-    return (
-        "give --config configs/hardware/6gb.yaml, a shorter --data.sequence_length or a smaller base, or close what "
-        "else uses the memory"
-    )
+        rows = plan.rows * trainer.accumulate_grad_batches
+        return f"give {overlay}--data.batch_size auto with --trainer.accumulate_grad_batches {rows}: a step's rows stay"
+    return f"give {overlay}a shorter --data.sequence_length or a smaller base, or close what else uses the memory"

@@ -7,7 +7,14 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    GenerationConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
 from codelm.bases import locate
 from codelm.bases.hub import one_line_errors
@@ -136,6 +143,8 @@ def load_base(
         )
     _refuse_incomplete(name, report)
     _keep_4bit_weights_trainable(model)
+    # Its own would fill in what a caller leaves open: beams, or a penalty of repetition (transformers 5.23).
+    model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
     base: PreTrainedModel = model
     return base
 

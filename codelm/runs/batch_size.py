@@ -4,10 +4,25 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-__all__ = ["batch_settings", "change_batch_size", "scaled_limit"]
+__all__ = ["batch_settings", "change_batch_size", "round_limits"]
 
 _LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "val_check_interval")
 """The trainer's settings that count batches, where they are whole numbers."""
+
+
+def round_limits(trainer: Trainer) -> None:
+    """Round a trainer's limits up to whole optimizer steps: they then mean the same rows, whatever is at a time."""
+    for name in _LIMITS:
+        setattr(trainer, name, _rounded(getattr(trainer, name), trainer.accumulate_grad_batches))
+
+
+def _rounded(limit: Any, batches: int) -> Any:
+    """Return a limit that counts batches rounded up to a multiple of some; a share of all stays.
+
+    >>> _rounded(90, 12), _rounded(96, 12), _rounded(0, 12), _rounded(0.5, 12)
+    (96, 96, 0, 0.5)
+    """
+    return -(-limit // batches) * batches if isinstance(limit, int) else limit
 
 
 def change_batch_size(trainer: Trainer, datamodule: Any, rows: int) -> None:
@@ -19,19 +34,14 @@ def change_batch_size(trainer: Trainer, datamodule: Any, rows: int) -> None:
         rows: Rows in a batch, a divisor of those of an optimizer step.
     """
     before = datamodule.batch_size
+    if rows == before:
+        return
+    round_limits(trainer)
+    for name in _LIMITS:
+        limit = getattr(trainer, name)
+        setattr(trainer, name, limit * before // rows if isinstance(limit, int) else limit)
     datamodule.batch_size = rows
     trainer.accumulate_grad_batches = trainer.accumulate_grad_batches * before // rows
-    for name in _LIMITS:
-        setattr(trainer, name, scaled_limit(getattr(trainer, name), before, rows))
-
-
-def scaled_limit(limit: Any, before: int, after: int) -> Any:
-    """Return a limit in batches of ``after`` rows for one in batches of ``before``, rounded up; a share of all stays.
-
-    >>> scaled_limit(90, 2, 1), scaled_limit(7, 1, 4), scaled_limit(0.5, 2, 1)
-    (180, 2, 0.5)
-    """
-    return -(-limit * before // after) if isinstance(limit, int) else limit
 
 
 def batch_settings(trainer: Trainer, datamodule: Any) -> dict[str, Any]:

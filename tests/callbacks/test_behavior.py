@@ -8,7 +8,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from codelm.callbacks import BehavioralEvaluation
-from codelm.token_healing import cut_back
 
 PROMPTS = ["fn process", "Result<", "where\n    T:"]
 
@@ -81,10 +80,7 @@ def test_the_base_writes_what_it_writes_without_an_adapter(fit, behavior, tiny_b
     plain, tokenizer = AutoModelForCausalLM.from_pretrained(tiny_base), AutoTokenizer.from_pretrained(tiny_base)
     for prompt, record in zip(PROMPTS, callback.records[0]["completions"], strict=True):
         ids = tokenizer(prompt, return_tensors="pt")
-        left = 12 - len(cut_back(prompt)[1])  # what was typed takes tokens, too
-        output = plain.generate(
-            **ids, max_new_tokens=left, do_sample=False, pad_token_id=0, eos_token_id=list(range(6))
-        )
+        output = plain.generate(**ids, max_new_tokens=12, do_sample=False, pad_token_id=0, eos_token_id=list(range(6)))
         text = tokenizer.decode(output[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
         assert record["text"] == text
 

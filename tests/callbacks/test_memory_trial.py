@@ -40,14 +40,14 @@ def train(make_module, make_rows):
     """Train on eight rows, four to a step, on a device into which so many rows fit; return module and trainer."""
     rows = make_rows(8)
 
-    def run(batch_size, fits=100, **settings):
+    def run(batch_size, fits=100, error=torch.OutOfMemoryError, **settings):
         seed_everything(0, verbose=False)
         module = make_module(lora=LoRA(r=2, dropout=0.0, targets=["q_proj", "c_fc"]))
         weighted_nll = module.weighted_nll
 
         def limited(batch):
             if len(batch["input_ids"]) > fits:
-                raise torch.OutOfMemoryError
+                raise error
             return weighted_nll(batch)
 
         module.weighted_nll = limited
@@ -74,6 +74,14 @@ def test_fewer_rows_at_a_time_end_with_the_same_adapter(train, caplog):
         "out of GPU memory with 2 rows at a time: going on with 1, and 4 batches of the same rows to a step",
     ]
     torch.testing.assert_close(trained(halved), trained(whole), rtol=0, atol=1e-6)
+
+
+def test_a_cpu_s_own_error_counts_too_and_no_other_does(train):
+    error = RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried")
+    _, trainer = train(4, fits=2, error=error)
+    assert trainer.datamodule.batch_size == 2
+    with pytest.raises(RuntimeError, match="another fault"):
+        train(4, fits=2, error=RuntimeError("another fault"))
 
 
 def test_a_trial_changes_nothing_where_all_rows_fit(train, monkeypatch):

@@ -26,7 +26,7 @@ def test_a_log_gets_readable_lines_and_no_carriage_returns(fit, progress, capsys
 
 
 def test_lines_come_only_every_so_often(fit, progress, capsys, monkeypatch):
-    ticks = count(0, 10)  # the epoch begins at 0, and each batch takes 10 seconds
+    ticks = count(-10, 10)  # the epoch begins at 0, and each batch takes 10 seconds
     monkeypatch.setattr("codelm.callbacks.progress.time", SimpleNamespace(monotonic=lambda: next(ticks)))
     fit(progress(every_seconds=35.0), max_epochs=1, enable_progress_bar=True)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1: batch")]

@@ -57,14 +57,18 @@ def test_auto_takes_what_fits_and_keeps_the_rows_of_a_step_and_of_an_epoch(settl
 
 def test_what_may_not_fit_is_told_and_tried(settle, caplog):
     settle(6.5)
-    assert "memory may run out: give --data.batch_size auto, or --config configs/hardware/6gb.yaml" in caplog.text
+    assert "memory may run out: give --data.batch_size auto with --trainer.accumulate_grad_batches 16" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("free", "auto", "remedy"),
     [
-        (5, False, "6.00 GiB .*give --data.batch_size auto, or --config configs/hardware/6gb.yaml"),
-        (2, True, "1 row at a time .*give --config configs/hardware/6gb.yaml, a shorter --data.sequence_length"),
+        (
+            5,
+            False,
+            "6.00 GiB .*give --data.batch_size auto with --trainer.accumulate_grad_batches 16: a step's rows stay",
+        ),
+        (2, True, "1 row at a time .*give a shorter --data.sequence_length"),
     ],
 )
 def test_what_cannot_fit_is_refused_with_what_does(settle, free, auto, remedy):

@@ -107,6 +107,7 @@ def test_a_wrong_request_costs_one_line_and_status_2(argv, says, said):
         (ResourceError("disk full"), 4, "codelm: error: disk full\n"),
         (OSError(errno.ENOSPC, "No space left on device"), 4, "No space left"),
         (MemoryError(), 4, "out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 4, "give fewer rows at a time"),
         (ZeroDivisionError("by\nzero"), 1, "ZeroDivisionError: by zero; run again with --debug for the traceback"),
         (KeyboardInterrupt(), 130, "codelm: stopped\n"),
         (SystemExit(0), 0, ""),

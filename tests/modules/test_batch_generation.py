@@ -1,8 +1,12 @@
+import json
+import shutil
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, MambaConfig, MambaForCausalLM
 
 from codelm.modules import batch_generation
+from codelm.modules.base_model import load_base
 from codelm.modules.generation import Sampling, generate, generate_texts
 from codelm.token_healing import HealedPrompt
 
@@ -90,3 +94,13 @@ def test_finding_out_whether_texts_can_leave_draws_nothing(model):
     before = torch.get_rng_state()
     assert batch_generation.texts_can_leave(model, settings)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("own", [{"num_beams": 2}, {"repetition_penalty": 1.3}, {"no_repeat_ngram_size": 2}])
+def test_a_base_s_own_settings_of_generation_change_nothing(tiny_base, tmp_path, tokenizer, prompts, own):
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_base, folder)
+    plain = load_base(str(folder))
+    (folder / "generation_config.json").write_text(json.dumps(own))
+    with_own = load_base(str(folder))
+    assert list(generate(plain, tokenizer, prompts, GREEDY)) == list(generate(with_own, tokenizer, prompts, GREEDY))
