@@ -7,9 +7,20 @@ CodelmError
 """
 
 import errno
+import os
+import re
 from pathlib import Path
 
-__all__ = ["FULL", "CodelmError", "DamagedDataError", "InputError", "ResourceError", "cannot_write", "one_line"]
+__all__ = [
+    "FULL",
+    "CodelmError",
+    "DamagedDataError",
+    "InputError",
+    "ResourceError",
+    "cannot_write",
+    "one_line",
+    "system_error",
+]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk or an exhausted quota."""
@@ -50,6 +61,20 @@ def cannot_write(what: str, folder: Path, error: OSError, setting: str) -> Resou
     """
     remedy = "make room there, or " if error.errno in FULL else ""
     return ResourceError(f"{what} {folder}: {error.strerror or error}; {remedy}choose another with {setting}")
+
+
+def system_error(error: Exception) -> OSError | None:
+    """Return the error of the system behind an exception; None if there is none.
+
+    safetensors 0.8 and tokenizers 0.23, written in Rust, name its number in the text of exceptions of their own.
+
+    >>> system_error(ValueError("No space left on device (os error 28)")).errno == errno.ENOSPC
+    True
+    """
+    if isinstance(error, OSError):
+        return error
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:
