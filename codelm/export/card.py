@@ -61,6 +61,7 @@ def card(record: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> str
         _evaluated(evaluation),
         "## Use\n",
         _USE[record["format"]].format(base=record["base"]["name"], name=record["name"], **record["use"]),
+        _base_apart(record),
         _prompts(record),
     ]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
@@ -115,6 +116,14 @@ def _evaluated(evaluation: Mapping[str, Any] | None) -> str:
         f"By the run's own evaluation, on {main_kind(likelihood)} lines of {found['commits']} commits: base"
         f" {found['base']:.4f}, tuned {found['tuned']:.4f} ({found['change_percent']:+.1f} %{spread})."
     )
+
+
+def _base_apart(record: Mapping[str, Any]) -> str:
+    """Return where the GGUF file of the base comes from that the adapter needs and the export has not."""
+    model = record["use"].get("model")
+    if model is None or model in record["files"]:
+        return ""
+    return f"`{model}` is the base in GGUF; `codelm export --format gguf-adapter --with_base` writes it."
 
 
 def _prompts(record: Mapping[str, Any]) -> str:

@@ -93,7 +93,7 @@ def write_gguf(file: Path, model: PreTrainedModel, tokenizer: Any, kind: GgufTyp
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
-        for each in show_progress(tensors, len(tensors), file.suffix[1:]):
+        for each in show_progress(tensors, len(tensors), f"tensors of {file.name}"):
             writer.write_tensor_data(_converted(each))
     finally:
         writer.close()

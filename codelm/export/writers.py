@@ -1,5 +1,6 @@
 """The formats of an export: each writes its files into an empty folder and tells how others read them."""
 
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from codelm.export.weights import base_model, merged_model
 from codelm.modules.merging import with_saved_adapter
 
 __all__ = ["WRITERS", "Format", "Options", "Written"]
+
+log = logging.getLogger(__name__)
 
 Format = Literal["merged", "gguf", "gguf-adapter", "adapter"]
 
@@ -108,6 +111,7 @@ def _write_and_compare(source: Source, model: Any, options: Options, file: Path)
     """Write a model as GGUF, read it back through transformers, and return the largest difference of a logit."""
     tokenizer = load_tokenizer(source.base, source.revision)
     write_gguf(file, model, tokenizer, options.type, _facts(source))
+    log.info("export: reading %s back", file.name)
     wanted = probe_logits(model.float())
     refuse_other_tokens(file, tokenizer)
     found = probe_logits(read_gguf(file, model.config, source.attention))

@@ -26,6 +26,7 @@ RECORD = {
     "held_out": {"before": 1.0, "after": 0.98765, "change_percent": -1.235, "commits": 12, "bytes": 34567},
     "not_measured": None,
     "prompt_format": {"name": "x", "infill": ["<fim_prefix>", "{path}\n", "{before}", "<fim_middle>"]},
+    "files": {"numbers-f16.gguf": "f" * 64},
     "use": {"model": "numbers-f16.gguf", "adapter": None, "context": 4096},
 }
 LIKELIHOOD = {
@@ -100,6 +101,14 @@ def test_merging_is_explained_where_the_base_was_in_4_bits():
 )
 def test_the_card_says_how_it_is_used(format_, use, command):
     assert command in card(changed(format=format_, use=use), None)
+
+
+def test_a_base_that_is_not_there_is_named():
+    use = RECORD["use"] | {"model": "base-f16.gguf", "adapter": "a.gguf"}
+    assert "`base-f16.gguf` is the base in GGUF" in card(changed(format="gguf-adapter", use=use), None)
+    beside = {"base-f16.gguf": "f" * 64}
+    assert "is the base in GGUF" not in card(changed(format="gguf-adapter", use=use, files=beside), None)
+    assert "is the base in GGUF" not in card(RECORD, None)
 
 
 def test_the_card_says_how_to_ask_for_a_middle():

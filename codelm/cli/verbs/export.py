@@ -64,7 +64,7 @@ def _parser() -> VerbParser:
     parser.add_argument(
         "--type", choices=_TYPES["gguf"], help="type of the matrices (default: f16); q8_0 in GGUF alone"
     )
-    parser.add_argument("--with-base", action="store_true", help="write the base, too, beside its GGUF adapter")
+    parser.add_argument("--with_base", action="store_true", help="write the base, too, beside its GGUF adapter")
     parser.add_argument(
         "--tokens", type=_count, default=20_000, metavar="N", help="tokens of held-out text to measure on"
     )
@@ -90,7 +90,7 @@ def _refuse_contradictions(given: Namespace) -> None:
     if given.merge and given.format not in ("merged", "gguf"):
         raise InputError(f"--merge {given.merge}: --format {given.format} merges nothing; leave it out")
     if given.with_base and given.format != "gguf-adapter":
-        raise InputError("--with-base: only --format gguf-adapter has no base in it; leave it out")
+        raise InputError("--with_base: only --format gguf-adapter has no base in it; leave it out")
 
 
 def _text(saved: SavedRun, folder: Path, record: Mapping[str, Any]) -> str:

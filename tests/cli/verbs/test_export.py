@@ -98,7 +98,7 @@ def test_the_base_of_a_run_is_found_by_the_link_beside_it(monkeypatch, runs, tmp
         (["--format", "adapter", "--type", "f16"], "leave it out"),
         (["--format", "merged", "--type", "q8_0"], "give f16 or f32"),
         (["--format", "gguf-adapter", "--merge", "exact"], "merges nothing"),
-        (["--with-base"], "only --format gguf-adapter"),
+        (["--with_base"], "only --format gguf-adapter"),
         (["--tokens", "-1"], "--tokens"),
         (["--tokens", "many"], "--tokens"),
     ],
