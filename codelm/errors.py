@@ -7,6 +7,8 @@ CodelmError
 """
 
 import errno
+import os
+import re
 from pathlib import Path
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "cannot_write",
     "is_out_of_memory",
     "one_line",
+    "system_error",
 ]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -65,6 +68,20 @@ def cannot_write(what: str, folder: Path, error: OSError, setting: str) -> Resou
     """
     remedy = "make room there, or " if error.errno in FULL else ""
     return ResourceError(f"{what} {folder}: {error.strerror or error}; {remedy}choose another with {setting}")
+
+
+def system_error(error: Exception) -> OSError | None:
+    """Return the error of the system behind an exception; None if there is none.
+
+    safetensors 0.8 and tokenizers 0.23, written in Rust, name its number in the text of exceptions of their own.
+
+    >>> system_error(ValueError("No space left on device (os error 28)")).errno == errno.ENOSPC
+    True
+    """
+    if isinstance(error, OSError):
+        return error
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:

@@ -47,8 +47,8 @@ class SavedRun:
         return manifest
 
     @cached_property
-    def settings(self) -> dict[str, Any]:
-        """The settings by their full names, such as ``model.lora.r``, as ``config.yaml`` has them.
+    def configuration(self) -> dict[str, Any]:
+        """The settings in their groups, as ``config.yaml`` has them.
 
         Raises:
             DamagedDataError: It is none of codelm's.
@@ -63,7 +63,12 @@ class SavedRun:
             settings = None
         if not isinstance(settings, dict):
             raise DamagedDataError(f"{path} is damaged: it holds no settings; take a copy of it, or another run")
-        return dict(_flat(settings, ""))
+        return settings
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The same by their full names, such as ``model.lora.r``."""
+        return dict(_flat(self.configuration, ""))
 
     def figure(self, *keys: str) -> Any:
         """Return a value of the manifest by the keys on the way to it, or None."""

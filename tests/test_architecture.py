@@ -54,10 +54,17 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         "a run's model at work",
         {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run"},
     ),
+    "export": (
+        "an adapter on its way to other programs",
+        {
+            *("bases", "datamodules", "errors", "evaluation", "files", "history", "inference", "metrics", "modules"),
+            *("runs", "saved_run", "special_tokens"),
+        },
+    ),
     "cli": (
         "the command",
         {
-            *("bases", "callbacks", "datamodules", "errors", "evaluation", "files", "inference"),
+            *("bases", "callbacks", "datamodules", "errors", "evaluation", "export", "files", "inference"),
             *("lightning_internals", "metrics", "modules", "report", "runs", "saved_run"),
         },
     ),

@@ -13,6 +13,7 @@ LIGHTNING_COMMANDS = {
 VERBS = {
     "complete": "write code behind a prompt, or at a place in a file, with a run's model",
     "compare": "show runs side by side: the settings that differ, and the results",
+    "export": "write a run's model in the form that other programs take: merged, GGUF, or the adapter alone",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""
 COMMANDS = LIGHTNING_COMMANDS | VERBS

@@ -94,8 +94,8 @@ class TunedModel:
         return prompt(place.repository or self.repository, place.path, before, shown, self.encoder.format)
 
 
-def load_tuned(run: SavedRun) -> TunedModel:
-    """Return the model of a run, on a GPU where there is one.
+def load_tuned(run: SavedRun, base: str | None = None) -> TunedModel:
+    """Return the model of a run, on a GPU where there is one; ``base`` says where its base lies now.
 
     Raises:
         InputError: The run has no adapter, or its base cannot be had, or is another one by now.
@@ -104,7 +104,7 @@ def load_tuned(run: SavedRun) -> TunedModel:
     if not (run.folder / "adapter").is_dir():
         state = run.figure("status") or "not ended"
         raise InputError(f"run {run.label} has no adapter, its training is {state}; let it end, or give another run")
-    module = LoRACausalLM(**_model_settings(run))
+    module = LoRACausalLM(**(_model_settings(run) | ({"base": base} if base else {})))
     encoder = encoder_for(module.base, module.revision, run.settings.get("data.formats.fim_format", "auto"))
     module.trainer = _trainer()
     module.configure_model()

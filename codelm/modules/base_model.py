@@ -31,6 +31,7 @@ __all__ = [
     "load_base",
     "load_config",
     "max_positions",
+    "parameter_count",
     "refuse_small_vocabulary",
     "refuse_unusual_head",
 ]
@@ -159,6 +160,14 @@ def linear_layers(config: PretrainedConfig) -> list[str]:
         model = auto_model.from_config(config, trust_remote_code=False)
     head = model.get_output_embeddings()
     return [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and layer is not head]
+
+
+def parameter_count(config: PretrainedConfig) -> int:
+    """Return the number of parameters of a configured model, each counted once; no weights are allocated."""
+    auto_model: Any = AutoModelForCausalLM
+    with torch.device("meta"):
+        model = auto_model.from_config(config, trust_remote_code=False)
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def checkpoint_activations(model: Any) -> None:

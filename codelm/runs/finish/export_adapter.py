@@ -1,8 +1,6 @@
 """Export of the best adapter in PEFT's format."""
 
 import logging
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +9,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from codelm.errors import DamagedDataError, cannot_write
+from codelm.errors import DamagedDataError, cannot_write, system_error
 from codelm.files import new_folder
 from codelm.runs.checkpoints import best_checkpoint, read_step, read_weights
 from codelm.runs.finish.step import FinishingStep
@@ -71,22 +69,11 @@ class ExportAdapter(FinishingStep):
             with new_folder(folder) as unfinished:
                 pl_module.save_adapter(unfinished)
         except Exception as error:
-            of_system = _system_error(error)
+            of_system = system_error(error)
             if of_system is None:
                 raise
             raise cannot_write("output folder", folder.parent, of_system, "--output") from error
         self.record.adapter, self.record.weights = folder, weights
-
-
-def _system_error(error: Exception) -> OSError | None:
-    """Return the error of the system behind an exception; None if there is none.
-
-    safetensors 0.8 and tokenizers 0.23, written in Rust, name its number in the text of exceptions of their own.
-    """
-    if isinstance(error, OSError):
-        return error
-    found = re.search(r"\(os error (\d+)\)", str(error))
-    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
 
 @torch.no_grad()

@@ -1,0 +1,66 @@
+"""The folder that an export is written to: whole or not at all, and never over something else."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from codelm.errors import CodelmError, InputError, ResourceError, cannot_write, system_error
+from codelm.files import new_folder
+
+__all__ = ["RECORD", "new_export", "refuse_full_disk", "refuse_taken"]
+
+RECORD = "export.json"
+"""The file by which an export is known as such."""
+_SPARE_BYTES = 64 * 2**20
+"""What a disk has to have left beside the weights: tokenizer, card and what others write meanwhile."""
+
+
+def refuse_taken(folder: Path, *, force: bool) -> None:
+    """Raise `InputError` where a folder holds something, unless that is an export that may be replaced."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not _is_export(folder):
+        raise InputError(f"{folder} is there, and no export of codelm: give another folder with --to")
+    if not force:
+        raise InputError(f"{folder} holds an export: replace it with --force, or give another folder with --to")
+
+
+def refuse_full_disk(folder: Path, size: int) -> None:
+    """Raise `ResourceError` where the disk of a folder, which need not be there, has no ``size`` bytes left."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < size + _SPARE_BYTES:
+        raise ResourceError(
+            f"{folder}: {free / 1e9:.2f} GB are free and {(size + _SPARE_BYTES) / 1e9:.2f} needed; make room there, or"
+            " choose another with --to"
+        )
+
+
+@contextmanager
+def new_export(folder: Path, *, force: bool) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``folder`` when the block ends well.
+
+    Raises:
+        InputError: Something else has taken that place.
+        ResourceError: It cannot be written.
+    """
+    try:
+        with new_folder(folder) as unfinished:
+            yield unfinished
+            refuse_taken(folder, force=force)  # minutes have passed since it was asked
+    except CodelmError:
+        raise
+    except Exception as error:
+        of_system = system_error(error)
+        if of_system is None:
+            raise
+        raise cannot_write("export folder", folder, of_system, "--to") from error
+
+
+def _is_export(folder: Path) -> bool:
+    try:
+        return "codelm_export" in json.loads((folder / RECORD).read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
