@@ -3,7 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ from codelm.errors import InputError
 from codelm.git.attributes import unread_attributes
 from codelm.git.commits import Commit, Node
 from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
-from codelm.history.analysis import analyse
+from codelm.history.analysis import analyse, language
 from codelm.history.completeness import Readability
 from codelm.history.filters.bots import agent_of, co_authoring_agents
 from codelm.history.filters.generated import is_generated
@@ -24,7 +24,7 @@ from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits
 from codelm.history.store import Split
 
-__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_history", "split_totals"]
+__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_histories", "split_totals"]
 
 _Item = TypeVar("_Item")
 
@@ -52,14 +52,19 @@ class History:
     """Number of commits by agents that write code for people, by their names."""
     co_authors: Counter[str] = field(default_factory=Counter)
     """Number of other commits of which agents are co-authors, by their names."""
+    changed_lines: Counter[str] = field(default_factory=Counter)
+    """Number of lines added or removed in each language, of files that were read."""
     readability: Readability = field(default_factory=Readability)
 
     def recorded(self, commits: Iterable[Commit]) -> Iterator[Commit]:
-        """Yield the commits, recording their authors and times, and what of them could be read."""
+        """Yield the commits, recording their authors and times, the lines they change, and what could be read."""
         for commit in commits:
             deque(self.readability.counted(commit.changes), maxlen=0)
             self.authors.add(commit.email)
             self.times.append(commit.time)
+            for change in commit.changes:
+                lines = sum(len(hunk.added) + len(hunk.removed) for hunk in change.hunks)
+                self.changed_lines[language(change.path)] += lines
             if agent := agent_of(commit.author, commit.email):
                 self.agents[agent] += 1
             else:
@@ -68,7 +73,7 @@ class History:
 
 
 @contextmanager
-def open_history(repository: Repository, filters: Filters, held_out: float) -> Iterator[History]:
+def _open_history(repository: Repository, filters: Filters, held_out: float) -> Iterator[History]:
     """Read the graph of a repository and split it; `InputError` if it cannot be split."""
     graph = read_graph(repository)
     try:
@@ -79,6 +84,13 @@ def open_history(repository: Repository, filters: Filters, held_out: float) -> I
         history = History(repository, graph, splits, drop_path)
         history.readability.without_attributes(unread_attributes(repository) if filters.linguist else {})
         yield history
+
+
+@contextmanager
+def open_histories(repositories: Sequence[Repository], filters: Filters, held_out: float) -> Iterator[list[History]]:
+    """Read the graphs of repositories and split each; `InputError` if one cannot be split."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(_open_history(repository, filters, held_out)) for repository in repositories]
 
 
 def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:
