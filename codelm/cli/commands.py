@@ -6,6 +6,7 @@ __all__ = ["COMMANDS", "VERBS", "help_text"]
 
 VERBS = {
     "compare": "show runs side by side: the settings that differ, and the results",
+    "inspect": "show what a run would read, drop, learn and take, before it begins",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""
 COMMANDS = {

@@ -21,7 +21,7 @@ from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
 from codelm.cli.batch_size import settle_batch_size, take_rows_of_checkpoint
 from codelm.cli.checks import absolute_path, check_settings, refuse_long_rows
-from codelm.cli.commands import COMMANDS
+from codelm.cli.commands import COMMANDS, VERBS
 from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
 from codelm.cli.defaults import DEFAULTS
@@ -60,7 +60,7 @@ class _CodelmCLI(LightningCLI):
         self.quiet = switches["quiet"]
         self.took_default_config = default_argument() in arguments
         shared = {"parser_mode": MODE, "dump_header": [f"codelm {__version__}"]}
-        each = {name: command_help(name, what) | shared for name, what in COMMANDS.items()}
+        each = {name: command_help(name, what) | shared for name, what in COMMANDS.items() if name not in VERBS}
         super().__init__(
             LoRACausalLM,
             GitCommitDataModule,

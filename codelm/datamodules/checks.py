@@ -1,23 +1,12 @@
-"""Checks of the data settings, whether they come from the command or from a program."""
+"""Checks of repositories and processes, whether they are named by the command or by a program."""
 
-import math
 import os
 from collections.abc import Sequence
 
 from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 
-__all__ = ["available_cores", "open_repositories", "refuse_invalid_shares", "refuse_no_repository", "refuse_too_small"]
-
-_LEAST = {
-    "sequence_length": 2,  # the first token of a row has nothing before it to be learned from
-    "batch_size": 1,
-    "max_commits": 0,
-    "curriculum_epochs": 0,
-    "seed": 0,
-    "num_workers": 0,
-}
-"""The smallest value of each setting that has no largest one."""
+__all__ = ["available_cores", "open_repositories", "refuse_no_repository"]
 
 
 def available_cores() -> int:
@@ -25,21 +14,6 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def refuse_too_small(**given: float | None) -> None:
-    """Raise `InputError` if a setting is below its value in `_LEAST` or not finite; None passes."""
-    for name, value in given.items():
-        if value is not None and not _LEAST[name] <= value < math.inf:
-            raise InputError(f"data.{name} is {value}: give {_LEAST[name]} or more")
-
-
-def refuse_invalid_shares(*, context_weight: float, held_out: float) -> None:
-    """Raise `InputError` if one of the two is out of its range."""
-    if not 0 <= context_weight <= 1:
-        raise InputError(f"data.context_weight is {context_weight}: give a weight from 0 to 1, such as 0.1")
-    if not 0 < held_out < 1:
-        raise InputError(f"data.held_out is {held_out}: give a share between 0 and 1, such as 0.1")
 
 
 def refuse_no_repository(paths: Sequence[str]) -> None:

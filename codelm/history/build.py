@@ -13,7 +13,7 @@ from codelm.git.environment import git_version
 from codelm.git.repository import Repository
 from codelm.history.completeness import write_unread
 from codelm.history.earlier_stores import EarlierStore, write_reusable
-from codelm.history.facts import Progress, analysis_facts, history_facts, open_histories, split_totals
+from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_histories, split_totals
 from codelm.history.filters.drops import format_table, total
 from codelm.history.filters.judged_texts import JudgedTexts
 from codelm.history.held_out_changes import held_out_writer
@@ -23,7 +23,7 @@ from codelm.history.store import Split, StoreWriter
 from codelm.history.store_settings import StoreSettings, family_of
 from codelm.history.tokenization.encoder import Encoder
 
-__all__ = ["build_store"]
+__all__ = ["build_store", "reading_facts"]
 
 
 def build_store(
@@ -66,9 +66,7 @@ def build_store(
         "scrape": {
             "seconds": time.perf_counter() - started - samples.seconds - seconds_analysing,
             "git": git_version(),
-            "repositories": [history_facts(history) for history in histories],
-            "dropped": {name: drops.as_dict() for name, drops in reader.drops.items()},
-            "table": format_table(total(reader.drops.values())),
+            **reading_facts(histories, reader),
         },
         "tokenize": {
             "seconds": samples.seconds,
@@ -78,4 +76,13 @@ def build_store(
         },
         "commits": reader.commits,
         "paths": list(reader.paths),
+    }
+
+
+def reading_facts(histories: Sequence[History], reader: HistoryReader) -> dict[str, Any]:
+    """Return the facts of what a reader has read: the split, what was kept of it, and what was dropped and why."""
+    return {
+        "repositories": [history_facts(history) for history in histories],
+        "dropped": {name: drops.as_dict() for name, drops in reader.drops.items()},
+        "table": format_table(total(reader.drops.values())),
     }

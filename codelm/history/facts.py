@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from codelm.errors import InputError
 from codelm.git.attributes import unread_attributes
-from codelm.git.commits import Commit, Node
+from codelm.git.commits import Commit, File, Node
 from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
 from codelm.history.analysis import analyse, language
 from codelm.history.completeness import Readability
@@ -24,7 +25,7 @@ from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits
 from codelm.history.store import Split
 
-__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_histories", "split_totals"]
+__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_histories", "split_totals", "tip_languages"]
 
 _Item = TypeVar("_Item")
 
@@ -105,6 +106,21 @@ def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:
     written = (file for file in files_shown if not is_generated(file.text or "", file.path))
     summary = analyse(written, len(history.graph), len(history.authors), history.times)
     return {"name": repository.name, **summary, "seconds": time.perf_counter() - started}
+
+
+def tip_languages(repositories: Sequence[Repository]) -> dict[str, Any]:
+    """Return the share of Rust in the code of the newest files, and the configuration that fits them.
+
+    Several repositories are taken together. The paths are those that the default filters leave.
+    """
+    summary = analyse(chain.from_iterable(map(_written_files, repositories)), 0, 0, [])
+    return {name: summary[name] for name in ("rust_share_of_code", "recommended_config")}
+
+
+def _written_files(repository: Repository) -> Iterator[File]:
+    with path_filter(Filters(), repository) as drop_path:
+        files = read_tree(repository, repository.tip, drop_path, Filters().max_file_bytes)
+        yield from (file for file in files if not is_generated(file.text or "", file.path))
 
 
 def history_facts(history: History) -> dict[str, Any]:
