@@ -65,11 +65,11 @@ def _find(name: str, file: str, revision: str | None) -> Path | None:
 
 def _special_tokens(config: Path | None) -> tuple[str | None, str | None]:
     """Return the names of the end of sequence and of the unknown token, where a configuration says them."""
-    content: dict[str, Any] = {}
+    content: Any = None
     if config is not None:
         with suppress(OSError, ValueError):
             content = json.loads(config.read_text("utf-8"))
-    eos, unknown = (content.get(name) for name in ("eos_token", "unk_token"))
+    eos, unknown = (content.get(name) if isinstance(content, dict) else None for name in ("eos_token", "unk_token"))
     return _text(eos), _text(unknown)
 
 

@@ -99,8 +99,8 @@ def _encoder(settings: QuickSettings) -> tuple[Encoder, dict[str, Any]]:
     notices = []
     if tokenizer is None:
         notices.append(
-            f"the tokenizer of {base} is not on this machine: tokens are those of the bundled one, and differ "
-            f"(hf download {base} tokenizer.json tokenizer_config.json gets it)"
+            f"the tokenizer of {base} is not on this machine; the bundled one stands in, and counts "
+            f"other tokens: hf download {base} tokenizer.json gets it"
         )
     own = tokenizer or load_fast_tokenizer("tiny")
     if own is None:

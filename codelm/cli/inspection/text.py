@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from textwrap import wrap
 from typing import Any
 
 from codelm.report.printable_text import brief, printable
@@ -11,6 +12,8 @@ __all__ = ["summary", "tokens_text"]
 
 _WIDTH = 15
 """Columns of what stands before a line."""
+_NOTE = 100
+"""Columns of a note."""
 _MOST_DROPS, _MOST_SECRETS, _MOST_LANGUAGES = 12, 6, 5
 _MORE = "--json lists all"
 
@@ -19,7 +22,7 @@ def summary(found: Mapping[str, Any]) -> str:
     """Return what `inspect_repository` found, without the samples that are shown."""
     parts = [
         *map(_repository, found["repositories"]),
-        *([("", f"note: {notice}")] for notice in found["notices"]),
+        *map(_note, found["notices"]),
         _languages(found),
         _split(found["scrape"]["repositories"]),
         [],
@@ -40,6 +43,11 @@ def _lines(parts: Iterable[Iterable[tuple[str, str]]]) -> Iterator[tuple[str, st
     for part in parts:
         lines = list(part)
         yield from lines or [("", "")]
+
+
+def _note(notice: str) -> Iterator[tuple[str, str]]:
+    lines = wrap(f"note: {notice}", _NOTE, break_long_words=False, break_on_hyphens=False)
+    return (("", line) for line in lines)
 
 
 def _repository(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -133,11 +141,11 @@ def _samples(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield (
             "",
             f"estimated from {estimate['tokenised']:,} of {estimate['of']:,} changes and files; "
-            f"tokens are within {estimate['error']:.0%}",
+            f"their tokens may be {estimate['error']:.0%} more or fewer",
         )
     elif estimate["is_stored"]:
         yield "", "from the cache, where a run will find them"
-    yield from (("", f"note: {notice}") for notice in found["tokenizer"]["notices"])
+    yield from chain.from_iterable(map(_note, found["tokenizer"]["notices"]))
 
 
 _KINDS = {"file": "of whole files", "change": "left to right", "fim": "to fill in"}
@@ -163,7 +171,7 @@ def _memory(memory: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     elif memory["source"]:
         yield "memory", f"{memory['peak_gib']:.1f} GiB at most in {memory['source']}; {device}"
     else:
-        yield "memory", f"not known for this base and these rows: codelm fit says it before it loads anything; {device}"
+        yield "memory", f"not known: codelm fit says it before it loads the base; {device}"
 
 
 def _time(time: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

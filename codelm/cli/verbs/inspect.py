@@ -32,23 +32,24 @@ def run(arguments: Sequence[str]) -> None:
     """
     parser = VerbParser("inspect", _DESCRIPTION)
     parser.add_argument("repository", nargs="?", metavar="REPOSITORY", help="folder of a git repository (default: .)")
-    parser.add_argument("--samples", type=_count, default=0, metavar="N", help="show N training samples, too")
+    parser.add_argument("--samples", default="0", metavar="N", help="show N training samples, too")
     parser.add_argument("--tokens", metavar="TEXT", help="show how the base's tokenizer splits a line, and no more")
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     settings, rest = _split(arguments)
     given = parser.parse_args(rest)
+    samples = _count(given.samples)
     if given.tokens is not None:
-        if given.repository is not None or given.samples:
+        if given.repository is not None or samples:
             raise InputError("--tokens reads no repository: leave out REPOSITORY and --samples")
         found = inspect_tokens(settings, given.tokens)
         sys.stdout.write(_json(found) if given.json else tokens_text(found))
         return
-    found = inspect_repository(settings, given.repository, given.samples, _progress)
+    found = inspect_repository(settings, given.repository, samples, _progress)
     if given.json:
         sys.stdout.write(_json(found))
         return
     sys.stdout.write(summary(found))
-    if given.samples:
+    if samples:
         sys.stdout.write(samples_text(found["shown"], in_color=sys.stdout.isatty()))
 
 
