@@ -71,7 +71,7 @@ def _content_reason(path: str, text: str, filters: Filters) -> str | None:
     """Return why a text is left out by its measures, None where it is not; secrets are not searched for."""
     if filters.generated and is_generated(text, path):
         return "generated"
-    if content.longest_line(text) > filters.max_line:
+    if content.has_longer_line(text, filters.max_line):
         return f"a line over {filters.max_line} characters"
     if content.mean_line(text) > filters.max_mean_line:
         return f"lines over {filters.max_mean_line:g} characters on average"
