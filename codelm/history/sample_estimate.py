@@ -22,8 +22,8 @@ from codelm.history.tokenization.encoder import Encoded, Encoder, encode_within
 
 __all__ = ["EstimatedTable", "SampleEstimate"]
 
-_DRAWN = 200
-"""Changes or files of each group that are tokenised: about a second of work in all."""
+_DRAWN = 128
+"""Changes or files of each group that are tokenised: a second of work in all."""
 _CHARACTERS = 35
 """Characters of a line, by which the text that is shown around a change is judged."""
 _PARTS = 10
