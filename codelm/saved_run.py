@@ -11,7 +11,7 @@ import yaml
 
 from codelm.errors import DamagedDataError, InputError
 
-__all__ = ["SavedRun", "find_run"]
+__all__ = ["SavedRun", "find_run", "saved_runs"]
 
 _MANIFEST, _CONFIG = "MANIFEST.json", "config.yaml"
 _MOST_BYTES = 64 * 2**20
@@ -102,6 +102,12 @@ def find_run(given: str | None, output: str | Path) -> SavedRun:
         what = f"no run {given!r}" if given is not None else "no run"
         raise InputError(f"{what}: {Path(output)} holds none of it; give the folder of a run, or --output FOLDER")
     return SavedRun(max(found, key=_age))
+
+
+def saved_runs(output: str | Path) -> list[SavedRun]:
+    """Return all runs in the folder of all runs, the newest first; none where there is no such folder."""
+    found = [each for named in _folders(Path(output)) for each in _folders(named) if (each / _MANIFEST).is_file()]
+    return [SavedRun(folder) for folder in sorted(found, key=_age, reverse=True)]
 
 
 def _folders(folder: Path) -> list[Path]:

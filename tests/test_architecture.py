@@ -23,6 +23,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     "special_tokens": ("their names, formats of prompts", set()),
     "token_healing": ("where a prompt ends", set()),
     "saved_run": ("a run's folder, read back", {"errors"}),
+    "devices": ("what a machine computes with, without torch", set()),
     "batch": ("the contract between datamodules and modules", set()),
     "lightning_internals": ("Lightning's private names", set()),
     "bases": ("base models by name, the bundled one", {"errors", "special_tokens"}),
@@ -44,7 +45,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "runs": (
         "a run's folder and how it ends",
-        {"batch", "errors", "evaluation", "files", "history", "lightning_internals", "report"},
+        {"batch", "devices", "errors", "evaluation", "files", "history", "lightning_internals", "report"},
     ),
     "callbacks": (
         "Lightning callbacks",
@@ -64,8 +65,19 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     "cli": (
         "the command",
         {
-            *("bases", "callbacks", "datamodules", "errors", "evaluation", "export", "files", "inference"),
-            *("lightning_internals", "metrics", "modules", "report", "runs", "saved_run"),
+            *(
+                "bases",
+                "callbacks",
+                "datamodules",
+                "devices",
+                "errors",
+                "evaluation",
+                "export",
+                "files",
+                "git",
+                "history",
+            ),
+            *("inference", "lightning_internals", "metrics", "modules", "report", "runs", "saved_run"),
         },
     ),
 }
@@ -155,15 +167,19 @@ def test_contributing_shows_this_plan():
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        (["bases", "bases.hub", "bases.tokenizer"], (*HEAVY, "jsonargparse", "huggingface_hub")),
+        (
+            ["bases", "bases.hub", "bases.tokenizer", "bases.fast_tokenizer"],
+            (*HEAVY, "jsonargparse", "huggingface_hub"),
+        ),
         (["git", "history", "lines", "errors", "files", "special_tokens"], (*HEAVY, "jsonargparse")),
         (["metrics", "report"], HEAVY),
         (
-            ["cli.entry_point", "cli.config_files", "cli.error_messages", "cli.verbs", "saved_run"],
+            ["cli.entry_point", "cli.config_files", "cli.error_messages", "cli.verbs.compare", "saved_run", "devices"],
             (*HEAVY, "jsonargparse"),
         ),
+        (["cli.verbs.inspect", "cli.inspection", "cli.quick_settings"], HEAVY),
     ],
-    ids=["bases", "history", "metrics", "command"],
+    ids=["bases", "history", "metrics", "command", "inspection"],
 )
 def test_what_must_be_quick_imports_nothing_heavy(modules, absent):
     allowed_heavy = {"report/tensorboard.py"}  # is handed a trainer

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from codelm.errors import DamagedDataError, InputError
-from codelm.saved_run import SavedRun, find_run
+from codelm.saved_run import SavedRun, find_run, saved_runs
 
 
 @pytest.fixture
@@ -36,6 +36,8 @@ def test_the_newest_run_is_the_one_whose_manifest_was_written_last(make_run, tmp
         os.utime(folder / "MANIFEST.json", (seconds, seconds))
     assert find_run("a", tmp_path / "runs").folder == new
     assert find_run(None, tmp_path / "runs").folder == other
+    assert [each.folder for each in saved_runs(tmp_path / "runs")] == [other, new, old]
+    assert saved_runs(tmp_path / "nowhere") == []
 
 
 @pytest.mark.parametrize("given", [None, "ripgrep"])

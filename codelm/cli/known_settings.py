@@ -13,7 +13,7 @@ import yaml
 from codelm.cli.error_messages import did_you_mean, explain
 from codelm.errors import InputError
 
-__all__ = ["SETTINGS_FILE", "TYPES", "refuse_wrong_keys", "refuse_wrong_options"]
+__all__ = ["SETTINGS_FILE", "TYPES", "refuse_wrong_keys", "refuse_wrong_options", "setting_names"]
 
 SETTINGS_FILE = Path(__file__).with_name("settings.txt")
 """A line for each setting, with its types where they are simple: those of `TYPES`, and words in quotes.
@@ -62,7 +62,7 @@ def _refuse_wrong_value(name: str, words: Sequence[str], where: str = "") -> Non
     try:
         parser.parse_args(words)
     except ArgumentError as error:
-        raise InputError(where + explain(str(error), _names())) from error
+        raise InputError(where + explain(str(error), setting_names())) from error
 
 
 def _keys(tree: yaml.MappingNode, above: str) -> Iterator[tuple[str, int, yaml.Node]]:
@@ -76,16 +76,17 @@ def _keys(tree: yaml.MappingNode, above: str) -> Iterator[tuple[str, int, yaml.N
 
 
 def _unknown(name: str, prefix: str) -> str:
-    return f"unknown setting {prefix}{name}{did_you_mean(name, sorted(_names()), prefix=prefix)}"
+    return f"unknown setting {prefix}{name}{did_you_mean(name, sorted(setting_names()), prefix=prefix)}"
 
 
 def _is_known(name: str) -> bool:
     """Return whether a name is that of a setting, of a group, or may be that of a setting's part, as a class has."""
-    return name in _groups() or name in _OTHERS or not _names().isdisjoint(_heads(name))
+    return name in _groups() or name in _OTHERS or not setting_names().isdisjoint(_heads(name))
 
 
 @cache
-def _names() -> frozenset[str]:
+def setting_names() -> frozenset[str]:
+    """Return the full names of all settings."""
     return frozenset(line.split()[0] for line in SETTINGS_FILE.read_text("utf-8").splitlines())
 
 
@@ -102,7 +103,7 @@ def _types() -> dict[str, Any]:
 
 @cache
 def _groups() -> frozenset[str]:
-    return frozenset(head for name in _names() for head in _heads(name) if head != name)
+    return frozenset(head for name in setting_names() for head in _heads(name) if head != name)
 
 
 def _heads(name: str) -> list[str]:

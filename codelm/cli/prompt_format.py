@@ -5,9 +5,10 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from codelm.datamodules.prompt_format import decide_format, encoder_for, with_format
+from codelm.datamodules.prompt_format import decide_format, encoder_for
 from codelm.evaluation.infill_probe import probe_infill
 from codelm.evaluation.model import EvaluatedModel
+from codelm.history.store_settings import with_format
 from codelm.runs.trainer import preserved_state
 
 __all__ = ["settle_format"]

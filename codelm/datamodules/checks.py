@@ -1,6 +1,5 @@
-"""Checks of the data settings, whether they come from the command or from a program."""
+"""Checks of repositories and processes, whether they are named by the command or by a program."""
 
-import math
 import os
 from collections.abc import Sequence
 
@@ -17,20 +16,8 @@ __all__ = [
     "cores_for_each",
     "open_repositories",
     "refuse_different_histories",
-    "refuse_invalid_shares",
     "refuse_no_repository",
-    "refuse_too_small",
 ]
-
-_LEAST = {
-    "sequence_length": 2,  # the first token of a row has nothing before it to be learned from
-    "batch_size": 1,
-    "max_commits": 0,
-    "curriculum_epochs": 0,
-    "seed": 0,
-    "num_workers": 0,
-}
-"""The smallest value of each setting that has no largest one."""
 
 
 def available_cores() -> int:
@@ -47,21 +34,6 @@ def cores_for_each(processes: int) -> int:
     """
     of_task = os.environ.get("SLURM_CPUS_PER_TASK") if "SLURM_STEP_ID" in os.environ else None
     return int(of_task) if of_task else max(1, available_cores() // processes)
-
-
-def refuse_too_small(**given: float | None) -> None:
-    """Raise `InputError` if a setting is below its value in `_LEAST` or not finite; None passes."""
-    for name, value in given.items():
-        if value is not None and not _LEAST[name] <= value < math.inf:
-            raise InputError(f"data.{name} is {value}: give {_LEAST[name]} or more")
-
-
-def refuse_invalid_shares(*, context_weight: float, held_out: float) -> None:
-    """Raise `InputError` if one of the two is out of its range."""
-    if not 0 <= context_weight <= 1:
-        raise InputError(f"data.context_weight is {context_weight}: give a weight from 0 to 1, such as 0.1")
-    if not 0 < held_out < 1:
-        raise InputError(f"data.held_out is {held_out}: give a share between 0 and 1, such as 0.1")
 
 
 def refuse_no_repository(paths: Sequence[str]) -> None:

@@ -1,7 +1,6 @@
 """One or more repositories' git histories as packed training rows."""
 
 import logging
-import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,26 +13,25 @@ from torch.utils.data import DataLoader
 from codelm.datamodules.checks import (
     open_repositories,
     refuse_different_histories,
-    refuse_invalid_shares,
     refuse_no_repository,
-    refuse_too_small,
 )
 from codelm.datamodules.history_report import log_report
 from codelm.datamodules.packed import PackedDataModule
 from codelm.datamodules.progress import show_progress
-from codelm.datamodules.prompt_format import encoder_for, format_notices, with_format
-from codelm.datamodules.sample_weights import sample_weights
+from codelm.datamodules.prompt_format import encoder_for, format_notices
 from codelm.errors import InputError
 from codelm.git.repository import Repository
 from codelm.history.build import build_store
 from codelm.history.completeness import clone_notices, has_been_completed
 from codelm.history.earlier_stores import newest_store
 from codelm.history.epochs.importance import Importance
+from codelm.history.epochs.sample_weights import sample_weights
 from codelm.history.filters.settings import Filters
 from codelm.history.provenance import describe, provenance
 from codelm.history.samples.formats import Formats
+from codelm.history.setting_checks import refuse_invalid_shares, refuse_too_small
 from codelm.history.store import DamagedStoreError, Split, new_store, open_store, remove_store
-from codelm.history.store_settings import StoreSettings, family_of, store_key
+from codelm.history.store_settings import StoreSettings, cache_folder, family_of, store_key, with_format
 from codelm.history.tokenization.encoder import Encoder
 
 __all__ = ["GitCommitDataModule"]
@@ -124,8 +122,7 @@ class GitCommitDataModule(PackedDataModule):
         refuse_no_repository(self.repo)
         self.revision = revision
         self.importance = importance
-        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"  # by the XDG Base Directory Specification
-        self.cache = Path(cache).expanduser() if cache else Path(caches) / "codelm"
+        self.cache = cache_folder(cache)
         self.prompts = prompts or []
         self.store_settings = StoreSettings(sequence_length, filters, formats, held_out, max_commits, seed)
 
@@ -247,4 +244,5 @@ class GitCommitDataModule(PackedDataModule):
     @cached_property
     def importances(self) -> NDArray[np.float64]:
         """How often each training sample is drawn, by the rules of `Importance`, ``[samples]``."""
-        return sample_weights(self.store, self.importance)
+        training = self.store.samples[self.store.indices(Split.TRAIN)]
+        return sample_weights(training, self.store.facts["commits"], self.store.facts["paths"], self.importance)

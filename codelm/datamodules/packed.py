@@ -14,9 +14,9 @@ from codelm.batch import Batch
 from codelm.datamodules.checks import cores_for_each
 from codelm.datamodules.rows import InPlannedOrder, PackedRows, leave_signals_to_the_parent, role_weights
 from codelm.history.epochs import plan
-from codelm.history.epochs.curriculum import difficulty, draw_epoch
 from codelm.history.epochs.plan import MicroBatch, Row
-from codelm.history.samples.pieces import Kind, Role
+from codelm.history.epochs.training_rows import training_difficulty, training_rows
+from codelm.history.samples.pieces import Role
 from codelm.history.store import Split, Store
 from codelm.lightning_internals import batches_learned
 
@@ -88,9 +88,7 @@ class PackedDataModule(LightningDataModule):
     @cached_property
     def difficulties(self) -> NDArray[np.floating]:
         """The difficulty of each training sample, from 0 (easiest) to 1, ``[samples]``."""
-        samples = self.store.samples[self.store.indices(Split.TRAIN)]
-        of_commit = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)[samples["commit"]]
-        return difficulty(samples["length"], np.where(samples["kind"] == Kind.FILE, samples["targets"], of_commit))
+        return training_difficulty(self.store.samples[self.store.indices(Split.TRAIN)])
 
     @property
     def training_ranks(self) -> int:
@@ -109,13 +107,9 @@ class PackedDataModule(LightningDataModule):
 
         A number of batches is cut here, so that rows of all stages of the curriculum stay, not the easy ones alone.
         """
-        stages = draw_epoch(
-            self.importances, self.difficulties, seed=self.seed, epoch=epoch, curriculum_epochs=self.curriculum_epochs
-        )
-        training = self.store.indices(Split.TRAIN)
-        drawn = [training[stage] for stage in stages]
-        lengths = self.store.samples["length"]
-        rows = plan.pack_stages(drawn, lengths, self.sequence_length, seed=self.seed, epoch=epoch)
+        training, lengths = self.store.indices(Split.TRAIN), self.store.samples["length"]
+        drawn = training, lengths, self.importances, self.difficulties, self.sequence_length
+        rows = training_rows(*drawn, seed=self.seed, epoch=epoch, curriculum_epochs=self.curriculum_epochs)
         return plan.evenly_spaced(rows, self._max_rows)
 
     def drawn(self, steps: int, *, share: float = 1.0, accumulate: int = 1, ranks: int = 1) -> list[int]:

@@ -1,15 +1,13 @@
 """The format that a base's samples are written in: by its name and its tokens, or as the settings force it."""
 
-from dataclasses import replace
 from typing import Any
 
 from codelm.bases.families import Decision, decide, identities
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.history.samples.formats import missing_capabilities
-from codelm.history.store_settings import StoreSettings
 from codelm.history.tokenization.encoder import Encoder
 
-__all__ = ["decide_format", "encoder_for", "format_notices", "with_format"]
+__all__ = ["decide_format", "encoder_for", "format_notices"]
 
 
 def decide_format(base: str, tokenizer: Any, setting: str, known_as: str | None = None) -> Decision:
@@ -35,8 +33,3 @@ def format_notices(base: str, setting: str, encoder: Encoder) -> list[str]:
     decision = decide(setting, identities(base), encoder.has_token)
     notices = missing_capabilities(encoder.wanted_format, encoder.special)
     return [*([decision.notice] if decision.notice else []), *notices]
-
-
-def with_format(settings: StoreSettings, name: str) -> StoreSettings:
-    """Return settings that name the format."""
-    return replace(settings, formats=replace(settings.formats, fim_format=name))

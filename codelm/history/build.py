@@ -6,38 +6,24 @@ they merge, so a change made in the merge itself is not seen.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-from codelm.git.commits import Change, Commit, File
 from codelm.git.environment import git_version
-from codelm.git.repository import Repository, count_files, read_commits, read_tree
+from codelm.git.repository import Repository
 from codelm.history.completeness import write_unread
 from codelm.history.earlier_stores import EarlierStore, write_reusable
-from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_history, split_totals
-from codelm.history.filters.drops import DropCounts, format_table, total
+from codelm.history.facts import History, Progress, analysis_facts, history_facts, open_histories, split_totals
+from codelm.history.filters.drops import format_table, total
 from codelm.history.filters.judged_texts import JudgedTexts
-from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
-from codelm.history.filters.reverts import RevertDetector
-from codelm.history.filters.selection import filter_commits, filter_files
-from codelm.history.held_out_changes import HeldOutWriter, held_out_change, held_out_writer
-from codelm.history.sample_writer import Job, SampleWriter
-from codelm.history.samples.formats import change_samples, file_samples
+from codelm.history.held_out_changes import held_out_writer
+from codelm.history.reading import HistoryReader
+from codelm.history.sample_writer import SampleWriter
 from codelm.history.store import Split, StoreWriter
 from codelm.history.store_settings import StoreSettings, family_of
 from codelm.history.tokenization.encoder import Encoder
 
-__all__ = ["build_store"]
-
-_DROP_GROUPS = ("files", "train", "validation", "test")
-"""What drops are counted by: files of the training split, and commits of each split."""
-_SHARED = "shared with another repository"
-"""Dropped, since what one repository holds out must not be what another one trains on."""
-_BOUNDARY = "shallow boundary"
-"""Dropped, since the changes of the commits at which a shallow clone ends are unknown."""
+__all__ = ["build_store", "reading_facts"]
 
 
 def build_store(
@@ -63,17 +49,14 @@ def build_store(
         DamagedDataError: A repository is damaged.
     """
     started = time.perf_counter()
-    with held_out_writer(writer.folder) as write_held_out, ExitStack() as stack:
-        opening = (open_history(repository, settings.filters, settings.held_out) for repository in repositories)
-        histories = list(map(stack.enter_context, opening))
+    with (
+        held_out_writer(writer.folder) as write_held_out,
+        open_histories(repositories, settings.filters, settings.held_out) as histories,
+    ):
         samples = SampleWriter(encoder, writer, settings.sequence_length, earlier)
         judged = JudgedTexts(earlier.judged if earlier else frozenset())
-        builder = _Builder(settings, encoder, samples, write_held_out, progress, judged)
-        # All training splits first: what one repository holds out may be a copy of what another one trains on.
-        for add in (builder.add_training, builder.add_held_out):
-            for history in histories:
-                add(history)
-                history.readability.refuse_much_damage(history.repository)
+        reader = HistoryReader(settings, encoder.count, encoder.format, samples.write, write_held_out, progress, judged)
+        reader.read(histories)
     write_reusable(writer.folder, family_of(repositories, settings, encoder), samples.groups, judged.passed)
     write_unread(writer.folder, repositories, [history.readability for history in histories])
     analysis = [analysis_facts(history, progress) for history in histories]
@@ -83,9 +66,7 @@ def build_store(
         "scrape": {
             "seconds": time.perf_counter() - started - samples.seconds - seconds_analysing,
             "git": git_version(),
-            "repositories": [history_facts(history) for history in histories],
-            "dropped": {name: drops.as_dict() for name, drops in builder.drops.items()},
-            "table": format_table(total(builder.drops.values())),
+            **reading_facts(histories, reader),
         },
         "tokenize": {
             "seconds": samples.seconds,
@@ -93,109 +74,15 @@ def build_store(
             "format": encoder.format_facts(),
             **{split.name.lower(): split_totals(writer.table, split) for split in Split},
         },
-        "commits": builder.commits,
-        "paths": list(builder.paths),
+        "commits": reader.commits,
+        "paths": list(reader.paths),
     }
 
 
-@dataclass(slots=True)
-class _Builder:
-    """Reads histories, writes their samples, and counts what is dropped."""
-
-    settings: StoreSettings
-    encoder: Encoder
-    samples: SampleWriter
-    write_held_out: HeldOutWriter
-    progress: Progress
-    judged: JudgedTexts
-    drops: dict[str, DropCounts] = field(default_factory=lambda: {name: DropCounts() for name in _DROP_GROUPS})
-    commits: list[dict[str, Any]] = field(default_factory=list)
-    paths: dict[str, int] = field(default_factory=dict)
-    near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
-    used: set[str] = field(default_factory=set)
-    """Ids of the commits that are in a split already: a fork holds many of those of the repository it comes from."""
-
-    def add_training(self, history: History) -> None:
-        """Add the files as of the cut, and the changes of the commits before it."""
-        if self.settings.formats.whole_files:
-            self._add_files(history)
-        shas, max_commits = history.splits.train, self.settings.max_commits
-        if max_commits is not None and len(shas) > max_commits:
-            self.drops["train"].commits[f"older than the newest {max_commits}"] += len(shas) - max_commits
-            shas = shas[:max_commits]
-        self._add_commits(history, shas, Split.TRAIN)
-
-    def add_held_out(self, history: History) -> None:
-        """Add the changes of the commits after the cut, without near duplicates of training text."""
-        self._add_commits(history, history.splits.validation, Split.VALIDATION)
-        self._add_commits(history, history.splits.test, Split.TEST)
-
-    def _add_files(self, history: History) -> None:
-        repository, cut = history.repository, history.splits.cut
-        tree = read_tree(repository, cut, history.drop_path, self.settings.filters.max_file_bytes)
-        files = history.readability.counted(tree)
-        files_shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
-        kept = filter_files(files_shown, self.settings.filters, self.drops["files"], self.judged)
-        # No message and no author: the weight of a whole file depends on its path alone.
-        commit = self._add_commit(sha=cut, repository=repository.name, time=None, author="", message="")
-        self.samples.write(self._file_jobs(history, kept, commit))
-
-    def _add_commits(self, history: History, shas: Sequence[str], split: Split) -> None:
-        repository, name = history.repository, split.name.lower()
-        drops, filters = self.drops[name], self.settings.filters
-        shas = drops.without_commits(shas, repository.shallow, _BOUNDARY)
-        shas = drops.without_commits(shas, self.used, _SHARED)
-        self.used.update(shas)
-        read = partial(read_commits, repository, drop_path=history.drop_path, max_file_bytes=filters.max_file_bytes)
-        commits_shown = self.progress(history.recorded(read(shas)), len(shas), f"{repository.name}: {name} commits")
-        reverts = RevertDetector({node.sha: node.parents for node in history.graph}, read)
-        kept = filter_commits(commits_shown, filters, drops, reverts, self.judged)
-        if split != Split.TRAIN:
-            kept = drop_near_duplicates(kept, self.near_duplicates, drops)
-        before = len(self.commits)
-        self.samples.write(self._change_jobs(repository, kept, split))
-        history.kept[name] = len(self.commits) - before
-
-    def _file_jobs(self, history: History, files: Iterable[File], commit: int) -> Iterator[Job]:
-        for file in files:
-            history.kept["files"] += 1
-            self.near_duplicates.add(file.text or "")
-            make = partial(file_samples, history.repository.name, file, self.settings.formats, **self._tokenizer)
-            decided_by = history.repository.name, file.path
-            yield Job(make, file.text or "", decided_by, Split.TRAIN, commit, self._path_index(file.path))
-
-    def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[Job]:
-        # Held-out hunks stay whole: losses can then be compared between runs that train with other cursor rates.
-        formats = self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
-        formats_as_values = asdict(formats)
-        for commit in commits:
-            author = f"{commit.author} <{commit.email}>"
-            facts = {"time": commit.time, "author": author, "message": commit.message}
-            index = self._add_commit(sha=commit.sha, repository=repository.name, **facts)
-            for change in commit.changes:
-                self._keep_text(change, index, split)
-                arguments = repository.name, commit.sha, change, formats
-                make = partial(change_samples, *arguments, seed=self.settings.seed, **self._tokenizer)
-                spans = [(hunk.new_start, len(hunk.added)) for hunk in change.hunks]
-                decided_by = repository.name, commit.sha, change.path, formats_as_values, spans
-                yield Job(make, change.after or "", decided_by, split, index, self._path_index(change.path))
-
-    @property
-    def _tokenizer(self) -> dict[str, Any]:
-        return {"count": self.encoder.count, "prompt_format": self.encoder.format}
-
-    def _keep_text(self, change: Change, commit: int, split: Split) -> None:
-        """Remember training text to find its near duplicates; write test text for evaluation."""
-        if split == Split.TRAIN:
-            for hunk in change.hunks:
-                self.near_duplicates.add("".join(hunk.added))
-        if split == Split.TEST:
-            self.write_held_out(held_out_change(change, commit))
-
-    def _add_commit(self, **facts: Any) -> int:
-        """Add what is kept of a commit, by which its samples are weighted; return its index."""
-        self.commits.append(facts)
-        return len(self.commits) - 1
-
-    def _path_index(self, path: str) -> int:
-        return self.paths.setdefault(path, len(self.paths))
+def reading_facts(histories: Sequence[History], reader: HistoryReader) -> dict[str, Any]:
+    """Return the facts of what a reader has read: the split, what was kept of it, and what was dropped and why."""
+    return {
+        "repositories": [history_facts(history) for history in histories],
+        "dropped": {name: drops.as_dict() for name, drops in reader.drops.items()},
+        "table": format_table(total(reader.drops.values())),
+    }

@@ -3,8 +3,9 @@
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from codelm.errors import InputError
 from codelm.git.attributes import unread_attributes
-from codelm.git.commits import Commit, Node
+from codelm.git.commits import Commit, File, Node
 from codelm.git.repository import DropPath, Repository, count_files, read_graph, read_tree
-from codelm.history.analysis import analyse
+from codelm.history.analysis import analyse, language
 from codelm.history.completeness import Readability
 from codelm.history.filters.bots import agent_of, co_authoring_agents
 from codelm.history.filters.generated import is_generated
@@ -24,7 +25,7 @@ from codelm.history.samples.pieces import Kind
 from codelm.history.split import CommitSplits, split_commits
 from codelm.history.store import Split
 
-__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_history", "split_totals"]
+__all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_histories", "split_totals", "tip_languages"]
 
 _Item = TypeVar("_Item")
 
@@ -52,14 +53,19 @@ class History:
     """Number of commits by agents that write code for people, by their names."""
     co_authors: Counter[str] = field(default_factory=Counter)
     """Number of other commits of which agents are co-authors, by their names."""
+    changed_lines: Counter[str] = field(default_factory=Counter)
+    """Number of lines added or removed in each language, of files that were read."""
     readability: Readability = field(default_factory=Readability)
 
     def recorded(self, commits: Iterable[Commit]) -> Iterator[Commit]:
-        """Yield the commits, recording their authors and times, and what of them could be read."""
+        """Yield the commits, recording their authors and times, the lines they change, and what could be read."""
         for commit in commits:
             deque(self.readability.counted(commit.changes), maxlen=0)
             self.authors.add(commit.email)
             self.times.append(commit.time)
+            for change in commit.changes:
+                lines = sum(len(hunk.added) + len(hunk.removed) for hunk in change.hunks)
+                self.changed_lines[language(change.path)] += lines
             if agent := agent_of(commit.author, commit.email):
                 self.agents[agent] += 1
             else:
@@ -68,7 +74,7 @@ class History:
 
 
 @contextmanager
-def open_history(repository: Repository, filters: Filters, held_out: float) -> Iterator[History]:
+def _open_history(repository: Repository, filters: Filters, held_out: float) -> Iterator[History]:
     """Read the graph of a repository and split it; `InputError` if it cannot be split."""
     graph = read_graph(repository)
     try:
@@ -79,6 +85,13 @@ def open_history(repository: Repository, filters: Filters, held_out: float) -> I
         history = History(repository, graph, splits, drop_path)
         history.readability.without_attributes(unread_attributes(repository) if filters.linguist else {})
         yield history
+
+
+@contextmanager
+def open_histories(repositories: Sequence[Repository], filters: Filters, held_out: float) -> Iterator[list[History]]:
+    """Read the graphs of repositories and split each; `InputError` if one cannot be split."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(_open_history(repository, filters, held_out)) for repository in repositories]
 
 
 def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:
@@ -93,6 +106,21 @@ def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:
     written = (file for file in files_shown if not is_generated(file.text or "", file.path))
     summary = analyse(written, len(history.graph), len(history.authors), history.times)
     return {"name": repository.name, **summary, "seconds": time.perf_counter() - started}
+
+
+def tip_languages(repositories: Sequence[Repository]) -> dict[str, Any]:
+    """Return the share of Rust in the code of the newest files, and the configuration that fits them.
+
+    Several repositories are taken together. The paths are those that the default filters leave.
+    """
+    summary = analyse(chain.from_iterable(map(_written_files, repositories)), 0, 0, [])
+    return {name: summary[name] for name in ("rust_share_of_code", "recommended_config")}
+
+
+def _written_files(repository: Repository) -> Iterator[File]:
+    with path_filter(Filters(), repository) as drop_path:
+        files = read_tree(repository, repository.tip, drop_path, Filters().max_file_bytes)
+        yield from (file for file in files if not is_generated(file.text or "", file.path))
 
 
 def history_facts(history: History) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Job(NamedTuple):
         split: Their split.
         commit: Index of their commit.
         path: Index of their path.
+        spans: The first line, from 0, and the number of lines of each run that is learned; None for a whole file.
     """
 
     samples: MakeSamples
@@ -35,6 +36,7 @@ class Job(NamedTuple):
     split: Split
     commit: int
     path: int
+    spans: Sequence[tuple[int, int]] | None
 
 
 @dataclass(slots=True)

@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 
 from codelm.git.repository import Repository
 from codelm.history.filters.settings import Filters
 from codelm.history.samples.formats import Formats
 from codelm.history.tokenization.encoder import Encoder
 
-__all__ = ["STORE_VERSION", "StoreSettings", "family_of", "store_key"]
+__all__ = ["STORE_VERSION", "StoreSettings", "cache_folder", "family_of", "store_key", "with_format"]
 
 STORE_VERSION = 19
 """Part of every store's key: raise it when the same history and settings would give other samples or other facts."""
@@ -36,6 +38,17 @@ class StoreSettings:
     held_out: float
     max_commits: int | None
     seed: int
+
+
+def with_format(settings: StoreSettings, name: str) -> StoreSettings:
+    """Return settings that name the format of the samples."""
+    return replace(settings, formats=replace(settings.formats, fim_format=name))
+
+
+def cache_folder(given: str | None) -> Path:
+    """Return the folder of the stores: the one that is given, or else ``codelm`` in the user's cache folder."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"  # by the XDG Base Directory Specification
+    return Path(given).expanduser() if given else Path(caches) / "codelm"
 
 
 def store_key(repositories: Sequence[Repository], settings: StoreSettings, fingerprint: str) -> str:

@@ -5,12 +5,12 @@ import platform
 import resource
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from codelm import __version__
+from codelm.devices import processor_name
 
 __all__ = ["hardware", "peaks", "versions"]
 
@@ -35,22 +35,12 @@ def hardware() -> dict[str, Any]:
     """Return the processor, the memory and the GPUs, memory in GiB."""
     gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     return {
-        "cpu": _cpu_model(),
+        "cpu": processor_name(),
         "cpu_threads": os.cpu_count(),
         "ram_gib": round(_total_memory() / _GIB, 2),
         "gpus": [{"name": gpu.name, "memory_gib": round(gpu.total_memory / _GIB, 2)} for gpu in gpus],
         "platform": platform.platform(),
     }
-
-
-def _cpu_model() -> str:
-    """Return the processor's name, as Linux tells it or as Python knows it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
 
 
 def _total_memory() -> int:

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,13 +15,12 @@ from codelm.bases import tokenizer
 from codelm.batch import Batch
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.checks import refuse_different_histories
-from codelm.datamodules.sample_weights import sample_weights
 from codelm.errors import DamagedDataError, InputError
 from codelm.history.checksums import write_checksums
 from codelm.history.epochs.importance import Importance
 from codelm.history.filters.settings import Filters
 from codelm.history.samples.pieces import Kind
-from codelm.history.store import SAMPLE, Split, open_store
+from codelm.history.store import Split, open_store
 from tests.git.test_blobs import remove_blob
 
 IGNORE = ["target/", "Cargo.lock"]
@@ -141,16 +139,6 @@ def test_file_rules_decide_how_often_a_sample_is_drawn(make_data):
     alpha = data.store.facts["paths"].index("src/alpha.rs")
     assert set(data.importances[samples["path"] == alpha]) == {3.0}
     assert set(data.importances[samples["path"] != alpha]) == {1.0}
-
-
-def test_a_commit_of_forty_files_gives_each_its_own_weight():
-    samples = np.zeros(40, SAMPLE)
-    samples["path"], samples["kind"] = range(40), Kind.CHANGE
-    commit = {"repository": "a", "time": 0, "author": "Jo <jo@example.org>", "message": "A trait"}
-    facts = {"commits": [commit], "paths": [f"src/{number}.rs" for number in range(40)]}
-    store = SimpleNamespace(samples=samples, indices=lambda split: np.arange(40), facts=facts)
-    rules = Importance(file_rules={"src/": 1.3}, message_rules={"trait": 1.5})
-    np.testing.assert_allclose(sample_weights(store, rules), 1.3 * 1.5)
 
 
 def test_old_commits_count_less_and_files_as_they_stand_do_not_age(make_data):

@@ -6,7 +6,7 @@ Limits of the same kind are used to build public code datasets (The Stack v2, ar
 import re
 import string
 
-__all__ = ["data_runs", "letter_share", "longest_line", "mean_line"]
+__all__ = ["data_runs", "has_longer_line", "letter_share", "mean_line"]
 
 _LETTERS = string.ascii_letters.encode() + bytes(range(128, 256))
 _DATA_DIGITS = (string.ascii_letters + string.digits + "+/").encode()
@@ -18,9 +18,19 @@ _ESCAPE = r"[0\\][xu]\{?[0-9A-Fa-f]{2,6}\}?[,;\s]*"
 _ESCAPED = re.compile(rf"{_ESCAPE}(?:{_ESCAPE}){{7,}}")
 
 
-def longest_line(text: str) -> int:
-    """Return the length of the longest line, in characters."""
-    return max(map(len, text.split("\n")))
+def has_longer_line(text: str, limit: int) -> bool:
+    r"""Return whether a line is longer than a limit, in characters.
+
+    >>> has_longer_line("a\nbcd\n", 3), has_longer_line("a\nbcd\n", 2)
+    (False, True)
+    """
+    start = 0
+    while start + limit < len(text):  # a step for each so many characters, and not for each line
+        line_end = text.rfind("\n", start, start + limit + 1)
+        if line_end < 0:
+            return True
+        start = line_end + 1
+    return False
 
 
 def mean_line(text: str) -> float:

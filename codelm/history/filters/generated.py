@@ -105,6 +105,7 @@ _CODE_WORDS = (
     *("fileformatversion", "<doc>", "generator"),
 )
 """Words in small letters, one of which is in whatever the expressions find: they are searched for much faster."""
+_WORDS = (*_MARK_WORDS, *_CODE_WORDS)
 _LOOKALIKES = frozenset("\u0130\u0131\u017f\u212a")
 """What `re.IGNORECASE` takes for i, s and k as well."""
 _LAST = re.compile(r"^(?:/[*/][#@] source(?:Mapping)?URL=|recorded_with: VCR)", re.MULTILINE)
@@ -128,6 +129,9 @@ def is_generated(text: str, path: str = "") -> bool:
 @lru_cache(maxsize=4096)  # most versions of a file begin as the one before
 def _is_marked(head: str, extension: str) -> bool:
     """Return whether the beginning of a text says that a program wrote it."""
+    # Most hold none of the words, and looking for comments takes much longer than for words.
+    if not _may_hold(_WORDS, head):
+        return False
     pattern = _COMMENT_LIKE_C if _LIKE_C.fullmatch(extension) else _COMMENT
     if _MARKDOWN.fullmatch(extension):
         comments = _MARKDOWN_COMMENT.findall(head)

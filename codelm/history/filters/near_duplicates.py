@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codelm.git.commits import Change, Commit, Hunk
-from codelm.history.filters.drops import DropCounts
+from codelm.history.filters.drops import DropCounts, Place
 
 __all__ = ["NearDuplicates", "drop_near_duplicates"]
 
@@ -72,20 +72,24 @@ def drop_near_duplicates(
     more.
     """
     for commit in commits:
-        kept = (_without_near_duplicates(change, near_duplicates, drops) for change in commit.changes)
+        kept = (_without_near_duplicates(commit.sha, change, near_duplicates, drops) for change in commit.changes)
         changes = tuple(filter(None, kept))
         if changes:
             yield replace(commit, changes=changes)
         else:
-            drops.commits[_ONLY_NEAR_DUPLICATES] += 1
+            drops.add("commits", _ONLY_NEAR_DUPLICATES, Place(commit.sha))
 
 
-def _without_near_duplicates(change: Change, near_duplicates: NearDuplicates, drops: DropCounts) -> Change | None:
-    hunks = tuple(hunk for hunk in change.hunks if not near_duplicates.contains(hunk))
-    if len(hunks) < len(change.hunks):
-        drops.hunks[_NEAR_DUPLICATE] += len(change.hunks) - len(hunks)
+def _without_near_duplicates(
+    sha: str, change: Change, near_duplicates: NearDuplicates, drops: DropCounts
+) -> Change | None:
+    copies = [near_duplicates.contains(hunk) for hunk in change.hunks]
+    for hunk, is_copy in zip(change.hunks, copies, strict=True):
+        if is_copy:
+            drops.add("hunks", _NEAR_DUPLICATE, Place(sha, change.path, hunk.new_start + 1))
+    hunks = tuple(hunk for hunk, is_copy in zip(change.hunks, copies, strict=True) if not is_copy)
     if not hunks:
-        drops.files[_ONLY_NEAR_DUPLICATES] += 1
+        drops.add("files", _ONLY_NEAR_DUPLICATES, Place(sha, change.path))
     return replace(change, hunks=hunks) if hunks else None
 
 

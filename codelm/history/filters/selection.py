@@ -13,7 +13,7 @@ from codelm.git.commits import Change, Commit, File, Repository
 from codelm.git.repository import DropPath
 from codelm.history.filters import content
 from codelm.history.filters.bots import agent_of, is_bot
-from codelm.history.filters.drops import DropCounts
+from codelm.history.filters.drops import DropCounts, Place
 from codelm.history.filters.generated import is_generated
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
 from codelm.history.filters.issued_secrets import Secret
@@ -71,7 +71,7 @@ def _content_reason(path: str, text: str, filters: Filters) -> str | None:
     """Return why a text is left out by its measures, None where it is not; secrets are not searched for."""
     if filters.generated and is_generated(text, path):
         return "generated"
-    if content.longest_line(text) > filters.max_line:
+    if content.has_longer_line(text, filters.max_line):
         return f"a line over {filters.max_line} characters"
     if content.mean_line(text) > filters.max_mean_line:
         return f"lines over {filters.max_mean_line:g} characters on average"
@@ -105,15 +105,17 @@ def filter_commits(
     state = _FilterState(filters, drops, reverts or RevertDetector(), judged or JudgedTexts())
     for commit in commits:
         reason = state.commit_reason(commit)
-        state.secrets.values.clear()
+        state.begin(commit)
         results = [] if reason else [state.filter_change(change) for change in commit.changes]
         reasons = [result for result in results if isinstance(result, str)]
-        drops.files.update(reasons)
+        for change, result in zip(commit.changes, results, strict=False):
+            if isinstance(result, str):
+                drops.add("files", result, Place(commit.sha, change.path))
         if len(reasons) < len(results):
             changes = tuple(result for result in results if isinstance(result, Change))
             yield replace(commit, changes=changes, message=state.message_without_secrets(commit.message))
         else:
-            drops.commits[reason or _empty_commit_reason(reasons)] += 1
+            drops.add("commits", reason or _empty_commit_reason(reasons), Place(commit.sha))
 
 
 def _empty_commit_reason(reasons: Collection[str]) -> str:
@@ -133,9 +135,9 @@ def filter_files(
     for file in files:
         reason = state.file_reason(file)
         if reason:
-            drops.files[reason] += 1
+            drops.add("files", reason, Place("", file.path))
         else:
-            yield replace(file, text=state.without_secrets(file.text or "", "secret", file.blob))
+            yield replace(file, text=state.text_without_secrets(file))
 
 
 @dataclass(slots=True)
@@ -148,10 +150,17 @@ class _FilterState:
     judged: JudgedTexts = field(default_factory=JudgedTexts)
     novelty: Novelty = field(init=False)
     secrets: SecretScan = field(init=False)
+    commit: str = ""
+    """The id of the commit whose changes are filtered; empty for files."""
 
     def __post_init__(self) -> None:
         self.secrets = SecretScan(self.judged)
         self.novelty = Novelty(self.filters.white_space, self.filters.duplicates)
+
+    def begin(self, commit: Commit) -> None:
+        """Go on to the changes of a commit: its message is searched for their credentials, not for older ones."""
+        self.commit = commit.sha
+        self.secrets.values.clear()
 
     def commit_reason(self, commit: Commit) -> str | None:
         """Return why a whole commit is left out, whatever its changes hold."""
@@ -172,7 +181,9 @@ class _FilterState:
         change, secret_reasons = self._without_secrets(change)
         pairs = zip(secret_reasons, change.hunks, strict=True)
         reasons = [secret or self.novelty.hunk_reason(hunk) for secret, hunk in pairs]
-        self.drops.hunks.update(filter(None, reasons))
+        for hunk, dropped in zip(change.hunks, reasons, strict=True):
+            if dropped:
+                self.drops.add("hunks", dropped, Place(self.commit, change.path, hunk.new_start + 1))
         hunks = tuple(hunk for hunk, reason in zip(change.hunks, reasons, strict=True) if not reason)
         if hunks:
             return replace(change, hunks=hunks)
@@ -186,18 +197,20 @@ class _FilterState:
         reason = reason or self._judge_content(file.path, text, file.blob)
         return reason or self.novelty.duplicate_reason("", text)
 
-    def without_secrets(self, text: str, reason: str, blob: str) -> str:
-        """Return a text with its credentials replaced, each counted under the reason and its kind."""
-        secrets = self.secrets.of_text(text, blob) if self.filters.secrets else []
-        return self._redacted(text, secrets, reason)
+    def text_without_secrets(self, file: File) -> str:
+        """Return the text of a file with its credentials replaced, each counted under its kind."""
+        secrets = self.secrets.of_text(file.text or "", file.blob) if self.filters.secrets else []
+        return self._redacted(file.text or "", secrets, "secret", file.path)
 
     def message_without_secrets(self, message: str) -> str:
         """Return a commit's message without credentials, among them all those of the changes just filtered."""
         secrets = find_secrets(message, self.secrets.values) if self.filters.secrets else []
         return self._redacted(message, secrets, "secret in message")
 
-    def _redacted(self, text: str, secrets: Sequence[Secret], reason: str) -> str:
-        self.drops.values.update(f"{reason}: {secret.kind}" for secret in secrets)
+    def _redacted(self, text: str, secrets: Sequence[Secret], reason: str, path: str = "") -> str:
+        for secret in secrets:
+            line = text.count("\n", 0, secret.start) + 1 if path else None
+            self.drops.add("values", f"{reason}: {secret.kind}", Place(self.commit, path, line))
         return redact(text, secrets)
 
     def _without_secrets(self, change: Change) -> tuple[Change, list[str | None]]:
@@ -205,7 +218,8 @@ class _FilterState:
         if not self.filters.secrets:
             return change, [None] * len(change.hunks)
         change, others, added = self.secrets.of_change(change)
-        self.drops.values.update(f"secret: {secret.kind}" for secret in others)
+        for secret in others:
+            self.drops.add("values", f"secret: {secret.kind}", Place(self.commit, change.path))
         return change, [f"secret: {kinds_of(secrets)}" if secrets else None for secrets in added]
 
     def _judge_content(self, path: str, text: str, blob: str) -> str | None:

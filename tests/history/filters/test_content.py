@@ -3,14 +3,15 @@ import random
 
 import pytest
 
-from codelm.history.filters.content import data_runs, letter_share, longest_line, mean_line
+from codelm.history.filters.content import data_runs, has_longer_line, letter_share, mean_line
 
 RUST = 'fn main() {\n    println!("hello");\n}\n' * 20
 
 
 def test_lines_are_measured_in_characters():
-    assert longest_line("ab\nabcd\n") == 4
-    assert longest_line("") == 0
+    assert [has_longer_line("ab\nabcd\n", limit) for limit in (3, 4)] == [True, False]
+    assert [has_longer_line("ab\nabcd", limit) for limit in (3, 4)] == [True, False]
+    assert not has_longer_line("", 0)
     assert mean_line("abc\nabcde\n") == 5
 
 

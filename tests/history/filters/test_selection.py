@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from codelm.errors import InputError
 from codelm.git.commits import Change, Commit, File, Hunk
 from codelm.git.repository import open_repository
-from codelm.history.filters.drops import DropCounts
+from codelm.history.filters.drops import DropCounts, Place
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.selection import filter_commits, filter_files, path_filter
 from codelm.history.filters.settings import Filters
@@ -228,6 +228,7 @@ def test_a_hunk_that_adds_a_secret_is_left_out_and_the_others_are_learned():
     assert kept.changes[0].hunks == (hunks[0], hunks[2])
     assert kept.changes[0].after == 'let b;\nlet t = "REDACTED";\nlet c;\n'
     assert drops == DropCounts(hunks=Counter({"secret: github": 1}))
+    assert drops.places == {("hunks", "secret: github"): {"b.rs": Place("c", "b.rs", 2)}}
 
 
 @pytest.mark.parametrize("where", ["context", "removed"])
@@ -254,6 +255,14 @@ def test_a_secret_in_a_message_is_replaced_and_counted():
     (kept,), drops = kept_and_dropped(commit(change(), message=f"Use the new token\n\n{SECRET}"))
     assert kept.message == 'Use the new token\n\nlet t = "REDACTED";\n'
     assert drops == DropCounts(values=Counter({"secret in message: github": 1}))
+    assert drops.places == {("values", "secret in message: github"): {"c": Place("c")}}
+
+
+def test_a_secret_in_a_file_is_found_at_its_line():
+    drops = DropCounts()
+    (kept,) = filter_files([File("a.rs", "1", "fn a() {}\n" + SECRET)], Filters(), drops)
+    assert kept.text == 'fn a() {}\nlet t = "REDACTED";\n'
+    assert drops.places == {("values", "secret: github"): {"a.rs": Place("", "a.rs", 2)}}
 
 
 PASSWORD = "mBzblsBm" + "EwPBAYBm"

@@ -1,4 +1,4 @@
-"""How often each training sample of a store is drawn, by the rules of `Importance`."""
+"""How often each training sample is drawn, by the rules of `Importance`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,15 +8,21 @@ from numpy.typing import NDArray
 
 from codelm.history.epochs.importance import Importance, commit_cap, file_factors, sample_weight
 from codelm.history.samples.pieces import Kind
-from codelm.history.store import Split, Store
 
 __all__ = ["sample_weights"]
 
 
-def sample_weights(store: Store, importance: Importance) -> NDArray[np.float64]:
-    """Return the weight of each training sample, ``[samples]``: the product of its rules and the cap on its commit."""
-    samples = store.samples[store.indices(Split.TRAIN)]
-    commits, paths = store.facts["commits"], store.facts["paths"]
+def sample_weights(
+    samples: NDArray[np.void], commits: Sequence[dict[str, Any]], paths: Sequence[str], importance: Importance
+) -> NDArray[np.float64]:
+    """Return the weight of each training sample, ``[samples]``: the product of its rules and the cap on its commit.
+
+    Args:
+        samples: The training rows of a table of samples (`codelm.history.store.SAMPLE`).
+        commits: The commits of the table, each with ``repository``, ``time``, ``author`` and ``message``.
+        paths: The paths of the table.
+        importance: The rules.
+    """
     changes, inverse = np.unique(samples[["commit", "path"]], return_inverse=True)
     now = _newest_time([commits[index] for index in np.unique(samples["commit"])])
     factors = file_factors([paths[index] for index in np.unique(samples["path"])], importance)

@@ -1,0 +1,1 @@
+"""What ``codelm inspect`` finds out before a run, and how it is shown; nothing here imports torch."""

@@ -1,0 +1,182 @@
+"""The facts of an inspection, as values that JSON can hold."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from codelm.bases.families import Decision, decide, identities
+from codelm.bases.fast_tokenizer import load_fast_tokenizer
+from codelm.cli.inspection.cost import epoch_facts, memory_facts, time_facts
+from codelm.cli.quick_settings import QuickSettings, quick_settings
+from codelm.devices import found_devices
+from codelm.errors import InputError
+from codelm.git.repository import Repository, open_repository
+from codelm.history.completeness import clone_notices, unread_notices
+from codelm.history.facts import Progress, split_totals, tip_languages
+from codelm.history.filters.drops import DropCounts, Place
+from codelm.history.filters.secrets import find_secrets, redact
+from codelm.history.store import Split
+from codelm.history.store_settings import cache_folder
+from codelm.history.survey import Survey, survey
+from codelm.history.tokenization.encoder import Encoder
+from codelm.history.tokenization.marked_text import marked_runs
+from codelm.history.tokenization.splitting import constructs, split_line
+from codelm.saved_run import saved_runs
+
+__all__ = ["inspect_repository", "inspect_tokens"]
+
+
+def inspect_tokens(arguments: Sequence[str], text: str) -> dict[str, Any]:
+    """Return how the tokenizer of the base in these settings splits a line, and what stays apart in it."""
+    encoder, facts = _encoder(quick_settings(arguments))
+    tokens = split_line(text, encoder)
+    return {
+        "tokenizer": facts,
+        "text": text,
+        "tokens": [asdict(each) for each in tokens],
+        "constructs": [asdict(each) for each in constructs(text, tokens)],
+    }
+
+
+def inspect_repository(
+    arguments: Sequence[str], repository: str | None, samples: int, progress: Progress
+) -> dict[str, Any]:
+    """Return what a run with these settings would read, drop, learn and take.
+
+    Args:
+        arguments: Settings as ``codelm fit`` takes them. Where no configuration is among them, the one that fits the
+            languages of the repository is taken.
+        repository: The folder of the repository; None for the settings' own.
+        samples: How many training samples are to be shown.
+        progress: Displays how much has been read.
+
+    Raises:
+        CodelmError: With one line for the user.
+    """
+    given = [*arguments, *([f"--data.repo={repository}"] if repository is not None else [])]
+    settings = quick_settings(given)
+    opened = _opened(settings)
+    languages = tip_languages(opened)
+    if not any(token.startswith(("--config", "-c")) for token in arguments):
+        given = [f"--config={languages['recommended_config']}", *given]
+        settings = quick_settings(given)
+    notices = clone_notices(opened)
+    encoder, tokenizer = _encoder(settings)
+    found = survey(opened, settings.store, encoder, cache_folder(settings.data.cache), progress)
+    histories = found.scraped["repositories"]
+    split_notices = [f"{each['name']}: {each['split']['notice']}" for each in histories if each["split"]["notice"]]
+    epochs = epoch_facts(found, settings)
+    device, runs = found_devices()[0], saved_runs(settings.others["output"])
+    return {
+        "repositories": found.analysis,
+        "changed_lines": dict(sum((each.changed_lines for each in found.histories), Counter()).most_common()),
+        "languages": languages,
+        "notices": [*notices, *split_notices, *unread_notices(histories)],
+        "scrape": found.scraped,
+        "examples": _examples(found.drops),
+        "secrets": _secrets(found.drops),
+        "tokenizer": tokenizer,
+        "samples": _sample_facts(found),
+        "epochs": epochs,
+        "memory": memory_facts(settings, device, runs),
+        "time": time_facts(settings, epochs, device, runs),
+        "command": shlex.join(["codelm", "fit", *given]),
+        "shown": _shown(found, encoder, samples),
+    }
+
+
+def _opened(settings: QuickSettings) -> list[Repository]:
+    paths = [settings.data.repo] if isinstance(settings.data.repo, str) else settings.data.repo
+    return [open_repository(path, settings.data.revision) for path in paths]
+
+
+def _encoder(settings: QuickSettings) -> tuple[Encoder, dict[str, Any]]:
+    """Return the tokenizer of the base, or the bundled one in its place; with what is to be said about it."""
+    base, revision = settings.others["model.base"], settings.others["model.revision"]
+    tokenizer = load_fast_tokenizer(base, revision)
+    notices = []
+    if tokenizer is None:
+        notices.append(
+            f"the tokenizer of {base} is not on this machine; the bundled one stands in, and counts "
+            f"other tokens: hf download {base} tokenizer.json gets it"
+        )
+    own = tokenizer or load_fast_tokenizer("tiny")
+    if own is None:
+        raise InputError("the bundled tokenizer is missing: install codelm again")
+    vocabulary = own.backend_tokenizer.get_vocab()
+    decision = _decision(settings, base, vocabulary) if tokenizer else _decision(settings, "tiny", vocabulary)
+    notices += [decision.notice] if decision.notice else []
+    encoder = Encoder(own, decision.format)
+    facts = {"base": base, "is_its_own": tokenizer is not None, "format": decision.format.name, "notices": notices}
+    return encoder, facts
+
+
+def _decision(settings: QuickSettings, base: str, vocabulary: dict[str, int]) -> Decision:
+    names = identities(base, settings.others["model.base_name"])
+    return decide(settings.data.formats.fim_format, names, vocabulary.__contains__)
+
+
+def _examples(drops: dict[str, DropCounts]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Return for everything that was dropped, and each reason, where some of it stands."""
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for counts in drops.values():
+        for (what, reason), places in counts.places.items():
+            found.setdefault(what, {}).setdefault(reason, []).extend(map(_place, places.values()))
+    return found
+
+
+def _place(place: Place) -> dict[str, Any]:
+    """Return a place without what its path may give away."""
+    return {"commit": place.commit, "path": redact(place.path, find_secrets(place.path)), "line": place.line}
+
+
+def _secrets(drops: dict[str, DropCounts]) -> list[dict[str, Any]]:
+    """Return the credentials by kind and by what is done about them, each with its number and places."""
+    done = {
+        ("hunks", "secret"): "hunk left out",
+        ("files", "secret in path"): "file left out, for its path",
+        ("values", "secret"): "REDACTED in other text",
+        ("values", "secret in message"): "REDACTED in a message",
+    }
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for counts in drops.values():
+        for (what, reason), places in counts.places.items():
+            where, _, kind = reason.partition(": ")
+            if measure := done.get((what, where)):
+                entry = found.setdefault((kind, measure), {"kind": kind, "measure": measure, "count": 0, "places": []})
+                entry["count"] += getattr(counts, what)[reason]
+                entry["places"] += map(_place, places.values())
+    return list(found.values())
+
+
+def _sample_facts(found: Survey) -> dict[str, Any]:
+    totals = {split.name.lower(): split_totals(found.table.samples, split) for split in Split}
+    table = found.table
+    estimate = {"error": table.error, "tokenised": table.tokenised, "of": table.of, "is_stored": found.is_stored}
+    return totals | {"estimate": estimate}
+
+
+def _shown(found: Survey, encoder: Encoder, count: int) -> list[dict[str, Any]]:
+    """Return some training samples: of each kind in turn, from all over the history."""
+    by_kind: dict[str, list[int]] = {}
+    for place, (encoded, _, _) in enumerate(found.table.shown):
+        by_kind.setdefault(encoded.kind.name.lower(), []).append(place)
+    shares = {kind: -(-count // len(by_kind)) for kind in by_kind}
+    spread = [
+        places[number * len(places) // shares[kind]]
+        for number in range(max(shares.values(), default=0))
+        for kind, places in sorted(by_kind.items(), reverse=True)
+        if number < len(places)
+    ]
+    shown = []
+    for place in spread[:count]:
+        encoded, commit, path = found.table.shown[place]
+        facts = {"kind": encoded.kind.name.lower(), "commit": found.commits[commit]["sha"], "tokens": len(encoded.ids)}
+        runs = [
+            {"text": run.text, "role": run.role.name.lower(), "special": run.special}
+            for run in marked_runs(encoded, encoder)
+        ]
+        shown.append(facts | {"path": found.paths[path], "runs": runs})
+    return shown

@@ -1,0 +1,88 @@
+"""What this machine computes with, found without torch: its NVIDIA GPUs, or else its processor."""
+
+import ctypes
+import os
+import platform
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+__all__ = ["Device", "found_devices", "processor_name"]
+
+_LIBRARY = "libnvidia-ml.so.1"
+"""NVML, which comes with the driver; its functions are those of nvml.h."""
+_NAME_LENGTH = 96
+
+
+class Device(NamedTuple):
+    """Something that computes.
+
+    Attributes:
+        kind: "cuda" or "cpu".
+        name: What its maker calls it.
+        total: Bytes of its memory.
+        free: Bytes that nothing uses yet.
+    """
+
+    kind: str
+    name: str
+    total: int
+    free: int
+
+
+class _Memory(ctypes.Structure):
+    _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
+
+
+def found_devices() -> list[Device]:
+    """Return the GPUs that a training can take, or else the processor alone."""
+    memory = psutil.virtual_memory()
+    return _visible(_gpus()) or [Device("cpu", processor_name(), int(memory.total), int(memory.available))]
+
+
+def processor_name() -> str:
+    """Return the processor's name, as Linux tells it or as Python knows it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def _visible(gpus: list[Device]) -> list[Device]:
+    """Return the GPUs that CUDA may use by ``CUDA_VISIBLE_DEVICES``, where that lists numbers."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return gpus
+    numbers = [int(word) if word.strip().isdigit() else None for word in chosen.split(",")]
+    if None in numbers and chosen.strip() not in ("", "-1"):  # by their ids, which are not compared here
+        return gpus
+    return [gpus[number] for number in numbers if number is not None and number < len(gpus)]
+
+
+def _gpus() -> list[Device]:
+    try:
+        nvml = ctypes.CDLL(_LIBRARY)
+        if nvml.nvmlInit_v2() != 0:
+            return []
+    except (OSError, AttributeError):  # no driver, or another library of that name
+        return []
+    try:
+        count = ctypes.c_uint()
+        nvml.nvmlDeviceGetCount_v2(ctypes.byref(count))
+        found = [_gpu(nvml, index) for index in range(count.value)]
+    finally:
+        nvml.nvmlShutdown()
+    return [device for device in found if device is not None]
+
+
+def _gpu(nvml: Any, index: int) -> Device | None:
+    handle, name, memory = ctypes.c_void_p(), ctypes.create_string_buffer(_NAME_LENGTH), _Memory()
+    failed = (
+        nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle))
+        or nvml.nvmlDeviceGetName(handle, name, _NAME_LENGTH)
+        or nvml.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory))
+    )
+    return None if failed else Device("cuda", name.value.decode(errors="replace"), memory.total, memory.free)
