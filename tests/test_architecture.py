@@ -55,7 +55,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         "the command",
         {
             *("bases", "callbacks", "datamodules", "devices", "errors", "evaluation", "files", "git", "history"),
-            *("lightning_internals", "modules", "report", "runs", "saved_run"),
+            *("lightning_internals", "modules", "report", "runs", "saved_run", "special_tokens"),
         },
     ),
 }
