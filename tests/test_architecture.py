@@ -65,19 +65,9 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     "cli": (
         "the command",
         {
-            *(
-                "bases",
-                "callbacks",
-                "datamodules",
-                "devices",
-                "errors",
-                "evaluation",
-                "export",
-                "files",
-                "git",
-                "history",
-            ),
-            *("inference", "lightning_internals", "metrics", "modules", "report", "runs", "saved_run"),
+            *("bases", "callbacks", "datamodules", "devices", "errors", "evaluation", "export", "files"),
+            *("git", "history", "inference", "lightning_internals", "metrics", "modules", "report", "runs"),
+            *("saved_run", "special_tokens"),
         },
     ),
 }

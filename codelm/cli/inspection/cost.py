@@ -19,6 +19,8 @@ from codelm.saved_run import SavedRun
 __all__ = ["epoch_facts", "memory_facts", "time_facts"]
 
 _GIB = 2**30
+_LIGHTNING_S_EPOCHS = 1000
+"""What it takes where neither epochs nor steps are given."""
 _SAME = ("model.quantization", "model.gradient_checkpointing")
 """Settings that change the speed so much that a run with others says nothing."""
 
@@ -38,7 +40,7 @@ def epoch_facts(survey: Survey, settings: QuickSettings) -> dict[str, Any]:
     """
     data, others = settings.data, settings.others
     training, table = survey.training, survey.table.samples
-    epochs = others["trainer.max_epochs"] if isinstance(others["trainer.max_epochs"], int) else -1
+    epochs = _max_epochs(others)
     if not len(training):
         return {"rows": [], "tokens": 0, "epochs": epochs, "total_rows": 0, "steps": 0}
     curriculum = data.curriculum_epochs if data.curriculum == "competence" else 0.0
@@ -63,6 +65,14 @@ def epoch_facts(survey: Survey, settings: QuickSettings) -> dict[str, Any]:
         total, steps = most * per_step, most
     tokens = sum(int(table["length"][list(row)].sum()) for row in packed[-1]) * rows[-1] // max(1, len(packed[-1]))
     return {"rows": rows, "tokens": tokens, "epochs": epochs, "total_rows": total, "steps": steps}
+
+
+def _max_epochs(settings: dict[str, Any]) -> int:
+    """Return the epochs after which Lightning ends a run; -1 where they do not end it."""
+    epochs = settings["trainer.max_epochs"]
+    if epochs is None:
+        return _LIGHTNING_S_EPOCHS if settings["trainer.max_steps"] == -1 else -1
+    return int(epochs)
 
 
 def _limited(rows: int, batch: int, limit: Any) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from codelm.bases.families import Decision, decide, identities
+from codelm.bases.families import decide, identities
 from codelm.bases.fast_tokenizer import load_fast_tokenizer
 from codelm.cli.inspection.cost import epoch_facts, memory_facts, time_facts
 from codelm.cli.quick_settings import QuickSettings, quick_settings
@@ -24,6 +24,7 @@ from codelm.history.tokenization.encoder import Encoder
 from codelm.history.tokenization.marked_text import marked_runs
 from codelm.history.tokenization.splitting import constructs, split_line
 from codelm.saved_run import saved_runs
+from codelm.special_tokens import AUTO
 
 __all__ = ["inspect_repository", "inspect_tokens"]
 
@@ -106,16 +107,15 @@ def _encoder(settings: QuickSettings) -> tuple[Encoder, dict[str, Any]]:
     if own is None:
         raise InputError("the bundled tokenizer is missing: install codelm again")
     vocabulary = own.backend_tokenizer.get_vocab()
-    decision = _decision(settings, base, vocabulary) if tokenizer else _decision(settings, "tiny", vocabulary)
+    if tokenizer is None:  # a format that is forced may have tokens that the bundled one lacks
+        decision = decide(AUTO, identities("tiny"), vocabulary.__contains__)
+    else:
+        names = identities(base, settings.others["model.base_name"])
+        decision = decide(settings.data.formats.fim_format, names, vocabulary.__contains__)
     notices += [decision.notice] if decision.notice else []
     encoder = Encoder(own, decision.format)
     facts = {"base": base, "is_its_own": tokenizer is not None, "format": decision.format.name, "notices": notices}
     return encoder, facts
-
-
-def _decision(settings: QuickSettings, base: str, vocabulary: dict[str, int]) -> Decision:
-    names = identities(base, settings.others["model.base_name"])
-    return decide(settings.data.formats.fim_format, names, vocabulary.__contains__)
 
 
 def _examples(drops: dict[str, DropCounts]) -> dict[str, dict[str, list[dict[str, Any]]]]:

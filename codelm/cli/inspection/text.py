@@ -32,7 +32,7 @@ def summary(found: Mapping[str, Any]) -> str:
         _samples(found),
         _epochs(found["epochs"]),
         _memory(found["memory"]),
-        _time(found["time"]),
+        _time(found["time"]) if found["epochs"]["steps"] else [("time", "without end, as trainer.max_epochs is -1")],
         [],
         [("next", found["command"])],
     ]

@@ -36,6 +36,9 @@ def ten_rows():
         (["--trainer.max_epochs=3", "--trainer.limit_train_batches=0.4"], [4], 12, 6),
         (["--trainer.max_epochs=3", "--trainer.max_steps=7"], [10], 14, 7),
         (["--trainer.max_epochs=-1", "--trainer.max_steps=7"], [10], 14, 7),
+        (["--trainer.max_epochs=null", "--trainer.max_steps=7"], [10], 14, 7),
+        (["--trainer.max_epochs=null"], [10], 10_000, 5_000),
+        (["--trainer.max_epochs=-1"], [10], 0, 0),
         (["--trainer.max_epochs=2", "--data.batch_size=auto"], [10], 20, 20),
     ],
 )
