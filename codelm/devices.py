@@ -1,18 +1,27 @@
-"""What this machine computes with, found without torch: its NVIDIA GPUs, or else its processor."""
+"""What this machine computes with, found without torch: its NVIDIA GPUs, or else its processor; and free memory."""
 
 import ctypes
 import os
 import platform
+import resource
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 
-__all__ = ["Device", "found_devices", "processor_name"]
+__all__ = ["Device", "found_devices", "free_memory", "processor_name"]
 
 _LIBRARY = "libnvidia-ml.so.1"
 """NVML, which comes with the driver; its functions are those of nvml.h."""
 _NAME_LENGTH = 96
+
+_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUP = Path("/proc/self/cgroup")
+_VERSION_1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+_VERSION_2 = "memory.max", "memory.current", "inactive_file"
+"""Of a group, the files of its limit and of what it uses, and the name of what gives way, in ``memory.stat``."""
 
 
 class Device(NamedTuple):
@@ -37,8 +46,40 @@ class _Memory(ctypes.Structure):
 
 def found_devices() -> list[Device]:
     """Return the GPUs that a training can take, or else the processor alone."""
-    memory = psutil.virtual_memory()
-    return _visible(_gpus()) or [Device("cpu", processor_name(), int(memory.total), int(memory.available))]
+    total = int(psutil.virtual_memory().total)
+    return _visible(_gpus()) or [Device("cpu", processor_name(), total, free_memory())]
+
+
+def free_memory() -> int:
+    """Return how many bytes this process may still take: what the machine has, a container and a limit leave of it."""
+    left = [int(psutil.virtual_memory().available), *_left_by_groups()]
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:
+        left.append(most - psutil.Process().memory_info().vms)
+    return max(0, min(left))
+
+
+def _left_by_groups() -> Iterator[int]:
+    """Yield the bytes that each control group leaves which holds this process: a container has one."""
+    with suppress(OSError, ValueError):
+        for line in _OWN_GROUP.read_text("utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers in ("", "memory"):
+                root, names = (_GROUPS, _VERSION_2) if not controllers else (_GROUPS / "memory", _VERSION_1)
+                group = root / path.lstrip("/")
+                # Within a container its own group may be the root of what it sees.
+                for folder in dict.fromkeys(
+                    [*(each for each in (group, *group.parents) if root in each.parents), root]
+                ):
+                    yield from _left_by(folder, *names)
+
+
+def _left_by(folder: Path, limit: str, used: str, cached: str) -> Iterator[int]:
+    """Yield the bytes that a group leaves, if it has a limit; files in the cache give way."""
+    with suppress(OSError, ValueError):
+        most = int((folder / limit).read_text("utf-8"))  # "max" where there is none
+        counts = dict(line.split() for line in (folder / "memory.stat").read_text("utf-8").splitlines())
+        yield most - int((folder / used).read_text("utf-8")) + int(counts.get(cached, 0))
 
 
 def processor_name() -> str:

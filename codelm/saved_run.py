@@ -65,7 +65,7 @@ class SavedRun:
             raise DamagedDataError(f"{path} is damaged: it holds no settings; take a copy of it, or another run")
         return settings
 
-    @property
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """The same by their full names, such as ``model.lora.r``."""
         return dict(_flat(self.configuration, ""))

@@ -32,7 +32,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     "history": ("commits to packed epochs", {"errors", "files", "git", "lines", "special_tokens", "token_healing"}),
     "modules": (
         "LoRACausalLM",
-        {"bases", "batch", "errors", "lightning_internals", "special_tokens", "token_healing"},
+        {"bases", "batch", "devices", "errors", "lightning_internals", "special_tokens", "token_healing"},
     ),
     "report": ("the page that people open", {"metrics"}),
     "datamodules": (

@@ -6,8 +6,9 @@ from os.path import expanduser
 from pathlib import Path
 
 from codelm.bases import BUNDLED
+from codelm.saved_run import SavedRun
 
-__all__ = ["base_folder", "link_base"]
+__all__ = ["base_folder", "base_of_run", "link_base"]
 
 
 def base_folder(base: str, configs: Iterable[Path]) -> str | None:
@@ -15,6 +16,11 @@ def base_folder(base: str, configs: Iterable[Path]) -> str | None:
     links = [config.parent / _link_name(base) for config in configs]
     folders = [*links, *([] if base in BUNDLED else [Path(expanduser(base))])]
     return next((str(folder.resolve()) for folder in folders if folder.is_dir()), None)
+
+
+def base_of_run(run: SavedRun) -> str | None:
+    """Return the folder of the base of a finished run; None where it is bundled or has to come from the model hub."""
+    return base_folder(str(run.figure("model", "base")), [run.folder / "config.yaml"])
 
 
 def link_base(run: Path, name: str, base: str) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from codelm.errors import ResourceError
-from codelm.modules.free_memory import free_bytes
-from codelm.modules.memory_plan import MemoryPlan, largest_batch
+from codelm.modules.memory_plan import MemoryPlan, free_bytes, largest_batch
 from codelm.modules.precision import compute_dtype
 from codelm.modules.step_memory import StepMemory, UntraceableError, trace_step
 from codelm.runs.batch_size import batch_settings, change_batch_size, round_limits

@@ -79,13 +79,12 @@ def _dispatch(arguments: Sequence[str], switches: _Switches) -> int:
         return 0
     command, *rest = arguments
     _require_command(command)
+    os.environ.setdefault(*_WAIT_POLICY)
     if command in VERBS:
-        os.environ.setdefault(*_WAIT_POLICY)
         import_module(f"codelm.cli.verbs.{command}").run(rest, quiet=switches.quiet, debug=switches.debug)
         return 0
     refuse_wrong_options(rest)
     checked = checked_arguments(rest)
-    os.environ.setdefault(*_WAIT_POLICY)
     from codelm.cli.lightning import run  # seconds of imports, for which wrong paths need not wait
 
     run([command, *checked], quiet=switches.quiet, debug=switches.debug, allow_code=switches.allow_code)

@@ -7,7 +7,7 @@ from typing import Any
 
 from codelm.bases.families import decide, identities
 from codelm.errors import DamagedDataError, InputError
-from codelm.modules.base_identity import identify
+from codelm.modules.base_identity import changed_files, identify
 from codelm.runs.manifest_content import hashes
 from codelm.saved_run import SavedRun
 from codelm.special_tokens import AUTO, FORMATS
@@ -121,11 +121,7 @@ def refuse_changed_base(source: Source) -> bool:
     found = identify(source.base, source.revision).files if trained else None
     if found is None:
         return False
-    differ = [
-        what
-        for what, now in (("config", found.config_sha256), ("weights", found.weights_sha256))
-        if now != trained.get(f"{what}_sha256")
-    ]
+    differ = changed_files(found, trained)
     if differ:
         raise InputError(
             f"base model {source.base_name} has another {' and other '.join(differ)} than when {source.run.label} was"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from inspect import signature
 from typing import Any
 
@@ -17,7 +16,7 @@ from codelm.inference.place import Place
 from codelm.metrics.infill_tasks import visible_context
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA, load_adapter
-from codelm.modules.base_identity import identify
+from codelm.modules.base_identity import changed_files
 from codelm.modules.generation import Generated, Sampling, generate_texts
 from codelm.modules.precision import auto_precision
 from codelm.saved_run import SavedRun
@@ -147,8 +146,8 @@ def _names(of: Callable[..., object]) -> list[str]:
 def _refuse_other_base(run: SavedRun, module: LoRACausalLM) -> None:
     """Raise `InputError` where the base's files are not those that the run was trained on."""
     trained_on = run.figure("model", "base_identity", "files")
-    files = identify(module.base, module.revision).files
-    if trained_on and files is not None and asdict(files) != trained_on:
+    identity = module.base_identity  # found when the base was loaded: all weights are read for it
+    if trained_on and identity and identity.files and changed_files(identity.files, trained_on):
         raise InputError(
             f"base model {module.base} is no longer the one that {run.label} was trained on: give that, or train anew"
         )

@@ -16,6 +16,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from codelm.errors import DamagedDataError, InputError, one_line
+from codelm.modules.adapter_targets import names_layer
 from codelm.modules.four_bits import is_linear, kernel_warning_hidden
 
 __all__ = [
@@ -26,8 +27,8 @@ __all__ = [
     "load_adapter",
     "lora_config",
     "plain_lora_layers",
-    "refuse_unknown_targets",
     "save_adapter",
+    "saved_settings",
 ]
 
 
@@ -141,7 +142,7 @@ def coverage(model: Any, targets: Sequence[str], linear_layers: Sequence[str]) -
     adapted = [name for name, layer in model.named_modules() if isinstance(layer, BaseTunerLayer)]
     trainable, parameters = model.get_nb_trainable_parameters()
     return Coverage(
-        adapted_layers={target: sum(_matches(layer, target) for layer in adapted) for target in targets},
+        adapted_layers={target: sum(names_layer(target, layer) for layer in adapted) for target in targets},
         linear_layers=len(linear_layers),
         trainable_parameters=trainable,
         parameters=parameters,
@@ -164,6 +165,32 @@ def save_adapter(model: Any, folder: Path, *, scale: float = 1.0) -> None:
     (folder / "adapter_model.safetensors").chmod(mode)  # safetensors makes files that only the owner may read
 
 
+def saved_settings(folder: Path) -> LoRA:
+    """Return the settings of a saved adapter; its alpha holds the ``inference_scale`` that it was saved with.
+
+    Raises:
+        DamagedDataError: They cannot be read.
+    """
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+        return LoRA(
+            r=config["r"],
+            alpha=config["lora_alpha"],
+            dropout=0.0,
+            targets=sorted(config["target_modules"]),
+            rslora=config["use_rslora"],
+            dora=config["use_dora"],
+        )
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> DamagedDataError:
+    return DamagedDataError(
+        f"adapter {folder} is damaged or not whole: {one_line(error)}; take a copy of it, or train again"
+    )
+
+
 def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
     """Load the weights of a saved adapter into a PEFT model, scaled as its alpha says.
 
@@ -180,16 +207,13 @@ def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
     """
     from peft import set_peft_model_state_dict
 
+    saved = saved_settings(folder)
+    found, wanted = ((each.r, each.rslora, each.dora, set(each.targets)) for each in (saved, lora))
     try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        wanted = (lora.r, lora.rslora, lora.dora, set(lora.targets))
-        found = (*(config[name] for name in ("r", "use_rslora", "use_dora")), set(config["target_modules"]))
-        scale = config["lora_alpha"] / (lora.alpha * lora.inference_scale)
+        scale = saved.alpha / (lora.alpha * lora.inference_scale)
         weights = load_file(folder / "adapter_model.safetensors")
-    except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
-        raise DamagedDataError(
-            f"adapter {folder} is damaged or not whole: {one_line(error)}; take a copy of it, or train again"
-        ) from error
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        raise _damaged(folder, error) from error
     if found != wanted:
         raise InputError(f"adapter {folder} has r, rslora, dora, targets {found}, the model {wanted}; train it again")
     scaled = {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}
@@ -205,30 +229,6 @@ def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
             f"adapter {folder} does not fit: {len(missing)} weights missing, {len(loaded.unexpected_keys)} unknown; "
             "give the base it was trained on"
         )
-
-
-def _matches(layer: str, target: str) -> bool:
-    """Return whether ``target`` names ``layer`` as peft understands it: its whole dotted name or the end of it.
-
-    >>> _matches("model.layers.0.mlp.c_fc", "mlp.c_fc"), _matches("model.layers.0.mlp.c_fc", "fc")
-    (True, False)
-    """
-    return f".{layer}".endswith(f".{target}")
-
-
-def refuse_unknown_targets(targets: Sequence[str], layers: Sequence[str], *, base: str) -> None:
-    """Raise `InputError` if a target matches no linear layer, or there is none; peft is content if one matches."""
-    unknown = [target for target in targets if not any(_matches(layer, target) for layer in layers)]
-    if targets and not unknown:
-        return
-    if not layers:
-        raise InputError(
-            f"base model {base} has no torch.nn.Linear, which 4 bits and adapters need (GPT-2 and its kin have"
-            " transformers' Conv1D instead): take another base"
-        )
-    given = ", ".join(unknown) or "(none given)"
-    names = ", ".join(sorted({layer.rpartition(".")[2] for layer in layers})) or "none"
-    raise InputError(f"model.lora.targets {given}: no such linear layer in base model {base}; it has {names}")
 
 
 def plain_lora_layers(model: nn.Module) -> list[Any]:

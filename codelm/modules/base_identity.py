@@ -1,14 +1,15 @@
 """Identity of a base model: tells two bases of one name apart."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
 from codelm.bases import locate
 
-__all__ = ["BaseFiles", "Identity", "identify"]
+__all__ = ["BaseFiles", "Identity", "changed_files", "identify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ def identify(name: str, revision: str | None = None) -> Identity:
         return Identity(None, None)
     snapshot = Path(config).parent  # huggingface_hub names it after the commit
     return Identity(snapshot.name, _digests(snapshot))
+
+
+def changed_files(now: BaseFiles, before: Mapping[str, str]) -> list[str]:
+    """Return which of a base's files are others than in what a manifest recorded of them: "config", "weights"."""
+    return [name.removesuffix("_sha256") for name, digest in asdict(now).items() if digest != before.get(name)]
 
 
 def _digests(folder: Path) -> BaseFiles:

@@ -44,8 +44,6 @@ def generate_batch(
     settings: GenerationConfig,
     held: HeldToTyped | None,
     until: UntilComplete | None,
-    *,
-    can_leave: bool,
 ) -> list[list[int]]:
     """Return the token ids generated after each prompt, with an end token behind a text that has ended.
 
@@ -55,8 +53,8 @@ def generate_batch(
         settings: How tokens are chosen, and which ones end a text.
         held: What the texts must begin with.
         until: When they need no more.
-        can_leave: What `texts_can_leave` returns.
     """
+    can_leave = len(prompts) > 1 and texts_can_leave(model, settings)
     ends: list[int] = settings.eos_token_id
     ids, mask = (each.to(model.device) for each in _pad_left(prompts, ends[0]))
     written: list[list[int]] = [[] for _ in prompts]

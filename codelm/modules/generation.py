@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from codelm.modules.base_model import max_positions
-from codelm.modules.batch_generation import generate_batch, texts_can_leave
+from codelm.modules.batch_generation import generate_batch
 from codelm.modules.decoding_rules import HeldToTyped, IsComplete, UntilComplete
 from codelm.modules.fused_lora import whole_weights
 from codelm.special_tokens import TEXT_ENDS
@@ -124,7 +124,6 @@ def generate(
     end_ids = end_token_ids(tokenizer)
     rows = model.get_input_embeddings().weight
     read = partial(_decode_inside, tokenizer)
-    can_leave = None
     for start in range(0, len(prompts), sampling.batch_size):
         batch = prompts[start : start + sampling.batch_size]
         typed = [prompt.typed for prompt in batch]
@@ -137,8 +136,7 @@ def generate(
         held = HeldToTyped(tokens, typed) if any(typed) else None
         until = UntilComplete(tokens, read, typed, asked, each_token=each_token) if asked else None
         with whole_weights(model):
-            can_leave = texts_can_leave(model, settings) if can_leave is None else can_leave
-            written = generate_batch(model, given, settings, held, until, can_leave=can_leave)
+            written = generate_batch(model, given, settings, held, until)
         for text, ids in zip(typed, written, strict=True):
             most = _tokens_of_typed(ids, text, tokens) + sampling.max_new_tokens
             yield ids[: most + (ids[most : most + 1] == end_ids[:1])]

@@ -11,7 +11,8 @@ from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFl
 from codelm.bases import public_name
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.lightning_internals import attached_trainer
-from codelm.modules.adapters import Coverage, LoRA, add_adapter, coverage, refuse_unknown_targets, save_adapter
+from codelm.modules.adapter_targets import refuse_unknown_targets
+from codelm.modules.adapters import Coverage, LoRA, add_adapter, coverage, save_adapter
 from codelm.modules.base_identity import Identity, identify
 from codelm.modules.base_model import (
     Attention,

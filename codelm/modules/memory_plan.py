@@ -4,9 +4,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
+import torch
+
+from codelm.devices import free_memory
 from codelm.modules.step_memory import StepMemory
 
-__all__ = ["MemoryPlan", "largest_batch"]
+__all__ = ["MemoryPlan", "free_bytes", "largest_batch"]
 
 _GIB, _MIB = 2**30, 2**20
 _SHARE, _FIXED = 0.1, 0.7 * _GIB
@@ -55,6 +58,11 @@ class MemoryPlan(NamedTuple):
             f"{self.step.peak / unit:.{digits}f} {name_of_unit} ({parts or 'all parts small'}) and about "
             f"{self.margin / _GIB:.1f} GiB beside it; {self.device} has {self.free / _GIB:.2f} GiB free"
         )
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return how many bytes of a device's memory nothing uses yet; of a CPU, what this process may take."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else free_memory()
 
 
 def largest_batch(trace: Callable[[int], StepMemory], rows: int, free: int, device: str) -> MemoryPlan:

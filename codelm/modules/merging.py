@@ -1,13 +1,11 @@
 """A saved adapter merged into the weights of a base."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
 
-from codelm.errors import DamagedDataError, one_line
-from codelm.modules.adapters import LoRA, add_adapter, load_adapter
+from codelm.modules.adapters import add_adapter, load_adapter, saved_settings
 
 __all__ = ["merge_adapter", "with_saved_adapter"]
 
@@ -19,32 +17,10 @@ def with_saved_adapter(base: PreTrainedModel, folder: Path) -> Any:
         InputError: The adapter has another shape.
         DamagedDataError: A file of it is not what it should be.
     """
-    lora = _saved_settings(folder)
+    lora = saved_settings(folder)
     model = add_adapter(base, lora, name="")
     load_adapter(model, lora, folder)
     return model.eval()
-
-
-def _saved_settings(folder: Path) -> LoRA:
-    """Return the settings of a saved adapter; its alpha holds the scale that it had where it was not being trained.
-
-    Raises:
-        DamagedDataError: They cannot be read.
-    """
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        return LoRA(
-            r=config["r"],
-            alpha=config["lora_alpha"],
-            dropout=0.0,
-            targets=sorted(config["target_modules"]),
-            rslora=config["use_rslora"],
-            dora=config["use_dora"],
-        )
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DamagedDataError(
-            f"adapter {folder} is damaged or not whole: {one_line(error)}; take a copy of it, or train again"
-        ) from error
 
 
 def merge_adapter(model: Any) -> PreTrainedModel:

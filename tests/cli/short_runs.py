@@ -1,8 +1,11 @@
-"""What a short run has left in its folder."""
+"""Short runs: what they have left in their folders, and the end of those that a test started."""
 
 import json
+import os
+import signal
+from contextlib import suppress
 
-__all__ = ["files", "filled", "manifest", "training"]
+__all__ = ["files", "filled", "kill_groups", "manifest", "training"]
 
 
 def manifest(folder, name="numbers", version=0):
@@ -22,3 +25,11 @@ def filled(text, **values):
     for name, value in values.items():
         text = text.replace(name, str(value))
     return text
+
+
+def kill_groups(processes):
+    """Kill processes, each with its group."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

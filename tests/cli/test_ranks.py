@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +17,7 @@ from codelm.cli import main
 from codelm.cli.other_ranks import FIRST_PROCESS, OtherRanks
 from codelm.cli.ranks import all_ranks
 from codelm.cli.signals import STOPPING, Stopped, stop_signals
+from tests.cli.short_runs import kill_groups
 
 CONFIG = """
 model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.0}, learning_rate: 1e-2}
@@ -60,10 +60,7 @@ def start(folder):
         return started[-1]
 
     yield run
-    for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    kill_groups(started)
 
 
 def manifest(run):

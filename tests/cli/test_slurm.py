@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +15,7 @@ import pytest
 from codelm.cli import main
 from codelm.cli.slurm import refuse_other_tasks, refuse_uncounted_tasks
 from codelm.errors import InputError
+from tests.cli.short_runs import kill_groups
 
 CONFIG = """
 model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.0}, learning_rate: 1e-2}
@@ -132,10 +132,7 @@ def srun(folder):
         return tasks[-2:]
 
     yield start
-    for task in tasks:
-        with suppress(ProcessLookupError):
-            os.killpg(task.pid, signal.SIGKILL)
-        task.communicate()
+    kill_groups(tasks)
 
 
 def history(run):

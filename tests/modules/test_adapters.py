@@ -7,7 +7,7 @@ import torch
 
 from codelm.errors import InputError
 from codelm.modules import LoRA
-from codelm.modules.adapters import refuse_unknown_targets
+from codelm.modules.adapter_targets import refuse_unknown_targets
 from codelm.modules.four_bits import kernel_warning_hidden
 
 LAYERS = ["model.layers.0.self_attn.q_proj", "model.layers.0.mlp.c_fc"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codelm.cli.base_folder import base_of_run
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import InputError
 from codelm.metrics.completion import completion
@@ -49,7 +50,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     from codelm.inference.tuned_model import load_tuned
 
     with run_logging(quiet=quiet, debug=debug):
-        model = load_tuned(chosen)
+        model = load_tuned(chosen, base_of_run(chosen))
         if place is not None:
             _write(model, place, given)
         else:

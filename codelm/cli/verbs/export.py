@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from codelm.cli.base_folder import base_folder
+from codelm.cli.base_folder import base_of_run
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import InputError
 from codelm.saved_run import SavedRun, find_run
@@ -43,9 +43,8 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     from codelm.export.source import find_source
     from codelm.export.writers import Options
 
-    base = given.base or base_folder(str(saved.figure("model", "base")), [saved.folder / "config.yaml"])
     with run_logging(quiet=quiet, debug=debug):
-        source = find_source(saved, base)
+        source = find_source(saved, given.base or base_of_run(saved))
         options = Options(given.format, given.merge == "exact", given.type or "f16", given.with_base)
         record = export(source, options, folder, tokens=given.tokens, force=given.force)
     sys.stdout.write(_text(saved, folder, record))

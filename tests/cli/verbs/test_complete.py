@@ -1,4 +1,5 @@
 import io
+import shutil
 
 import pytest
 
@@ -23,6 +24,19 @@ def test_a_prompt_is_completed_by_the_newest_run_or_the_named_one(written):
     assert newest == named
     assert newest.startswith("fn a")
     assert len(newest) > len("fn a\n")
+
+
+def test_a_base_that_is_a_folder_is_found_by_the_link_beside_the_configuration(tuned_run, roomy_base, tmp_path, capsys):
+    folder = tmp_path / "numbers" / "version_0"
+    shutil.copytree(tuned_run[0], folder)
+    for name in ("config.yaml", "MANIFEST.json"):
+        (folder / name).write_text((folder / name).read_text().replace(str(roomy_base), "roomy"))
+    (folder / "base.roomy").symlink_to(roomy_base, target_is_directory=True)
+    texts = []
+    for runs in (tmp_path, tuned_run[0].parent.parent):
+        assert main(["complete", "numbers", "fn a", "--max_new_tokens=8", f"--output={runs}"]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
 
 
 def test_the_base_is_shown_beside(written):

@@ -4,8 +4,8 @@ import psutil
 import pytest
 import torch
 
-from codelm.modules import free_memory
-from codelm.modules.free_memory import free_bytes
+from codelm import devices
+from codelm.modules.memory_plan import free_bytes
 
 CPU = torch.device("cpu")
 GIB = 2**30
@@ -15,8 +15,8 @@ GIB = 2**30
 def groups(tmp_path, monkeypatch):
     """Return a function that writes control groups, and the one that this process is in."""
     own = tmp_path / "own"
-    monkeypatch.setattr(free_memory, "_GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(free_memory, "_OWN_GROUP", own)
+    monkeypatch.setattr(devices, "_GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(devices, "_OWN_GROUP", own)
 
     def write(line, files):
         own.write_text(line)
