@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from codelm.modules.precision import auto_precision
+
 __all__ = ["commit_of", "header", "library_versions", "processor"]
 
 _LIBRARIES = ("torch", "lightning", "transformers", "peft", "tokenizers", "trl", "pydriller")
@@ -14,7 +16,7 @@ _VARIABLES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "TOKENIZERS_PARALLELISM")
 
 
 def header(builds: Mapping[str, Path], rounds: int) -> str:
-    """Return a paragraph on machine, versions, builds and date.
+    """Return a paragraph on machine, precision of training steps, versions, builds and date.
 
     Args:
         builds: The folders of the builds, by their names.
@@ -23,7 +25,14 @@ def header(builds: Mapping[str, Path], rounds: int) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
     variables = [f"{name}={os.environ[name]}" for name in _VARIABLES if name in os.environ]
-    machine = [processor(), f"{cores} cores", f"{memory:.1f} GiB", f"load {os.getloadavg()[0]:.1f}", *variables]
+    machine = [
+        processor(),
+        f"{cores} cores",
+        auto_precision("cpu"),
+        f"{memory:.1f} GiB",
+        f"load {os.getloadavg()[0]:.1f}",
+        *variables,
+    ]
     commits = (f"{name} {commit_of(folder)}" for name, folder in builds.items())
     parts = (machine, library_versions(), commits, [f"{rounds} rounds", f"{datetime.now(UTC):%Y-%m-%d}"])
     return "; ".join(", ".join(part) for part in parts) + "."

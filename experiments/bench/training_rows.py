@@ -126,7 +126,7 @@ def _loss(inputs: Inputs) -> list[Contender]:
 TRAINING_ROWS = (
     Row(
         "step",
-        "training step, bundled base in 4 bits, 2 rows of 1,024 tokens, LoRA of rank 16, bfloat16",
+        "training step, bundled base in 4 bits, 2 rows of 1,024 tokens, LoRA of rank 16",
         _STEP,
         lambda inputs: _steps(inputs, "tiny", (2, 1024), 20, _TRL),
     ),

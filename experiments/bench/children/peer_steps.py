@@ -15,6 +15,7 @@ from codelm.bases.tokenizer import load_tokenizer
 from codelm.modules.adapters import lora_config
 from codelm.modules.base_model import load_base
 from codelm.modules.four_bits import kernel_warning_hidden
+from codelm.modules.precision import auto_precision, compute_dtype
 from experiments.bench.children.packed_rows import token_rows
 from experiments.bench.children.steps import CLIP, LEARNING_RATE, adapter, outcome
 
@@ -75,8 +76,8 @@ def train_with_transformers(base: str, rows: int, tokens: int, checkpointing: bo
 
 
 def _base(base: str) -> Any:
-    """Return the base in 4 bits, with products in bfloat16."""
-    return load_base(base, dtype=torch.bfloat16, quantization="nf4", attention="sdpa")
+    """Return the base in 4 bits, with products in the precision of ours."""
+    return load_base(base, dtype=compute_dtype(auto_precision("cpu")), quantization="nf4", attention="sdpa")
 
 
 def _arguments(rows: int, checkpointing: bool, steps: int, folder: str) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _arguments(rows: int, checkpointing: bool, steps: int, folder: str) -> dict[
         "lr_scheduler_type": "cosine",
         "weight_decay": 0.01,
         "max_grad_norm": CLIP,
-        "bf16": True,
+        "bf16": auto_precision("cpu") == "bf16-mixed",
         "use_cpu": True,
         "dataloader_pin_memory": False,
         "save_strategy": "no",

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.modules import LoRA, LoRACausalLM
+from codelm.modules.precision import auto_precision
 from experiments.bench.children.packed_rows import token_rows, training_batch
 from experiments.bench.children.step_times import StepTimes
 
@@ -41,7 +42,7 @@ def train(base: str, rows: int, tokens: int, checkpointing: bool, steps: int) ->
     times = _TimesFromEqualWeights()
     trainer = Trainer(
         accelerator="cpu",
-        precision="bf16-mixed",
+        precision=auto_precision("cpu"),
         max_steps=steps + 1,
         gradient_clip_val=CLIP,
         callbacks=[times],

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from codelm.errors import InputError
+from codelm.modules.precision import auto_precision
 from experiments.bench import command
 from experiments.bench.command import ROWS, inputs_of, main, parse_options
 from experiments.bench.machine import commit_of, header
@@ -123,7 +124,7 @@ def test_the_header_names_threads_versions_and_commits(monkeypatch, tmp_path, ma
     assert "OMP_NUM_THREADS=3" in text
     assert "OMP_WAIT_POLICY" not in text
     assert f"this build {commit_of(repository)}, before of no commit; 5 rounds" in text
-    assert " cores, " in text
+    assert f" cores, {auto_precision('cpu')}, " in text
     assert "torch 2." in text
     assert "\n" not in text
 
