@@ -15,6 +15,7 @@ VERBS = {
     "inspect": "show what a run would read, drop, learn and take, before it begins",
     "compare": "show runs side by side: the settings that differ, and the results",
     "export": "write a run's model in the form that other programs take: merged, GGUF, or the adapter alone",
+    "doctor": "say what this machine can do, and what to do about what is missing",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""
 COMMANDS = LIGHTNING_COMMANDS | VERBS

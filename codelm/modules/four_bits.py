@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from codelm.bases.hub import warnings_hidden
+from codelm.errors import one_line
 
 __all__ = [
     "LayerBytes",
     "empty_weight",
+    "four_bit_failure",
     "is_linear",
     "kernel_warning_hidden",
     "layer_bytes",
@@ -27,6 +29,8 @@ Training does not use that kernel. Transformers imports bitsandbytes for 4-bit w
 
 _BLOCK, _NESTED_BLOCK = 64, 256
 """Weights that share a scale, and scales that share one where those are quantised too: transformers' settings."""
+_TRIED = 64
+"""Rows and columns of the weight that `four_bit_failure` tries."""
 
 
 class LayerBytes(NamedTuple):
@@ -103,6 +107,22 @@ def unpacked_weight(layer: Any, dtype: torch.dtype) -> Tensor:
         layer.weight.data, scales.float(), state.blocksize, state.quant_type, state.shape, dtype
     )
     return unpacked
+
+
+def four_bit_failure(device: str) -> str | None:
+    """Return why bitsandbytes cannot pack a weight into 4 bits on a device and multiply it; None where it can."""
+    with kernel_warning_hidden():
+        try:
+            from bitsandbytes.nn import modules
+
+            bnb: Any = modules
+            weight = torch.eye(_TRIED)  # 0 and 1 are values that 4 bits hold exactly
+            layer = bnb.Linear4bit(_TRIED, _TRIED, bias=False, quant_type="nf4")
+            layer.weight = bnb.Params4bit(weight, requires_grad=False, quant_type="nf4")
+            product = layer.to(device)(weight.to(device)).cpu()
+        except Exception as error:  # of code that is not ours: a library of CUDA is missing, a kernel is not built
+            return one_line(error)
+    return None if torch.allclose(product, weight, atol=1e-2) else "a product with weights in 4 bits is wrong"
 
 
 def pack_linear_layers(model: Any, kind: str, *, device: str = "cpu") -> list[Any]:

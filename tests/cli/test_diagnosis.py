@@ -1,0 +1,157 @@
+"""What a diagnosis finds; run as a program, this file writes the versions that were tested together anew."""
+
+from collections import namedtuple
+from configparser import ConfigParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import codelm
+from codelm.cli import diagnosis
+from codelm.cli.diagnosis import find_all, read_tested_versions
+from codelm.devices import Device
+from codelm.errors import ResourceError
+from codelm.modules import four_bits
+
+ROOT = Path(codelm.__file__).parents[1]
+CONSTRAINTS = ROOT / "constraints.txt"
+Usage = namedtuple("Usage", "total used free")
+GIB = 2**30
+
+
+def expected_lines():
+    """The lines of the list: the versions in constraints.txt of what codelm requires."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lines = [line for line in setup["options"]["install_requires"].splitlines() if line and not line.startswith("#")]
+    names = {canonicalize_name(Requirement(line).name) for line in lines}
+    pinned = (line.partition("==") for line in CONSTRAINTS.read_text("utf-8").splitlines() if "==" in line)
+    return sorted(
+        f"{canonicalize_name(name)}=={number}" for name, _, number in pinned if canonicalize_name(name) in names
+    )
+
+
+@pytest.fixture
+def found(monkeypatch, tmp_path):
+    """The findings, by name; some answers of the machine can be replaced."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+
+    def find(**replaced):
+        for name, value in replaced.items():
+            monkeypatch.setattr(diagnosis, name, value)
+        return {each.name: each for each in find_all(tmp_path / "cache", tmp_path / "runs")}
+
+    return find
+
+
+@pytest.mark.skipif(not CONSTRAINTS.is_file(), reason="an installed package has no constraints")
+def test_the_tested_versions_are_those_that_setup_installs():
+    assert [f"{name}=={number}" for name, number in read_tested_versions().items()] == expected_lines(), (
+        "run python tests/cli/test_diagnosis.py"
+    )
+
+
+def test_installed_requirements_are_met_here(found):
+    # The floors of setup.cfg hold for what is installed: a version below one fails this test.
+    each = found()["packages"]
+    assert each.remedy is None
+    assert "requirements are met" in each.text
+
+
+def test_nothing_that_training_needs_is_missing_here(found):
+    findings = found().values()
+    assert [each.name for each in findings if each.needed and each.remedy] == []
+    assert {"codelm", "git", "cache", "runs", "packages", "versions", "extras", "device", "torch", "precision"} <= {
+        each.name for each in findings
+    }
+
+
+def test_a_version_below_its_floor_is_told_with_what_to_install(found):
+    each = found(_installed=lambda name: "2.9.0" if name == "torch" else "99.0")["packages"]
+    assert each.needed
+    assert "torch 2.9.0 (<3,>=2.11 is needed)" in each.text
+    assert "'torch" in each.remedy
+
+
+def test_a_missing_package_is_told(found):
+    each = found(_installed=lambda name: None)["packages"]
+    assert "peft missing" in each.text
+
+
+def test_other_versions_than_the_tested_ones_are_told_and_are_no_fault(found):
+    tested = read_tested_versions()
+    installed = tested | {"gguf": "0.19.0", "tqdm": "4.0.0", "torch": f"{tested['torch']}+cpu"}
+    each = found(_installed=installed.get)["versions"]
+    assert each.text == f"other than the tested ones: tqdm 4.0.0 ({tested['tqdm']})"
+    assert each.remedy is None
+
+
+def test_a_missing_extra_is_told(found):
+    each = found(_installed=lambda name: None if name == "gguf" else "1.0")["extras"]
+    assert each.text == "export not installed"
+    assert each.remedy == "pip install 'codelm[export]' for it"
+
+
+def test_git_that_is_not_there_is_told(found):
+    def fail():
+        raise ResourceError("cannot start git")
+
+    each = found(git_version=fail)["git"]
+    assert (each.text, each.needed) == ("not found", True)
+    assert "install git" in each.remedy
+
+
+def test_a_full_disk_is_told(found):
+    usage = SimpleNamespace(disk_usage=lambda folder: Usage(0, 0, GIB))
+    findings = found(shutil=usage)
+    assert findings["cache"].text.startswith("1.0 GiB free in ")
+    assert findings["cache"].remedy == "free some, or give another --data.cache"
+    assert findings["runs"].remedy == "free some, or give another --output"
+
+
+def test_a_folder_that_cannot_be_written_is_told(found):
+    each = found(os=SimpleNamespace(access=lambda *rest: False, W_OK=2, X_OK=1, environ={}))["runs"]
+    assert "cannot be written" in each.text
+    assert each.needed
+
+
+def test_a_gpu_that_torch_does_not_see_is_told(found, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    findings = found(found_devices=lambda: [Device("cuda", "GPU 1", 8 * GIB, 6 * GIB)])
+    assert findings["device"].text == "GPU 1, 8.0 GiB, 6.0 free"
+    assert findings["torch"].text.endswith("is built without CUDA")
+    assert "CUDA" in findings["torch"].remedy
+
+
+def test_four_bits_that_do_not_work_are_told(found, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError("libcudart.so: cannot open shared object file")
+
+    monkeypatch.setattr("bitsandbytes.nn.modules.Linear4bit", fail)
+    each = found()["4 bits"]
+    assert each.text == "OSError: libcudart.so: cannot open shared object file"
+    assert each.needed
+    assert "bitsandbytes" in each.remedy
+
+
+def test_four_bits_that_compute_something_else_are_told(monkeypatch):
+    monkeypatch.setattr("bitsandbytes.nn.modules.Linear4bit.forward", lambda self, x: 2 * x)
+    assert four_bits.four_bit_failure("cpu") == "a product with weights in 4 bits is wrong"
+
+
+def test_a_base_in_the_cache_is_found(found, tmp_path):
+    assert "not on this machine" in found()["base"].text
+    folder = tmp_path / "hub" / "hub" / "models--bigcode--starcoder2-3b" / "snapshots" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").touch()
+    assert found()["base"].text == "bigcode/starcoder2-3b is on this machine"
+
+
+if __name__ == "__main__":
+    diagnosis._TESTED.write_text("\n".join(expected_lines()) + "\n", encoding="utf-8")
