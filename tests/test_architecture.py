@@ -53,7 +53,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "inference": (
         "a run's model at work",
-        {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run"},
+        {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run", "token_healing"},
     ),
     "export": (
         "an adapter on its way to other programs",
