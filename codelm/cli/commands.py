@@ -15,6 +15,7 @@ VERBS = {
     "inspect": "show what a run would read, drop, learn and take, before it begins",
     "compare": "show runs side by side: the settings that differ, and the results",
     "export": "write a run's model in the form that other programs take: merged, GGUF, or the adapter alone",
+    "serve": "answer editors with a run's model, over HTTP on this machine",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""
 COMMANDS = LIGHTNING_COMMANDS | VERBS
