@@ -146,6 +146,14 @@ def test_an_error_in_the_middle_of_a_stream_is_its_last_event(client, engine):
     assert "RuntimeError: shapes" in last["error"]["message"]
 
 
+def test_a_fault_of_codelm_s_own_is_an_answer_without_a_traceback(client, monkeypatch, capfd):
+    monkeypatch.setattr("codelm.serving.answers.CompletionAnswer.whole", lambda answer, written: 1 // 0)
+    status, body = client.post("/v1/completions", prompt="a")
+    assert (status, body["error"]["type"]) == (500, "server_error")
+    assert client.send("GET", "/health")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_many_requests_at_once_are_answered_one_after_another(start, engine):
     client = start(engine, waiting=50)
     with ThreadPoolExecutor(50) as pool:

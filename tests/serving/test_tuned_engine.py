@@ -96,22 +96,6 @@ def test_a_seed_decides_what_is_drawn(write):
     assert len({write(temperature=1.0)[0].text for _ in range(4)}) > 1
 
 
-def test_other_code_is_shown_where_it_is_alike(model):
-    files = [("src/other.rs", "struct Unlike;\n"), ("src/sub.rs", "fn sub(a: i32) -> i32 {\n")]
-    shown = model.prompt(HOLE, 12, files).text
-    assert "src/sub.rs\nfn sub" in shown
-    assert "Unlike" not in shown
-    assert model.prompt(HOLE, 12, files[:1]).text == model.prompt(HOLE, 12).text
-
-
-def test_a_prompt_never_has_more_tokens_than_there_is_room_for(model):
-    long = "let value = other_value + 1; " * 200
-    files = [("other/" + "d" * 240, "fn add(a: i32) {\n" * 300)]
-    for place in (Place("a" * 250, long, long, "r" * 250), Place("a.rs", f"{long}\n" * 9 + "fn add", "\n" + long)):
-        [prompt] = model.encode([place], 100, files)
-        assert 300 < len(prompt.ids) + len(prompt.typed) <= model.row_tokens - 100
-
-
 def test_what_the_model_cannot_do_is_refused(model, monkeypatch):
     monkeypatch.setattr(model, "row_tokens", 150)
     with pytest.raises(InputError, match="no room"):
