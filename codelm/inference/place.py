@@ -64,21 +64,23 @@ def with_line_cut(place: Place, count: Callable[[Sequence[str]], list[int]], max
     `codelm.metrics.infill_tasks.visible_context`, and a third for its rest.
     """
     line = place.before.rpartition("\n")[2]
-    kept = _beginning(line[::-1], count, max_tokens * 2 // 3)[::-1]
+    kept = _fitting(line, count, max_tokens * 2 // 3, at_end=True)
     before = place.before if kept == line else kept
     if place.after is None:
         return replace(place, before=before)
     rest = place.after.partition("\n")[0]
-    kept = _beginning(rest, count, max_tokens // 3)
+    kept = _fitting(rest, count, max_tokens // 3, at_end=False)
     return replace(place, before=before, after=place.after if kept == rest else kept)
 
 
-def _beginning(text: str, count: Callable[[Sequence[str]], list[int]], max_tokens: int) -> str:
-    """Return the beginning of a text that has at most so many tokens, or one character."""
-    kept = text[: _CHARACTERS * max(1, max_tokens)]
-    while len(kept) > 1 and count([kept])[0] > max_tokens:
-        kept = kept[: len(kept) * 3 // 4]
-    return kept
+def _fitting(text: str, count: Callable[[Sequence[str]], list[int]], max_tokens: int, *, at_end: bool) -> str:
+    """Return the beginning of a text, or its end, that has at most so many tokens, or one character."""
+    length = min(len(text), _CHARACTERS * max(1, max_tokens))
+    while True:
+        kept = text[len(text) - length :] if at_end else text[:length]
+        if length <= 1 or count([kept])[0] <= max_tokens:
+            return kept
+        length = length * 3 // 4
 
 
 def _offset(text: str, at: str, file: Path) -> int:

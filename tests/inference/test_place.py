@@ -83,4 +83,9 @@ def test_the_line_of_a_place_is_cut_to_what_is_nearest():
     assert cut.after.startswith("ya")
     assert (10 < len(cut.before) <= 20, 5 < len(cut.after) <= 10) == (True, True)
     assert with_line_cut(place, count, 400) == place
+    # what has few tokens as it is written, and many from its end, is not cut
+    assert (
+        with_line_cut(place, lambda texts: [1 if text.endswith("x") else 99 for text in texts], 30).before
+        == place.before
+    )
     assert with_line_cut(replace(place, after=None), count, 30).after is None

@@ -106,13 +106,13 @@ def _parser() -> VerbParser:
 
 def _refuse_wrong_values(given: Namespace) -> None:
     """Raise `InputError` for a value out of its range."""
+    name = (given.name or "").lower()
     wrong = {
         "--port: give a number from 0 to 65535": not 0 <= given.port <= 65535,
         "--max_tokens: give 1 or more": given.max_tokens < 1,
         "--waiting: give 0 or more": given.waiting < 0,
         "--path: give the path of a file": not given.path.isprintable() or not given.path,
-        "--name: Continue stops early at names with starcoder2; give another": "starcoder2"
-        in (given.name or "").lower(),
+        "--name: Continue stops early at names with starcoder2; give another": "starcoder2" in name,
     }
     for message, is_so in wrong.items():
         if is_so:
