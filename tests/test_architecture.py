@@ -53,8 +53,9 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "inference": (
         "a run's model at work",
-        {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run"},
+        {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run", "token_healing"},
     ),
+    "serving": ("a run's model for editors, over HTTP", {"errors", "inference", "modules"}),
     "export": (
         "an adapter on its way to other programs",
         {
@@ -67,7 +68,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         {
             *("bases", "callbacks", "datamodules", "devices", "errors", "evaluation", "export", "files"),
             *("git", "history", "inference", "lightning_internals", "metrics", "modules", "report", "runs"),
-            *("saved_run", "special_tokens"),
+            *("saved_run", "serving", "special_tokens"),
         },
     ),
 }
@@ -164,7 +165,10 @@ def test_contributing_shows_this_plan():
         (["git", "history", "lines", "errors", "files", "special_tokens"], (*HEAVY, "jsonargparse")),
         (["metrics", "report"], HEAVY),
         (
-            ["cli.entry_point", "cli.config_files", "cli.error_messages", "cli.verbs.compare", "saved_run", "devices"],
+            [
+                *("cli.entry_point", "cli.config_files", "cli.error_messages", "cli.verbs.compare", "cli.verbs.serve"),
+                *("saved_run", "devices"),
+            ],
             (*HEAVY, "jsonargparse"),
         ),
         (["cli.verbs.inspect", "cli.inspection", "cli.quick_settings"], HEAVY),

@@ -16,6 +16,7 @@ VERBS = {
     "compare": "show runs side by side: the settings that differ, and the results",
     "export": "write a run's model in the form that other programs take: merged, GGUF, or the adapter alone",
     "doctor": "say what this machine can do, and what to do about what is missing",
+    "serve": "answer editors with a run's model, over HTTP on this machine",
 }
 """The commands beside Lightning's, each a module of `codelm.cli.verbs`."""
 COMMANDS = LIGHTNING_COMMANDS | VERBS

@@ -1,16 +1,19 @@
 """A place in a file at which code is wanted."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codelm.errors import InputError
 from codelm.lines import lines_of
 
-__all__ = ["Place", "place_in_file"]
+__all__ = ["Place", "place_in_file", "with_line_cut"]
 
 _MOST_BYTES = 16 * 2**20
 """The largest file that is read: nobody wants code in the middle of more."""
+_CHARACTERS = 16
+"""Characters of a token at most; a few have more, all of one kind, which nobody misses in so long a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,32 @@ def place_in_file(file: Path, at: str | None, path: str | None = None) -> Place:
     place = len(text) if at is None else _offset(text, at, file)
     after = None if at is None else text[place:]
     return Place(path or _path_in_repository(file), text[:place], after)
+
+
+def with_line_cut(place: Place, count: Callable[[Sequence[str]], list[int]], max_tokens: int) -> Place:
+    """Return a place whose own line is cut to what is nearest, where a prompt of whole lines has no room for it.
+
+    Two thirds of ``max_tokens`` are for the line before the place, as in
+    `codelm.metrics.infill_tasks.visible_context`, and a third for its rest.
+    """
+    line = place.before.rpartition("\n")[2]
+    kept = _fitting(line, count, max_tokens * 2 // 3, at_end=True)
+    before = place.before if kept == line else kept
+    if place.after is None:
+        return replace(place, before=before)
+    rest = place.after.partition("\n")[0]
+    kept = _fitting(rest, count, max_tokens // 3, at_end=False)
+    return replace(place, before=before, after=place.after if kept == rest else kept)
+
+
+def _fitting(text: str, count: Callable[[Sequence[str]], list[int]], max_tokens: int, *, at_end: bool) -> str:
+    """Return the beginning of a text, or its end, that has at most so many tokens, or one character."""
+    length = min(len(text), _CHARACTERS * max(1, max_tokens))
+    while True:
+        kept = text[len(text) - length :] if at_end else text[:length]
+        if length <= 1 or count([kept])[0] <= max_tokens:
+            return kept
+        length = length * 3 // 4
 
 
 def _offset(text: str, at: str, file: Path) -> int:

@@ -12,7 +12,8 @@ from codelm.datamodules.prompt_format import encoder_for
 from codelm.errors import DamagedDataError, InputError
 from codelm.history.samples.prompts import Prompt, prompt
 from codelm.history.tokenization.encoder import Encoder
-from codelm.inference.place import Place
+from codelm.inference.other_code import Files, most_similar
+from codelm.inference.place import Place, with_line_cut
 from codelm.metrics.infill_tasks import visible_context
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA, load_adapter
@@ -20,6 +21,7 @@ from codelm.modules.base_identity import changed_files
 from codelm.modules.generation import Generated, Sampling, generate_texts
 from codelm.modules.precision import auto_precision
 from codelm.saved_run import SavedRun
+from codelm.token_healing import HealedPrompt
 
 __all__ = ["TunedModel", "load_tuned"]
 
@@ -29,6 +31,8 @@ _ROW_TOKENS = 4096
 """Tokens of a row where a run's settings do not say."""
 _FEWEST_TOKENS = 32
 """Tokens of code that a prompt has room for at least."""
+_MOST_SHOWN, _SHARE_SHOWN = 300, 4
+"""The most tokens of other code, for which docs/results.md has what it is worth, and the share of the room for it."""
 
 
 class TunedModel:
@@ -47,7 +51,6 @@ class TunedModel:
         self.repository = repository
         self.row_tokens = row_tokens
 
-    @torch.inference_mode()
     def write(
         self,
         places: Sequence[Place],
@@ -67,15 +70,35 @@ class TunedModel:
         Raises:
             InputError: The base cannot fill in, or has no room for so long an answer.
         """
-        prompts = self.encoder.encode_prompts([self.prompt(each, sampling.max_new_tokens) for each in places])
+        return self.write_prompts(self.encode(places, sampling.max_new_tokens), sampling, as_base=as_base, until=until)
+
+    @torch.inference_mode()
+    def write_prompts(
+        self,
+        prompts: Sequence[HealedPrompt],
+        sampling: Sampling,
+        *,
+        as_base: bool = False,
+        until: Sequence[Callable[[str], bool]] = (),
+    ) -> list[Generated]:
+        """Return what is written behind each prompt; see `write`."""
         with self.module.base_disabled() if as_base else nullcontext():
             written = generate_texts(
                 self.module.model, self.module.tokenizer, prompts, sampling, until, each_token=bool(until)
             )
             return list(written)
 
-    def prompt(self, place: Place, new_tokens: int) -> Prompt:
+    def encode(self, places: Sequence[Place], new_tokens: int, files: Files = ()) -> list[HealedPrompt]:
+        """Return the token ids of the prompt for each place; see `prompt`."""
+        return self.encoder.encode_prompts([self.prompt(each, new_tokens, files) for each in places])
+
+    def prompt(self, place: Place, new_tokens: int, files: Files = ()) -> Prompt:
         """Return the prompt for a place, with as much of the code around it as there is room for.
+
+        Args:
+            place: The place.
+            new_tokens: Tokens to keep free for the answer.
+            files: Other code, of which the part most like that around the place is shown first.
 
         Raises:
             InputError: The base cannot fill in, or has no room for an answer of so many tokens.
@@ -84,13 +107,18 @@ class TunedModel:
             raise InputError(
                 f"base model {self.module.base_name} writes from left to right: leave the text behind the place out"
             )
-        room = self.row_tokens - new_tokens - _OTHER_TOKENS
+        repository = place.repository or self.repository
+        names = sum(self.encoder.count([repository, place.path])) + _OTHER_TOKENS // 2
+        room = self.row_tokens - new_tokens - max(_OTHER_TOKENS, names)
         if room < _FEWEST_TOKENS:
-            most = self.row_tokens - _OTHER_TOKENS - _FEWEST_TOKENS
+            most = self.row_tokens - max(_OTHER_TOKENS, names) - _FEWEST_TOKENS
             raise InputError(f"{new_tokens} new tokens leave no room for a prompt: give at most {most}")
+        example = most_similar(place, files, self.encoder.count, min(_MOST_SHOWN, room // _SHARE_SHOWN))
+        room -= sum(self.encoder.count(example)) if example else 0
+        place = with_line_cut(place, self.encoder.count, room)
         before, after = visible_context(place.before, place.after or "", self.encoder.count, room)
         shown = None if place.after is None else after
-        return prompt(place.repository or self.repository, place.path, before, shown, self.encoder.format)
+        return prompt(repository, place.path, before, shown, self.encoder.format, example=example)
 
 
 def load_tuned(run: SavedRun, base: str | None = None) -> TunedModel:

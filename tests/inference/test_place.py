@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from codelm.errors import InputError
-from codelm.inference.place import place_in_file
+from codelm.inference.place import Place, place_in_file, with_line_cut
 
 TEXT = "fn a() {\r\n    é;\n}\n"
 
@@ -69,3 +71,21 @@ def test_a_huge_file_is_not_read(file, monkeypatch):
     monkeypatch.setattr("codelm.inference.place._MOST_BYTES", 4)
     with pytest.raises(InputError, match="more than"):
         place_in_file(file, "1:1")
+
+
+def test_the_line_of_a_place_is_cut_to_what_is_nearest():
+    def count(texts):
+        return [len(text) for text in texts]
+
+    place = Place("a.rs", "above\n" + "b" * 100 + "x", "y" + "a" * 100 + "\nbelow")
+    cut = with_line_cut(place, count, 30)
+    assert cut.before.endswith("bx")
+    assert cut.after.startswith("ya")
+    assert (10 < len(cut.before) <= 20, 5 < len(cut.after) <= 10) == (True, True)
+    assert with_line_cut(place, count, 400) == place
+    # what has few tokens as it is written, and many from its end, is not cut
+    assert (
+        with_line_cut(place, lambda texts: [1 if text.endswith("x") else 99 for text in texts], 30).before
+        == place.before
+    )
+    assert with_line_cut(replace(place, after=None), count, 30).after is None

@@ -134,3 +134,19 @@ def test_a_base_that_has_changed_is_refused(run_copy):
     path.write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="no longer the one"):
         load_tuned(SavedRun(run_copy))
+
+
+def test_other_code_is_shown_where_it_is_alike(model):
+    files = [("src/other.rs", "struct Unlike;\n"), ("src/sub.rs", "fn sub(a: i32) -> i32 {\n")]
+    shown = model.prompt(HOLE, 12, files).text
+    assert "src/sub.rs\nfn sub" in shown
+    assert "Unlike" not in shown
+    assert model.prompt(HOLE, 12, files[:1]).text == model.prompt(HOLE, 12).text
+
+
+def test_a_prompt_never_has_more_tokens_than_there_is_room_for(model):
+    long = "let value = other_value + 1; " * 200
+    files = [("other/" + "d" * 240, "fn add(a: i32) {\n" * 300)]
+    for place in (Place("a" * 250, long, long, "r" * 250), Place("a.rs", f"{long}\n" * 9 + "fn add", "\n" + long)):
+        [prompt] = model.encode([place], 100, files)
+        assert 300 < len(prompt.ids) + len(prompt.typed) <= model.row_tokens - 100

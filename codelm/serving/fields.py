@@ -1,0 +1,120 @@
+"""The fields of a request, read from JSON with their types and ranges."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from codelm.serving.refusals import RequestError
+
+__all__ = ["Fields", "fields_of"]
+
+_LONGEST_NAME = 256
+"""Characters of the name of a repository or file at most."""
+_MOST_STOPS, _LONGEST_STOP = 32, 256
+
+
+class Fields:
+    """The fields of a JSON object; null is as good as none.
+
+    Args:
+        values: The object.
+        inside: The name of the field that holds the object, for messages.
+    """
+
+    def __init__(self, values: Mapping[str, Any], inside: str = "") -> None:
+        self._values = values
+        self._inside = inside
+
+    def value(self, name: str) -> Any:
+        """Return the value of a field as it was sent; None if there is none."""
+        return self._values.get(name)
+
+    def refuse(self, name: str, wanted: str) -> RequestError:
+        """Return the error that says what a field must be."""
+        given = json.dumps(self.value(name))
+        shown = given if len(given) <= 60 else f"{given[:60]}..."
+        return RequestError(400, f"{self._inside}{name}: {shown} was sent; send {wanted}", field=self._inside + name)
+
+    def text(self, name: str) -> str | None:
+        """Return a text; half characters, which an editor may have cut, become question marks."""
+        value = self.value(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise self.refuse(name, "a text")
+        return value.encode("utf-8", "replace").decode()
+
+    def name(self, name: str) -> str | None:
+        """Return the name of a file or repository, which is one line of text."""
+        text = self.text(name)
+        if text and (len(text) > _LONGEST_NAME or any(ord(character) < ord(" ") for character in text)):
+            raise self.refuse(name, f"one line of up to {_LONGEST_NAME} characters")
+        return text or None
+
+    def integer(self, name: str, default: int, least: int) -> int:
+        """Return a whole number of at least ``least``."""
+        value = self.value(name)
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise self.refuse(name, f"a whole number of {least} or more")
+        return value
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        """Return a number from ``least`` to ``most``."""
+        value = self.value(name)
+        if value is None:
+            return default
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            raise self.refuse(name, f"a number from {least:g} to {most:g}")
+        return float(value)
+
+    def flag(self, name: str) -> bool:
+        """Return whether a field is true."""
+        value = self.value(name)
+        if value is not None and not isinstance(value, bool):
+            raise self.refuse(name, "true or false")
+        return bool(value)
+
+    def stops(self, name: str) -> tuple[str, ...]:
+        """Return one or several texts that end what is written."""
+        value = self.value(name)
+        texts = [value] if isinstance(value, str) else [] if value is None else value
+        is_list = isinstance(texts, list) and len(texts) <= _MOST_STOPS
+        if not is_list or not all(isinstance(text, str) and 0 < len(text) <= _LONGEST_STOP for text in texts):
+            raise self.refuse(name, f"up to {_MOST_STOPS} texts, each of 1 to {_LONGEST_STOP} characters")
+        return tuple(texts)
+
+    def objects(self, name: str) -> list["Fields"]:
+        """Return the objects of a list."""
+        value = [] if self.value(name) is None else self.value(name)
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise self.refuse(name, "a list of objects")
+        return [Fields(each, f"{name}[{place}].") for place, each in enumerate(value)]
+
+
+def fields_of(body: bytes) -> Fields:
+    """Return the fields of a request's body.
+
+    Raises:
+        RequestError: It is no JSON object.
+    """
+    try:
+        values = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:  # of bytes that are no text, too
+        raise RequestError(400, "the body is not JSON; send an object in UTF-8") from error
+    if not isinstance(values, dict):
+        raise RequestError(400, 'the body is JSON, but not an object; send one such as {"prompt": "fn main"}')
+    return Fields(values)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    """Return a number; Python would make infinity of 1e999."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is too large")
+    return number

@@ -1,0 +1,45 @@
+"""What a request is refused with: a status of HTTP and one error object, in the shape that OpenAI's clients read."""
+
+from typing import Any
+
+from codelm.errors import InputError, is_out_of_memory, one_line
+
+__all__ = ["RequestError", "error_body", "refusal_of"]
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
+
+
+class RequestError(Exception):
+    """A request that is not answered.
+
+    Args:
+        status: The status of HTTP.
+        message: What was given, what was wanted, what to do.
+        field: The field of the request that is wrong, if it is one.
+        headers: Headers of HTTP that belong to it.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, field: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.field = field
+        self.headers = headers
+
+
+def error_body(error: RequestError) -> dict[str, Any]:
+    """Return the body of the answer to a request that is refused."""
+    kind = _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
+    return {"error": {"message": str(error), "type": kind, "param": error.field, "code": error.status}}
+
+
+def refusal_of(error: Exception) -> RequestError:
+    """Return what a request is refused with after an error of any kind: no answer shows what only the log should."""
+    if isinstance(error, RequestError):
+        return error
+    if isinstance(error, InputError):
+        return RequestError(400, " ".join(str(error).split()))
+    if is_out_of_memory(error):
+        return RequestError(503, "out of memory: send less text, or ask for fewer tokens", headers={"Retry-After": "5"})
+    return RequestError(500, f"codelm failed: {one_line(error, 100)}")

@@ -1,0 +1,73 @@
+"""The server: its address, and its life from the first request to a signal."""
+
+import logging
+import socket
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from codelm.errors import InputError
+from codelm.serving.guard import is_loopback
+from codelm.serving.turns import Turns
+
+__all__ = ["Server", "listen", "url_of"]
+
+_SECONDS_TO_END = 5
+"""Time that answers have to be sent once the server is to end; their texts end at the next token."""
+
+
+def listen(host: str, port: int, key: str | None) -> socket.socket:
+    """Return a socket that listens; port 0 stands for one that is free.
+
+    Raises:
+        InputError: The address cannot be had, or is reached from other machines and there is no key.
+    """
+    if key is None and not is_loopback(host):
+        raise InputError(f"--host {host} is reached from other machines: give --api-key, or CODELM_API_KEY")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = str((isinstance(error, OSError) and error.strerror) or error).partition(" (while")[0]
+        raise InputError(
+            f"cannot listen at {host}, port {port}: {why}; choose others with --host and --port"
+        ) from error
+
+
+def url_of(listening: socket.socket) -> str:
+    """Return the address of a listening socket as a URL."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """A server whose texts end with it.
+
+    Args:
+        app: The application.
+        turns: Its turns at the engine.
+    """
+
+    def __init__(self, app: ASGIApp, turns: Turns) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level=logging.CRITICAL,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=_SECONDS_TO_END,
+            )
+        )
+        self.turns = turns
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End all texts and the server; in the main thread a signal is raised again once it has ended."""
+        self.turns.close()
+        super().handle_exit(sig, frame)

@@ -1,0 +1,158 @@
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from codelm.cli.entry_point import main
+from codelm.cli.verbs import serve
+from codelm.saved_run import SavedRun
+from codelm.serving.engine import Written
+
+
+@pytest.fixture
+def runs(tuned_run):
+    return tuned_run[0].parent.parent
+
+
+@pytest.fixture
+def port():
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def post(port, path, **fields):
+    """Return status and JSON of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", path, json.dumps(fields), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    found = answer.status, json.loads(answer.read())
+    connection.close()
+    return found
+
+
+def when_there(port, what, number):
+    """Do something with a server once it is there, then send its process a signal; return the results."""
+    results = []
+
+    def act():
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        try:
+            results.append(what())
+        finally:
+            os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    return results, thread
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
+def test_it_serves_until_a_signal_and_again_on_the_same_port(runs, port, capsys, number, status):
+    def holes():
+        return [
+            post(port, "/v1/completions", prompt="fn a", suffix=suffix, max_tokens=8)[1]["choices"][0]["text"]
+            for suffix in ("}", ";", "}")
+        ]
+
+    for _ in range(2):
+        results, thread = when_there(port, holes, number)
+        assert main(["serve", "numbers", f"--output={runs}", f"--port={port}"]) == status
+        thread.join()
+        [(one, other, same)] = results
+        assert one == same != other
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        first, *lines, last = printed.err.splitlines()
+        assert f"http://127.0.0.1:{port} serves numbers/version_0 as codelm-numbers" in first
+        assert last == "codelm: stopped"
+        assert len(lines) == 3
+
+
+def test_a_signal_ends_what_is_being_written(runs, port, capsys, monkeypatch):
+    has_begun = threading.Event()
+
+    def write(engine, asked, show, is_stopped):
+        has_begun.set() if asked.max_tokens > 1 else None  # not the first text, written before anybody asks
+        while asked.max_tokens > 1 and not is_stopped():
+            time.sleep(0.01)
+        return Written("", "limit")
+
+    def ask():
+        asking = threading.Thread(target=post, args=(port, "/v1/completions"), kwargs={"prompt": "fn a"})
+        asking.start()
+        assert has_begun.wait(30)
+        return asking
+
+    monkeypatch.setattr("codelm.serving.tuned_engine.TunedEngine.write", write)
+    results, thread = when_there(port, ask, signal.SIGTERM)
+    assert main(["serve", f"--output={runs}", f"--port={port}", "--quiet"]) == 143
+    thread.join()
+    results[0].join(30)
+    assert not results[0].is_alive()
+    assert capsys.readouterr().err == "codelm: stopped\n"
+
+
+def test_its_help_imports_nothing_that_takes_seconds():
+    heavy = {"git", "jsonargparse", "lightning", "numpy", "torch", "transformers", "uvicorn", "starlette"}
+    code = "import sys; from codelm.cli import main; main(['serve', '--help'])"
+    code += f"; sys.exit(bool({heavy} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "--api-key" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "no run 'nothing'"),
+        (["--host=0.0.0.0"], "give --api-key, or CODELM_API_KEY"),
+        (["--host=no such host"], "give --api-key"),
+        (["--host=no.such.host.invalid", "--api-key=k"], "cannot listen at no.such.host.invalid"),
+        (["--port=70000"], "0 to 65535"),
+        (["--port=x"], "invalid int value"),
+        (["--max_tokens=0"], "1 or more"),
+        (["--waiting=-1"], "0 or more"),
+        (["--path="], "the path of a file"),
+        (["--name=My-StarCoder2"], "give another"),
+        (["--prot=1"], "did you mean --port"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_a_line(runs, capsys, arguments, message, monkeypatch):
+    monkeypatch.delenv("CODELM_API_KEY", raising=False)
+    assert main(["serve", *arguments, f"--output={runs}"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_port_in_use_is_one_line(runs, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", f"--output={runs}", f"--port={port}"]) == 2
+    error = capsys.readouterr().err
+    assert f"127.0.0.1, port {port}: Address already in use; choose others" in error
+    assert error.count("\n") == 1
+
+
+def test_without_its_libraries_it_says_what_to_install(runs, capsys, monkeypatch):
+    monkeypatch.setattr("codelm.cli.verbs.serve.find_spec", lambda name: None)
+    assert main(["serve", f"--output={runs}"]) == 2
+    assert "pip install 'codelm[serve]'" in capsys.readouterr().err
+
+
+def test_no_model_is_called_starcoder2(tmp_path):
+    (tmp_path / "starcoder2-rust" / "version_0").mkdir(parents=True)
+    assert "starcoder2" not in serve._model_name(SavedRun(tmp_path / "starcoder2-rust" / "version_0"))
