@@ -56,10 +56,10 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run"},
     ),
     "export": (
-        "an adapter on its way to other programs",
+        "an adapter or samples on their way to others",
         {
-            *("bases", "datamodules", "errors", "evaluation", "files", "history", "inference", "metrics", "modules"),
-            *("runs", "saved_run", "special_tokens"),
+            *("bases", "batch", "datamodules", "errors", "evaluation", "files", "history", "inference"),
+            *("metrics", "modules", "runs", "saved_run", "special_tokens"),
         },
     ),
     "cli": (
