@@ -57,10 +57,10 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "serving": ("a run's model for editors, over HTTP", {"errors", "inference", "modules"}),
     "export": (
-        "an adapter on its way to other programs",
+        "an adapter or samples on their way to others",
         {
-            *("bases", "datamodules", "errors", "evaluation", "files", "history", "inference", "metrics", "modules"),
-            *("runs", "saved_run", "special_tokens"),
+            *("bases", "batch", "datamodules", "errors", "evaluation", "files", "history", "inference"),
+            *("metrics", "modules", "runs", "saved_run", "special_tokens"),
         },
     ),
     "cli": (

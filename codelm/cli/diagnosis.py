@@ -27,7 +27,7 @@ _LITTLE_DISK = 3
 and as many of each of two moments in float32, one has 1.1 GiB.
 """
 _BASE = "bigcode/starcoder2-3b"
-_EXTRAS = {"export": "gguf"}
+_EXTRAS = {"export": "gguf", "serve": "uvicorn", "data": "pyarrow"}
 """The optional features that users install, and the package that each needs."""
 
 

@@ -1,30 +1,50 @@
-"""The folder that an export is written to: whole or not at all, and never over something else."""
+"""The folder that an export or a dataset is written to: whole or not at all, and never over something else."""
 
 import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from codelm.errors import CodelmError, InputError, ResourceError, cannot_write, system_error
 from codelm.files import new_folder
 
-__all__ = ["RECORD", "new_export", "refuse_full_disk", "refuse_taken"]
+__all__ = ["DATASET", "EXPORT", "RECORD", "Kind", "new_export", "refuse_full_disk", "refuse_taken"]
 
-RECORD = "export.json"
-"""The file by which an export is known as such."""
+
+class Kind(NamedTuple):
+    """What is in a folder, by which it may be replaced by another of its kind.
+
+    Attributes:
+        noun: What users know it as.
+        article: Of the noun.
+        record: The file by which it is known as such.
+        key: A key of that file.
+    """
+
+    noun: str
+    article: str
+    record: str
+    key: str
+
+
+EXPORT = Kind("export", "an", "export.json", "codelm_export")
+DATASET = Kind("dataset", "a", "dataset.json", "codelm_dataset")
+RECORD = EXPORT.record
 _SPARE_BYTES = 64 * 2**20
 """What a disk has to have left beside the weights: tokenizer, card and what others write meanwhile."""
 
 
-def refuse_taken(folder: Path, *, force: bool) -> None:
-    """Raise `InputError` where a folder holds something, unless that is an export that may be replaced."""
+def refuse_taken(folder: Path, *, force: bool, kind: Kind = EXPORT) -> None:
+    """Raise `InputError` where a folder holds something, unless that is of the ``kind`` and may be replaced."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    if not _is_export(folder):
-        raise InputError(f"{folder} is there, and no export of codelm: give another folder with --to")
+    if not _is_of(kind, folder):
+        raise InputError(f"{folder} is there, and no {kind.noun} of codelm: give another folder with --to")
     if not force:
-        raise InputError(f"{folder} holds an export: replace it with --force, or give another folder with --to")
+        held = f"{kind.article} {kind.noun}"
+        raise InputError(f"{folder} holds {held}: replace it with --force, or give another folder with --to")
 
 
 def refuse_full_disk(folder: Path, size: int) -> None:
@@ -39,7 +59,7 @@ def refuse_full_disk(folder: Path, size: int) -> None:
 
 
 @contextmanager
-def new_export(folder: Path, *, force: bool) -> Iterator[Path]:
+def new_export(folder: Path, *, force: bool, kind: Kind = EXPORT) -> Iterator[Path]:
     """Yield an empty folder that takes the place of ``folder`` when the block ends well.
 
     Raises:
@@ -49,18 +69,18 @@ def new_export(folder: Path, *, force: bool) -> Iterator[Path]:
     try:
         with new_folder(folder) as unfinished:
             yield unfinished
-            refuse_taken(folder, force=force)  # minutes have passed since it was asked
+            refuse_taken(folder, force=force, kind=kind)  # minutes have passed since it was asked
     except CodelmError:
         raise
     except Exception as error:
         of_system = system_error(error)
         if of_system is None:
             raise
-        raise cannot_write("export folder", folder, of_system, "--to") from error
+        raise cannot_write(f"{kind.noun} folder", folder, of_system, "--to") from error
 
 
-def _is_export(folder: Path) -> bool:
+def _is_of(kind: Kind, folder: Path) -> bool:
     try:
-        return "codelm_export" in json.loads((folder / RECORD).read_text("utf-8"))
+        return kind.key in json.loads((folder / kind.record).read_text("utf-8"))
     except (OSError, ValueError, TypeError):
         return False

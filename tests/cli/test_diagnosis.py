@@ -93,7 +93,7 @@ def test_other_versions_than_the_tested_ones_are_told_and_are_no_fault(found):
 
 def test_a_missing_extra_is_told(found):
     each = found(_installed=lambda name: None if name == "gguf" else "1.0")["extras"]
-    assert each.text == "export not installed"
+    assert each.text == "export not installed, serve installed, data installed"
     assert each.remedy == "pip install 'codelm[export]' for it"
 
 

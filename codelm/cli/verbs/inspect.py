@@ -8,7 +8,7 @@ from typing import Any
 from codelm.cli.inspection.facts import inspect_repository, inspect_tokens
 from codelm.cli.inspection.sample_text import samples_text
 from codelm.cli.inspection.text import summary, tokens_text
-from codelm.cli.verbs.parser import VerbParser
+from codelm.cli.verbs.parser import VerbParser, split_settings
 from codelm.errors import InputError
 
 __all__ = ["run"]
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     parser.add_argument("--samples", default="0", metavar="N", help="show N training samples, too")
     parser.add_argument("--tokens", metavar="TEXT", help="show how the base's tokenizer splits a line, and no more")
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
-    settings, rest = _split(arguments)
+    settings, rest = split_settings(arguments)
     given = parser.parse_args(rest)
     samples = _count(given.samples)
     if given.tokens is not None:
@@ -58,20 +58,6 @@ def _count(text: str) -> int:
     if not text.isdecimal() or len(text) > 3:
         raise InputError(f"--samples {text[:20]}: give a number from 0 to 999")
     return int(text)
-
-
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the settings, with their values, and the other arguments."""
-    settings: list[str] = []
-    rest: list[str] = []
-    tokens = iter(arguments)
-    for token in tokens:
-        name, has_value, _ = token.partition("=")
-        if name in ("-c", "--config", "--seed_everything", "--output") or (name.startswith("--") and "." in name):
-            settings += [token] if has_value else [token, next(tokens, "")]
-        else:
-            rest.append(token)
-    return settings, rest
 
 
 def _json(found: Any) -> str:

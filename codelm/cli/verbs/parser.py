@@ -1,13 +1,14 @@
-"""The parser of a command beside Lightning's: its mistakes are errors of one line."""
+"""The parser of a command beside Lightning's, whose mistakes are errors of one line, and the settings it may take."""
 
 import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from typing import NoReturn
 
 from codelm.cli.error_messages import did_you_mean
 from codelm.errors import InputError
 
-__all__ = ["VerbParser"]
+__all__ = ["VerbParser", "split_settings"]
 
 
 class VerbParser(ArgumentParser):
@@ -33,3 +34,17 @@ class VerbParser(ArgumentParser):
             options = re.findall(r"--\w+", self.format_usage())
             message = f"unexpected {word}{did_you_mean(word, options)}"
         raise InputError(f"{message}; {self.prog} --help says what there is")
+
+
+def split_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the settings of ``codelm fit`` among the arguments, with their values, and the other arguments."""
+    settings: list[str] = []
+    rest: list[str] = []
+    tokens = iter(arguments)
+    for token in tokens:
+        name, has_value, _ = token.partition("=")
+        if name in ("-c", "--config", "--seed_everything", "--output") or (name.startswith("--") and "." in name):
+            settings += [token] if has_value else [token, next(tokens, "")]
+        else:
+            rest.append(token)
+    return settings, rest

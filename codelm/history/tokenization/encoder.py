@@ -101,6 +101,12 @@ class Encoder:
         """Return whether the tokenizer has a token of that name."""
         return self._backend.token_to_id(name) is not None
 
+    @property
+    def special_names(self) -> frozenset[str]:
+        """The names of all special tokens of the tokenizer, also those of no format; in a text they are text."""
+        added = self._backend.get_added_tokens_decoder().values()
+        return frozenset(token.content for token in added if token.special)
+
     def format_facts(self) -> dict[str, Any]:
         """Return the format and the ids of its special tokens, as values that JSON can hold."""
         return {**asdict(self.format), "ids": dict(self.special_ids)}
