@@ -5,10 +5,10 @@ import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -23,15 +23,16 @@ __all__ = ["Finding", "find_all", "read_tested_versions"]
 _GIB = 2**30
 _TESTED = Path(__file__).parent / "tested_versions.txt"
 _LITTLE_DISK = 3
-"""GiB below which a run may fill a disk: it keeps two checkpoints, and with StarCoder2-3B at rank 64, 95 million weights
-and as many of each of two moments in float32, one has 1.1 GiB.
+"""GiB below which a run may fill a disk: it keeps two checkpoints, and with StarCoder2-3B at rank 64, 95 million
+weights and as many of each of two moments in float32, one has 1.1 GiB.
 """
 _BASE = "bigcode/starcoder2-3b"
 _EXTRAS = {"export": "gguf", "serve": "uvicorn", "data": "pyarrow"}
 """The optional features that users install, and the package that each needs."""
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Finding:
     """One line of the diagnosis.
 
     Attributes:

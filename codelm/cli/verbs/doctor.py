@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from codelm.cli.diagnosis import Finding, find_all
@@ -36,7 +37,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
             sys.stdout.write(_text(finding))
             sys.stdout.flush()  # the next line may take seconds
     if given.json:
-        print(json.dumps([finding._asdict() for finding in found], indent=2))
+        print(json.dumps([asdict(finding) for finding in found], indent=2))
     if missing := [each.name for each in found if each.needed and each.remedy]:
         raise CodelmError(f"codelm fit needs more than there is: {', '.join(missing)}; do what stands behind ->")
 

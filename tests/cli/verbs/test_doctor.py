@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_what_training_needs_and_has_not_fails(findings, capsys):
 def test_json_has_the_same(findings, capsys):
     findings(FINE, ADVICE)
     assert main(["doctor", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == [FINE._asdict(), ADVICE._asdict()]
+    assert json.loads(capsys.readouterr().out) == [asdict(FINE), asdict(ADVICE)]
 
 
 def test_other_folders_can_be_given(monkeypatch, tmp_path, capsys):
