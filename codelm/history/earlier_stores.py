@@ -7,6 +7,7 @@ equals one that is built whole.
 """
 
 import json
+import logging
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -20,6 +21,8 @@ from codelm.history.store import DamagedStoreError, Store, open_store
 from codelm.history.tokenization.encoder import Encoded
 
 __all__ = ["EarlierStore", "Group", "content_key", "newest_store", "write_reusable"]
+
+log = logging.getLogger(__name__)
 
 _GROUP = np.dtype([("key", "V32"), ("first", "<u8"), ("samples", "<u4"), ("without_targets", "<u4")])
 
@@ -93,7 +96,10 @@ class EarlierStore:
 
 
 def newest_store(cache: Path, family: str) -> EarlierStore | None:
-    """Return the store of a family that was built last; None if the cache has none that is whole."""
+    """Return the store of a family that was built last; None if the cache has none that is whole.
+
+    Each damaged one that is passed over is named in a line.
+    """
     try:
         found = [path for path in cache.glob(f"*/{_file_name(family)}") if not path.parent.name.startswith(".")]
         newest_first = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
@@ -107,7 +113,12 @@ def _opened(path: Path) -> EarlierStore | None:
     try:
         store = open_store(path.parent)
         table, judged = np.load(path), (path.parent / _JUDGED_FILE).read_bytes()
-    except (DamagedStoreError, OSError, ValueError):
+    except (DamagedStoreError, OSError, ValueError) as error:
+        if path.parent.exists():
+            what = error.what if isinstance(error, DamagedStoreError) else error
+            log.warning(
+                "history: ignoring the cache %s, which is damaged (%s): what it holds is made anew", path.parent, what
+            )
         return None
     groups = (Group(row[0].tobytes(), *row.tolist()[1:]) for row in table)
     digests = (judged[start : start + 16] for start in range(0, len(judged), 16))

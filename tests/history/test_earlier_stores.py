@@ -174,7 +174,7 @@ def test_another_repository_uses_none_of_an_earlier_store(build, make_repository
 
 @pytest.mark.parametrize("cut", [True, False], ids=["truncated", "one byte changed"])
 @pytest.mark.parametrize("name", ["tokens.bin", "roles.bin", "samples.npy", "groups.*.npy", "judged.bin", "sums.txt"])
-def test_of_a_damaged_store_nothing_is_used(build, make_repository, name, cut):
+def test_of_a_damaged_store_nothing_is_used_and_one_line_says_so(build, make_repository, caplog, name, cut):
     folder = make_repository(commits(30))
     older, _ = build(folder, "HEAD~5")
     damaged, _ = build(folder, "HEAD~2")
@@ -184,15 +184,32 @@ def test_of_a_damaged_store_nothing_is_used(build, make_repository, name, cut):
     path.write_bytes(content[: len(content) // 2] if cut else content)
     after, earlier = build(folder)
     assert earlier.store.folder == older.folder
+    [line] = [record.message for record in caplog.records]
+    assert f"ignoring the cache {damaged.folder}, which is damaged (not as in sums.txt: " in line
+    assert "what it holds is made anew" in line
     assert content_of(after) == content_of(build(folder, cache="other")[0])
 
 
-def test_a_store_without_its_groups_is_not_used(build, make_repository):
+def test_a_store_without_its_groups_is_not_used_and_nothing_said(build, make_repository, caplog):
     folder = make_repository(commits(20))
     store, _ = build(folder, "HEAD~1")
     [path] = store.folder.glob("groups.*.npy")
     path.unlink()
     assert build(folder)[1] is None
+    assert not caplog.records
+
+
+def test_a_store_that_is_removed_when_it_is_opened_is_not_named(build, make_repository, caplog, monkeypatch):
+    folder = make_repository(commits(20))
+    build(folder, "HEAD~1")
+
+    def removed_first(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return open_store(path)
+
+    monkeypatch.setattr("codelm.history.earlier_stores.open_store", removed_first)
+    assert build(folder)[1] is None
+    assert not caplog.records
 
 
 def test_a_store_may_be_removed_while_its_samples_are_used(build, make_repository, encoder, tmp_path):
