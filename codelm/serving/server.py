@@ -1,7 +1,11 @@
 """The server: its address, and its life from the first request to a signal."""
 
 import logging
+import signal
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -66,6 +70,19 @@ class Server(uvicorn.Server):
             )
         )
         self.turns = turns
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle SIGUSR1, too, as uvicorn handles the others: an error raised within the loop may get lost there."""
+        with super().capture_signals():
+            if threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            before = signal.signal(signal.SIGUSR1, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGUSR1, before)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End all texts and the server; in the main thread a signal is raised again once it has ended."""

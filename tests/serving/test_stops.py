@@ -8,14 +8,14 @@ STOPS = st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=3)
 
 @given(st.text("ab\n\ufffd", max_size=12), STOPS)
 def test_what_is_shown_of_a_growing_text_is_never_taken_back(text, stops):
-    final, _ = before_stop(text, stops)
-    shown = ""
+    shown, kept = [], ""
     for length in range(len(text) + 1):
         kept, stop = before_stop(text[:length], stops)
-        now = kept if stop else settled(kept, stops)
-        assert final.startswith(now)
-        assert now.startswith(shown) or stop or "\ufffd" in text
-        shown = now
+        if stop:  # which ends the text: what comes later cannot hold an earlier one
+            break
+        shown.append(settled(kept, stops))
+    assert all(kept.startswith(each) for each in shown)
+    assert shown == sorted(shown, key=len) or "\ufffd" in text
 
 
 def test_the_first_stop_counts():

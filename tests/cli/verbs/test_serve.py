@@ -1,3 +1,4 @@
+import gc
 import http.client
 import json
 import os
@@ -79,9 +80,10 @@ def test_it_serves_until_a_signal_and_again_on_the_same_port(runs, port, capsys,
         first, *lines, last = printed.err.splitlines()
         assert f"http://127.0.0.1:{port} serves numbers/version_0 as codelm-numbers" in first
         assert last == "codelm: stopped"
-        assert len(lines) == 3
+        assert len(lines) in (2, 3)  # the signal may come between the last answer and its line
 
 
+@pytest.mark.filterwarnings("ignore:.*_SelectorTransport.__del__:pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_ends_what_is_being_written(runs, port, capsys, monkeypatch):
     has_begun = threading.Event()
 
@@ -103,6 +105,7 @@ def test_a_signal_ends_what_is_being_written(runs, port, capsys, monkeypatch):
     thread.join()
     results[0].join(30)
     assert not results[0].is_alive()
+    gc.collect()  # uvicorn leaves a connection to the collector whose answer it has cancelled
     assert capsys.readouterr().err == "codelm: stopped\n"
 
 
