@@ -112,56 +112,55 @@ class _Writing:
             log.info("%s refused, %d: %s", scope["path"], error.status, error)
             await refused(error)(scope, receive, send)
             return
-        ended = "its client is gone"
+        sent = _Sent(self._form(asked, self._model))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_watch, receive, is_gone, tasks.cancel_scope)
-            ended = await self._answer(asked, is_gone, scope, send)
+            await self._answer(sent, is_gone, scope, send)
             tasks.cancel_scope.cancel()
-        log.info("%s %s, %.1f s", scope["path"], ended, time.monotonic() - start)
+        log.info("%s %s, %.1f s", scope["path"], sent.ended, time.monotonic() - start)
 
-    async def _answer(self, asked: Asked, is_gone: Event, scope: Scope, send: Send) -> str:
-        """Send what is written, or why nothing is; return in words what was sent."""
-        sent = _Sent(self._form(asked, self._model))
+    async def _answer(self, sent: "_Sent", is_gone: Event, scope: Scope, send: Send) -> None:
+        """Send what is written, or why nothing is."""
         try:
-            async with self._turns.pieces(asked, is_gone) as pieces:
+            async with self._turns.pieces(sent.answer.asked, is_gone) as pieces:
                 first = await pieces.receive()  # before the status is sent, which says whether there is an answer
                 await sent.response(first, pieces)(scope, _silence, send)
         except RequestError as error:
             sent.ended = f"refused, {error.status}: {error}"
             await refused(error)(scope, _silence, send)
-        return sent.ended
 
 
 class _Sent:
     """An answer that is sent.
 
     Attributes:
+        answer: Its form.
         ended: In words, how it ended.
     """
 
     def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self.ended = "sent"
+        self.answer = answer
+        self.ended = "its client is gone"
 
     def response(self, first: Piece, pieces: MemoryObjectReceiveStream[Piece]) -> Response:
         """Return the response whose first piece is there."""
         if isinstance(first, Exception):
             return refused(self._failed(first))
-        if isinstance(first, Written) and not self._answer.asked.stream:
+        if isinstance(first, Written) and not self.answer.asked.stream:
             self._count(first)
-            return JSONResponse(self._answer.whole(first))
+            return JSONResponse(self.answer.whole(first))
         return StreamingResponse(self._events(first, pieces), media_type="text/event-stream", headers=_NOT_KEPT)
 
     async def _events(self, piece: Piece, pieces: MemoryObjectReceiveStream[Piece]) -> AsyncIterator[str]:
         """Yield the events of a stream."""
         while isinstance(piece, str):
-            yield self._answer.piece(piece)
+            yield self.answer.piece(piece)
             piece = await pieces.receive()
         if isinstance(piece, Exception):
             yield event(error_body(self._failed(piece)))
         else:
             self._count(piece)
-            yield self._answer.last(piece)
+            yield self.answer.last(piece)
 
     def _failed(self, error: Exception) -> RequestError:
         refusal = refusal_of(error)

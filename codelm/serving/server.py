@@ -10,6 +10,7 @@ from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.server import HANDLED_SIGNALS
 
 from codelm.errors import InputError
 from codelm.serving.guard import is_loopback
@@ -73,16 +74,21 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle SIGUSR1, too, as uvicorn handles the others: an error raised within the loop may get lost there."""
+        """Handle SIGUSR1, too, as uvicorn handles the others: an error raised within the loop may get lost there.
+
+        Signals that the caller ignores stay ignored.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (*HANDLED_SIGNALS, signal.SIGUSR1)}
         with super().capture_signals():
-            if threading.current_thread() is not threading.main_thread():
-                yield
-                return
-            before = signal.signal(signal.SIGUSR1, self.handle_exit)
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_IGN if handler is signal.SIG_IGN else self.handle_exit)
             try:
                 yield
             finally:
-                signal.signal(signal.SIGUSR1, before)
+                signal.signal(signal.SIGUSR1, before[signal.SIGUSR1])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End all texts and the server; in the main thread a signal is raised again once it has ended."""

@@ -33,11 +33,11 @@ class Turns:
         self._inside = 0
         self._turn = anyio.Lock()
         self._thread = anyio.CapacityLimiter(1)  # one thread all the time: torch keeps threads of its own for each
-        self._closed = Event()
+        self._is_closed = False  # no lock, at which a handler of a signal could wait for the code that it interrupts
 
     def close(self) -> None:
         """End all texts at their next token; may be called from a handler of a signal."""
-        self._closed.set()
+        self._is_closed = True
 
     @asynccontextmanager
     async def pieces(self, asked: Asked, is_gone: Event) -> AsyncIterator[MemoryObjectReceiveStream[Piece]]:
@@ -81,6 +81,6 @@ class Turns:
     def _result(self, asked: Asked, show: Callable[[str], None], is_over: Callable[[], bool]) -> Piece:
         """Return what was written; or the error, of whatever kind, with which this request fails alone."""
         try:
-            return self._engine.write(asked, show, lambda: is_over() or self._closed.is_set())
+            return self._engine.write(asked, show, lambda: is_over() or self._is_closed)
         except Exception as error:
             return error

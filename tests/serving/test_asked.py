@@ -2,7 +2,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codelm.inference.place import Place
@@ -160,6 +160,7 @@ ODD = [None, True, False, 0, -1, 1, 10**30, -0.5, 1e300, "", "a", "\ud800", "\0"
 NAMES = [*LLAMA_VIM, "model", "suffix", "max_tokens", "temperature", "seed", "stop", "n", "path", "stream_options"]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(ODD), max_size=4), st.sampled_from([completion, infill]))
 def test_whatever_a_field_holds_it_is_read_or_refused(fields, read):
     with suppress(RequestError):

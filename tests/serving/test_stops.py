@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codelm.serving.stops import before_stop, settled
@@ -6,6 +6,7 @@ from codelm.serving.stops import before_stop, settled
 STOPS = st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=3)
 
 
+@settings(deadline=None)
 @given(st.text("ab\n\ufffd", max_size=12), STOPS)
 def test_what_is_shown_of_a_growing_text_is_never_taken_back(text, stops):
     shown, kept = [], ""

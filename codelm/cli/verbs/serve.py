@@ -73,10 +73,7 @@ def _serve(chosen: SavedRun, given: Namespace, key: str | None, listening: "sock
     defaults = Defaults(given.path, tuple(dict.fromkeys((name, "codelm"))))
     app = application(turns, defaults, model=name, key=key, only_loopback=is_loopback(given.host))
     log.info("%s serves %s as %s; Ctrl-C ends it", url_of(listening), chosen.label, name)
-    try:
-        Server(app, turns).run(sockets=[listening])
-    finally:
-        turns.close()  # of signals that the server does not handle
+    Server(app, turns).run(sockets=[listening])
 
 
 def _parser() -> VerbParser:
