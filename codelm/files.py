@@ -1,4 +1,4 @@
-"""Atomic writing of files and folders: after a crash or on a full disk the old content remains."""
+"""Atomic writing of files and folders, after a crash or on a full disk with the old content; and their sizes."""
 
 import contextlib
 import os
@@ -7,7 +7,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["new_file", "new_folder", "remove_unfinished", "sync_files", "sync_folder", "write_text"]
+__all__ = [
+    "existing_folder",
+    "new_file",
+    "new_folder",
+    "remove_unfinished",
+    "size_of",
+    "sync_files",
+    "sync_folder",
+    "write_text",
+]
 
 _UNFINISHED = re.compile(r"\.(?P<name>.+)\.\d+\.(?P<ending>tmp|old)")
 
@@ -95,6 +104,16 @@ def remove_unfinished(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def existing_folder(path: Path) -> Path:
+    """Return a folder, or the nearest above it that is there: the disk is asked where it would be made."""
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def sync_files(folder: Path) -> None:

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from codelm import __version__
 from codelm.devices import Device, found_devices
 from codelm.errors import CodelmError
+from codelm.files import existing_folder
 from codelm.git.environment import git_version
 
 __all__ = ["Finding", "find_all", "read_tested_versions"]
@@ -65,8 +66,9 @@ def find_all(cache: Path, output: Path) -> Iterator[Finding]:
     yield _extras(installed)
     devices = found_devices()
     yield _device(devices)
-    yield from _computing(devices)
-    yield _base()
+    if all(map(find_spec, ("torch", "bitsandbytes", "transformers"))):
+        yield from _computing(devices)
+        yield _base()
 
 
 def read_tested_versions() -> dict[str, str]:
@@ -84,7 +86,7 @@ def _git() -> Finding:
 
 def _disk(name: str, folder: Path, setting: str) -> Finding:
     """Return the free space where the folder of a setting is, or would be made."""
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.is_dir())
+    there = existing_folder(folder)
     free = shutil.disk_usage(there).free / _GIB
     text = f"{free:,.1f} GiB free in {folder}"
     if not os.access(there, os.W_OK | os.X_OK):
@@ -112,15 +114,16 @@ def _requirements(required: Mapping[str, Requirement], installed: Mapping[str, s
     """Return which requirements are not met."""
     if not required:
         return Finding("packages", "codelm is not installed, so its requirements are not known", "pip install codelm")
-    unmet = [
-        f"{name} {installed[name] or 'missing'} ({each.specifier} is needed)"
+    unmet = {
+        name: each
         for name, each in required.items()
         if not each.specifier.contains(installed[name] or "0", prereleases=True)
-    ]
+    }
     if not unmet:
         return Finding("packages", f"all {len(required)} requirements are met")
-    wanted = " ".join(f"'{required[each.partition(' ')[0]]}'" for each in unmet)
-    return Finding("packages", ", ".join(unmet), f"pip install {wanted}", needed=True)
+    told = (f"{name} {installed[name] or 'missing'} ({each.specifier} is needed)" for name, each in unmet.items())
+    wanted = " ".join(f"'{each}'" for each in unmet.values())
+    return Finding("packages", ", ".join(told), f"pip install {wanted}", needed=True)
 
 
 def _versions(installed: Mapping[str, str | None]) -> Finding:
@@ -147,21 +150,19 @@ def _device(devices: list[Device]) -> Finding:
 
 def _computing(devices: list[Device]) -> Iterator[Finding]:
     """Yield what torch and bitsandbytes make of the devices, which takes seconds to import."""
-    if not find_spec("torch") or not find_spec("bitsandbytes"):
-        return
     import torch
 
     from codelm.modules.four_bits import four_bit_failure
     from codelm.modules.precision import auto_precision
 
     on_gpu = torch.cuda.is_available()
-    build = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
     if devices[0].kind == "cuda" and not on_gpu:
         why = "is built without CUDA" if torch.version.cuda is None else f"for CUDA {torch.version.cuda} finds no GPU"
         remedy = "install a build of torch for the driver's version of CUDA: https://pytorch.org/get-started/locally"
         yield Finding("torch", f"torch {torch.__version__} {why}", remedy)
     else:
-        yield Finding("torch", f"{build}, computes on {'the GPU' if on_gpu else 'the processor'}")
+        where = "the GPU" if on_gpu else "the processor"
+        yield Finding("torch", f"torch {torch.__version__}, {torch.get_num_threads()} threads, computes on {where}")
     yield Finding("precision", auto_precision())
     if failure := four_bit_failure("cuda" if on_gpu else "cpu"):
         yield Finding("4 bits", failure, "pip install -U bitsandbytes, or take --model.quantization none", needed=True)
@@ -171,9 +172,9 @@ def _computing(devices: list[Device]) -> Iterator[Finding]:
 
 def _base() -> Finding:
     """Return whether the usual base is on this machine."""
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cached = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{_BASE.replace('/', '--')}"
-    there = any(cached.glob("snapshots/*/*.safetensors"))
-    if there:
+    from huggingface_hub import constants, file_download
+
+    cached = Path(constants.HF_HUB_CACHE) / file_download.repo_folder_name(repo_id=_BASE, repo_type="model")
+    if any(cached.glob("snapshots/*/*.safetensors")):
         return Finding("base", f"{_BASE} is on this machine")
     return Finding("base", f"{_BASE} is not on this machine: the first run downloads it; the base tiny is")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from codelm.errors import CodelmError, InputError, ResourceError, cannot_write, system_error
-from codelm.files import new_folder
+from codelm.files import existing_folder, new_folder
 
 __all__ = ["DATASET", "EXPORT", "RECORD", "Kind", "new_export", "refuse_full_disk", "refuse_taken"]
 
@@ -49,8 +49,7 @@ def refuse_taken(folder: Path, *, force: bool, kind: Kind = EXPORT) -> None:
 
 def refuse_full_disk(folder: Path, size: int) -> None:
     """Raise `ResourceError` where the disk of a folder, which need not be there, has no ``size`` bytes left."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing_folder(folder)).free
     if free < size + _SPARE_BYTES:
         raise ResourceError(
             f"{folder}: {free / 1e9:.2f} GB are free and {(size + _SPARE_BYTES) / 1e9:.2f} needed; make room there, or"

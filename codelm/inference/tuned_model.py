@@ -12,9 +12,9 @@ from codelm.datamodules.prompt_format import encoder_for
 from codelm.errors import DamagedDataError, InputError
 from codelm.history.samples.prompts import Prompt, prompt
 from codelm.history.tokenization.encoder import Encoder
-from codelm.inference.other_code import Files, most_similar
 from codelm.inference.place import Place, with_line_cut
 from codelm.metrics.infill_tasks import visible_context
+from codelm.metrics.retrieval import Files, most_similar
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA, load_adapter
 from codelm.modules.base_identity import changed_files
@@ -113,7 +113,8 @@ class TunedModel:
         if room < _FEWEST_TOKENS:
             most = self.row_tokens - max(_OTHER_TOKENS, names) - _FEWEST_TOKENS
             raise InputError(f"{new_tokens} new tokens leave no room for a prompt: give at most {most}")
-        example = most_similar(place, files, self.encoder.count, min(_MOST_SHOWN, room // _SHARE_SHOWN))
+        most = min(_MOST_SHOWN, room // _SHARE_SHOWN)
+        example = most_similar(place.before, place.after or "", files, self.encoder.count, most)
         room -= sum(self.encoder.count(example)) if example else 0
         place = with_line_cut(place, self.encoder.count, room)
         before, after = visible_context(place.before, place.after or "", self.encoder.count, room)

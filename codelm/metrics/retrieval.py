@@ -5,14 +5,42 @@ as in RepoCoder (Zhang et al. 2023): an index that ignores what only one side ha
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
+from codelm.lines import lines_of
 from codelm.metrics.infill_tasks import count_fitting
 
-__all__ = ["longest_runs", "nearest", "nearest_lines"]
+__all__ = ["Files", "longest_runs", "most_similar", "nearest", "nearest_lines"]
+
+Files = Sequence[tuple[str, str]]
+"""Path and text of each file, or of a part of one."""
+_NEAR = 8
+"""Lines before and after a span that are compared with other code."""
 
 _WORD = re.compile(r"[^\W\d]\w+")
+
+
+def most_similar(
+    before: str, after: str, files: Files, count: Callable[[Sequence[str]], list[int]], max_tokens: int
+) -> tuple[str, str] | None:
+    """Return path and text of the lines most like those around a span, or None where none shares a word with them.
+
+    Args:
+        before: The text before the span.
+        after: The text behind it.
+        files: Other code.
+        count: Returns the number of tokens of each text.
+        max_tokens: Tokens of the returned text at most.
+    """
+    around = "".join([*lines_of(before)[-_NEAR:], *lines_of(after)[:_NEAR]])
+    found = nearest(around, [text for _, text in files])
+    if found is None:
+        return None
+    path, text = files[found]
+    lines = lines_of(text)
+    part = nearest_lines(around, lines, count(lines), max_tokens)
+    return (path, part) if part else None
 
 
 def nearest(query: str, pieces: Sequence[str]) -> int | None:

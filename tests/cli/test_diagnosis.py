@@ -38,8 +38,7 @@ def expected_lines():
 @pytest.fixture
 def found(monkeypatch, tmp_path):
     """The findings, by name; some answers of the machine can be replaced."""
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub" / "hub"))
 
     def find(**replaced):
         for name, value in replaced.items():

@@ -4,7 +4,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codelm.metrics.retrieval import longest_runs, nearest, nearest_lines
+from codelm.metrics.retrieval import longest_runs, most_similar, nearest, nearest_lines
 
 PIECES = ["fn a() {}", "struct Walker { depth: usize, follow_links: bool }", "fn print(depth: usize)", "}"]
 
@@ -57,3 +57,22 @@ def test_runs_fit_and_cannot_be_extended(counts, max_tokens):
         assert 0 < sum(counts[start:stop]) <= max_tokens
         assert stop == len(counts) or sum(counts[start : stop + 1]) > max_tokens
         assert start == 0 or sum(counts[start - 1 : stop]) > max_tokens
+
+
+AROUND = "fn add(left: u32) {\n", "}\n"
+
+
+def count(texts):
+    return [len(text.split()) for text in texts]
+
+
+def test_the_lines_most_like_the_place_are_found():
+    files = [("b.rs", "struct Other;\n"), ("c.rs", "let unlike = 0;\nfn add(left: u64) {\nlet more = 1;\n")]
+    path, text = most_similar(*AROUND, files, count, 4)
+    assert (path, "fn add(left: u64) {\n" in text) == ("c.rs", True)
+
+
+def test_without_a_common_word_or_room_there_is_none():
+    assert most_similar(*AROUND, [], count, 9) is None
+    assert most_similar(*AROUND, [("b.rs", "struct Other;\n")], count, 9) is None
+    assert most_similar(*AROUND, [("b.rs", "fn add(left: u64) {\n")], count, 1) is None

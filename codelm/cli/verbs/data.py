@@ -11,6 +11,8 @@ from codelm.cli.config_files import checked_arguments
 from codelm.cli.quick_settings import quick_settings
 from codelm.cli.verbs.parser import VerbParser, split_settings
 from codelm.errors import InputError
+from codelm.export.dataset.tables import FORMATS, refuse_format
+from codelm.files import size_of
 
 __all__ = ["run"]
 
@@ -24,7 +26,6 @@ Write the samples that a run would learn from, split as it splits them, for othe
 Configurations and settings are those of codelm fit, with the same defaults; README.md in the folder says how trainers
 take it."""
 _COLUMNS = ("tokens", "prompt-completion", "text")
-_FORMATS = ("jsonl", "parquet")
 
 
 def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
@@ -44,7 +45,6 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     from codelm.datamodules import GitCommitDataModule
     from codelm.export.dataset.folder import Form, write_dataset
     from codelm.export.dataset.rows import Columns
-    from codelm.export.dataset.tables import refuse_format
 
     refuse_format(given.format)
     base, data = str(found.others["model.base"]), found.data
@@ -81,7 +81,7 @@ def _parser() -> VerbParser:
         help="what a row holds (default: tokens, the only form that loses nothing)",
     )
     parser.add_argument(
-        "--format", choices=_FORMATS, default="jsonl", help="of the files (default: jsonl; parquet needs pyarrow)"
+        "--format", choices=FORMATS, default="jsonl", help="of the files (default: jsonl; parquet needs pyarrow)"
     )
     parser.add_argument("--force", action="store_true", help="replace a dataset that is there")
     return parser
@@ -95,11 +95,8 @@ def _configs(settings: Sequence[str]) -> list[Path]:
 
 def _text(folder: Path, record: Mapping[str, Any]) -> str:
     """Return what is printed of a finished dataset."""
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    rows = {
-        "dataset": str(folder),
-        "form": f"{record['columns']}, {record['format']}, {size / 1e6:,.1f} MB in {len(record['files']) + 2} files",
-    }
+    size = f"{size_of(folder) / 1e6:,.1f} MB in {len(record['files']) + 2} files"
+    rows = {"dataset": str(folder), "form": f"{record['columns']}, {record['format']}, {size}"}
     for split, each in record["splits"].items():
         counted = f"{each['rows']:,} rows of {each['samples']:,} samples, {each['tokens']:,} tokens"
         rows[split] = f"{counted}, {each['targets']:,} of them of added lines"

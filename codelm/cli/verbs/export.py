@@ -9,6 +9,7 @@ from typing import Any
 from codelm.cli.base_folder import base_of_run
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import InputError
+from codelm.files import size_of
 from codelm.saved_run import SavedRun, find_run
 
 __all__ = ["run"]
@@ -95,8 +96,7 @@ def _refuse_contradictions(given: Namespace) -> None:
 def _text(saved: SavedRun, folder: Path, record: Mapping[str, Any]) -> str:
     """Return what is printed of a finished export."""
     rows = {"run": f"{saved.label}, {saved.figure('status')}", "export": str(folder)}
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    rows["size"] = f"{size / 1e6:,.1f} MB in {len(record['files']) + 2} files"
+    rows["size"] = f"{size_of(folder) / 1e6:,.1f} MB in {len(record['files']) + 2} files"
     if (difference := record["largest_logit_difference"]) is not None:
         rows["read back"] = f"largest difference of a logit {difference:.2g}"
     measured = record["held_out"]

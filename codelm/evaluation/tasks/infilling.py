@@ -12,11 +12,10 @@ from codelm.evaluation.model import MAX_PROMPT_TOKENS, EvaluatedModel
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.history.held_out_changes import HeldOutChange
 from codelm.history.samples.prompts import Prompt, prompt
-from codelm.lines import lines_of
 from codelm.metrics.infill import Infill, cut_infill, is_complete
 from codelm.metrics.infill_scores import Score, score
 from codelm.metrics.infill_tasks import InfillTask, choose_tasks, cut_tasks, visible_context
-from codelm.metrics.retrieval import nearest, nearest_lines
+from codelm.metrics.retrieval import most_similar
 from codelm.metrics.syntax.identifiers import LEXERS, own_names
 
 __all__ = ["Answer", "AnsweredTask", "InfillEvaluation", "draw_changes"]
@@ -36,8 +35,6 @@ _SPARE_COMMITS = 2
 """Commits that are searched for each task that is wanted: not every change has one."""
 _FILES_PER_COMMIT = 8
 """Files of a commit that are searched, at most."""
-_NEAR = 8
-"""Lines before and after a span that are compared with examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +180,7 @@ class InfillEvaluation:
 
         Of a change with more than ``max_tokens`` tokens, the text is the most similar part.
         """
-        around = "".join([*lines_of(task.before)[-_NEAR:], *lines_of(task.after)[:_NEAR]])
-        found = nearest(around, [text for _, text in self.examples])
-        if found is None:
-            return None
-        path, text = self.examples[found]
-        lines = lines_of(text)
-        part = nearest_lines(around, lines, self.data.encoder.count(lines), max_tokens)
-        return (path, part) if part else None
+        return most_similar(task.before, task.after, self.examples, self.data.encoder.count, max_tokens)
 
 
 def draw_changes(changes: Sequence[HeldOutChange], commits: int, random: Random) -> list[HeldOutChange]:

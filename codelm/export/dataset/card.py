@@ -12,6 +12,16 @@ from datasets import load_dataset
 
 rows = load_dataset("FOLDER")  # this folder; of a test split that is empty there is none
 ```"""
+_TRL = """```python
+from trl import SFTConfig, SFTTrainer
+
+SFTTrainer(
+    "{base}",
+    args=SFTConfig(max_length={length}),
+    train_dataset=rows["train"],
+    eval_dataset=rows["validation"],
+).train()
+```"""
 _ROWS = {
     Columns.TOKENS: "A row is a sample: `input_ids`, `attention_mask` and `labels`, which are not shifted, -100 where"
     " nothing is learned. `facts/` says of each row, in the same order, what it is, and the loss weight of each token"
@@ -22,18 +32,9 @@ _ROWS = {
     Columns.TEXT: "A row is a sample, as `text`, with special tokens by their names.",
 }
 _USE = {
-    Columns.TOKENS: """TRL (`pip install trl`), and what else takes labels as they are:
-
-```python
-from trl import SFTConfig, SFTTrainer
-
-SFTTrainer(
-    "{base}",
-    args=SFTConfig(max_length={length}),
-    train_dataset=rows["train"],
-    eval_dataset=rows["validation"],
-).train()
-```
+    Columns.TOKENS: "TRL (`pip install trl`), and what else takes labels as they are:\n\n"
+    + _TRL
+    + """
 
 axolotl:
 
@@ -50,18 +51,9 @@ LLaMA-Factory takes tokens as a saved dataset, `tokenized_path: TOKENS` with `st
 ```python
 rows.save_to_disk("TOKENS")
 ```""",
-    Columns.PROMPT: """TRL (`pip install trl`) learns completions alone:
-
-```python
-from trl import SFTConfig, SFTTrainer
-
-SFTTrainer(
-    "{base}",
-    args=SFTConfig(max_length={length}),
-    train_dataset=rows["train"],
-    eval_dataset=rows["validation"],
-).train()
-```
+    Columns.PROMPT: "TRL (`pip install trl`) learns completions alone:\n\n"
+    + _TRL
+    + """
 
 LLaMA-Factory, with `template: empty` and `stage: sft`, by this entry of `dataset_info.json`:
 
