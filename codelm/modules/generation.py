@@ -13,6 +13,7 @@ from codelm.modules.base_model import max_positions
 from codelm.modules.batch_generation import generate_batch
 from codelm.modules.decoding_rules import HeldToTyped, IsComplete, UntilComplete
 from codelm.modules.fused_lora import whole_weights
+from codelm.modules.padding import completes_in_batches
 from codelm.special_tokens import TEXT_ENDS
 from codelm.token_healing import HealedPrompt, Vocabulary, cut_back, without_typed
 
@@ -124,15 +125,17 @@ def generate(
     end_ids = end_token_ids(tokenizer)
     rows = model.get_input_embeddings().weight
     read = partial(_decode_inside, tokenizer)
-    for start in range(0, len(prompts), sampling.batch_size):
-        batch = prompts[start : start + sampling.batch_size]
+    alone = min(len(prompts), sampling.batch_size) == 1 or not completes_in_batches(model)
+    size = 1 if alone else sampling.batch_size
+    for start in range(0, len(prompts), size):
+        batch = prompts[start : start + size]
         typed = [prompt.typed for prompt in batch]
         given = [prompt.ids or end_ids[:1] for prompt in batch]  # a text follows an end
         most = (max_positions(model.config) or sys.maxsize) - max(map(len, given))
         to_write = max(len(tokenizer.encode(each, add_special_tokens=False)) for each in typed)
         settings = _generation_config(sampling, end_ids, sampling.max_new_tokens + to_write, most)
         tokens = vocabulary(tokenizer, len(rows)) if is_complete or any(typed) else Vocabulary([])
-        asked = is_complete[start : start + sampling.batch_size]
+        asked = is_complete[start : start + size]
         held = HeldToTyped(tokens, typed) if any(typed) else None
         until = UntilComplete(tokens, read, typed, asked, each_token=each_token) if asked else None
         with whole_weights(model):
