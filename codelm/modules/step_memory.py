@@ -113,10 +113,10 @@ def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtyp
     Raises:
         UntraceableError: The base, or adapters of this kind, compute with values, so that the memory is not known.
     """
-    logits = chunk_size(device)
     config = load_config(model.base, model.revision, dropout=model.base_dropout)
     layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
     try:
+        logits = chunk_size(device, config.get_text_config().hidden_size)
         with torch.random.fork_rng(devices=[]):
             if layers <= max(_FEW_LAYERS) or not _are_equal(config):
                 return max(_traced(model, config, rows, tokens, dtype, logits).values(), key=attrgetter("peak"))
