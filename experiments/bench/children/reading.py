@@ -7,6 +7,7 @@ GitPython leaves the hunks unread, which codelm takes apart. Git alone writes pa
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from tempfile import TemporaryFile
 from typing import Any
 
 __all__ = ["read_with_codelm", "read_with_git", "read_with_gitpython", "read_with_pydriller"]
@@ -60,15 +61,14 @@ def read_with_git(repository: str, tip: str, newest: int | None) -> dict[str, An
 
     def read(shas: Sequence[str]) -> int:
         size = 0
-        names = "".join(f"{sha}\n" for sha in shas).encode()
         command = ["git", "-C", repository, *_PATCHES]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as git:
-            assert git.stdin
-            assert git.stdout
-            git.stdin.write(names)
-            git.stdin.close()
-            while part := git.stdout.read(_READ_AT_ONCE):
-                size += len(part)
+        with TemporaryFile() as names:  # in a pipe, git would wait to be read before it has read all of them
+            names.write("".join(f"{sha}\n" for sha in shas).encode())
+            names.seek(0)
+            with subprocess.Popen(command, stdin=names, stdout=subprocess.PIPE, bufsize=0) as git:
+                assert git.stdout
+                while part := git.stdout.read(_READ_AT_ONCE):
+                    size += len(part)
         return size
 
     return _timed(read, repository, tip, newest)

@@ -73,6 +73,13 @@ def test_all_read_the_same_bytes(make_repository):
     assert reading.read_with_codelm(folder, "HEAD", 1)["bytes"] == 30
 
 
+def test_git_alone_reads_more_commits_than_a_pipe_holds_ids_of(make_repository):
+    from experiments.bench.children import reading
+
+    folder = str(make_repository([{"a.rs": f"fn f{number}() {{}}\n" * 9} for number in range(2000)]))
+    assert reading.read_with_git(folder, "HEAD", None)["bytes"] > 2000 * 41
+
+
 def test_a_store_of_a_copied_cache_leaves_the_cache_alone(rust_repository, tmp_path, monkeypatch):
     from experiments.bench.children import stores
 
