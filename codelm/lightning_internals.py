@@ -1,7 +1,7 @@
 """What codelm uses of Lightning's loops that Lightning does not document, all in one place.
 
-Written against lightning 2.6. `ATTRIBUTES` and `CHECKPOINT_KEYS` list every such name; a test looks each of them up and
-says in a sentence which one an upgrade has moved.
+Written against lightning 2.6. `ATTRIBUTES` lists every such name, beside the keys in `lightning_checkpoints`; a test
+looks each of them up and says in a sentence which one an upgrade has moved.
 """
 
 import signal
@@ -18,7 +18,6 @@ from lightning.pytorch.strategies import DDPStrategy
 
 __all__ = [
     "ATTRIBUTES",
-    "CHECKPOINT_KEYS",
     "CLI_HOOKS",
     "attached_trainer",
     "batches_learned",
@@ -29,12 +28,10 @@ __all__ = [
     "place",
     "precision_of_step",
     "print_figures_in",
-    "rewind_to_whole_step",
     "save_alone",
     "saves_at_end_of_epoch",
     "set_root_folder",
     "set_up_validation_data",
-    "settle",
     "settle_resumed",
     "starts_programs",
     "take_over",
@@ -55,13 +52,6 @@ ATTRIBUTES = (
     *("strategy.batch_to_device", "strategy.checkpoint_io", "strategy.save_checkpoint"),
 )
 """Attributes of a `Trainer`."""
-
-_EPOCHS = "epoch_progress"
-_STEPS = "epoch_loop.automatic_optimization.optim_progress"
-_BATCHES = "epoch_loop.batch_progress"
-_VALIDATION_BATCHES = "epoch_loop.val_loop.batch_progress"
-CHECKPOINT_KEYS = (_EPOCHS, _STEPS, _BATCHES, _VALIDATION_BATCHES)
-"""Keys of ``checkpoint["loops"]["fit_loop"]``."""
 
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 """The module whose functions ``restore...`` restore the states of a checkpoint."""
@@ -177,54 +167,6 @@ def saves_at_end_of_epoch(checkpoints: ModelCheckpoint, trainer: Trainer) -> boo
     return bool(checkpoints._should_save_on_train_epoch_end(trainer))
 
 
-def _batches(checkpoint: dict[str, Any], accumulate: int) -> tuple[int, int]:
-    """Return how many batches of its epoch a checkpoint has learned, and how many up to its last optimizer step."""
-    loop = checkpoint["loops"]["fit_loop"]
-    ready, steps = loop[_BATCHES]["current"]["ready"], loop[_STEPS]["optimizer"]["step"]["current"]["completed"]
-    return ready, min(steps * accumulate, ready)  # an epoch's last step may have fewer batches
-
-
-def rewind_to_whole_step(checkpoint: dict[str, Any], accumulate: int) -> None:
-    """Let a checkpoint that was saved within an optimizer step go on behind the last whole one; leave all others."""
-    ready, done = _batches(checkpoint, accumulate)
-    if done < ready:
-        settle(checkpoint, accumulate, validates=False)
-
-
-def settle(checkpoint: dict[str, Any], accumulate: int, *, validates: bool) -> None:
-    """Let a checkpoint say in one of two ways where the run is, both of which Lightning goes on from as it should.
-
-    Either an epoch is over, or a number of its batches is learned, to the end of an optimizer step. Lightning 2.6 has
-    many more: from some it trains batches twice, skips a validation or an epoch, or counts on from a wrong number.
-
-    Args:
-        checkpoint: Changed in place.
-        accumulate: Batches of an optimizer step.
-        validates: Whether a validation behind the last batch is still to be done, or to be done anew.
-    """
-    loop = checkpoint["loops"]["fit_loop"]
-    epochs, batches, validation = loop[_EPOCHS], loop[_BATCHES], loop[_VALIDATION_BATCHES]
-    (ready, done), total = _batches(checkpoint, accumulate), batches["total"]["ready"]
-    is_over = batches["is_last_batch"] and done == ready and not validates
-    if is_over and epochs["current"]["processed"] == epochs["current"]["ready"]:
-        for counts in epochs.values():
-            _set_all(counts, counts["ready"])
-        batches["is_last_batch"] = False
-        _set_all(batches["current"], 0)
-    else:
-        for counts in epochs.values():
-            counts |= dict.fromkeys(("processed", "completed"), max(counts["ready"] - 1, 0))
-            counts["started"] = counts["ready"]
-        batches["is_last_batch"] = batches["is_last_batch"] and done == ready
-        _set_all(batches["current"], done)
-    _set_all(batches["total"], total - (ready - done))
-    validation["is_last_batch"] = False
-    for counts in (validation["current"], validation["total"]):
-        _set_all(counts, 0)
-    if validates and done == ready:  # begun, with no batch done
-        validation["total"] |= {"ready": 1, "started": 1}
-
-
 def settle_resumed(trainer: Trainer) -> None:
     """Begin an epoch as any other where the one before was over: with ``max_steps`` Lightning takes it for begun."""
     loop = trainer.fit_loop.epoch_loop
@@ -235,11 +177,6 @@ def settle_resumed(trainer: Trainer) -> None:
 def count_steps_for_loggers(trainer: Trainer) -> None:
     """Let loggers count from the optimizer steps taken: resumed runs are one ahead for each validation on the way."""
     trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
-
-
-def _set_all(progress: dict[str, int], count: int) -> None:
-    """Set all counts of a progress to ``count``."""
-    progress |= dict.fromkeys(progress, count)
 
 
 def was_restoring(error: BaseException) -> bool:

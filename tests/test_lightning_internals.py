@@ -7,7 +7,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from codelm.lightning_internals import ATTRIBUTES, CHECKPOINT_KEYS, CLI_HOOKS, settle, was_restoring
+from codelm.lightning_checkpoints import CHECKPOINT_KEYS, settle
+from codelm.lightning_internals import ATTRIBUTES, CLI_HOOKS, was_restoring
 
 QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
 
@@ -48,7 +49,7 @@ def test_an_attribute_of_the_trainer_is_where_it_was(trainer, name):
 def test_a_checkpoint_counts_under_the_names_it_did(trainer, tmp_path, key):
     trainer.save_checkpoint(tmp_path / "a.ckpt")
     loop = torch.load(tmp_path / "a.ckpt", weights_only=False)["loops"]["fit_loop"]
-    assert key in loop, f"Lightning's checkpoints have lost {key}, which codelm/lightning_internals.py changes"
+    assert key in loop, f"Lightning's checkpoints have lost {key}, which codelm/lightning_checkpoints.py changes"
 
 
 @pytest.mark.parametrize("name", CLI_HOOKS)

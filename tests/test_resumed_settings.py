@@ -7,8 +7,11 @@ import sys
 
 import huggingface_hub
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 
+from codelm.callbacks import MemoryTrial, memory_trial
 from codelm.cli import main
 
 CONFIG = """
@@ -119,6 +122,44 @@ def test_what_decides_nothing_may_change(resume, tmp_path):
     assert status == 0, said
     manifest = json.loads((tmp_path / "here/runs/run/version_0/MANIFEST.json").read_text())
     assert [each["step"] for each in manifest["phase_results"]["phase_4_training"]["history"]] == [2, 4]
+
+
+@pytest.fixture
+def go_on(codelm, tmp_path, tiny_base, rust_repository):
+    """Return a function that goes on with a run of steps of four rows, ended within its second epoch of two steps.
+
+    It returns the trained weights and what the command said.
+    """
+    text = CONFIG.replace("dropout: 0.05", "dropout: 0.0").replace("batch_size: 2", "batch_size: 4")
+    (tmp_path / "short.yaml").write_text(text)
+    places = [f"--model.base={tiny_base}", f"--data.repo={rust_repository}", f"--data.cache={tmp_path / 'cache'}"]
+    fit = ["fit", "--config", str(tmp_path / "short.yaml"), *places, "--trainer.max_epochs=3"]
+    status, said = codelm(*fit, "--name=ended", "--trainer.max_steps=3")
+    assert status == 0, said
+
+    def go_on(name, *settings):
+        shutil.copytree(tmp_path / "here/runs/ended", tmp_path / "here/runs" / name)
+        status, said = codelm(*fit, "--name", name, "--trainer.max_steps=6", "--ckpt_path=last", *settings)
+        assert status == 0, said
+        run = tmp_path / "here/runs" / name / "version_0"
+        training = json.loads((run / "MANIFEST.json").read_text())["phase_results"]["phase_4_training"]
+        assert training["history"][-1]["step"] == 6
+        return load_file(run / "adapter/adapter_model.safetensors"), said
+
+    return go_on
+
+
+def test_a_run_goes_on_in_batches_of_another_size_with_the_rows_that_are_left(go_on, monkeypatch):
+    whole, _ = go_on("whole")
+    smaller = "--data.batch_size=2", "--trainer.accumulate_grad_batches=2", "--trainer.limit_train_batches=4"
+    chosen, _ = go_on("chosen", *smaller)
+    monkeypatch.setitem(MemoryTrial.__init__.__kwdefaults__, "on_cpu", True)
+    monkeypatch.setattr(memory_trial, "_fits", lambda trainer, module, data: data.batch_size <= 2)
+    found, said = go_on("found")
+    assert "out of GPU memory with 4 rows at a time: going on with 2, and 2 batches of the same rows to a step" in said
+    for name, weights in whole.items():
+        torch.testing.assert_close(chosen[name], weights, rtol=0, atol=1e-5)
+        assert torch.equal(found[name], chosen[name])
 
 
 def test_the_manifest_says_which_base_it_was(resume, tmp_path):

@@ -12,13 +12,13 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from codelm.batch import Batch
+from codelm.lightning_checkpoints import settle
 from codelm.lightning_internals import (
     count_steps_for_loggers,
     is_at_end_of_epoch,
     is_within_step,
     place,
     saves_at_end_of_epoch,
-    settle,
     settle_resumed,
     validation_is_due,
 )

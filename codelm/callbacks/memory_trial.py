@@ -5,10 +5,12 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from codelm.batch import Batch, WeightedTokens, collate
 from codelm.errors import ResourceError, is_out_of_memory
+from codelm.lightning_checkpoints import count_in_other_batches
 from codelm.lightning_internals import precision_of_step, to_device
 from codelm.runs.batch_size import change_batch_size
 
@@ -28,13 +30,27 @@ class MemoryTrial(Callback):
 
     def __init__(self, *, on_cpu: bool = False) -> None:
         self.on_cpu = on_cpu
+        self.checkpoint: dict[str, Any] | None = None
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep the checkpoint of a training that goes on until its counts are restored, behind `on_fit_start`."""
+        self.checkpoint = checkpoint if "loops" in checkpoint and trainer.state.fn == TrainerFn.FITTING else None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the rows that fit, before the loader is made; the model is on its device by now."""
-        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        before = trainer.accumulate_grad_batches
+        self._find_rows(trainer, pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        if self.checkpoint is not None:
+            count_in_other_batches(self.checkpoint, before, trainer.accumulate_grad_batches)
+            self.checkpoint = None
+
+    def _find_rows(self, trainer: Trainer, pl_module: LightningModule, data: Any) -> None:
         # Processes that a launcher has started may have found different memory.
-        chosen = torch.tensor(data.batch_size, device=trainer.strategy.root_device)  # GPUs exchange no tensors of a CPU
-        change_batch_size(trainer, data, int(trainer.strategy.reduce(chosen, reduce_op="min")))
+        own = torch.tensor(data.batch_size, device=trainer.strategy.root_device)  # GPUs exchange no tensors of a CPU
+        fewest = int(trainer.strategy.reduce(own, reduce_op="min"))
+        if fewest < data.batch_size:
+            log.info("a process has memory for %d rows at a time, this one for %d: all take %d", fewest, own, fewest)
+        change_batch_size(trainer, data, fewest)
         if trainer.strategy.root_device.type == "cpu" and not self.on_cpu:
             return
         while not trainer.strategy.reduce_boolean_decision(_fits(trainer, pl_module, data), all=True):

@@ -19,7 +19,7 @@ from codelm import __version__
 from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
-from codelm.cli.batch_size import settle_batch_size, take_rows_of_checkpoint
+from codelm.cli.batch_size import keep_rows_of_step, settle_batch_size
 from codelm.cli.checks import absolute_path, check_settings, refuse_long_rows
 from codelm.cli.commands import LIGHTNING_COMMANDS
 from codelm.cli.config_files import default_argument
@@ -137,6 +137,7 @@ class _CodelmCLI(LightningCLI):
             base, tip = repositories[0].base, repositories[0].tip
             settings.data.revision = f"{base}..{tip}" if base else tip
         self.config_files = [Path(str(each)) for each in _as_list(settings.config)]
+        keep_rows_of_step(settings, self.config_files, self.arguments)
         self.base_folder = base_folder(settings.model.base, self.config_files)
         if self.base_folder:  # the saved configuration names what others know
             name = settings.model.base_name or public_name(settings.model.base)
@@ -170,11 +171,10 @@ class _CodelmCLI(LightningCLI):
         settings = self.settings
         if not self.predicts:
             settings.data.formats.fim_format = settle_format(self.trainer, self.model, self.datamodule)
+        chosen = self.trainer, self.model, self.datamodule
         if self.checkpoint is not None and trains:
-            take_rows_of_checkpoint(self.trainer, self.datamodule, self.checkpoint)
-            given = result_settings(self.trainer, self.model, self.datamodule)
-            refuse_other_settings(*map(as_typed, (read_settings(Path(self.checkpoint)), given)))
-        batches = settle_batch_size(self.trainer, self.model, self.datamodule) if trains else {}
+            refuse_other_settings(*map(as_typed, (read_settings(Path(self.checkpoint)), result_settings(*chosen))))
+        batches = settle_batch_size(*chosen, self.checkpoint) if trains else {}
         decided = {"name": settings.name, "data.revision": settings.data.revision, "ckpt_path": self.checkpoint}
         decided |= {"data.formats.fim_format": settings.data.formats.fim_format} | batches
         found = [f"--{name}={value}" for name, value in decided.items() if value is not None]

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from codelm.batch import Batch, learned_labels, learned_weights
 from codelm.errors import CodelmError, InputError
-from codelm.lightning_internals import rewind_to_whole_step
+from codelm.lightning_checkpoints import rewind_to_whole_step
 from codelm.modules.batch_seed import seed_batch
 from codelm.modules.decoder import decoder_of, packed_states, states_by_sample, states_one_by_one
 from codelm.modules.losses import Choices, token_nll, weighted_nll_sum
@@ -239,7 +239,7 @@ class CausalLM(LightningModule):
         """Restore them; refuse other settings, and parameters of other names or shapes, than this model's.
 
         A training goes on behind the checkpoint's last whole optimizer step: batches that were learned after it, whose
-        gradients waited for more, are learned again.
+        gradients waited for more, are learned again. Its batches may have been of another size.
         """
         trains = self.trainer.state.fn == TrainerFn.FITTING
         refuse_other_settings(checkpoint.get("settings", {}), self._result_settings(), trains=trains)

@@ -25,6 +25,9 @@ _TRAINER = (
 )
 """The trainer's settings that decide it; how long it trains may change."""
 
+_LIMITS = ("trainer.limit_train_batches", "trainer.limit_val_batches", "trainer.val_check_interval")
+"""Those that count batches where they are whole numbers."""
+
 _OF_EVALUATION = ("model.base_identity.", "model.lora.r", "model.lora.alpha", "model.lora.dora", "model.lora.targets")
 """How the names of the settings begin without which an adapter is another one."""
 
@@ -57,11 +60,15 @@ def _flattened(name: str, value: Any) -> dict[str, Any]:
 def refuse_other_settings(saved: Mapping[str, Any], given: Mapping[str, Any], *, trains: bool = True) -> None:
     """Raise `InputError` where a setting is not what a checkpoint was trained with; what only one side names passes.
 
+    Rows at a time may be others where an optimizer step has as many rows: what is learned stays, but for rounding and
+    the draws of dropout.
+
     Args:
         saved: The checkpoint's `result_settings`.
         given: Those of the run that is to go on from it.
         trains: Whether it goes on training; else only those count which make the trained model another one.
     """
+    given = _in_batches_of(saved, given)
     names = [name for name in saved if name in given and (trains or name.startswith(_OF_EVALUATION))]
     other = [f"{name} {_short(saved[name])}, not {_short(given[name])}" for name in names if saved[name] != given[name]]
     if other:
@@ -70,6 +77,18 @@ def refuse_other_settings(saved: Mapping[str, Any], given: Mapping[str, Any], *,
             f"the checkpoint was trained with {'; '.join(other[:3])}{more}: give the settings it was trained with,"
             " which the config.yaml of its run holds, or begin a new run without --ckpt_path"
         )
+
+
+def _in_batches_of(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return given settings as if its batches were of a checkpoint's size, if its steps have as many rows."""
+    rows, batches = "data.batch_size", f"trainer.{_TRAINER[0]}"
+    if not all(name in each for name in (rows, batches) for each in (saved, given)) or saved[rows] == given[rows]:
+        return given
+    if saved[rows] * saved[batches] != given[rows] * given[batches]:
+        return given
+    limits = {name: given[name] for name in _LIMITS if isinstance(given.get(name), int)}
+    counts = {name: -(-limit // given[batches]) * saved[batches] for name, limit in limits.items()}  # of whole steps
+    return {**given, **counts, rows: saved[rows], batches: saved[batches]}
 
 
 def _short(value: Any) -> str:

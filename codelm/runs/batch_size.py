@@ -4,9 +4,10 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-__all__ = ["batch_settings", "change_batch_size", "round_limits"]
+__all__ = ["BATCH_COUNTS", "batch_settings", "change_batch_size", "round_limits"]
 
 _LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "val_check_interval")
+BATCH_COUNTS = ("accumulate_grad_batches", *_LIMITS)
 """The trainer's settings that count batches, where they are whole numbers."""
 
 
@@ -46,6 +47,6 @@ def change_batch_size(trainer: Trainer, datamodule: Any, rows: int) -> None:
 
 def batch_settings(trainer: Trainer, datamodule: Any) -> dict[str, Any]:
     """Return the whole numbers that `change_batch_size` changes, by the settings' full names."""
-    counts = {f"trainer.{name}": getattr(trainer, name) for name in ("accumulate_grad_batches", *_LIMITS)}
+    counts = {f"trainer.{name}": getattr(trainer, name) for name in BATCH_COUNTS}
     whole = {name: value for name, value in counts.items() if isinstance(value, int)}
     return {"data.batch_size": datamodule.batch_size} | whole

@@ -102,10 +102,12 @@ def test_one_row_that_does_not_fit_is_refused_with_what_helps(train):
         train(2, fits=0)
 
 
-def test_processes_that_chose_apart_take_the_fewest_rows(train, monkeypatch):
+def test_processes_that_chose_apart_take_the_fewest_rows(train, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr(
         "lightning.pytorch.strategies.SingleDeviceStrategy.reduce",
         lambda self, tensor, *arguments, reduce_op="mean", **options: tensor // 2 if reduce_op == "min" else tensor,
     )
     _, trainer = train(4)
     assert (trainer.datamodule.batch_size, trainer.accumulate_grad_batches, trainer.global_step) == (2, 2, 2)
+    assert "a process has memory for 2 rows at a time, this one for 4: all take 2" in caplog.text

@@ -3,9 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from jsonargparse import Namespace
 
 from codelm.cli import batch_size
-from codelm.cli.batch_size import settle_batch_size, take_rows_of_checkpoint
+from codelm.cli.batch_size import keep_rows_of_step, settle_batch_size
 from codelm.errors import ResourceError
 from codelm.modules.step_memory import StepMemory, UntraceableError
 
@@ -30,9 +31,7 @@ def settle(monkeypatch):
         )
         data = SimpleNamespace(batch_size=1 if auto else 4, sequence_length=128, chooses_batch_size=auto)
         model = SimpleNamespace(precision="32-true")
-        if checkpoint:
-            take_rows_of_checkpoint(trainer, data, checkpoint)
-        return settle_batch_size(trainer, model, data)
+        return settle_batch_size(trainer, model, data, checkpoint)
 
     return run
 
@@ -57,7 +56,7 @@ def test_auto_takes_what_fits_and_keeps_the_rows_of_a_step_and_of_an_epoch(settl
 
 def test_what_may_not_fit_is_told_and_tried(settle, caplog):
     settle(6.5)
-    assert "memory may run out: give --data.batch_size auto with --trainer.accumulate_grad_batches 16" in caplog.text
+    assert "memory may run out: give --data.batch_size auto: a step's 16 rows stay" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def test_what_may_not_fit_is_told_and_tried(settle, caplog):
         (
             5,
             False,
-            "6.00 GiB .*give --data.batch_size auto with --trainer.accumulate_grad_batches 16: a step's rows stay",
+            "6.00 GiB .*give --data.batch_size auto: a step's 16 rows stay",
         ),
         (2, True, "1 row at a time .*give a shorter --data.sequence_length"),
     ],
@@ -86,8 +85,41 @@ def test_memory_that_is_unknown_is_told_and_one_row_taken_if_none_was_given(sett
     assert ("taking 1 row at a time" in caplog.text) == auto
 
 
-@pytest.mark.parametrize(("saved", "taken"), [(2, 2), (16, 16), (3, 4), (None, 4)])
-def test_a_run_that_goes_on_takes_the_rows_of_its_checkpoint_if_they_divide_a_step(settle, monkeypatch, saved, taken):
+@pytest.mark.parametrize(
+    ("saved", "free", "taken"), [(2, 8, 2), (16, 99, 16), (16, 8, 4), (3, 8, 4), (None, 8, 4)], ids=str
+)
+def test_a_run_that_goes_on_takes_the_rows_of_its_checkpoint_if_they_fit_and_divide_a_step(
+    settle, monkeypatch, saved, free, taken
+):
     monkeypatch.setattr(batch_size, "read_settings", lambda path: {"data.batch_size": saved} if saved else {})
-    decided = settle(8 if taken < 16 else 99, auto=True, checkpoint="last.ckpt")
+    decided = settle(free, auto=True, checkpoint="last.ckpt")
     assert (decided["data.batch_size"], decided["trainer.accumulate_grad_batches"]) == (taken, 16 // taken)
+
+
+RUN = "data: {batch_size: 4}\ntrainer: {accumulate_grad_batches: 4, limit_train_batches: 8, val_check_interval: 1.0}\n"
+AUTO = "data: {batch_size: auto}\ntrainer: {accumulate_grad_batches: 16}\n"
+
+
+@pytest.mark.parametrize(
+    ("configs", "rows", "arguments", "kept"),
+    [
+        ([RUN], "auto", [], (16, 32, 1.0)),
+        ([AUTO, RUN], "auto", [], (16, 32, 1.0)),
+        ([RUN, "trainer: {max_epochs: 3}\n"], "auto", [], (16, 32, 1.0)),
+        ([RUN, AUTO], "auto", [], (4, 8, 1.0)),
+        ([RUN], 2, [], (4, 8, 1.0)),
+        ([RUN], "auto", ["--trainer.accumulate_grad_batches=4"], (4, 32, 1.0)),
+        ([RUN], "auto", ["--trainer.limit_train_batches", "8"], (16, 8, 1.0)),
+    ],
+)
+def test_auto_over_a_configuration_with_a_number_keeps_its_rows_of_a_step(tmp_path, configs, rows, arguments, kept):
+    paths = [tmp_path / f"{number}.yaml" for number in range(len(configs))]
+    for path, text in zip(paths, configs, strict=True):
+        path.write_text(text)
+    settings = Namespace()
+    settings["data.batch_size"] = rows
+    names = ("accumulate_grad_batches", "limit_train_batches", "val_check_interval")
+    for name, value in zip((*names, "limit_val_batches", "limit_test_batches"), (4, 8, 1.0, 1.0, 1.0), strict=True):
+        settings[f"trainer.{name}"] = value
+    keep_rows_of_step(settings, paths, arguments)
+    assert tuple(settings.trainer[name] for name in names) == kept

@@ -54,6 +54,18 @@ def test_what_a_checkpoint_does_not_say_is_not_refused(settings_of):
     refuse_other_settings(settings_of(inner=Inner(), gone=1), settings_of(inner=Inner(), new=2))
 
 
+STEP = {"data.batch_size": 4, "trainer.accumulate_grad_batches": 4, "trainer.limit_train_batches": 8}
+
+
+def test_other_rows_at_a_time_are_taken_where_a_step_has_as_many():
+    refuse_other_settings(STEP, dict(zip(STEP, (2, 8, 16), strict=True)))
+    refuse_other_settings(STEP, dict(zip(STEP, (1, 16, 30), strict=True)))  # two steps, which auto rounds up to
+    with pytest.raises(InputError, match=r"trained with trainer\.limit_train_batches 8, not 12: "):
+        refuse_other_settings(STEP, dict(zip(STEP, (2, 8, 24), strict=True)))
+    with pytest.raises(InputError, match=r"trained with data\.batch_size 4, not 2: "):
+        refuse_other_settings(STEP, dict(zip(STEP, (2, 4, 8), strict=True)))
+
+
 def test_to_evaluate_only_what_makes_another_model_is_refused():
     trained = {"model.lora.alpha": 16, "model.lora.dropout": 0.1, "model.learning_rate": 1.0, "data.batch_size": 2}
     refuse_other_settings(trained, trained | {"model.lora.dropout": 0, "data.batch_size": 9}, trains=False)
