@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from codelm.cli.diagnosis import Finding, find_all
+from codelm.cli.diagnosis import Finding, diagnose
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import CodelmError
 from codelm.history.store_settings import cache_folder
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     given = parser.parse_args(arguments)
     found = []
-    for finding in find_all(cache_folder(given.cache), Path(given.output)):
+    for finding in diagnose(cache_folder(given.cache), Path(given.output)):
         found.append(finding)
         if not given.json:
             sys.stdout.write(_text(finding))

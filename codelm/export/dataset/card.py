@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from codelm.export.dataset.rows import Columns
+from codelm.export.dataset.columns import Columns
 
 __all__ = ["dataset_card"]
 
@@ -26,8 +26,8 @@ _ROWS = {
     Columns.TOKENS: "A row is a sample: `input_ids`, `attention_mask` and `labels`, which are not shifted, -100 where"
     " nothing is learned. `facts/` says of each row, in the same order, what it is, and the loss weight of each token"
     " (`token_weights`): training weighs unchanged lines {context_weight:g}, validation and test do not weigh them.",
-    Columns.PROMPT: "A row is a run of lines that a commit added, or a file, as the `completion`, behind what its"
-    " sample shows before it, as the `prompt`. A sample with several runs is several rows, with its number"
+    Columns.PROMPT_COMPLETION: "A row is a run of lines that a commit added, or a file, as the `completion`, behind"
+    " what its sample shows before it, as the `prompt`. A sample with several runs is several rows, with its number"
     " (`sample`). Special tokens stand in the text by their names.",
     Columns.TEXT: "A row is a sample, as `text`, with special tokens by their names.",
 }
@@ -51,7 +51,7 @@ LLaMA-Factory takes tokens as a saved dataset, `tokenized_path: TOKENS` with `st
 ```python
 rows.save_to_disk("TOKENS")
 ```""",
-    Columns.PROMPT: "TRL (`pip install trl`) learns completions alone:\n\n"
+    Columns.PROMPT_COMPLETION: "TRL (`pip install trl`) learns completions alone:\n\n"
     + _TRL
     + """
 

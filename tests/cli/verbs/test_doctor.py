@@ -15,7 +15,7 @@ FAULT = Finding("4 bits", "no kernel", "pip install -U bitsandbytes", needed=Tru
 @pytest.fixture
 def findings(monkeypatch):
     def give(*found):
-        monkeypatch.setattr(doctor, "find_all", lambda cache, output: iter(found))
+        monkeypatch.setattr(doctor, "diagnose", lambda cache, output: iter(found))
 
     return give
 
@@ -46,7 +46,7 @@ def test_json_has_the_same(findings, capsys):
 
 def test_other_folders_can_be_given(monkeypatch, tmp_path, capsys):
     asked = []
-    monkeypatch.setattr(doctor, "find_all", lambda *folders: asked.extend(folders) or iter(()))
+    monkeypatch.setattr(doctor, "diagnose", lambda *folders: asked.extend(folders) or iter(()))
     assert main(["doctor", "--cache", str(tmp_path / "a"), "--output", str(tmp_path / "b")]) == 0
     assert asked == [tmp_path / "a", tmp_path / "b"]
 
