@@ -177,7 +177,7 @@ def _four_bits() -> Finding:
 
     if failure := four_bit_failure("cuda" if torch.cuda.is_available() else "cpu"):
         return Finding("4 bits", failure, "pip install -U bitsandbytes, or take --model.quantization none", needed=True)
-    return Finding("4 bits", "weights are packed and multiplied")
+    return Finding("4 bits", "bitsandbytes computes with weights in 4 bits")
 
 
 def _base() -> Finding:
@@ -187,4 +187,4 @@ def _base() -> Finding:
     cached = Path(constants.HF_HUB_CACHE) / file_download.repo_folder_name(repo_id=_DEFAULT_BASE, repo_type="model")
     if any(cached.glob("snapshots/*/*.safetensors")):
         return Finding("base", f"{_DEFAULT_BASE} is on this machine")
-    return Finding("base", f"{_DEFAULT_BASE} is not on this machine: the first run downloads it; the base tiny is")
+    return Finding("base", f"{_DEFAULT_BASE} is not on this machine: the first run downloads it; the base tiny is here")

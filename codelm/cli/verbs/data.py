@@ -28,7 +28,7 @@ Write the samples that a run would learn from, split as it splits them, for othe
   codelm data ~/src/ripgrep --to ripgrep-data --format parquet --data.context_weight 0
 
 Configurations and settings are those of codelm fit, with the same defaults; README.md in the folder says how trainers
-take it."""
+read it."""
 
 
 def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
@@ -82,7 +82,7 @@ def _data_module(found: QuickSettings, tokenizer: str) -> "GitCommitDataModule":
 def _parser() -> VerbParser:
     parser = VerbParser("data", _DESCRIPTION)
     parser.add_argument("repository", nargs="?", metavar="REPOSITORY", help="folder of a git repository (default: .)")
-    parser.add_argument("--to", required=True, metavar="FOLDER", help="where to")
+    parser.add_argument("--to", required=True, metavar="FOLDER", help="the folder to write")
     parser.add_argument(
         "--columns",
         choices=[str(each) for each in Columns],
@@ -90,7 +90,7 @@ def _parser() -> VerbParser:
         help="what a row holds (default: tokens, the only form that loses nothing)",
     )
     parser.add_argument(
-        "--format", choices=FORMATS, default="jsonl", help="of the files (default: jsonl; parquet needs pyarrow)"
+        "--format", choices=FORMATS, default="jsonl", help="format of the files (default: jsonl; parquet needs pyarrow)"
     )
     parser.add_argument("--force", action="store_true", help="replace a dataset that is there")
     return parser

@@ -14,7 +14,7 @@ from codelm.history.store_settings import cache_folder
 __all__ = ["run"]
 
 _DESCRIPTION = """\
-Say what this machine can do for codelm, and what to do about what is missing. A report of a fault begins with it.
+Say what this machine can do for codelm, and what to do about what is missing. Put its output into bug reports.
 
 Nothing is written or downloaded. The exit status is 1 where something is missing that codelm fit needs."""
 
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     if given.json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
     if missing := [each.name for each in found if each.needed and each.remedy]:
-        raise CodelmError(f"codelm fit needs more than there is: {', '.join(missing)}; do what stands behind ->")
+        raise CodelmError(f"codelm fit cannot run here: {', '.join(missing)}; do what the lines with -> say")
 
 
 def _text(finding: Finding) -> str:

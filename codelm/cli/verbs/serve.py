@@ -25,7 +25,7 @@ Answer editors with a run's model, until Ctrl-C. RUN is the folder of a run or i
     -d '{"prompt": "fn main() {", "suffix": "}", "path": "src/main.rs"}'
 
 POST /v1/completions is OpenAI's, with suffix; /v1/fim/completions Mistral's; /infill llama.cpp's. docs/serve.md has the
-settings of editors. Only this machine is answered, but for --host with a key: --api-key, or CODELM_API_KEY."""
+settings of editors. Only this machine is answered; any other --host needs a key: --api-key, or CODELM_API_KEY."""
 _PORT = 8012
 _KEY = "CODELM_API_KEY"
 

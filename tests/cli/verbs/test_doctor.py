@@ -34,7 +34,7 @@ def test_what_training_needs_and_has_not_fails(findings, capsys):
     findings(FINE, FAULT)
     assert main(["doctor"]) == 1
     read = capsys.readouterr()
-    assert read.err == "codelm: error: codelm fit needs more than there is: 4 bits; do what stands behind ->\n"
+    assert read.err == "codelm: error: codelm fit cannot run here: 4 bits; do what the lines with -> say\n"
     assert "4 bits    no kernel\n          -> pip install -U bitsandbytes\n" in read.out
 
 
