@@ -34,7 +34,8 @@ def listen(host: str, port: int, key: str | None) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError, UnicodeError) as error:
-        why = str((isinstance(error, OSError) and error.strerror) or error).partition(" (while")[0]
+        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        why = message.partition(" (while")[0]  # socket.create_server names the address once more
         raise InputError(
             f"cannot listen at {host}, port {port}: {why}; choose others with --host and --port"
         ) from error
