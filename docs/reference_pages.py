@@ -22,7 +22,7 @@ __all__ = ["COMMAND_PAGE", "MODULES", "command_page", "module_page", "settings_p
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "reference"
-"""Where the pages are written; git does not see it."""
+"""Where the pages are written; git ignores it."""
 
 COMMAND_PAGE = "commands.md"
 MODULES = {
@@ -38,10 +38,10 @@ MODULES = {
     "codelm.bases": "base models by name",
     "codelm.errors": "what is raised",
 }
-"""The public modules, and what each is for."""
+"""The public modules, and what is in each."""
 
-_WIDE = "4000"
-"""Columns of a help in which no text is broken into lines."""
+_UNWRAPPED = "4000"
+"""Columns at which help breaks no text into lines."""
 
 
 def help_of(arguments: list[str], columns: str) -> str:
@@ -82,7 +82,7 @@ def settings_page() -> str:
         "Lightning's.",
     ]
     group = ""
-    for line in help_of(["fit", "--help"], _WIDE).splitlines():
+    for line in help_of(["fit", "--help"], _UNWRAPPED).splitlines():
         entry = re.match(r"  (-\S.*?)(?:\s{2,}(\S.*))?$", line)
         if entry:
             name = "".join(filter(str.isprintable, entry[1].split(", ")[-1]))
@@ -129,56 +129,64 @@ def module_page(name: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def _entry(thing: Any, name: str) -> list[str]:
-    if thing.is_class:
-        members = [line for member in _members(thing) for line in _entry(member, member.name)]
-        bases = [str(base) for base in thing.bases if str(base) not in ("NamedTuple", "TypedDict", "Protocol")]
-        origin = [f"Extends {', '.join(f'`{base}`' for base in bases)}.", ""] if bases else []
-        signature = f"{name}{_parameters(thing)}"
-        return [f":::::{{py:class}} {signature}", "", *_docstring(thing), *origin, *members, ":::::", ""]
-    depth = "::::" if thing.parent.is_class else ":::::"
-    if thing.is_function:
-        kind = "method" if thing.parent.is_class else "function"
-        returned = f" -> {thing.returns}" if thing.returns else ""
-        signature = f"{{py:{kind}}} {name}{_parameters(thing)}{returned}"
+def _entry(obj: Any, name: str) -> list[str]:
+    """Return a class, a function or a value of griffe's as a directive of Sphinx."""
+    if obj.is_class:
+        return _class_entry(obj, name)
+    of_class = obj.parent.is_class
+    if obj.is_function:
+        returned = f" -> {obj.returns}" if obj.returns else ""
+        signature = f"{{py:{'method' if of_class else 'function'}}} {name}{_parameters(obj)}{returned}"
     else:
-        typed = f"\n:type: {thing.annotation}" if thing.annotation else ""
-        kind = "attribute" if thing.parent.is_class else "data"
-        signature = f"{{py:{kind}}} {name}{typed}"
-    return [f"{depth}{signature}", "", *_docstring(thing), depth, ""]
+        typed = f"\n:type: {obj.annotation}" if obj.annotation else ""
+        signature = f"{{py:{'attribute' if of_class else 'data'}}} {name}{typed}"
+    fence = "::::" if of_class else ":::::"  # an inner directive has fewer colons than the one around it
+    return [f"{fence}{signature}", "", *_docstring(obj), fence, ""]
 
 
-def _members(thing: Any) -> Iterator[Any]:
-    """Return what a class offers by itself, in the order of its file, but for the hooks that Lightning calls."""
-    for name, member in thing.members.items():
+def _class_entry(obj: Any, name: str) -> list[str]:
+    members = [line for member in _members(obj) for line in _entry(member, member.name)]
+    bases = [str(base) for base in obj.bases if str(base) not in ("NamedTuple", "TypedDict", "Protocol")]
+    extends = [f"Extends {', '.join(f'`{base}`' for base in bases)}.", ""] if bases else []
+    signature = f"{name}{_parameters(obj)}"
+    return [f":::::{{py:class}} {signature}", "", *_docstring(obj), *extends, *members, ":::::", ""]
+
+
+def _members(obj: Any) -> Iterator[Any]:
+    """Yield the documented members that a class defines itself, in the order of its file, without Lightning's hooks."""
+    for name, member in obj.members.items():
         if not name.startswith(("_", "on_")) and member.docstring and not member.is_alias:
             yield member
 
 
-def _parameters(thing: Any) -> str:
+def _parameters(obj: Any) -> str:
     """Return a signature's parameters as they stand in the source, without ``self``."""
-    written, star = [], False
-    for parameter in thing.parameters:
+    written: list[str] = []
+    has_star = False
+    for parameter in obj.parameters:
         if parameter.name in ("self", "cls"):
             continue
         kind = parameter.kind.value
-        if kind == "keyword-only" and not star:
+        if kind == "keyword-only" and not has_star:
             written.append("*")
-        star = star or kind in ("keyword-only", "variadic positional")
-        stars = {"variadic positional": "*", "variadic keyword": "**"}.get(kind, "")
-        typed = f": {parameter.annotation}" if parameter.annotation is not None else ""
-        shown = "..." if "lambda" in str(parameter.default) else parameter.default  # a field's factory
-        default = f" = {shown}" if parameter.default is not None and not stars else ""
-        written.append(f"{stars}{parameter.name}{typed}{default}")
+        has_star = has_star or kind in ("keyword-only", "variadic positional")
+        written.append(_parameter(parameter, {"variadic positional": "*", "variadic keyword": "**"}.get(kind, "")))
     return f"({', '.join(written)})"
 
 
-def _docstring(thing: Any) -> list[str]:
+def _parameter(parameter: Any, stars: str) -> str:
+    typed = f": {parameter.annotation}" if parameter.annotation is not None else ""
+    shown = "..." if "lambda" in str(parameter.default) else parameter.default  # the factory of a dataclass's field
+    default = f" = {shown}" if parameter.default is not None and not stars else ""
+    return f"{stars}{parameter.name}{typed}{default}"
+
+
+def _docstring(obj: Any) -> list[str]:
     """Return a docstring as Markdown: its text, and a list for each of its sections."""
-    if not thing.docstring:
+    if not obj.docstring:
         return []
     lines: list[str] = []
-    for section in thing.docstring.parse("google", warnings=False):
+    for section in obj.docstring.parse("google", warnings=False):
         if section.kind.value == "text":
             lines += [*_text(section.value), ""]
         elif section.kind.value == "admonition":
@@ -197,14 +205,14 @@ def _section(kind: str, items: Iterable[Any]) -> list[str]:
 
 
 def _text(text: str) -> Iterator[str]:
-    """Return a text's lines, with each example of an interpreter's session in a fence of its own."""
-    session = False
+    """Yield a text's lines, with each example of the interpreter in a fence of its own."""
+    in_example = False
     for line in [*text.splitlines(), ""]:
-        if not session and line.lstrip().startswith(">>>"):
-            session = True
+        if not in_example and line.lstrip().startswith(">>>"):
+            in_example = True
             yield "```python"
-        if session and not line.strip():
-            session = False
+        if in_example and not line.strip():
+            in_example = False
             yield "```"
         yield line.replace("::", ":") if line.endswith("::") else line
 
@@ -230,6 +238,6 @@ def write_pages() -> None:
 
 
 def setup(app: Any) -> dict[str, Any]:
-    """Write the pages before Sphinx looks for them; it calls this for each of its extensions."""
+    """Register with Sphinx, which calls this for each extension: the pages are written before it looks for them."""
     app.connect("config-inited", lambda *_: write_pages())
     return {"version": "1", "parallel_read_safe": True, "env_version": 1}

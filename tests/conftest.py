@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 from itertools import count
@@ -30,21 +31,22 @@ def ctrl_c_works():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def run_git(folder, *words, stdin=b"", check=True):
+    """Run git in a folder and return what it says: ``git(folder, "rev-parse", "HEAD")``."""
+    command = ["git", "-C", folder, *words]
+    done = subprocess.run(command, env=git_environment(), input=stdin, capture_output=True, check=False)
+    assert not check or done.returncode == 0, done.stderr.decode()
+    return os.fsdecode(done.stdout).strip()
+
+
 @pytest.fixture
 def git():
-    """Run git in a folder and return what it says: ``git(folder, "rev-parse", "HEAD")``."""
-
-    def run(folder, *words, stdin=b"", check=True):
-        command = ["git", "-C", folder, *words]
-        done = subprocess.run(command, env=git_environment(), input=stdin, capture_output=True, check=False)
-        assert not check or done.returncode == 0, done.stderr.decode()
-        return os.fsdecode(done.stdout).strip()
-
-    return run
+    """Return `run_git`."""
+    return run_git
 
 
 @pytest.fixture
-def make_repository(tmp_path, git):
+def make_repository(tmp_path):
     """Make a repository from a list of commits and return its folder; nothing is checked out.
 
     A commit is ``{path: text, bytes, or None to delete}``, or a pair of that and its options: ``message`` and
@@ -53,18 +55,22 @@ def make_repository(tmp_path, git):
     """
     numbers = count()
 
-    def make(commits, *, name=None, bare=False, object_format="sha1"):
-        folder = tmp_path / (name or f"repository-{next(numbers)}")
-        folder.mkdir(parents=True)
-        kind = ["--bare"] if bare else []
-        git(folder, "init", "-q", "--template=", "-b", "main", f"--object-format={object_format}", *kind)
-        pairs = [commit if isinstance(commit, tuple) else (commit, {}) for commit in commits]
-        stream = b"".join(written(number, *pair) for number, pair in enumerate(pairs))
-        words = ["-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--force", "--date-format=raw-permissive"]
-        git(folder, *words, stdin=stream)
-        return Path(folder)
+    def make(commits, *, name=None, **kind):
+        return import_commits(tmp_path / (name or f"repository-{next(numbers)}"), commits, **kind)
 
     return make
+
+
+def import_commits(folder, commits, *, bare=False, object_format="sha1"):
+    """Make a repository of commits, which are written as `make_repository` says, and return its folder."""
+    folder.mkdir(parents=True)
+    kind = ["--bare"] if bare else []
+    run_git(folder, "init", "-q", "--template=", "-b", "main", f"--object-format={object_format}", *kind)
+    pairs = [commit if isinstance(commit, tuple) else (commit, {}) for commit in commits]
+    stream = b"".join(written(number, *pair) for number, pair in enumerate(pairs))
+    words = ["-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--force", "--date-format=raw-permissive"]
+    run_git(folder, *words, stdin=stream)
+    return Path(folder)
 
 
 @pytest.fixture
@@ -118,7 +124,13 @@ def as_bytes(content):
 
 
 @pytest.fixture
-def rust_repository(make_repository):
+def rust_repository(shared_rust_repository, tmp_path):
+    """A copy of `shared_rust_repository`, which a test may change."""
+    return Path(shutil.copytree(shared_rust_repository, tmp_path / shared_rust_repository.name))
+
+
+@pytest.fixture(scope="session")
+def shared_rust_repository(tmp_path_factory):
     """A small Rust project: 40 commits that each add a function, with a lock file and build output beside the code."""
     names = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
     code = {name: f"//! All about {name}.\n" for name in names}
@@ -138,7 +150,7 @@ def rust_repository(make_repository):
             "author": f"Author {number % 3} <a{number % 3}@example.org>",
         }
 
-    return make_repository([commit(number) for number in range(40)], name="numbers")
+    return import_commits(tmp_path_factory.mktemp("repositories") / "numbers", [commit(number) for number in range(40)])
 
 
 def byte_tokenizer():

@@ -19,15 +19,15 @@ from codelm.errors import CodelmError
 from codelm.files import existing_folder
 from codelm.git.environment import git_version
 
-__all__ = ["Finding", "find_all", "read_tested_versions"]
+__all__ = ["Finding", "diagnose", "installed_version", "read_tested_versions"]
 
 _GIB = 2**30
-_TESTED = Path(__file__).parent / "tested_versions.txt"
-_LITTLE_DISK = 3
+_TESTED_VERSIONS = Path(__file__).parent / "tested_versions.txt"
+_MIN_FREE_GIB = 3
 """GiB below which a run may fill a disk: it keeps two checkpoints, and with StarCoder2-3B at rank 64, 95 million
 weights and as many of each of two moments in float32, one has 1.1 GiB.
 """
-_BASE = "bigcode/starcoder2-3b"
+_DEFAULT_BASE = "bigcode/starcoder2-3b"
 _EXTRAS = {"export": "gguf", "serve": "uvicorn", "data": "pyarrow"}
 """The optional features that users install, and the package that each needs."""
 
@@ -49,7 +49,7 @@ class Finding:
     needed: bool = False
 
 
-def find_all(cache: Path, output: Path) -> Iterator[Finding]:
+def diagnose(cache: Path, output: Path) -> Iterator[Finding]:
     """Yield the findings, those that take longest last.
 
     Args:
@@ -60,20 +60,22 @@ def find_all(cache: Path, output: Path) -> Iterator[Finding]:
     yield _git()
     yield from (_disk("cache", cache, "--data.cache"), _disk("runs", output, "--output"))
     required = _required()
-    installed = {name: _installed(name) for name in (*required, *_EXTRAS.values())}
+    installed = {name: installed_version(name) for name in (*required, *_EXTRAS.values())}
     yield _requirements(required, installed)
     yield _versions(installed)
     yield _extras(installed)
     devices = found_devices()
     yield _device(devices)
     if all(map(find_spec, ("torch", "bitsandbytes", "transformers"))):
-        yield from _computing(devices)
+        yield _torch(devices)
+        yield _precision()
+        yield _four_bits()
         yield _base()
 
 
 def read_tested_versions() -> dict[str, str]:
     """Return the versions of codelm's requirements that were tested together, by name."""
-    lines = _TESTED.read_text("utf-8").split()
+    lines = _TESTED_VERSIONS.read_text("utf-8").split()
     return {canonicalize_name(name): number for name, _, number in (line.partition("==") for line in lines)}
 
 
@@ -91,7 +93,7 @@ def _disk(name: str, folder: Path, setting: str) -> Finding:
     text = f"{free:,.1f} GiB free in {folder}"
     if not os.access(there, os.W_OK | os.X_OK):
         return Finding(name, f"{folder} cannot be written", f"allow it, or give another {setting}", needed=True)
-    return Finding(name, text, f"free some, or give another {setting}" if free < _LITTLE_DISK else None)
+    return Finding(name, text, f"free some, or give another {setting}" if free < _MIN_FREE_GIB else None)
 
 
 def _required() -> dict[str, Requirement]:
@@ -103,7 +105,8 @@ def _required() -> dict[str, Requirement]:
     return {}
 
 
-def _installed(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
+    """Return the version of a package; None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -148,33 +151,40 @@ def _device(devices: list[Device]) -> Finding:
     return Finding("device", "; ".join(described))
 
 
-def _computing(devices: list[Device]) -> Iterator[Finding]:
-    """Yield what torch and bitsandbytes make of the devices, which takes seconds to import."""
+def _torch(devices: list[Device]) -> Finding:
+    """Return what torch computes on, which may not be the devices that are there."""
+    import torch  # takes seconds, as do the imports below
+
+    if torch.cuda.is_available() or devices[0].kind != "cuda":
+        where = "the GPU" if torch.cuda.is_available() else "the processor"
+        return Finding("torch", f"torch {torch.__version__}, {torch.get_num_threads()} threads, computes on {where}")
+    why = "is built without CUDA" if torch.version.cuda is None else f"for CUDA {torch.version.cuda} finds no GPU"
+    remedy = "install a build of torch for the driver's version of CUDA: https://pytorch.org/get-started/locally"
+    return Finding("torch", f"torch {torch.__version__} {why}", remedy)
+
+
+def _precision() -> Finding:
+    from codelm.modules.precision import auto_precision
+
+    return Finding("precision", auto_precision())
+
+
+def _four_bits() -> Finding:
+    """Return whether bitsandbytes computes with weights in 4 bits where torch does."""
     import torch
 
     from codelm.modules.four_bits import four_bit_failure
-    from codelm.modules.precision import auto_precision
 
-    on_gpu = torch.cuda.is_available()
-    if devices[0].kind == "cuda" and not on_gpu:
-        why = "is built without CUDA" if torch.version.cuda is None else f"for CUDA {torch.version.cuda} finds no GPU"
-        remedy = "install a build of torch for the driver's version of CUDA: https://pytorch.org/get-started/locally"
-        yield Finding("torch", f"torch {torch.__version__} {why}", remedy)
-    else:
-        where = "the GPU" if on_gpu else "the processor"
-        yield Finding("torch", f"torch {torch.__version__}, {torch.get_num_threads()} threads, computes on {where}")
-    yield Finding("precision", auto_precision())
-    if failure := four_bit_failure("cuda" if on_gpu else "cpu"):
-        yield Finding("4 bits", failure, "pip install -U bitsandbytes, or take --model.quantization none", needed=True)
-    else:
-        yield Finding("4 bits", "weights are packed and multiplied")
+    if failure := four_bit_failure("cuda" if torch.cuda.is_available() else "cpu"):
+        return Finding("4 bits", failure, "pip install -U bitsandbytes, or take --model.quantization none", needed=True)
+    return Finding("4 bits", "bitsandbytes computes with weights in 4 bits")
 
 
 def _base() -> Finding:
-    """Return whether the usual base is on this machine."""
+    """Return whether the default base is on this machine."""
     from huggingface_hub import constants, file_download
 
-    cached = Path(constants.HF_HUB_CACHE) / file_download.repo_folder_name(repo_id=_BASE, repo_type="model")
+    cached = Path(constants.HF_HUB_CACHE) / file_download.repo_folder_name(repo_id=_DEFAULT_BASE, repo_type="model")
     if any(cached.glob("snapshots/*/*.safetensors")):
-        return Finding("base", f"{_BASE} is on this machine")
-    return Finding("base", f"{_BASE} is not on this machine: the first run downloads it; the base tiny is")
+        return Finding("base", f"{_DEFAULT_BASE} is on this machine")
+    return Finding("base", f"{_DEFAULT_BASE} is not on this machine: the first run downloads it; the base tiny is here")

@@ -1,47 +1,50 @@
-"""What writes the text that is asked for."""
+"""What generates the text that a request asks for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from codelm.serving.asked import Asked
+from codelm.serving.generation_request import GenerationRequest
 
-__all__ = ["Engine", "Written"]
+__all__ = ["Completion", "Engine"]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A text that was written.
+class Completion:
+    """A generated text.
 
     Attributes:
         text: The text.
-        end: What ended it: "eos" the model, "word" a text given as stop, "limit" the number of tokens or the time.
-        stop: The stop that ended it; empty where none did.
+        stop_type: What ended it, in llama.cpp's words: "eos" the model, "word" a stop sequence, "limit" the number of
+            tokens, the time limit or a cancellation.
+        stopping_word: The stop sequence that ended it; empty where none did.
         prompt_tokens: Tokens of the prompt.
-        tokens: Tokens that were written, an end and what was typed before the place among them.
+        completion_tokens: Tokens generated, an end token and what was typed before the cursor among them.
         prompt_seconds: Time to the first token.
-        seconds: Time from there to the last.
+        completion_seconds: Time from there to the last.
     """
 
     text: str
-    end: str
-    stop: str = ""
+    stop_type: str
+    stopping_word: str = ""
     prompt_tokens: int = 0
-    tokens: int = 0
+    completion_tokens: int = 0
     prompt_seconds: float = 0.0
-    seconds: float = 0.0
+    completion_seconds: float = 0.0
 
 
 class Engine(Protocol):
-    """A model that writes one text at a time."""
+    """A model that generates one text at a time."""
 
-    def write(self, asked: Asked, show: Callable[[str], None], is_stopped: Callable[[], bool]) -> Written:
+    def generate(
+        self, request: GenerationRequest, emit: Callable[[str], None], is_cancelled: Callable[[], bool]
+    ) -> Completion:
         """Return the text for a request.
 
         Args:
-            asked: The request.
-            show: Is handed each piece of the text once it can change no more.
-            is_stopped: Whether nobody wants the text any longer, asked at each token.
+            request: The request.
+            emit: Is handed each chunk of the text once it can change no more.
+            is_cancelled: Whether nobody wants the text any longer, asked at each token.
 
         Raises:
             InputError: The request cannot be met by this model.

@@ -5,17 +5,20 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from codelm.serving.refusals import RequestError
+from codelm.serving.request_errors import RequestError
 
-__all__ = ["Fields", "fields_of"]
+__all__ = ["Fields", "read_fields"]
 
 _LONGEST_NAME = 256
 """Characters of the name of a repository or file at most."""
 _MOST_STOPS, _LONGEST_STOP = 32, 256
+"""Stop sequences at most, and characters of one."""
 
 
 class Fields:
-    """The fields of a JSON object; null is as good as none.
+    """The fields of a JSON object, of which a null counts as left out.
+
+    Its methods raise `RequestError` for a value of another type or range than they return.
 
     Args:
         values: The object.
@@ -37,13 +40,20 @@ class Fields:
         return RequestError(400, f"{self._inside}{name}: {shown} was sent; send {wanted}", field=self._inside + name)
 
     def text(self, name: str) -> str | None:
-        """Return a text; half characters, which an editor may have cut, become question marks."""
+        """Return a text; halves of a surrogate pair, which an editor may have cut, become question marks."""
         value = self.value(name)
         if value is None:
             return None
         if not isinstance(value, str):
             raise self.refuse(name, "a text")
         return value.encode("utf-8", "replace").decode()
+
+    def required_text(self, name: str, wanted: str) -> str:
+        """Return a text that has to be there; ``wanted`` says what it is, for the message."""
+        text = self.text(name)
+        if text is None:
+            raise self.refuse(name, wanted)
+        return text
 
     def name(self, name: str) -> str | None:
         """Return the name of a file or repository, which is one line of text."""
@@ -77,8 +87,8 @@ class Fields:
             raise self.refuse(name, "true or false")
         return bool(value)
 
-    def stops(self, name: str) -> tuple[str, ...]:
-        """Return one or several texts that end what is written."""
+    def stop_sequences(self, name: str) -> tuple[str, ...]:
+        """Return the stop sequences of a field, which holds one or a list of them."""
         value = self.value(name)
         texts = [value] if isinstance(value, str) else [] if value is None else value
         is_list = isinstance(texts, list) and len(texts) <= _MOST_STOPS
@@ -94,7 +104,7 @@ class Fields:
         return [Fields(each, f"{name}[{place}].") for place, each in enumerate(value)]
 
 
-def fields_of(body: bytes) -> Fields:
+def read_fields(body: bytes) -> Fields:
     """Return the fields of a request's body.
 
     Raises:
@@ -102,7 +112,7 @@ def fields_of(body: bytes) -> Fields:
     """
     try:
         values = json.loads(body, parse_constant=_no_number, parse_float=_finite)
-    except (ValueError, RecursionError) as error:  # of bytes that are no text, too
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise RequestError(400, "the body is not JSON; send an object in UTF-8") from error
     if not isinstance(values, dict):
         raise RequestError(400, 'the body is JSON, but not an object; send one such as {"prompt": "fn main"}')

@@ -13,13 +13,13 @@ from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
 from codelm.errors import InputError
-from codelm.serving.guard import is_loopback
-from codelm.serving.turns import Turns
+from codelm.serving.access import is_loopback
+from codelm.serving.request_queue import RequestQueue
 
 __all__ = ["Server", "listen", "url_of"]
 
 _SECONDS_TO_END = 5
-"""Time that answers have to be sent once the server is to end; their texts end at the next token."""
+"""Time for sending what is left once the server is to end; its text ends at the next token."""
 
 
 def listen(host: str, port: int, key: str | None) -> socket.socket:
@@ -34,7 +34,8 @@ def listen(host: str, port: int, key: str | None) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError, UnicodeError) as error:
-        why = str((isinstance(error, OSError) and error.strerror) or error).partition(" (while")[0]
+        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        why = message.partition(" (while")[0]  # socket.create_server names the address once more
         raise InputError(
             f"cannot listen at {host}, port {port}: {why}; choose others with --host and --port"
         ) from error
@@ -47,14 +48,14 @@ def url_of(listening: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """A server whose texts end with it.
+    """A server that ends the text of its engine when it is to end.
 
     Args:
         app: The application.
-        turns: Its turns at the engine.
+        queue: The queue before its engine.
     """
 
-    def __init__(self, app: ASGIApp, turns: Turns) -> None:
+    def __init__(self, app: ASGIApp, queue: RequestQueue) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -70,7 +71,7 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_SECONDS_TO_END,
             )
         )
-        self.turns = turns
+        self.queue = queue
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -92,5 +93,5 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End all texts and the server; in the main thread a signal is raised again once it has ended."""
-        self.turns.close()
+        self.queue.close()
         super().handle_exit(sig, frame)

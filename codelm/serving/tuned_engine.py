@@ -1,4 +1,4 @@
-"""A run's model in PyTorch as an engine, which writes what ``codelm complete`` writes."""
+"""A run's model in PyTorch as an engine, which generates what ``codelm complete`` does."""
 
 import time
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from collections.abc import Callable
 import torch
 
 from codelm.inference.tuned_model import TunedModel
-from codelm.modules.generation import Sampling
-from codelm.serving.asked import Asked
-from codelm.serving.engine import Written
-from codelm.serving.stops import before_stop, settled
+from codelm.modules.generation import Generated, Sampling
+from codelm.serving.engine import Completion
+from codelm.serving.generation_request import GenerationRequest
+from codelm.serving.stop_sequences import before_stop, stable_part
 
 __all__ = ["TunedEngine"]
 
@@ -26,73 +26,84 @@ class TunedEngine:
         self._model = model
         self._max_tokens = min(max_tokens, model.row_tokens // 2)
 
-    def write(self, asked: Asked, show: Callable[[str], None], is_stopped: Callable[[], bool]) -> Written:
+    def generate(
+        self, request: GenerationRequest, emit: Callable[[str], None], is_cancelled: Callable[[], bool]
+    ) -> Completion:
         """Return the text for a request; see `codelm.serving.engine.Engine`."""
-        tokens = min(asked.max_tokens, self._max_tokens)
-        if tokens == 0 or is_stopped():
-            return Written("", "limit")
+        max_tokens = min(request.max_tokens, self._max_tokens)
+        if max_tokens == 0 or is_cancelled():
+            return Completion("", "limit")
         start = time.monotonic()
-        [prompt] = self._model.encode([asked.place], tokens, asked.files)
-        _seed(asked.seed)
-        listener = _Listener(asked, show, is_stopped)
-        sampling = Sampling(tokens, asked.temperature, asked.top_p, batch_size=1)
-        [written] = self._model.write_prompts([prompt], sampling, until=[listener])
-        text, stop = before_stop(written.text, asked.stops)
-        listener.finish(text)
-        first, end = listener.first or time.monotonic(), time.monotonic()
-        return Written(
+        [prompt] = self._model.encode([request.place], max_tokens, request.files)
+        _seed(request.seed)
+        stream = _TextStream(request, emit, is_cancelled)
+        sampling = Sampling(max_tokens, request.temperature, request.top_p, batch_size=1)
+        [generated] = self._model.write_prompts([prompt], sampling, until=[stream])
+        text, stop = before_stop(generated.text, request.stop_sequences)
+        stream.emit_new(text)
+        first, end = stream.first_token_time or time.monotonic(), time.monotonic()
+        return Completion(
             text,
-            "word" if stop else "eos" if written.stopped and not listener.gave_up else "limit",
+            _stop_type(stop, generated, stream),
             stop,
             prompt_tokens=len(prompt.ids),
-            tokens=listener.tokens,
+            completion_tokens=stream.tokens,
             prompt_seconds=first - start,
-            seconds=end - first,
+            completion_seconds=end - first,
         )
 
 
 def _seed(seed: int | None) -> None:
-    """Seed what is drawn; without a seed it is another one each time."""
+    """Seed the sampling of tokens; without a seed each text has another one."""
     if seed is None:
         torch.seed()
     else:
         torch.manual_seed(seed)
 
 
-class _Listener:
-    """Shows a text while it is written, and ends it where it needs no more.
+class _TextStream:
+    """Emits a text while it is generated, and ends it early where no more of it is wanted.
 
     Attributes:
         tokens: Tokens so far.
-        first: When the first of them was there.
-        gave_up: Whether the text was ended before the model ended it, by its time or because nobody wants it.
+        first_token_time: When the first of them was there, in seconds of the monotonic clock.
+        is_cut_off: Whether the text was ended for its time limit or because it was cancelled.
     """
 
-    def __init__(self, asked: Asked, show: Callable[[str], None], is_stopped: Callable[[], bool]) -> None:
-        self._asked = asked
-        self._show = show
-        self._is_stopped = is_stopped
-        self._shown = ""
+    def __init__(
+        self, request: GenerationRequest, emit: Callable[[str], None], is_cancelled: Callable[[], bool]
+    ) -> None:
+        self._request = request
+        self._emit = emit
+        self._is_cancelled = is_cancelled
+        self._emitted = ""
         self.tokens = 0
-        self.first: float | None = None
-        self.gave_up = False
+        self.first_token_time: float | None = None
+        self.is_cut_off = False
 
     def __call__(self, text: str) -> bool:
-        """Show what is new of a text, and return whether it needs no more."""
+        """Emit what is new of a text, and return whether no more of it is wanted; called after each token."""
         self.tokens += 1
-        self.first = self.first or time.monotonic()
-        kept, stop = before_stop(text, self._asked.stops)
-        self.finish(kept if stop else settled(kept, self._asked.stops))
-        self.gave_up = not stop and (self._is_stopped() or self._is_late(text))
-        return bool(stop) or self.gave_up
+        self.first_token_time = self.first_token_time or time.monotonic()
+        kept, stop = before_stop(text, self._request.stop_sequences)
+        self.emit_new(kept if stop else stable_part(kept, self._request.stop_sequences))
+        self.is_cut_off = not stop and (self._is_cancelled() or self._is_over_time(text))
+        return bool(stop) or self.is_cut_off
 
-    def finish(self, text: str) -> None:
-        """Show what is new of a text."""
-        if len(text) > len(self._shown) and text.startswith(self._shown):
-            self._show(text[len(self._shown) :])
-            self._shown = text
+    def emit_new(self, text: str) -> None:
+        """Emit what a text has beyond that which was emitted before."""
+        if len(text) > len(self._emitted) and text.startswith(self._emitted):
+            self._emit(text[len(self._emitted) :])
+            self._emitted = text
 
-    def _is_late(self, text: str) -> bool:
-        """Return whether the time is over; as in llama.cpp, not before there is a line."""
-        limit, first = self._asked.seconds, self.first
+    def _is_over_time(self, text: str) -> bool:
+        """Return whether the time limit is over; as in llama.cpp, not before there is a line."""
+        limit, first = self._request.seconds, self.first_token_time
         return limit is not None and first is not None and "\n" in text and time.monotonic() - first > limit
+
+
+def _stop_type(stop: str, generated: Generated, stream: _TextStream) -> str:
+    """Return what ended a text, in the words of `codelm.serving.engine.Completion`."""
+    if stop:
+        return "word"
+    return "eos" if generated.stopped and not stream.is_cut_off else "limit"

@@ -4,9 +4,9 @@ import os
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from codelm.cli.diagnosis import installed_version
 from codelm.modules.precision import auto_precision
 
 __all__ = ["commit_of", "header", "library_versions", "processor"]
@@ -49,13 +49,8 @@ def processor() -> str:
 
 def library_versions() -> list[str]:
     """Return name and version of each library that is installed."""
-    found = []
-    for name in _LIBRARIES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: installed_version(name) for name in _LIBRARIES}
+    return [f"{name} {version}" for name, version in found.items() if version]
 
 
 def commit_of(folder: Path) -> str:

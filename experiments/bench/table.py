@@ -7,7 +7,7 @@ from experiments.bench.rounds import Measured
 from experiments.bench.rows import BEFORE, THIS, Better, Quantity, Row
 from experiments.bench.tasks import Outcome
 
-__all__ = ["INTRODUCTION", "figure", "largest_difference", "page", "ratio", "table", "works"]
+__all__ = ["INTRODUCTION", "largest_difference", "median_with_range", "page", "ratio", "row_list", "table"]
 
 INTRODUCTION = """\
 # Benchmarks
@@ -29,10 +29,10 @@ _HEADINGS = ("row", "measured", THIS, "beside", "there", "times as good")
 
 def page(header: str, measured: Sequence[Measured]) -> str:
     """Return the whole text: what it is, the machine in ``header``, what the rows are, and the table."""
-    return f"{INTRODUCTION}{header}\n\n{works([each.row for each in measured])}\n{table(measured)}"
+    return f"{INTRODUCTION}{header}\n\n{row_list([each.row for each in measured])}\n{table(measured)}"
 
 
-def works(rows: Sequence[Row]) -> str:
+def row_list(rows: Sequence[Row]) -> str:
     """Return the list of the rows with what is done in each."""
     return "".join(f"* {row.name}: {row.work}\n" for row in rows)
 
@@ -60,14 +60,14 @@ def _lines(measured: Measured) -> list[_Line]:
 def _lines_of_quantity(measured: Measured, quantity: Quantity) -> list[_Line]:
     """Return the lines of one quantity: one beside each other contender that has it, or one alone, or none."""
     ours = _values(measured.outcomes[THIS], quantity)
-    start = (measured.row.name, quantity.heading, figure(ours, quantity.places))
+    start = (measured.row.name, quantity.heading, median_with_range(ours, quantity.places))
     theirs = {
         name: _values(outcomes, quantity)
         for name, outcomes in measured.outcomes.items()
         if name not in (THIS, *measured.absences)
     }
     lines = [
-        (*start, name, figure(values, quantity.places), ratio(ours, values, quantity.better))
+        (*start, name, median_with_range(values, quantity.places), ratio(ours, values, quantity.better))
         for name, values in theirs.items()
         if values
     ]
@@ -97,12 +97,12 @@ def largest_difference(ours: Sequence[float], others: Sequence[float]) -> float:
     return max(abs(one - other) for one, other in zip(ours, others, strict=True))
 
 
-def figure(values: Sequence[float], places: int) -> str:
+def median_with_range(values: Sequence[float], places: int) -> str:
     """Return the median, and the least and the most where they differ from it as written.
 
-    >>> figure([1200.4, 1000.0, 1300.0], 0)
+    >>> median_with_range([1200.4, 1000.0, 1300.0], 0)
     '1,200 (1,000 to 1,300)'
-    >>> figure([7.0, 7.0], 1), figure([], 1)
+    >>> median_with_range([7.0, 7.0], 1), median_with_range([], 1)
     ('7.0', '-')
     """
     if not values:

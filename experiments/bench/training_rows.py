@@ -19,6 +19,9 @@ _COUNTS = (
     Quantity("windows", "windows continued"),
 )
 _CALLBACKS = "experiments.bench.children.step_times"
+_TRL, _TRANSFORMERS = "TRL, loss_type nll", "transformers, all logits"
+_PEERS = {_TRL: ("train_with_trl", "trl"), _TRANSFORMERS: ("train_with_transformers", None)}
+"""Function and package of each peer."""
 
 
 def _steps(
@@ -51,11 +54,6 @@ def _steps(
         Contender(peer, Task(f"peer_steps.{_PEERS[peer][0]}", ROOT, options), needs=_PEERS[peer][1]) for peer in peers
     ]
     return [replace(ours[0], preparations=preparations), *ours[1:], *others]
-
-
-_TRL, _TRANSFORMERS = "TRL, loss_type nll", "transformers, all logits"
-_PEERS = {_TRL: ("train_with_trl", "trl"), _TRANSFORMERS: ("train_with_transformers", None)}
-"""Function and package of each peer."""
 
 
 def _fit(inputs: Inputs, row: str, build: str, *words: str, config_of: str | None = None) -> list[str]:

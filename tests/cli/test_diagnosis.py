@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 import codelm
 from codelm.cli import diagnosis
-from codelm.cli.diagnosis import find_all, read_tested_versions
+from codelm.cli.diagnosis import diagnose, read_tested_versions
 from codelm.devices import Device
 from codelm.errors import ResourceError
 from codelm.modules import four_bits
@@ -36,16 +36,22 @@ def expected_lines():
 
 
 @pytest.fixture
-def found(monkeypatch, tmp_path):
-    """The findings, by name; some answers of the machine can be replaced."""
+def findings(monkeypatch, tmp_path):
+    """Return a function that gives the findings one by one; some answers of the machine can be replaced."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub" / "hub"))
 
-    def find(**replaced):
+    def begin(**replaced):
         for name, value in replaced.items():
             monkeypatch.setattr(diagnosis, name, value)
-        return {each.name: each for each in find_all(tmp_path / "cache", tmp_path / "runs")}
+        return diagnose(tmp_path / "cache", tmp_path / "runs")
 
-    return find
+    return begin
+
+
+@pytest.fixture
+def find(findings):
+    """Return a function that gives the finding of a name: what comes after it, such as torch's, is not looked for."""
+    return lambda name, **replaced: next(each for each in findings(**replaced) if each.name == name)
 
 
 @pytest.mark.skipif(not CONSTRAINTS.is_file(), reason="an installed package has no constraints")
@@ -55,85 +61,87 @@ def test_the_tested_versions_are_those_that_setup_installs():
     )
 
 
-def test_installed_requirements_are_met_here(found):
+def test_installed_requirements_are_met_here(find):
     # The floors of setup.cfg hold for what is installed: a version below one fails this test.
-    each = found()["packages"]
+    each = find("packages")
     assert each.remedy is None
     assert "requirements are met" in each.text
 
 
-def test_nothing_that_training_needs_is_missing_here(found):
-    findings = found().values()
-    assert [each.name for each in findings if each.needed and each.remedy] == []
-    assert {"codelm", "git", "cache", "runs", "packages", "versions", "extras", "device", "torch", "precision"} <= {
-        each.name for each in findings
-    }
+def test_nothing_that_training_needs_is_missing_here(findings):
+    found = list(findings())
+    assert [each.name for each in found if each.needed and each.remedy] == []
+    assert [each.name for each in found] == [
+        *("codelm", "git", "cache", "runs", "packages", "versions", "extras"),
+        *("device", "torch", "precision", "4 bits", "base"),
+    ]
 
 
-def test_a_version_below_its_floor_is_told_with_what_to_install(found):
-    each = found(_installed=lambda name: "2.9.0" if name == "torch" else "99.0")["packages"]
+def test_a_version_below_its_floor_is_told_with_what_to_install(find):
+    each = find("packages", installed_version=lambda name: "2.9.0" if name == "torch" else "99.0")
     assert each.needed
     assert "torch 2.9.0 (<3,>=2.11 is needed)" in each.text
     assert "'torch" in each.remedy
 
 
-def test_a_missing_package_is_told(found):
-    each = found(_installed=lambda name: None)["packages"]
+def test_a_missing_package_is_told(find):
+    each = find("packages", installed_version=lambda name: None)
     assert "peft missing" in each.text
 
 
-def test_other_versions_than_the_tested_ones_are_told_and_are_no_fault(found):
+def test_other_versions_than_the_tested_ones_are_told_and_are_no_fault(find):
     tested = read_tested_versions()
     installed = tested | {"gguf": "0.19.0", "tqdm": "4.0.0", "torch": f"{tested['torch']}+cpu"}
-    each = found(_installed=installed.get)["versions"]
+    each = find("versions", installed_version=installed.get)
     assert each.text == f"other than the tested ones: tqdm 4.0.0 ({tested['tqdm']})"
     assert each.remedy is None
 
 
-def test_a_missing_extra_is_told(found):
-    each = found(_installed=lambda name: None if name == "gguf" else "1.0")["extras"]
+def test_a_missing_extra_is_told(find):
+    each = find("extras", installed_version=lambda name: None if name == "gguf" else "1.0")
     assert each.text == "export not installed, serve installed, data installed"
     assert each.remedy == "pip install 'codelm[export]' for it"
 
 
-def test_git_that_is_not_there_is_told(found):
+def test_git_that_is_not_there_is_told(find):
     def fail():
         raise ResourceError("cannot start git")
 
-    each = found(git_version=fail)["git"]
+    each = find("git", git_version=fail)
     assert (each.text, each.needed) == ("not found", True)
     assert "install git" in each.remedy
 
 
-def test_a_full_disk_is_told(found):
+def test_a_full_disk_is_told(find):
     usage = SimpleNamespace(disk_usage=lambda folder: Usage(0, 0, GIB))
-    findings = found(shutil=usage)
-    assert findings["cache"].text.startswith("1.0 GiB free in ")
-    assert findings["cache"].remedy == "free some, or give another --data.cache"
-    assert findings["runs"].remedy == "free some, or give another --output"
+    cache, runs = (find(name, shutil=usage) for name in ("cache", "runs"))
+    assert cache.text.startswith("1.0 GiB free in ")
+    assert cache.remedy == "free some, or give another --data.cache"
+    assert runs.remedy == "free some, or give another --output"
 
 
-def test_a_folder_that_cannot_be_written_is_told(found):
-    each = found(os=SimpleNamespace(access=lambda *rest: False, W_OK=2, X_OK=1, environ={}))["runs"]
+def test_a_folder_that_cannot_be_written_is_told(find):
+    each = find("runs", os=SimpleNamespace(access=lambda *rest: False, W_OK=2, X_OK=1, environ={}))
     assert "cannot be written" in each.text
     assert each.needed
 
 
-def test_a_gpu_that_torch_does_not_see_is_told(found, monkeypatch):
+def test_a_gpu_that_torch_does_not_see_is_told(find, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", None)
-    findings = found(found_devices=lambda: [Device("cuda", "GPU 1", 8 * GIB, 6 * GIB)])
-    assert findings["device"].text == "GPU 1, 8.0 GiB, 6.0 free"
-    assert findings["torch"].text.endswith("is built without CUDA")
-    assert "CUDA" in findings["torch"].remedy
+    devices = [Device("cuda", "GPU 1", 8 * GIB, 6 * GIB)]
+    device, computing = (find(name, found_devices=lambda: devices) for name in ("device", "torch"))
+    assert device.text == "GPU 1, 8.0 GiB, 6.0 free"
+    assert computing.text.endswith("is built without CUDA")
+    assert "CUDA" in computing.remedy
 
 
-def test_four_bits_that_do_not_work_are_told(found, monkeypatch):
+def test_four_bits_that_do_not_work_are_told(find, monkeypatch):
     def fail(*arguments, **options):
         raise OSError("libcudart.so: cannot open shared object file")
 
     monkeypatch.setattr("bitsandbytes.nn.modules.Linear4bit", fail)
-    each = found()["4 bits"]
+    each = find("4 bits")
     assert each.text == "OSError: libcudart.so: cannot open shared object file"
     assert each.needed
     assert "bitsandbytes" in each.remedy
@@ -144,13 +152,13 @@ def test_four_bits_that_compute_something_else_are_told(monkeypatch):
     assert four_bits.four_bit_failure("cpu") == "a product with weights in 4 bits is wrong"
 
 
-def test_a_base_in_the_cache_is_found(found, tmp_path):
-    assert "not on this machine" in found()["base"].text
+def test_a_base_in_the_cache_is_found(find, tmp_path):
+    assert "not on this machine" in find("base").text
     folder = tmp_path / "hub" / "hub" / "models--bigcode--starcoder2-3b" / "snapshots" / "1"
     folder.mkdir(parents=True)
     (folder / "model.safetensors").touch()
-    assert found()["base"].text == "bigcode/starcoder2-3b is on this machine"
+    assert find("base").text == "bigcode/starcoder2-3b is on this machine"
 
 
 if __name__ == "__main__":
-    diagnosis._TESTED.write_text("\n".join(expected_lines()) + "\n", encoding="utf-8")
+    diagnosis._TESTED_VERSIONS.write_text("\n".join(expected_lines()) + "\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -37,23 +38,32 @@ def run_copy(tuned_run, tmp_path):
     return folder
 
 
-@pytest.fixture
-def run_with_history(run_copy, merging_base, rust_repository, tmp_path):
-    """A copy of the run, as if it had learned a small history with a tokenizer that merges."""
+@pytest.fixture(scope="session")
+def learned_run(tuned_run, merging_base, shared_rust_repository, tmp_path_factory):
+    """A run that no test may change, as if it had learned a small history with a tokenizer that merges."""
     import yaml
 
-    (run_copy / "adapter" / "tokenizer.json").write_bytes((merging_base / "tokenizer.json").read_bytes())
-    config, manifest = (run_copy / name for name in ("config.yaml", "MANIFEST.json"))
+    folder = tmp_path_factory.mktemp("runs") / "numbers" / "version_0"
+    shutil.copytree(tuned_run[0], folder)
+    shutil.copy(merging_base / "tokenizer.json", folder / "adapter")
+    config, manifest = (folder / name for name in ("config.yaml", "MANIFEST.json"))
     settings, known = yaml.safe_load(config.read_text()), json.loads(manifest.read_text())
     settings["model"]["base"] = known["model"]["base"] = str(merging_base)
-    data = {"repo": str(rust_repository), "cache": str(tmp_path / "cache"), "sequence_length": 256, "held_out": 0.3}
+    cache = str(tmp_path_factory.mktemp("cache"))
+    data = {"repo": str(shared_rust_repository), "cache": cache, "sequence_length": 256, "held_out": 0.3}
     settings |= {"data": settings["data"] | data, "seed_everything": 42}
     config.write_text(yaml.safe_dump(settings))
     manifest.write_text(json.dumps(known))
-    return run_copy
+    return folder
 
 
 @pytest.fixture
+def run_with_history(learned_run, tmp_path):
+    """A copy of `learned_run`, to be written to."""
+    return Path(shutil.copytree(learned_run, tmp_path / "learned" / "numbers" / "version_0"))
+
+
+@pytest.fixture(scope="session")
 def make_source(tuned_run):
     """Return a function that gives what can be exported of a run's folder; by default no test may change it."""
     from codelm.export.source import find_source

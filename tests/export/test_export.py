@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from functools import cache
 
 import pytest
 import torch
@@ -18,31 +19,47 @@ from codelm.runs.manifest_content import hashes
 from codelm.saved_run import SavedRun
 from codelm.special_tokens import STARCODER2
 
+MERGED = {"format_": "merged", "tokens": 20_000}
+GGUF = {"format_": "gguf", "type": "f16"}
+BOTH = pytest.mark.parametrize("options", [MERGED, GGUF], ids=["merged", "gguf"])
+
 
 @pytest.fixture
 def write(run_with_history, make_source, tmp_path):
     """Return a function that exports the run, without measuring it, and returns the folder and the record."""
 
-    def run(format_, *, tokens=0, force=False, to="out", **options):
-        folder = tmp_path / to
+    def run(format_, *, tokens=0, to="out", **options):
         source = make_source(run_with_history)
-        return folder, export(source, Options(format_, **options), folder, tokens=tokens, force=force)
+        return tmp_path / to, export(source, Options(format_, **options), tmp_path / to, tokens=tokens, force=False)
 
     return run
 
 
-@pytest.fixture
-def trained(run_with_history, probe):
+@pytest.fixture(scope="module")
+def exported(learned_run, make_source, tmp_path_factory):
+    """Return a function that gives an export, which no test may change, and its record; each is made once."""
+
+    @cache
+    def run(format_, *, tokens=0, **options):
+        folder = tmp_path_factory.mktemp("exports") / "out"
+        source = make_source(learned_run)
+        return folder, export(source, Options(format_, **options), folder, tokens=tokens, force=False)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(learned_run, probe):
     """The logits of what was trained."""
-    return probe(load_tuned(SavedRun(run_with_history)).module.language_model)
+    return probe(load_tuned(SavedRun(learned_run)).module.language_model)
 
 
 def loaded(folder):
     return AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
 
 
-def test_a_merged_model_is_what_was_trained(write, trained, probe):
-    folder, record = write("merged")
+def test_a_merged_model_is_what_was_trained(exported, trained, probe):
+    folder, record = exported(**MERGED)
     model = loaded(folder)
     assert model.dtype == torch.float16
     assert not hasattr(model.config, "quantization_config")
@@ -60,16 +77,17 @@ def test_a_model_in_32_bits_is_it_within_rounding(write, trained, probe):
     torch.testing.assert_close(probe(loaded(folder)), trained, rtol=1e-4, atol=1e-4)
 
 
-def test_no_folder_of_this_machine_is_named(write, run_with_history, merging_base, rust_repository):
-    for format_ in ("merged", "gguf"):
-        folder, _ = write(format_, to=format_)
-        texts = [path.read_bytes() for path in folder.iterdir()]
-        assert not any(str(rust_repository.parent).encode() in text for text in texts)
+@BOTH
+def test_no_folder_of_this_machine_is_named(exported, learned_run, shared_rust_repository, options):
+    folder, _ = exported(**options)
+    texts = [path.read_bytes() for path in folder.iterdir()]
+    for here in (folder.parent, learned_run.parents[1], shared_rust_repository.parent):
+        assert not any(str(here).encode() in text for text in texts)
 
 
 @pytest.mark.parametrize("type_", ["f16", "f32", "q8_0"])
-def test_a_gguf_file_is_read_back_by_transformers(write, trained, probe, type_):
-    folder, record = write("gguf", type=type_)
+def test_a_gguf_file_is_read_back_by_transformers(exported, trained, probe, type_):
+    folder, record = exported("gguf", type=type_)
     file = f"numbers-{type_}.gguf"
     assert set(record["files"]) == {file, "Modelfile"}
     assert record["largest_logit_difference"] == 0 or type_ == "q8_0"
@@ -107,23 +125,23 @@ def test_without_its_base_it_is_alone(write):
     assert set(record["files"]) == {"numbers-adapter.gguf", "Modelfile"}
 
 
-def test_an_adapter_is_the_run_s_own_with_a_card(write, run_with_history, merging_base, trained, probe):
-    folder, record = write("adapter")
-    assert record["files"] == hashes(run_with_history / "adapter")
+def test_an_adapter_is_the_run_s_own_with_a_card(exported, learned_run, merging_base, trained, probe):
+    folder, record = exported("adapter", tokens=20_000)
+    assert record["files"] == hashes(learned_run / "adapter")
     model = PeftModel.from_pretrained(load_base(str(merging_base)), str(folder)).eval()
     torch.testing.assert_close(probe(model), trained, rtol=1e-4, atol=1e-4)
     assert (folder / "README.md").is_file()
 
 
-def test_an_export_measures_itself(write):
-    folder, record = write("merged", tokens=20_000)
+def test_an_export_measures_itself(exported):
+    folder, record = exported(**MERGED)
     measured = record["held_out"]
     assert measured["commits"] == 6
     assert measured["bytes"] > 500
     assert measured["after"] == pytest.approx(measured["before"], rel=0.01)
     assert measured["after"] != measured["before"]  # 16 bits
     assert f"{measured['after']:.4f}" in (folder / "README.md").read_text()
-    _, copied = write("adapter", tokens=20_000, to="copy")
+    _, copied = exported("adapter", tokens=20_000)
     same = {"after": measured["before"], "change_percent": 0}
     assert copied["held_out"] == measured | same
 
@@ -139,15 +157,18 @@ def test_what_is_measured_is_the_export(write, monkeypatch):
     assert record["held_out"]["change_percent"] > 20
 
 
-def test_without_the_repository_the_export_stands_and_the_card_says_why(write, rust_repository, caplog):
-    shutil.rmtree(rust_repository)
+def test_without_the_repository_the_export_stands_and_the_card_says_why(
+    write, run_with_history, shared_rust_repository, tmp_path, caplog
+):
+    config, gone = run_with_history / "config.yaml", tmp_path / "gone"
+    config.write_text(config.read_text().replace(str(shared_rust_repository), str(gone)))
     folder, record = write("merged", tokens=20_000)
     assert record["held_out"] is None
     assert (
         "not measured, the history that was learned, or the base, was not at hand" in (folder / "README.md").read_text()
     )
-    assert f"bits per byte are not measured: {rust_repository}" in caplog.text
-    assert str(rust_repository) not in (folder / "README.md").read_text()
+    assert f"bits per byte are not measured: {gone}" in caplog.text
+    assert str(gone) not in (folder / "README.md").read_text()
 
 
 def test_an_adapter_is_copied_where_its_base_is_gone(make_source, run_with_history, tmp_path):
@@ -177,23 +198,25 @@ def test_dora_is_refused_before_anything_is_written(write, run_with_history, tmp
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("format_", "fits"), [("merged", 2.0), ("gguf", 2.0)])
-def test_room_is_looked_for_beforehand(write, monkeypatch, tmp_path, format_, fits, merging_base):
+@BOTH
+def test_room_is_looked_for_before_anything_is_measured_or_written(
+    write, exported, monkeypatch, tmp_path, merging_base, options
+):
     asked = []
-    monkeypatch.setattr(exporting, "refuse_full_disk", lambda folder, size: asked.append(size))
-    write(format_)
-    parameters = sum(weight.numel() for weight in load_base(str(merging_base)).parameters())
-    written = sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
-    assert asked[0] >= fits * parameters
-    assert written < asked[0] + 64 * 2**20
 
     def full(folder, size):
+        asked.append(size)
         raise ResourceError("full")
 
     monkeypatch.setattr(exporting, "refuse_full_disk", full)
+    monkeypatch.setattr(exporting, "held_out_text", None)
     with pytest.raises(ResourceError, match="full"):
-        write(format_, to="other")
-    assert not (tmp_path / "other").exists()
+        write(**options)
+    assert not (tmp_path / "out").exists()
+    parameters = sum(weight.numel() for weight in load_base(str(merging_base)).parameters())
+    written = sum(path.stat().st_size for path in exported(**options)[0].iterdir())
+    assert asked[0] >= 2 * parameters
+    assert written < asked[0] + 64 * 2**20
 
 
 def test_weights_that_16_bits_do_not_hold_are_refused(run_with_history, make_source, merging_base, tmp_path):
@@ -239,8 +262,8 @@ def test_exactly_what_was_trained_goes_through_4_bits(run_with_history, make_sou
     assert "4 bits" in (tmp_path / "exact" / "README.md").read_text()
 
 
-def test_the_record_is_plain_json(write):
-    folder, record = write("merged", tokens=20_000)
+def test_the_record_is_plain_json(exported):
+    folder, record = exported(**MERGED)
     text = (folder / "export.json").read_text()
     assert json.loads(text) == json.loads(json.dumps(record))
     assert math.isfinite(record["held_out"]["before"])

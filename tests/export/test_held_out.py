@@ -19,13 +19,13 @@ from codelm.saved_run import SavedRun
 from codelm.special_tokens import END_OF_TEXT, STARCODER2
 
 
-@pytest.fixture
-def text(run_with_history, merging_base):
-    return held_out_text(SavedRun(run_with_history), str(merging_base), 20_000)
+@pytest.fixture(scope="module")
+def text(learned_run, merging_base):
+    return held_out_text(SavedRun(learned_run), str(merging_base), 20_000)
 
 
-def test_the_text_is_the_run_s_test_part(text, run_with_history, merging_base):
-    settings = yaml.safe_load((run_with_history / "config.yaml").read_text())["data"]
+def test_the_text_is_the_run_s_test_part(text, learned_run, merging_base):
+    settings = yaml.safe_load((learned_run / "config.yaml").read_text())["data"]
     same = {name: settings[name] for name in ("repo", "cache", "sequence_length", "held_out")}
     data = GitCommitDataModule(str(merging_base), formats=Formats(fim_format=STARCODER2.name), **same)
     assert data.store_folder.is_dir()  # the store has the name that training gives it
@@ -36,17 +36,17 @@ def test_the_text_is_the_run_s_test_part(text, run_with_history, merging_base):
     assert text.row == 256
 
 
-def test_fewer_tokens_are_fewer_whole_commits(run_with_history, merging_base, text):
-    few = held_out_text(SavedRun(run_with_history), str(merging_base), 100)
+def test_fewer_tokens_are_fewer_whole_commits(learned_run, merging_base, text):
+    few = held_out_text(SavedRun(learned_run), str(merging_base), 100)
     kept = {sample.commit for sample in few.samples}
     assert len(kept) < 6
     whole = [sample.ids.tolist() for sample in text.samples if sample.commit in kept]
     assert [sample.ids.tolist() for sample in few.samples] == whole
 
 
-def test_a_merged_model_scores_every_token_as_what_was_trained(text, run_with_history, merging_base):
-    trained = nll_by(load_tuned(SavedRun(run_with_history)).module, text)
-    merged = merge_adapter(with_saved_adapter(load_base(str(merging_base)), run_with_history / "adapter"))
+def test_a_merged_model_scores_every_token_as_what_was_trained(text, learned_run, merging_base):
+    trained = nll_by(load_tuned(SavedRun(learned_run)).module, text)
+    merged = merge_adapter(with_saved_adapter(load_base(str(merging_base)), learned_run / "adapter"))
     found = nll_by(finished_module(merged, keeps_samples_apart=True), text)
     apart = nll_by(finished_module(merged, keeps_samples_apart=False), text)
     for each, other, alone, sample in zip(found, trained, apart, text.samples, strict=True):
@@ -77,7 +77,7 @@ def test_bits_per_byte_are_of_the_added_lines_alone(text):
     assert found["change_percent"] == pytest.approx(100)
 
 
-def test_the_figures_are_those_of_the_evaluation(text, run_with_history):
+def test_the_figures_are_those_of_the_evaluation(text):
     rng = np.random.default_rng(0)
     before, after = ([rng.random(len(sample.ids)) for sample in text.samples] for _ in range(2))
     data = EvaluationData.__new__(EvaluationData)

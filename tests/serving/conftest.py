@@ -8,57 +8,73 @@ from contextlib import contextmanager
 import pytest
 
 from codelm.serving.app import application
-from codelm.serving.asked import Defaults
-from codelm.serving.engine import Written
+from codelm.serving.engine import Completion
+from codelm.serving.generation_request import Defaults
+from codelm.serving.request_queue import RequestQueue
 from codelm.serving.server import Server
-from codelm.serving.turns import Turns
 
-PIECES = ("fn ", "add", "(a: i32)")
+CHUNKS = ("fn ", "add", "(a: i32)")
 KEY = "a key"
 
 
 class FakeEngine:
-    """Writes the same text for each request, once it may, and remembers what was asked for."""
+    """Generates the same text for each request, once it may, and remembers the requests."""
 
     def __init__(self):
-        self.asked = []
+        self.requests = []
         self.ended = []
         self.error = self.late_error = None
-        self.may_write = threading.Event()
-        self.may_write.set()
+        self.may_generate = threading.Event()
+        self.may_generate.set()
         self.has_begun = threading.Event()
         self.running = self.most_running = 0
 
-    def write(self, asked, show, is_stopped):
-        self.asked.append(asked)
+    def generate(self, request, emit, is_cancelled):
+        self.requests.append(request)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
-            return self.text(show, is_stopped)
+            return self.completion(emit, is_cancelled)
         finally:
             self.running -= 1
 
-    def text(self, show, is_stopped):
+    def completion(self, emit, is_cancelled):
         if self.error:
             raise self.error
         self.has_begun.set()
-        while not self.may_write.wait(0.01):
-            if is_stopped():
-                self.ended.append("stopped")
-                return Written("", "limit")
-        for piece in PIECES:
-            show(piece)
+        while not self.may_generate.wait(0.01):
+            if is_cancelled():
+                self.ended.append("cancelled")
+                return Completion("", "limit")
+        for chunk in CHUNKS:
+            emit(chunk)
             if self.late_error:
                 raise self.late_error
         self.ended.append("done")
-        return Written("".join(PIECES), "eos", prompt_tokens=7, tokens=3, prompt_seconds=0.1, seconds=0.2)
+        text = "".join(CHUNKS)
+        return Completion(text, "eos", prompt_tokens=7, completion_tokens=3, prompt_seconds=0.1, completion_seconds=0.2)
+
+
+class EngineOfTest:
+    """Hands requests to the engine of the test that runs: a server for each would take 0.3 seconds."""
+
+    engine = None
+
+    def generate(self, *arguments):
+        return self.engine.generate(*arguments)
 
 
 class Client:
-    """Sends requests to a server, each over a connection of its own."""
+    """Sends requests to a server, each over a connection of its own.
 
-    def __init__(self, port):
+    Attributes:
+        port: The server's port.
+        queue: Its queue.
+    """
+
+    def __init__(self, port, queue):
         self.port = port
+        self.queue = queue
 
     def connection(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -105,17 +121,27 @@ def engine():
 
 
 @pytest.fixture
-def start():
-    """Return a function that starts a server with an engine, and returns a client of it."""
+def start(engine):
+    """Return a function that starts a server of its own settings with the engine, and returns a client of it."""
     with servers() as begin:
-        yield begin
+        yield lambda **settings: begin(engine, **settings)
 
 
 @pytest.fixture(scope="module")
-def calm_client():
-    """A client of a server that a test leaves as it was."""
+def shared_server():
+    """An engine that can be replaced, and a client of its server."""
     with servers() as begin:
-        yield begin(FakeEngine())
+        engine = EngineOfTest()
+        yield engine, begin(engine)
+
+
+@pytest.fixture
+def client(shared_server, engine):
+    """A client of a server with the engine; it serves other tests as well."""
+    shared, client = shared_server
+    shared.engine = engine
+    yield client
+    engine.may_generate.set()  # a test that has failed holds up no other
 
 
 @contextmanager
@@ -123,27 +149,23 @@ def servers():
     """Give a function that starts a server with an engine, and returns a client of it; all end at the end."""
     started = []
 
-    def begin(engine, *, waiting=4, key=None, only_loopback=True):
-        turns = Turns(engine, waiting)
+    def begin(engine, *, max_waiting=50, key=None, only_loopback=True):
+        queue = RequestQueue(engine, max_waiting)
         defaults = Defaults("src/lib.rs", ("codelm-numbers", "codelm"))
-        app = application(turns, defaults, model="codelm-numbers", key=key, only_loopback=only_loopback)
+        app = application(queue, defaults, model="codelm-numbers", key=key, only_loopback=only_loopback)
         listening = socket.create_server(("127.0.0.1", 0))
-        server = Server(app, turns)
+        server = Server(app, queue)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         started.append((server, thread, listening))
-        return Client(listening.getsockname()[1])
+        return Client(listening.getsockname()[1], queue)
 
     try:
         yield begin
     finally:
-        for server, thread, listening in started:
+        for server, _, _ in started:
             server.handle_exit(signal.SIGTERM, None)
+        for _, thread, listening in started:
             thread.join(20)
             listening.close()
             assert not thread.is_alive()
-
-
-@pytest.fixture
-def client(start, engine):
-    return start(engine)

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from codelm.errors import InputError
-from tests.serving.conftest import KEY, PIECES
+from tests.serving.conftest import CHUNKS, KEY
 
-TEXT = "".join(PIECES)
+TEXT = "".join(CHUNKS)
 JSON = {"Content-Type": "application/json"}
 
 
@@ -20,8 +20,8 @@ def until(condition):
         time.sleep(0.01)
 
 
-def test_a_completion_has_openai_s_form(calm_client):
-    status, body = calm_client.post("/v1/completions", prompt="a", model="codelm-numbers")
+def test_a_completion_has_openai_s_form(client):
+    status, body = client.post("/v1/completions", prompt="a", model="codelm-numbers")
     assert status == 200
     assert body["id"].startswith("cmpl-")
     assert (body["object"], body["model"]) == ("text_completion", "codelm-numbers")
@@ -29,18 +29,18 @@ def test_a_completion_has_openai_s_form(calm_client):
     assert body["usage"] == {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 
 
-def test_a_stream_has_the_pieces_and_an_end(calm_client):
-    *events, usage, done = calm_client.events("/v1/completions", prompt="a", stream_options={"include_usage": True})
-    assert [each["choices"][0]["text"] for each in events] == [*PIECES, ""]
+def test_a_stream_has_the_chunks_and_an_end(client):
+    *events, usage, done = client.events("/v1/completions", prompt="a", stream_options={"include_usage": True})
+    assert [each["choices"][0]["text"] for each in events] == [*CHUNKS, ""]
     assert [each["choices"][0]["finish_reason"] for each in events] == [None, None, None, "stop"]
     assert (usage["choices"], usage["usage"]["total_tokens"], done) == ([], 10, "[DONE]")
     assert len({each["id"] for each in (*events, usage)}) == 1
 
 
-def test_a_middle_has_mistral_s_form(calm_client):
-    status, body = calm_client.post("/v1/fim/completions", prompt="a", suffix="b")
+def test_filling_in_the_middle_has_mistral_s_form(client):
+    status, body = client.post("/v1/fim/completions", prompt="a", suffix="b")
     assert (status, body["choices"][0]["message"]["content"]) == (200, TEXT)
-    *events, done = calm_client.events("/v1/fim/completions", prompt="a", suffix="b")
+    *events, done = client.events("/v1/fim/completions", prompt="a", suffix="b")
     assert "".join(each["choices"][0]["delta"]["content"] for each in events) == TEXT
     assert done == "[DONE]"
 
@@ -50,25 +50,25 @@ def test_an_infill_has_llama_cpp_s_form(client, engine):
     assert status == 200
     assert (body["content"], body["stop"], body["stop_type"], body["tokens_predicted"]) == (TEXT, True, "eos", 3)
     assert body["timings"]["prompt_ms"] == 100
-    [asked] = engine.asked
-    assert (asked.place.before, asked.place.after, asked.max_tokens) == ("a\nb", "\nc", 9)
+    [request] = engine.requests
+    assert (request.place.before, request.place.after, request.max_tokens) == ("a\nb", "\nc", 9)
     *events, last = client.events("/infill", input_prefix="a", input_suffix="c")
-    assert [each["content"] for each in events] == [*PIECES]
+    assert [each["content"] for each in events] == [*CHUNKS]
     assert not any(each["stop"] for each in events)
     assert last["stop"]
 
 
-def test_an_infill_tells_the_fields_that_are_wanted(calm_client):
+def test_an_infill_tells_the_fields_that_are_wanted(client):
     wanted = ["content", "timings/prompt_n", "no/such"]
-    _, body = calm_client.post("/infill", input_prefix="a", input_suffix="", response_fields=wanted)
+    _, body = client.post("/infill", input_prefix="a", input_suffix="", response_fields=wanted)
     assert body == {"content": TEXT, "timings/prompt_n": 7}
 
 
-def test_the_model_and_health_are_told(calm_client):
+def test_the_model_and_health_are_told(client):
     for path in ("/v1/models", "/models"):
-        status, _, text = calm_client.send("GET", path)
+        status, _, text = client.send("GET", path)
         assert (status, [each["id"] for each in json.loads(text)["data"]]) == (200, ["codelm-numbers"])
-    assert calm_client.send("GET", "/health")[::2] == (200, '{"status":"ok"}')
+    assert client.send("GET", "/health")[::2] == (200, '{"status":"ok"}')
 
 
 @pytest.mark.parametrize(
@@ -92,17 +92,17 @@ def test_the_model_and_health_are_told(calm_client):
         ("GET", "/health", None, {"Host": "evil.example"}, 403),
     ],
 )
-def test_rubbish_is_refused_in_json_and_the_server_goes_on(calm_client, method, path, body, headers, status):
-    found, _, text = calm_client.send(method, path, body, headers)
+def test_rubbish_is_refused_in_json_and_the_server_goes_on(client, method, path, body, headers, status):
+    found, _, text = client.send(method, path, body, headers)
     error = json.loads(text)["error"]
     assert (found, error["code"]) == (status, status)
     assert "\n" not in error["message"]
-    assert calm_client.send("GET", "/health")[0] == 200
+    assert client.send("GET", "/health")[0] == 200
 
 
 def test_a_body_in_chunks_is_read_up_to_the_limit(client, monkeypatch):
     assert client.send("POST", "/v1/completions", iter([b'{"prompt"', b': "a"}']), JSON)[0] == 200
-    monkeypatch.setattr("codelm.serving.app._MOST_BYTES", 4)
+    monkeypatch.setattr("codelm.serving.app._MAX_BODY_BYTES", 4)
     head = "POST /infill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += "Transfer-Encoding: chunked\r\n\r\n"
     # in one piece: a client that is still sending may find the connection closed
@@ -118,9 +118,9 @@ def test_a_body_that_does_not_come_is_not_waited_for(client, monkeypatch):
 @pytest.mark.parametrize(
     "data", [b"\x00\xff\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"]
 )
-def test_what_is_not_http_is_refused_and_the_server_goes_on(calm_client, data):
-    assert calm_client.raw(data).startswith(b"HTTP/1.1 400")
-    assert calm_client.send("GET", "/health")[0] == 200
+def test_what_is_not_http_is_refused_and_the_server_goes_on(client, data):
+    assert client.raw(data).startswith(b"HTTP/1.1 400")
+    assert client.send("GET", "/health")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -143,110 +143,102 @@ def test_an_engine_s_error_is_an_answer_and_the_server_goes_on(client, engine, e
 
 def test_an_error_in_the_middle_of_a_stream_is_its_last_event(client, engine):
     engine.late_error = RuntimeError("shapes")
-    piece, last = client.events("/v1/completions", prompt="a")
-    assert piece["choices"][0]["text"] == PIECES[0]
+    chunk, last = client.events("/v1/completions", prompt="a")
+    assert chunk["choices"][0]["text"] == CHUNKS[0]
     assert "RuntimeError: shapes" in last["error"]["message"]
 
 
 def test_a_fault_of_codelm_s_own_is_an_answer_without_a_traceback(client, monkeypatch, capfd):
-    monkeypatch.setattr("codelm.serving.answers.CompletionAnswer.whole", lambda answer, written: 1 // 0)
+    monkeypatch.setattr("codelm.serving.responses.CompletionResponse.body", lambda response, completion: 1 // 0)
     status, body = client.post("/v1/completions", prompt="a")
     assert (status, body["error"]["type"]) == (500, "server_error")
     assert client.send("GET", "/health")[0] == 200
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_many_requests_at_once_are_answered_one_after_another(start, engine):
-    client = start(engine, waiting=50)
+def test_many_requests_at_once_are_answered_one_after_another(client, engine):
     with ThreadPoolExecutor(50) as pool:
         ask = [pool.submit(client.post, "/v1/completions", prompt=f"{number}") for number in range(50)]
         assert [each.result()[0] for each in ask] == [200] * 50
     assert engine.most_running == 1
-    assert {asked.place.before for asked in engine.asked} == {f"{number}" for number in range(50)}
+    assert {each.place.before for each in engine.requests} == {f"{number}" for number in range(50)}
 
 
 def test_more_than_may_wait_are_sent_away(start, engine):
-    client = start(engine, waiting=1)
-    engine.may_write.clear()
+    client = start(max_waiting=1)
+    engine.may_generate.clear()
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(client.post, "/v1/completions", prompt="1")
         assert engine.has_begun.wait(20)
         second = pool.submit(client.post, "/v1/completions", prompt="2")
-        answers = []
-
-        def is_full():
-            answers.append(client.send("POST", "/infill", '{"input_prefix": "", "input_suffix": ""}', JSON))
-            return answers[-1][0] == 503
-
-        # The second may not be there yet; then this one would wait, so that it does not wait for its answer.
-        time.sleep(0.3)
-        assert is_full()
-        assert answers[-1][1]["retry-after"] == "1"
-        engine.may_write.set()
+        until(lambda: client.queue.waiting == 1)
+        status, headers, _ = client.send("POST", "/infill", '{"input_prefix": "", "input_suffix": ""}', JSON)
+        assert (status, headers["retry-after"]) == (503, "1")
+        engine.may_generate.set()
         assert first.result()[0] == second.result()[0] == 200
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_goes_away_ends_its_text(client, engine, stream):
-    engine.may_write.clear()
+    engine.may_generate.clear()
     body = json.dumps({"prompt": "a", "stream": stream})
     connection = client.connection()
     connection.request("POST", "/v1/completions", body, JSON)
     assert engine.has_begun.wait(20)
     connection.close()
-    until(lambda: engine.ended == ["stopped"])
-    engine.may_write.set()
+    until(lambda: engine.ended == ["cancelled"])
+    engine.may_generate.set()
     assert client.post("/v1/completions", prompt="b")[0] == 200
 
 
 def test_a_client_that_goes_away_while_it_waits_is_not_written_for(client, engine):
-    engine.may_write.clear()
+    engine.may_generate.clear()
     connections = [client.connection() for _ in range(2)]
     connections[0].request("POST", "/v1/completions", '{"prompt": "first"}', JSON)
     assert engine.has_begun.wait(20)
     connections[1].request("POST", "/v1/completions", '{"prompt": "second"}', JSON)
-    time.sleep(0.2)
+    until(lambda: client.queue.waiting == 1)
     connections[1].close()
-    time.sleep(0.2)
-    engine.may_write.set()
+    until(lambda: client.queue.waiting == 0)
+    engine.may_generate.set()
     assert connections[0].getresponse().status == 200
     connections[0].close()
     assert client.post("/v1/completions", prompt="third")[0] == 200
-    assert [asked.place.before for asked in engine.asked] == ["first", "third"]
+    assert [each.place.before for each in engine.requests] == ["first", "third"]
 
 
 def test_a_key_is_wanted_where_there_is_one(start, engine):
-    client = start(engine, key=KEY, only_loopback=False)
+    client = start(key=KEY, only_loopback=False)
     assert client.post("/v1/completions", prompt="a")[0] == 401
     for given in ("Bearer wrong", KEY[:-1], "Bearer ", "Bearer \u00e4"):
         assert client.post("/v1/completions", {"Authorization": given.encode("latin-1")}, prompt="a")[0] == 401
     assert client.post("/v1/completions", {"Authorization": f"Bearer {KEY}"}, prompt="a")[0] == 200
     assert client.send("GET", "/v1/models")[0] == 401
     assert client.send("GET", "/health", headers={"Host": "a.example"})[0] == 200
-    assert len(engine.asked) == 1
+    assert len(engine.requests) == 1
 
 
-def test_no_page_of_another_origin_is_allowed_to_ask(calm_client):
+def test_no_page_of_another_origin_is_allowed_to_ask(client):
     headers = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
-    status, found, _ = calm_client.send("OPTIONS", "/v1/completions", headers=headers)
+    status, found, _ = client.send("OPTIONS", "/v1/completions", headers=headers)
     assert status == 405
     assert not [name for name in found if name.lower().startswith("access-control")]
 
 
-def test_openai_s_own_client_is_answered(calm_client):
+def test_openai_s_own_client_is_answered(client):
     openai = pytest.importorskip("openai")
-    with openai.OpenAI(base_url=f"http://127.0.0.1:{calm_client.port}/v1", api_key="any", max_retries=0) as editor:
-        asked = {"model": "codelm-numbers", "prompt": "fn", "suffix": "}"}
-        assert editor.completions.create(**asked, extra_body={"path": "a.rs"}).choices[0].text == TEXT
-        assert "".join(each.choices[0].text for each in editor.completions.create(**asked, stream=True)) == TEXT
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{client.port}/v1", api_key="any", max_retries=0) as editor:
+        fields = {"model": "codelm-numbers", "prompt": "fn", "suffix": "}"}
+        assert editor.completions.create(**fields, extra_body={"path": "a.rs"}).choices[0].text == TEXT
+        assert "".join(each.choices[0].text for each in editor.completions.create(**fields, stream=True)) == TEXT
         assert [each.id for each in editor.models.list()] == ["codelm-numbers"]
         with pytest.raises(openai.BadRequestError, match="echo"):
-            editor.completions.create(**asked, echo=True)
+            editor.completions.create(**fields, echo=True)
         with pytest.raises(openai.NotFoundError, match="codelm-numbers"):
-            editor.completions.create(**asked | {"model": "other"})
+            editor.completions.create(**fields | {"model": "other"})
 
 
-def test_a_half_sent_request_holds_nobody_up(calm_client):
-    with socket.create_connection(("127.0.0.1", calm_client.port)) as half:
+def test_a_half_sent_request_holds_nobody_up(client):
+    with socket.create_connection(("127.0.0.1", client.port)) as half:
         half.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n")
-        assert calm_client.post("/v1/completions", prompt="a")[0] == 200
+        assert client.post("/v1/completions", prompt="a")[0] == 200

@@ -3,16 +3,20 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codelm.bases import public_name
 from codelm.cli.base_folder import base_folder
 from codelm.cli.config_files import checked_arguments
-from codelm.cli.quick_settings import quick_settings
+from codelm.cli.quick_settings import QuickSettings, quick_settings
 from codelm.cli.verbs.parser import VerbParser, split_settings
 from codelm.errors import InputError
+from codelm.export.dataset.columns import Columns
 from codelm.export.dataset.tables import FORMATS, refuse_format
 from codelm.files import size_of
+
+if TYPE_CHECKING:
+    from codelm.datamodules import GitCommitDataModule
 
 __all__ = ["run"]
 
@@ -24,8 +28,7 @@ Write the samples that a run would learn from, split as it splits them, for othe
   codelm data ~/src/ripgrep --to ripgrep-data --format parquet --data.context_weight 0
 
 Configurations and settings are those of codelm fit, with the same defaults; README.md in the folder says how trainers
-take it."""
-_COLUMNS = ("tokens", "prompt-completion", "text")
+read it."""
 
 
 def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
@@ -41,15 +44,26 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     if given.repository is not None:
         settings = [*settings, f"--data.repo={given.repository}"]
     found = quick_settings(settings)
-    from codelm.cli.logging import run_logging  # seconds of imports, for which wrong arguments need not wait
-    from codelm.datamodules import GitCommitDataModule
-    from codelm.export.dataset.folder import Form, write_dataset
-    from codelm.export.dataset.rows import Columns
-
     refuse_format(given.format)
-    base, data = str(found.others["model.base"]), found.data
-    module = GitCommitDataModule(
-        base_folder(base, _configs(settings)) or base,
+    from codelm.cli.logging import run_logging  # seconds of imports, for which wrong arguments need not wait
+    from codelm.export.dataset.folder import Form, write_dataset
+
+    base = str(found.others["model.base"])
+    data = _data_module(found, base_folder(base, _configs(settings)) or base)
+    form, folder = Form(Columns(given.columns), given.format), Path(given.to).expanduser()
+    name = found.others["model.base_name"] or public_name(base)
+    with run_logging(quiet=quiet, debug=debug):
+        record = write_dataset(data, form, folder, base_name=name, force=given.force)
+    sys.stdout.write(_text(folder, record))
+
+
+def _data_module(found: QuickSettings, tokenizer: str) -> "GitCommitDataModule":
+    """Return the datamodule that a training with these settings would have."""
+    from codelm.datamodules import GitCommitDataModule
+
+    data = found.data
+    return GitCommitDataModule(
+        tokenizer,
         data.repo,
         data.revision,
         sequence_length=data.sequence_length,
@@ -63,32 +77,27 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
         seed=found.seed,
         tokenizer_revision=found.others["model.revision"],
     )
-    form, folder = Form(Columns(given.columns), given.format), Path(given.to).expanduser()
-    name = found.others["model.base_name"] or public_name(base)
-    with run_logging(quiet=quiet, debug=debug):
-        record = write_dataset(module, form, folder, base_name=name, force=given.force)
-    sys.stdout.write(_text(folder, record))
 
 
 def _parser() -> VerbParser:
     parser = VerbParser("data", _DESCRIPTION)
     parser.add_argument("repository", nargs="?", metavar="REPOSITORY", help="folder of a git repository (default: .)")
-    parser.add_argument("--to", required=True, metavar="FOLDER", help="where to")
+    parser.add_argument("--to", required=True, metavar="FOLDER", help="the folder to write")
     parser.add_argument(
         "--columns",
-        choices=_COLUMNS,
+        choices=[str(each) for each in Columns],
         default="tokens",
         help="what a row holds (default: tokens, the only form that loses nothing)",
     )
     parser.add_argument(
-        "--format", choices=FORMATS, default="jsonl", help="of the files (default: jsonl; parquet needs pyarrow)"
+        "--format", choices=FORMATS, default="jsonl", help="format of the files (default: jsonl; parquet needs pyarrow)"
     )
     parser.add_argument("--force", action="store_true", help="replace a dataset that is there")
     return parser
 
 
 def _configs(settings: Sequence[str]) -> list[Path]:
-    """Return the configurations that are named, or the default one."""
+    """Return the configuration files that the settings name, or the default one."""
     name = "--config="
     return [Path(each.removeprefix(name)) for each in checked_arguments(settings) if each.startswith(name)]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from codelm.cli.diagnosis import Finding, find_all
+from codelm.cli.diagnosis import Finding, diagnose
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import CodelmError
 from codelm.history.store_settings import cache_folder
@@ -14,7 +14,7 @@ from codelm.history.store_settings import cache_folder
 __all__ = ["run"]
 
 _DESCRIPTION = """\
-Say what this machine can do for codelm, and what to do about what is missing. A report of a fault begins with it.
+Say what this machine can do for codelm, and what to do about what is missing. Put its output into bug reports.
 
 Nothing is written or downloaded. The exit status is 1 where something is missing that codelm fit needs."""
 
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     given = parser.parse_args(arguments)
     found = []
-    for finding in find_all(cache_folder(given.cache), Path(given.output)):
+    for finding in diagnose(cache_folder(given.cache), Path(given.output)):
         found.append(finding)
         if not given.json:
             sys.stdout.write(_text(finding))
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     if given.json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
     if missing := [each.name for each in found if each.needed and each.remedy]:
-        raise CodelmError(f"codelm fit needs more than there is: {', '.join(missing)}; do what stands behind ->")
+        raise CodelmError(f"codelm fit cannot run here: {', '.join(missing)}; do what the lines with -> say")
 
 
 def _text(finding: Finding) -> str:

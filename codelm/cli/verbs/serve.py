@@ -25,7 +25,7 @@ Answer editors with a run's model, until Ctrl-C. RUN is the folder of a run or i
     -d '{"prompt": "fn main() {", "suffix": "}", "path": "src/main.rs"}'
 
 POST /v1/completions is OpenAI's, with suffix; /v1/fim/completions Mistral's; /infill llama.cpp's. docs/serve.md has the
-settings of editors. Only this machine is answered, but for --host with a key: --api-key, or CODELM_API_KEY."""
+settings of editors. Only this machine is answered; any other --host needs a key: --api-key, or CODELM_API_KEY."""
 _PORT = 8012
 _KEY = "CODELM_API_KEY"
 
@@ -60,20 +60,21 @@ def _serve(chosen: SavedRun, given: Namespace, key: str | None, listening: "sock
     """Load a run's model and serve it."""
     from codelm.inference.place import Place
     from codelm.inference.tuned_model import load_tuned
+    from codelm.serving.access import is_loopback
     from codelm.serving.app import application
-    from codelm.serving.asked import Asked, Defaults
-    from codelm.serving.guard import is_loopback
+    from codelm.serving.generation_request import Defaults, GenerationRequest
+    from codelm.serving.request_queue import RequestQueue
     from codelm.serving.server import Server, url_of
     from codelm.serving.tuned_engine import TunedEngine
-    from codelm.serving.turns import Turns
 
     engine = TunedEngine(load_tuned(chosen, base_of_run(chosen)), given.max_tokens)
-    engine.write(Asked(Place(given.path, "a"), max_tokens=1), lambda text: None, lambda: False)  # the first is slow
-    turns, name = Turns(engine, given.waiting), given.name or _model_name(chosen)
+    first = GenerationRequest(Place(given.path, "a"), max_tokens=1)
+    engine.generate(first, lambda text: None, lambda: False)  # so that no client waits for what loads with the first
+    queue, name = RequestQueue(engine, given.waiting), given.name or _model_name(chosen)
     defaults = Defaults(given.path, tuple(dict.fromkeys((name, "codelm"))))
-    app = application(turns, defaults, model=name, key=key, only_loopback=is_loopback(given.host))
+    app = application(queue, defaults, model=name, key=key, only_loopback=is_loopback(given.host))
     log.info("%s serves %s as %s; Ctrl-C ends it", url_of(listening), chosen.label, name)
-    Server(app, turns).run(sockets=[listening])
+    Server(app, queue).run(sockets=[listening])
 
 
 def _parser() -> VerbParser:
@@ -86,7 +87,7 @@ def _parser() -> VerbParser:
     parser.add_argument("--api-key", "--api_key", metavar="KEY", help=f"the key that clients send (default: {_KEY}'s)")
     parser.add_argument("--name", metavar="NAME", help="the model's name for clients (default: codelm-RUN)")
     parser.add_argument(
-        *("--path",),
+        "--path",
         default="src/lib.rs",
         metavar="PATH",
         help="the path that the model is told where a client sends none (default: src/lib.rs)",

@@ -1,16 +1,16 @@
-"""The card of a dataset: what is in it, how it was split and made, and how trainers take it."""
+"""The card of a dataset: what is in it, how it was split and made, and how trainers read it."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from codelm.export.dataset.rows import Columns
+from codelm.export.dataset.columns import Columns
 
 __all__ = ["dataset_card"]
 
 _LOAD = """```python
 from datasets import load_dataset
 
-rows = load_dataset("FOLDER")  # this folder; of a test split that is empty there is none
+rows = load_dataset("FOLDER")  # this folder; an empty test split has no file
 ```"""
 _TRL = """```python
 from trl import SFTConfig, SFTTrainer
@@ -24,10 +24,10 @@ SFTTrainer(
 ```"""
 _ROWS = {
     Columns.TOKENS: "A row is a sample: `input_ids`, `attention_mask` and `labels`, which are not shifted, -100 where"
-    " nothing is learned. `facts/` says of each row, in the same order, what it is, and the loss weight of each token"
+    " nothing is learned. `facts/` has for each row, in the same order, what it is, and the loss weight of each token"
     " (`token_weights`): training weighs unchanged lines {context_weight:g}, validation and test do not weigh them.",
-    Columns.PROMPT: "A row is a run of lines that a commit added, or a file, as the `completion`, behind what its"
-    " sample shows before it, as the `prompt`. A sample with several runs is several rows, with its number"
+    Columns.PROMPT_COMPLETION: "A row is a run of lines that a commit added, or a file, as the `completion`, behind"
+    " what its sample shows before it, as the `prompt`. A sample with several runs is several rows, with its number"
     " (`sample`). Special tokens stand in the text by their names.",
     Columns.TEXT: "A row is a sample, as `text`, with special tokens by their names.",
 }
@@ -51,7 +51,7 @@ LLaMA-Factory takes tokens as a saved dataset, `tokenized_path: TOKENS` with `st
 ```python
 rows.save_to_disk("TOKENS")
 ```""",
-    Columns.PROMPT: "TRL (`pip install trl`) learns completions alone:\n\n"
+    Columns.PROMPT_COMPLETION: "TRL (`pip install trl`) learns completions alone:\n\n"
     + _TRL
     + """
 
@@ -61,7 +61,7 @@ LLaMA-Factory, with `template: empty` and `stage: sft`, by this entry of `datase
 {{"{name}": {{"file_name": "FOLDER/train.{format}", "columns": {{"prompt": "prompt", "response": "completion"}}}}}}
 ```
 
-TRL and others put an end of text behind a completion that has none, as behind lines within a file.""",
+TRL and others append an end of text to each completion without one, also to lines within a file.""",
     Columns.TEXT: """TRL (`pip install trl`) takes it as it is; axolotl:
 
 ```yaml
@@ -76,7 +76,7 @@ LLaMA-Factory, with `stage: pt`, by this entry of `dataset_info.json`:
 {{"{name}": {{"file_name": "FOLDER/train.{format}", "columns": {{"prompt": "text"}}}}}}
 ```
 
-Headings, paths and what is shown around a change are learned, too, and held-out losses are of all of it.""",
+Headings, paths and what is shown around a change are learned, too, and held-out losses are over all of it.""",
 }
 
 
@@ -88,7 +88,7 @@ def dataset_card(record: Mapping[str, Any]) -> str:
     values["type"] = "json" if record["format"] == "jsonl" else record["format"]
     parts = [
         _front_matter(record),
-        f"# {record['name']}: the samples that codelm learns of its git history",
+        f"# {record['name']}: the samples that codelm learns from its git history",
         _ROWS[columns].format(context_weight=settings["context_weight"]),
         _splits(record),
         "Of each row: `sample` (its number), `split`, `kind` (`file`; `change`, left to right; `fim`, to be filled in),"
@@ -105,7 +105,7 @@ def dataset_card(record: Mapping[str, Any]) -> str:
         _LOAD,
         _USE[columns].format(**values),
         "## Licence",
-        "That of the repository, which is not known here: look there before you give this on. The text is what its"
+        "That of the repository, which is not known here: look there before you pass this on. The text is what its"
         " authors wrote.",
     ]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"

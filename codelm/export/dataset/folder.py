@@ -16,7 +16,8 @@ from codelm.datamodules.progress import show_progress
 from codelm.datamodules.prompt_format import decide_format
 from codelm.errors import ResourceError
 from codelm.export.dataset.card import dataset_card
-from codelm.export.dataset.rows import FACTS, Columns, DatasetRows
+from codelm.export.dataset.columns import FACTS, Columns
+from codelm.export.dataset.rows import DatasetRows
 from codelm.export.dataset.tables import new_table
 from codelm.export.destination import DATASET, new_export, refuse_taken
 from codelm.files import write_text
@@ -59,7 +60,7 @@ def write_dataset(
     """
     refuse_taken(folder, force=force, kind=DATASET)
     _refuse_unwritable(folder)
-    _settle_format(data, base_name)
+    _choose_prompt_format(data, base_name)
     data.prepare_data()
     data.setup()
     rows = DatasetRows(data.store, data.encoder, form.columns, data.importances, data.context_weight)
@@ -79,8 +80,8 @@ def _refuse_unwritable(folder: Path) -> None:
         raise ResourceError(f"dataset folder {folder}: {above} {what}; choose another with --to")
 
 
-def _settle_format(data: GitCommitDataModule, base_name: str) -> None:
-    """Let the samples be written in the format for the base, as a training does; but nothing is loaded to try it."""
+def _choose_prompt_format(data: GitCommitDataModule, base_name: str) -> None:
+    """Have the samples written in the base's prompt format, as a training does; but no base is loaded to try it out."""
     setting = data.store_settings.formats.fim_format
     tokenizer = load_tokenizer(data.tokenizer, data.tokenizer_revision)
     decision = decide_format(data.tokenizer, tokenizer, setting, base_name)
@@ -99,7 +100,6 @@ def _write_split(rows: DatasetRows, split: Split, folder: Path, form: Form) -> d
     totals = split_totals(rows.store.samples, split)
     counts = {"rows": 0, "left_out": 0, "open_ended": 0}
     tables = _tables(form, split.name.lower(), folder)
-    end, last = rows.encoder.format.end or "", form.columns.names[-1]
     with ExitStack() as files:
         adds = [files.enter_context(new_table(path, names)) for path, names in tables.items()]
         for of_sample in show_progress(
@@ -107,7 +107,7 @@ def _write_split(rows: DatasetRows, split: Split, folder: Path, form: Form) -> d
         ):
             counts["left_out"] += not of_sample
             counts["rows"] += len(of_sample)
-            counts["open_ended"] += sum(not _ends_with(row[last], end) for row in of_sample)
+            counts["open_ended"] += sum(_is_open_ended(row, form.columns, rows.encoder.format.end) for row in of_sample)
             for add, row in product(adds, of_sample):
                 add(row)
     for path in tables if not counts["rows"] else ():
@@ -125,9 +125,9 @@ def _tables(form: Form, name: str, folder: Path) -> dict[Path, tuple[str, ...]]:
     return {file: form.columns.names, beside: (*FACTS, "token_weights")}
 
 
-def _ends_with(value: str | list[int], end: str) -> bool:
-    """Return whether text ends with that of a special token; tokens are never given another end."""
-    return isinstance(value, list) or value.endswith(end)
+def _is_open_ended(row: dict[str, Any], columns: Columns, end: str | None) -> bool:
+    """Return whether a trainer would put an ``end`` of text behind a row that has none; behind tokens none does."""
+    return columns != Columns.TOKENS and not row[columns.names[-1]].endswith(end or "")
 
 
 def _record(data: GitCommitDataModule, form: Form, base_name: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ all that precedes it in the sample: every target is predicted once, from just wh
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
@@ -23,33 +22,14 @@ from numpy.typing import NDArray
 
 from codelm.batch import IGNORE
 from codelm.datamodules.rows import role_weights
+from codelm.export.dataset.columns import Columns
 from codelm.history.analysis import language
 from codelm.history.samples.pieces import Kind, Role, valid_utf8
 from codelm.history.store import Split, Store
 from codelm.history.tokenization.encoder import Encoded, Encoder
 from codelm.history.tokenization.marked_text import MarkedRun, marked_runs
 
-__all__ = ["FACTS", "Columns", "DatasetRows"]
-
-FACTS = ("sample", "split", "kind", "repository", "commit", "path", "language", "weight")
-"""What is said about each row, beside the columns that a trainer reads."""
-
-
-class Columns(StrEnum):
-    """The form of the rows, by the columns that a trainer reads."""
-
-    TOKENS = "tokens"
-    PROMPT = "prompt-completion"
-    TEXT = "text"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns."""
-        return {
-            Columns.TOKENS: ("input_ids", "attention_mask", "labels"),
-            Columns.PROMPT: ("prompt", "completion"),
-            Columns.TEXT: ("text",),
-        }[self]
+__all__ = ["DatasetRows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +68,7 @@ class DatasetRows:
             yield [row | facts for row in self._texts(runs)] if not _spells(runs, names) else []
 
     def _facts(self, index: int, weight: float) -> dict[str, Any]:
-        """Return what is said about a sample: the values of `FACTS`."""
+        """Return what is said about a sample: a value for each of `codelm.export.dataset.columns.FACTS`."""
         row = self.store.samples[index]
         commit = self.store.facts["commits"][row["commit"]]
         path = self.store.facts["paths"][row["path"]]

@@ -16,63 +16,46 @@ from codelm.modules.adapters import lora_config
 from codelm.modules.base_model import load_base
 from codelm.modules.four_bits import kernel_warning_hidden
 from codelm.modules.precision import auto_precision, compute_dtype
-from experiments.bench.children.packed_rows import token_rows
-from experiments.bench.children.steps import CLIP, LEARNING_RATE, adapter, outcome
+from experiments.bench.children.steps import CLIP, LEARNING_RATE, StepSettings, adapter, outcome
 
 __all__ = ["train_with_transformers", "train_with_trl"]
 
 
 @kernel_warning_hidden()  # TRL imports peft
-def train_with_trl(base: str, rows: int, tokens: int, checkpointing: bool, steps: int) -> dict[str, Any]:
-    """Do what `steps.train` does with TRL's `SFTTrainer`.
-
-    Args:
-        base: Name or folder of the base.
-        rows: Rows in a batch.
-        tokens: Tokens in a row.
-        checkpointing: Whether activations are computed again in the backward pass.
-        steps: Timed steps.
-    """
+def train_with_trl(**settings: Any) -> dict[str, Any]:
+    """Do what `steps.train` does with TRL's `SFTTrainer`; ``settings`` are those of `StepSettings`."""
     import datasets
     from trl import SFTConfig, SFTTrainer
 
     datasets.disable_progress_bars()
-    tokenizer = load_tokenizer(base)
-    texts = datasets.Dataset.from_dict({"input_ids": token_rows(tokenizer, rows * (steps + 1), tokens)})
+    given = StepSettings(**settings)
+    texts = datasets.Dataset.from_dict({"input_ids": given.token_rows()})
     with TemporaryDirectory() as folder:
         trainer = SFTTrainer(
-            model=_base(base),
-            args=SFTConfig(max_length=tokens, loss_type="nll", **_arguments(rows, checkpointing, steps, folder)),
+            model=_base(given.base),
+            args=SFTConfig(max_length=given.tokens, loss_type="nll", **_arguments(given, folder)),
             train_dataset=texts,
-            processing_class=tokenizer,
+            processing_class=load_tokenizer(given.base),
             peft_config=lora_config(adapter()),
         )
-        return _timed(trainer, rows * tokens)
+        return _timed(trainer, given.rows * given.tokens)
 
 
 @kernel_warning_hidden()
-def train_with_transformers(base: str, rows: int, tokens: int, checkpointing: bool, steps: int) -> dict[str, Any]:
-    """Do what `steps.train` does with the trainer of transformers, whose loss makes all logits.
-
-    Args:
-        base: Name or folder of the base.
-        rows: Rows in a batch.
-        tokens: Tokens in a row.
-        checkpointing: Whether activations are computed again in the backward pass.
-        steps: Timed steps.
-    """
+def train_with_transformers(**settings: Any) -> dict[str, Any]:
+    """Do what `steps.train` does with the trainer of transformers, whose loss makes all logits."""
     from peft import get_peft_model
     from transformers import Trainer, TrainingArguments
 
-    ids = token_rows(load_tokenizer(base), rows * (steps + 1), tokens)
-    texts: Any = [{"input_ids": torch.tensor(row), "labels": torch.tensor(row)} for row in ids]
+    given = StepSettings(**settings)
+    texts: Any = [{"input_ids": torch.tensor(row), "labels": torch.tensor(row)} for row in given.token_rows()]
     with TemporaryDirectory() as folder:
         trainer = Trainer(
-            model=get_peft_model(_base(base), lora_config(adapter())),
-            args=TrainingArguments(**_arguments(rows, checkpointing, steps, folder)),
+            model=get_peft_model(_base(given.base), lora_config(adapter())),
+            args=TrainingArguments(**_arguments(given, folder)),
             train_dataset=texts,
         )
-        return _timed(trainer, rows * tokens)
+        return _timed(trainer, given.rows * given.tokens)
 
 
 def _base(base: str) -> Any:
@@ -80,21 +63,14 @@ def _base(base: str) -> Any:
     return load_base(base, dtype=compute_dtype(auto_precision("cpu")), quantization="nf4", attention="sdpa")
 
 
-def _arguments(rows: int, checkpointing: bool, steps: int, folder: str) -> dict[str, Any]:
-    """Return the arguments of a trainer.
-
-    Args:
-        rows: Rows in a batch.
-        checkpointing: Whether activations are computed again in the backward pass.
-        steps: Timed steps.
-        folder: The trainer's output folder.
-    """
+def _arguments(settings: StepSettings, folder: str) -> dict[str, Any]:
+    """Return the arguments of a trainer, whose output goes to ``folder``."""
     return {
         "output_dir": folder,
-        "max_steps": steps + 1,
-        "per_device_train_batch_size": rows,
-        "gradient_checkpointing": checkpointing,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False} if checkpointing else None,
+        "max_steps": settings.steps + 1,
+        "per_device_train_batch_size": settings.rows,
+        "gradient_checkpointing": settings.checkpointing,
+        "gradient_checkpointing_kwargs": {"use_reentrant": False} if settings.checkpointing else None,
         "learning_rate": LEARNING_RATE,
         "lr_scheduler_type": "cosine",
         "weight_decay": 0.01,

@@ -1,7 +1,7 @@
 """Reading commits with the contents of the files that they changed.
 
-Still different: GitPython and PyDriller read binary files and files above 1 MB as well, which codelm passes over, and
-GitPython leaves the hunks unread, which codelm takes apart. Git alone writes patches and no contents.
+The readers still differ: GitPython and PyDriller also read binary files and files above 1 MB, which codelm skips;
+GitPython leaves the hunks unread, which codelm parses; git alone writes patches and no contents.
 """
 
 import subprocess

@@ -1,5 +1,6 @@
 """Training steps of codelm, by a trainer of Lightning's."""
 
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 from zlib import crc32
@@ -14,36 +15,52 @@ from codelm.modules.precision import auto_precision
 from experiments.bench.children.packed_rows import token_rows, training_batch
 from experiments.bench.children.step_times import StepTimes
 
-__all__ = ["CLIP", "LEARNING_RATE", "adapter", "outcome", "train"]
+__all__ = ["CLIP", "LEARNING_RATE", "StepSettings", "adapter", "outcome", "train"]
 
 LEARNING_RATE = 1e-3
 CLIP = 1.0
 
 
-def train(base: str, rows: int, tokens: int, checkpointing: bool, steps: int) -> dict[str, Any]:
-    """Train an adapter for one step, and for some timed ones after it.
+@dataclass(frozen=True, slots=True)
+class StepSettings:
+    """What the training steps of codelm and of its peers have in common.
 
-    Args:
+    Attributes:
         base: Name or folder of the base.
         rows: Rows in a batch.
         tokens: Tokens in a row.
         checkpointing: Whether activations are computed again in the backward pass.
-        steps: Timed steps.
+        steps: Timed steps; one more comes before them.
     """
+
+    base: str
+    rows: int
+    tokens: int
+    checkpointing: bool
+    steps: int
+
+    def token_rows(self) -> list[list[int]]:
+        """Return the token ids of all rows, in the order in which they are trained on."""
+        return token_rows(load_tokenizer(self.base), self.rows * (self.steps + 1), self.tokens)
+
+
+def train(**settings: Any) -> dict[str, Any]:
+    """Train an adapter for one step, and for some timed ones after it; ``settings`` are those of `StepSettings`."""
+    given = StepSettings(**settings)
     model = LoRACausalLM(
-        base,
+        given.base,
         lora=adapter(),
-        gradient_checkpointing=checkpointing,
+        gradient_checkpointing=given.checkpointing,
         learning_rate=LEARNING_RATE,
         warmup=0.0,
     )
-    ids, random = token_rows(load_tokenizer(base), rows * (steps + 1), tokens), Random(0)
-    batches: Any = [training_batch(ids[start : start + rows], random) for start in range(0, len(ids), rows)]
+    ids, random = given.token_rows(), Random(0)
+    batches: Any = [training_batch(ids[start : start + given.rows], random) for start in range(0, len(ids), given.rows)]
     times = _TimesFromEqualWeights()
     trainer = Trainer(
         accelerator="cpu",
         precision=auto_precision("cpu"),
-        max_steps=steps + 1,
+        max_steps=given.steps + 1,
         gradient_clip_val=CLIP,
         callbacks=[times],
         logger=False,
@@ -52,7 +69,7 @@ def train(base: str, rows: int, tokens: int, checkpointing: bool, steps: int) ->
         enable_model_summary=False,
     )
     trainer.fit(model, DataLoader(batches, batch_size=None))
-    return outcome(times.ends, times.losses, rows * tokens)
+    return outcome(times.ends, times.losses, given.rows * given.tokens)
 
 
 def adapter() -> LoRA:

@@ -15,7 +15,7 @@ FAULT = Finding("4 bits", "no kernel", "pip install -U bitsandbytes", needed=Tru
 @pytest.fixture
 def findings(monkeypatch):
     def give(*found):
-        monkeypatch.setattr(doctor, "find_all", lambda cache, output: iter(found))
+        monkeypatch.setattr(doctor, "diagnose", lambda cache, output: iter(found))
 
     return give
 
@@ -34,7 +34,7 @@ def test_what_training_needs_and_has_not_fails(findings, capsys):
     findings(FINE, FAULT)
     assert main(["doctor"]) == 1
     read = capsys.readouterr()
-    assert read.err == "codelm: error: codelm fit needs more than there is: 4 bits; do what stands behind ->\n"
+    assert read.err == "codelm: error: codelm fit cannot run here: 4 bits; do what the lines with -> say\n"
     assert "4 bits    no kernel\n          -> pip install -U bitsandbytes\n" in read.out
 
 
@@ -46,7 +46,7 @@ def test_json_has_the_same(findings, capsys):
 
 def test_other_folders_can_be_given(monkeypatch, tmp_path, capsys):
     asked = []
-    monkeypatch.setattr(doctor, "find_all", lambda *folders: asked.extend(folders) or iter(()))
+    monkeypatch.setattr(doctor, "diagnose", lambda *folders: asked.extend(folders) or iter(()))
     assert main(["doctor", "--cache", str(tmp_path / "a"), "--output", str(tmp_path / "b")]) == 0
     assert asked == [tmp_path / "a", tmp_path / "b"]
 

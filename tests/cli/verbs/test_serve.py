@@ -14,9 +14,9 @@ import pytest
 from codelm.cli.entry_point import main
 from codelm.cli.verbs import serve
 from codelm.saved_run import SavedRun
-from codelm.serving.engine import Written
+from codelm.serving.engine import Completion
+from codelm.serving.request_queue import RequestQueue
 from codelm.serving.server import Server
-from codelm.serving.turns import Turns
 
 SIGNALS = pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
@@ -92,14 +92,14 @@ def test_it_serves_until_a_signal_and_again_on_the_same_port(runs, port, capsys,
 
 @SIGNALS
 @pytest.mark.filterwarnings("ignore:.*_SelectorTransport.__del__:pytest.PytestUnraisableExceptionWarning")
-def test_a_signal_ends_what_is_being_written(runs, port, capsys, monkeypatch, number, status):
+def test_a_signal_ends_what_is_being_generated(runs, port, capsys, monkeypatch, number, status):
     has_begun = threading.Event()
 
-    def write(engine, asked, show, is_stopped):
-        has_begun.set() if asked.max_tokens > 1 else None  # not the first text, written before anybody asks
-        while asked.max_tokens > 1 and not is_stopped():
+    def generate(engine, request, emit, is_cancelled):
+        has_begun.set() if request.max_tokens > 1 else None  # not the first text, generated before anybody asks
+        while request.max_tokens > 1 and not is_cancelled():
             time.sleep(0.01)
-        return Written("", "limit")
+        return Completion("", "limit")
 
     def ask():
         asking = threading.Thread(target=post, args=(port, "/v1/completions"), kwargs={"prompt": "fn a"})
@@ -107,7 +107,7 @@ def test_a_signal_ends_what_is_being_written(runs, port, capsys, monkeypatch, nu
         assert has_begun.wait(30)
         return asking
 
-    monkeypatch.setattr("codelm.serving.tuned_engine.TunedEngine.write", write)
+    monkeypatch.setattr("codelm.serving.tuned_engine.TunedEngine.generate", generate)
     results, thread = when_there(port, ask, number)
     assert main(["serve", f"--output={runs}", f"--port={port}", "--quiet"]) == status
     thread.join()
@@ -120,7 +120,7 @@ def test_a_signal_ends_what_is_being_written(runs, port, capsys, monkeypatch, nu
 def test_a_signal_that_the_caller_ignores_is_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        server = Server(None, Turns(None, 0))
+        server = Server(None, RequestQueue(None, 0))
         with server.capture_signals():
             os.kill(os.getpid(), signal.SIGINT)
         assert not server.should_exit

@@ -6,7 +6,7 @@ import pytest
 from experiments.bench.command import ROWS
 from experiments.bench.rounds import Measured
 from experiments.bench.rows import BEFORE, MEMORY, SECONDS, THIS, Better, Quantity, Row
-from experiments.bench.table import INTRODUCTION, figure, page, table, works
+from experiments.bench.table import INTRODUCTION, median_with_range, page, row_list, table
 
 DOCS = Path(__file__).parents[3] / "docs" / "benchmarks.md"
 SPEED = Quantity("speed", "tokens/s", Better.MORE)
@@ -85,8 +85,8 @@ def test_no_loss_is_compared_with_one_that_failed():
 
 
 def test_equal_figures_are_written_once():
-    assert figure([1.0, 1.001], 2) == "1.00"
-    assert figure([1.0, 1.1], 2) == "1.05 (1.00 to 1.10)"
+    assert median_with_range([1.0, 1.001], 2) == "1.00"
+    assert median_with_range([1.0, 1.1], 2) == "1.05 (1.00 to 1.10)"
 
 
 def test_the_page_has_machine_works_and_table():
@@ -105,4 +105,4 @@ def test_names_of_rows_are_short_and_every_row_has_something_to_measure():
 def test_the_docs_hold_what_the_command_says_of_its_rows():
     text = DOCS.read_text("utf-8")
     assert text.startswith(INTRODUCTION)
-    assert works(list(ROWS.values())) in text
+    assert row_list(list(ROWS.values())) in text

@@ -1,22 +1,24 @@
-"""What a request is refused with: a status of HTTP and one error object, in the shape that OpenAI's clients read."""
+"""Errors as responses: an HTTP status and one error object, in the shape that OpenAI's clients read."""
 
 from typing import Any
 
+from starlette.responses import JSONResponse
+
 from codelm.errors import InputError, is_out_of_memory, one_line
 
-__all__ = ["RequestError", "error_body", "refusal_of"]
+__all__ = ["RequestError", "error_body", "error_response", "request_error_for"]
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 
 
 class RequestError(Exception):
-    """A request that is not answered.
+    """A request that is refused or has failed.
 
     Args:
-        status: The status of HTTP.
+        status: The HTTP status.
         message: What was given, what was wanted, what to do.
         field: The field of the request that is wrong, if it is one.
-        headers: Headers of HTTP that belong to it.
+        headers: Further HTTP headers of the response.
     """
 
     def __init__(
@@ -29,13 +31,18 @@ class RequestError(Exception):
 
 
 def error_body(error: RequestError) -> dict[str, Any]:
-    """Return the body of the answer to a request that is refused."""
+    """Return the error object, as the whole body of a response or as an event of a stream."""
     kind = _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
     return {"error": {"message": str(error), "type": kind, "param": error.field, "code": error.status}}
 
 
-def refusal_of(error: Exception) -> RequestError:
-    """Return what a request is refused with after an error of any kind: no answer shows what only the log should."""
+def error_response(error: RequestError) -> JSONResponse:
+    """Return the response to a request that is refused or has failed."""
+    return JSONResponse(error_body(error), error.status, error.headers)
+
+
+def request_error_for(error: Exception) -> RequestError:
+    """Return what an error of any kind is to a client: details that only the log should have are left out."""
     if isinstance(error, RequestError):
         return error
     if isinstance(error, InputError):

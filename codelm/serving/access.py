@@ -1,16 +1,15 @@
-"""Who may ask: requests of this machine's own programs, or with the key."""
+"""Access control: programs of this machine, or clients with the API key."""
 
 import hmac
 import ipaddress
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from codelm.serving.refusals import RequestError, error_body
+from codelm.serving.request_errors import RequestError, error_response
 
-__all__ = ["Guard", "is_loopback", "names_loopback", "refused"]
+__all__ = ["AccessControl", "is_loopback", "names_loopback"]
 
 _LOOPBACK = "localhost"
 
@@ -28,7 +27,7 @@ def is_loopback(host: str) -> bool:
 
 
 def names_loopback(header: str) -> bool:
-    """Return whether a header ``Host`` names this machine, as a page of a stranger's domain that leads here does not.
+    """Return whether a header ``Host`` names this machine; that of a page whose own domain leads here does not.
 
     >>> [names_loopback(header) for header in ("127.0.0.1:8012", "[::1]:80", "localhost", "evil.example:8012", "")]
     [True, True, True, False, False]
@@ -37,18 +36,13 @@ def names_loopback(header: str) -> bool:
     return is_loopback(host.lower())
 
 
-def refused(error: RequestError) -> JSONResponse:
-    """Return the answer to a request that is refused."""
-    return JSONResponse(error_body(error), error.status, error.headers)
-
-
-class Guard:
-    """Lets requests through to an application.
+class AccessControl:
+    """Middleware that lets a request through to an application, or refuses it.
 
     Args:
         app: The application.
-        key: The key that requests must have; None for none.
-        only_loopback: Whether requests must name this machine.
+        key: The API key that requests must have, but for ``/health``; None for none.
+        only_loopback: Whether the header ``Host`` must name this machine.
     """
 
     def __init__(self, app: ASGIApp, key: str | None, *, only_loopback: bool) -> None:
@@ -57,11 +51,12 @@ class Guard:
         self._only_loopback = only_loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or have it answered."""
+        """Pass a request on, or refuse it with 403 or 401."""
         error = self._error(scope["path"], Headers(scope=scope).get) if scope["type"] == "http" else None
-        await (self._app if error is None else refused(error))(scope, receive, send)
+        await (self._app if error is None else error_response(error))(scope, receive, send)
 
     def _error(self, path: str, header: Callable[[str, str], str]) -> RequestError | None:
+        """Return why a request is refused; ``header`` gives a header's value by its name, or a default."""
         if self._only_loopback and not names_loopback(header("host", "")):
             return RequestError(403, "the host of this address is another one; ask 127.0.0.1 or localhost")
         given = header("authorization", "").removeprefix("Bearer ").encode("latin-1")

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codelm.inference.place import Place
-from codelm.serving.asked import Asked, Defaults, read_completion, read_infill
-from codelm.serving.fields import fields_of
-from codelm.serving.refusals import RequestError
+from codelm.serving.fields import read_fields
+from codelm.serving.generation_request import Defaults, GenerationRequest, read_completion, read_infill
+from codelm.serving.request_errors import RequestError
 
 DEFAULTS = Defaults("src/lib.rs", ("codelm-numbers", "codelm"))
 LLAMA_VIM = {
@@ -30,15 +30,15 @@ LLAMA_VIM = {
 
 
 def completion(**fields):
-    return read_completion(fields_of(json.dumps(fields).encode()), DEFAULTS)
+    return read_completion(read_fields(json.dumps(fields).encode()), DEFAULTS)
 
 
 def infill(**fields):
-    return read_infill(fields_of(json.dumps(fields).encode()), DEFAULTS)
+    return read_infill(read_fields(json.dumps(fields).encode()), DEFAULTS)
 
 
 def test_a_completion_without_more_goes_on_behind_its_prompt():
-    assert completion(prompt="fn a") == Asked(Place("src/lib.rs", "fn a"))
+    assert completion(prompt="fn a") == GenerationRequest(Place("src/lib.rs", "fn a"))
     assert completion(prompt=["fn a"], suffix=None, n=1, echo=False, logit_bias={}, user="me") == completion(
         prompt="fn a"
     )
@@ -50,7 +50,7 @@ def test_a_suffix_makes_it_a_hole_and_so_does_an_empty_one():
 
 
 def test_a_completion_says_how_and_where():
-    asked = completion(
+    request = completion(
         model="codelm",
         prompt="a",
         repository="tokio",
@@ -63,28 +63,28 @@ def test_a_completion_says_how_and_where():
         stream=True,
         stream_options={"include_usage": True},
     )
-    assert asked.place == Place("src/a.rs", "a", None, "tokio")
-    assert (asked.max_tokens, asked.temperature, asked.seed, asked.stops) == (5, 1.0, 3, ("\n",))
-    assert asked.stream
-    assert asked.with_usage
-    assert 0 < asked.top_p < 1e-5
+    assert request.place == Place("src/a.rs", "a", None, "tokio")
+    assert (request.max_tokens, request.temperature, request.seed, request.stop_sequences) == (5, 1.0, 3, ("\n",))
+    assert request.stream
+    assert request.with_usage
+    assert 0 < request.top_p < 1e-5
 
 
 def test_what_llama_vim_sends_is_understood():
-    assert infill(**LLAMA_VIM) == Asked(
+    assert infill(**LLAMA_VIM) == GenerationRequest(
         Place("src/lib.rs", "use std::fs;\nfn main() {", "\n}\n"),
         files=(("src/read.rs", "fn read() {}\n"),),
         max_tokens=256,
         top_p=0.99,
         seconds=1.5,
-        fields=("content", "timings/prompt_n"),
+        response_fields=("content", "timings/prompt_n"),
     )
     assert infill(**LLAMA_VIM, filename="src/main.rs").place.path == "src/main.rs"
 
 
 def test_no_limit_in_an_infill_is_the_server_s():
     assert infill(input_prefix="", input_suffix="", n_predict=-1).max_tokens > 2**32
-    assert infill(input_prefix="", input_suffix="", n_predict=0, seed=-1, t_max_predict_ms=-1) == Asked(
+    assert infill(input_prefix="", input_suffix="", n_predict=0, seed=-1, t_max_predict_ms=-1) == GenerationRequest(
         Place("src/lib.rs", "", ""), max_tokens=0
     )
 
@@ -164,12 +164,12 @@ NAMES = [*LLAMA_VIM, "model", "suffix", "max_tokens", "temperature", "seed", "st
 @given(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(ODD), max_size=4), st.sampled_from([completion, infill]))
 def test_whatever_a_field_holds_it_is_read_or_refused(fields, read):
     with suppress(RequestError):
-        asked = read(**{"prompt": "a", "input_prefix": "", "input_suffix": ""} | fields)
-        assert asked.max_tokens >= 0
-        assert asked.seed is None or 0 <= asked.seed < 2**63
+        request = read(**{"prompt": "a", "input_prefix": "", "input_suffix": ""} | fields)
+        assert request.max_tokens >= 0
+        assert request.seed is None or 0 <= request.seed < 2**63
 
 
 @pytest.mark.parametrize("body", [b'{"a": NaN}', b'{"a": Infinity}', b'{"a": 1e999}'])
 def test_numbers_that_json_does_not_have_are_refused(body):
     with pytest.raises(RequestError, match="not JSON"):
-        fields_of(body)
+        read_fields(body)

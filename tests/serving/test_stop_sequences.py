@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.serving.stops import before_stop, settled
+from codelm.serving.stop_sequences import before_stop, stable_part
 
 STOPS = st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=3)
 
@@ -14,7 +14,7 @@ def test_what_is_shown_of_a_growing_text_is_never_taken_back(text, stops):
         kept, stop = before_stop(text[:length], stops)
         if stop:  # which ends the text: what comes later cannot hold an earlier one
             break
-        shown.append(settled(kept, stops))
+        shown.append(stable_part(kept, stops))
     assert all(kept.startswith(each) for each in shown)
     assert shown == sorted(shown, key=len) or "\ufffd" in text
 
