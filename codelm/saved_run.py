@@ -99,8 +99,11 @@ def find_run(given: str | None, output: str | Path) -> SavedRun:
         searched = [Path(output), *(each for each in _folders(Path(output)))]
     found = [each for folder in searched for each in _folders(folder) if (each / _MANIFEST).is_file()]
     if not found:
+        remedy = "give the folder of a run, or --output FOLDER"
+        if given is not None and Path(given).expanduser().is_dir():
+            raise InputError(f"{given} is not the folder of a run that has ended: it holds no {_MANIFEST}; {remedy}")
         what = f"no run {given!r}" if given is not None else "no run"
-        raise InputError(f"{what}: {Path(output)} holds none of it; give the folder of a run, or --output FOLDER")
+        raise InputError(f"{what}: {Path(output)} holds none of it; {remedy}")
     return SavedRun(max(found, key=_age))
 
 

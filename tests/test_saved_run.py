@@ -48,6 +48,11 @@ def test_where_there_is_no_run_the_remedy_is_named(tmp_path, given, output):
         find_run(given, tmp_path / output)
 
 
+def test_a_folder_that_is_no_run_s_is_told_from_a_name_that_is_none(tmp_path):
+    with pytest.raises(InputError, match=r"is not the folder of a run that has ended: it holds no MANIFEST\.json"):
+        find_run(str(tmp_path), tmp_path / "runs")
+
+
 def test_settings_have_their_full_names(make_run):
     assert SavedRun(make_run("a", 0)).settings == {"model.lora.r": 8, "model.base": "tiny", "extra": {}}
 

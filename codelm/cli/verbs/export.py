@@ -1,7 +1,7 @@
 """``codelm export``: a run's model in the form that other programs take."""
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,10 @@ def _parser() -> VerbParser:
 
 
 def _count(text: str) -> int:
-    """Return a number of tokens; raise ValueError below 0."""
-    if (number := int(text)) < 0:
-        raise ValueError
-    return number
+    """Return a number of tokens; raise `ArgumentTypeError` for what is none."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text[:20]} is no number of tokens; give 0 or more")
+    return int(text)
 
 
 def _refuse_contradictions(given: Namespace) -> None:

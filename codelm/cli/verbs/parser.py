@@ -3,7 +3,7 @@
 import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from codelm.cli.error_messages import did_you_mean
 from codelm.errors import InputError
@@ -26,6 +26,10 @@ class VerbParser(ArgumentParser):
             formatter_class=RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the values of arguments, among which options may stand anywhere."""
+        return self.parse_intermixed_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise `InputError` for what is wrong with the arguments."""

@@ -94,6 +94,7 @@ def test_a_text_is_kept_up_to_the_end_of_what_was_begun(place, text, lines, kept
         (["a", "--lines=x"], "invalid int value"),
         (["a", "--temperature=-1"], "0 or more"),
         (["a", "--temperature=nan"], "0 or more"),
+        (["nothing", "--temperature", "-1", "a"], "--temperature"),
         (["a", "--top_p=0"], "above 0"),
         (["a", "--sufix=b"], "did you mean --suffix"),
         (["nothing", "a"], "no run 'nothing'"),

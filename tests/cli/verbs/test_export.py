@@ -99,8 +99,8 @@ def test_the_base_of_a_run_is_found_by_the_link_beside_it(monkeypatch, runs, tmp
         (["--format", "merged", "--type", "q8_0"], "give f16 or f32"),
         (["--format", "gguf-adapter", "--merge", "exact"], "merges nothing"),
         (["--with_base"], "only --format gguf-adapter"),
-        (["--tokens", "-1"], "--tokens"),
-        (["--tokens", "many"], "--tokens"),
+        (["--tokens", "-1"], "--tokens: -1 is no number of tokens; give 0 or more"),
+        (["--tokens", "many"], "--tokens: many is no number"),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_line(runs, capsys, arguments, message):
