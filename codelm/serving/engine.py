@@ -19,7 +19,8 @@ class Completion:
             tokens, the time limit or a cancellation.
         stopping_word: The stop sequence that ended it; empty where none did.
         prompt_tokens: Tokens of the prompt.
-        completion_tokens: Tokens generated, an end token and what was typed before the cursor among them.
+        completion_tokens: Tokens generated, without an end token and those that only write what was typed before the
+            cursor.
         prompt_seconds: Time to the first token.
         completion_seconds: Time from there to the last.
     """

@@ -88,6 +88,9 @@ class RequestQueue:
     ) -> Completion | Exception:
         """Return the whole text; or the error, of whatever kind, with which this request fails alone."""
         try:
-            return self._engine.generate(request, emit, lambda: is_cancelled() or self._is_closed)
+            completion = self._engine.generate(request, emit, lambda: is_cancelled() or self._is_closed)
         except Exception as error:
             return error
+        if self._is_closed and completion.stop_type == "limit":  # a client would take what there is for all of it
+            return RequestError(503, "the server was ended while it wrote; ask again once it is back")
+        return completion

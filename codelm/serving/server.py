@@ -28,10 +28,11 @@ def listen(host: str, port: int, key: str | None) -> socket.socket:
     Raises:
         InputError: The address cannot be had, or is reached from other machines and there is no key.
     """
-    if key is None and not is_loopback(host):
-        raise InputError(f"--host {host} is reached from other machines: give --api-key, or CODELM_API_KEY")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host, port)  # what is no address is not reached from anywhere
+        if key is None and not is_loopback(host):
+            raise InputError(f"--host {host} is reached from other machines: give --api-key, or CODELM_API_KEY")
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError, UnicodeError) as error:
         message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

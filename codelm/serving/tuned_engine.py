@@ -36,7 +36,7 @@ class TunedEngine:
         start = time.monotonic()
         [prompt] = self._model.encode([request.place], max_tokens, request.files)
         _seed(request.seed)
-        stream = _TextStream(request, emit, is_cancelled)
+        stream = _TextStream(request, emit, is_cancelled, prompt.typed)
         sampling = Sampling(max_tokens, request.temperature, request.top_p, batch_size=1)
         [generated] = self._model.write_prompts([prompt], sampling, until=[stream])
         text, stop = before_stop(generated.text, request.stop_sequences)
@@ -47,7 +47,7 @@ class TunedEngine:
             _stop_type(stop, generated, stream),
             stop,
             prompt_tokens=len(prompt.ids),
-            completion_tokens=stream.tokens,
+            completion_tokens=min(stream.tokens, max_tokens),  # without an end token
             prompt_seconds=first - start,
             completion_seconds=end - first,
         )
@@ -65,15 +65,16 @@ class _TextStream:
     """Emits a text while it is generated, and ends it early where no more of it is wanted.
 
     Attributes:
-        tokens: Tokens so far.
+        tokens: Tokens so far, without those that only write what was typed.
         first_token_time: When the first of them was there, in seconds of the monotonic clock.
         is_cut_off: Whether the text was ended for its time limit or because it was cancelled.
     """
 
     def __init__(
-        self, request: GenerationRequest, emit: Callable[[str], None], is_cancelled: Callable[[], bool]
+        self, request: GenerationRequest, emit: Callable[[str], None], is_cancelled: Callable[[], bool], typed: str
     ) -> None:
         self._request = request
+        self._typed = typed
         self._emit = emit
         self._is_cancelled = is_cancelled
         self._emitted = ""
@@ -83,7 +84,7 @@ class _TextStream:
 
     def __call__(self, text: str) -> bool:
         """Emit what is new of a text, and return whether no more of it is wanted; called after each token."""
-        self.tokens += 1
+        self.tokens += bool(text or not self._typed)
         self.first_token_time = self.first_token_time or time.monotonic()
         kept, stop = before_stop(text, self._request.stop_sequences)
         self.emit_new(kept if stop else stable_part(kept, self._request.stop_sequences))

@@ -70,8 +70,8 @@ def test_a_stop_ends_the_text_before_it(generate):
 
 
 def test_no_more_tokens_than_the_server_allows(generate, model):
-    typed = len(model.encode([HOLE], 12)[0].typed)  # a token for each byte
-    assert [generate(most=3)[0].completion_tokens, generate()[0].completion_tokens] == [3 + typed, 12 + typed]
+    assert model.encode([HOLE], 12)[0].typed  # whose tokens do not count
+    assert [generate(most=3)[0].completion_tokens, generate()[0].completion_tokens] == [3, 12]
     assert generate(max_tokens=10**9, most=10**9, is_cancelled=lambda: True)[0].text == ""
     assert TunedEngine(model, 10**9)._max_tokens == model.row_tokens // 2
 
@@ -81,8 +81,9 @@ def test_nothing_is_computed_where_nothing_is_wanted(generate, monkeypatch):
     assert generate(max_tokens=0)[0].text == ""
 
 
-def test_it_ends_once_nobody_wants_it_or_its_time_is_over(generate, monkeypatch):
-    cancelled = iter([False, False, False, True])
+def test_it_ends_once_nobody_wants_it_or_its_time_is_over(generate, model, monkeypatch):
+    typed = len(model.encode([HOLE], 12)[0].typed)  # a token for each byte
+    cancelled = iter([False] * (3 + typed) + [True])
     completion, _ = generate(is_cancelled=lambda: next(cancelled))
     assert (completion.completion_tokens, completion.stop_type) == (3, "limit")
     whole = generate()[0].text

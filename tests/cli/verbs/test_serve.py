@@ -93,7 +93,7 @@ def test_it_serves_until_a_signal_and_again_on_the_same_port(runs, port, capsys,
 @SIGNALS
 @pytest.mark.filterwarnings("ignore:.*_SelectorTransport.__del__:pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_ends_what_is_being_generated(runs, port, capsys, monkeypatch, number, status):
-    has_begun = threading.Event()
+    has_begun, answers = threading.Event(), []
 
     def generate(engine, request, emit, is_cancelled):
         has_begun.set() if request.max_tokens > 1 else None  # not the first text, generated before anybody asks
@@ -102,7 +102,7 @@ def test_a_signal_ends_what_is_being_generated(runs, port, capsys, monkeypatch, 
         return Completion("", "limit")
 
     def ask():
-        asking = threading.Thread(target=post, args=(port, "/v1/completions"), kwargs={"prompt": "fn a"})
+        asking = threading.Thread(target=lambda: answers.append(post(port, "/v1/completions", prompt="fn a")))
         asking.start()
         assert has_begun.wait(30)
         return asking
@@ -113,6 +113,8 @@ def test_a_signal_ends_what_is_being_generated(runs, port, capsys, monkeypatch, 
     thread.join()
     results[0].join(30)
     assert not results[0].is_alive()
+    [(status, body)] = answers
+    assert (status, body["error"]["message"][:21]) == (503, "the server was ended ")
     gc.collect()  # uvicorn leaves a connection to the collector whose answer it has cancelled
     assert capsys.readouterr().err == "codelm: stopped\n"
 
@@ -142,7 +144,8 @@ def test_its_help_imports_nothing_that_takes_seconds():
     [
         (["nothing"], "no run 'nothing'"),
         (["--host=0.0.0.0"], "give --api-key, or CODELM_API_KEY"),
-        (["--host=no such host"], "give --api-key"),
+        (["--host=no such host"], "cannot listen at no such host"),
+        (["--host=999.1.1.1"], "cannot listen at 999.1.1.1"),
         (["--host=no.such.host.invalid", "--api-key=k"], "cannot listen at no.such.host.invalid"),
         (["--port=70000"], "0 to 65535"),
         (["--port=x"], "invalid int value"),
