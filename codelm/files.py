@@ -1,6 +1,7 @@
 """Atomic writing of files and folders, after a crash or on a full disk with the old content; and their sizes."""
 
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 __all__ = [
     "existing_folder",
+    "left_unfinished",
     "new_file",
     "new_folder",
     "remove_unfinished",
@@ -104,6 +106,13 @@ def remove_unfinished(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def left_unfinished(target: Path) -> list[Path]:
+    """Return what other processes, killed or still at it, have begun to write in place of ``target``."""
+    beside = target.parent.glob(f".{glob.escape(target.name)}.*")
+    found = [(path, _UNFINISHED.fullmatch(path.name)) for path in beside if path != _beside(target)]
+    return [path for path, match in found if match and match["name"] == target.name]
 
 
 def existing_folder(path: Path) -> Path:

@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from codelm.files import new_folder, remove_unfinished, write_text
+from codelm.files import left_unfinished, new_folder, remove_unfinished, write_text
 
 
 def test_a_file_is_written_with_its_folder(tmp_path):
@@ -68,3 +70,16 @@ def test_what_a_killed_process_left_half_written_is_removed_and_what_stepped_asi
     }
     assert (tmp_path / "adapter/file").read_text() == ".adapter.12.old"
     assert (tmp_path / "evaluation/file").read_text() == "evaluation"
+
+
+def test_what_other_processes_left_of_a_folder_is_found(tmp_path):
+    for name in (
+        ".data.12.tmp",
+        ".data.x.tmp",
+        ".data.12.tmp.13.tmp",
+        ".other.12.tmp",
+        "data",
+        f".data.{os.getpid()}.tmp",
+    ):
+        (tmp_path / name).mkdir()
+    assert left_unfinished(tmp_path / "data") == [tmp_path / ".data.12.tmp"]

@@ -148,7 +148,10 @@ def _extras(installed: Mapping[str, str | None]) -> Finding:
 
 def _device(devices: list[Device]) -> Finding:
     described = (f"{each.name}, {each.total / _GIB:.1f} GiB, {each.free / _GIB:.1f} free" for each in devices)
-    return Finding("device", "; ".join(described))
+    if devices[0].kind == "cuda":
+        return Finding("device", "; ".join(described))
+    remedy = "where there is one, install NVIDIA's driver, until nvidia-smi shows it"
+    return Finding("device", f"no NVIDIA GPU; {next(described)}", None if platform.system() == "Darwin" else remedy)
 
 
 def _torch(devices: list[Device]) -> Finding:

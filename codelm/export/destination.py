@@ -1,6 +1,8 @@
 """The folder that an export or a dataset is written to: whole or not at all, and never over something else."""
 
 import json
+import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from codelm.errors import CodelmError, InputError, ResourceError, cannot_write, system_error
-from codelm.files import existing_folder, new_folder
+from codelm.files import existing_folder, left_unfinished, new_folder
 
-__all__ = ["DATASET", "EXPORT", "RECORD", "Kind", "new_export", "refuse_full_disk", "refuse_taken"]
+__all__ = ["DATASET", "EXPORT", "RECORD", "Kind", "new_export", "refuse_full_disk", "refuse_taken", "refuse_unwritable"]
 
 
 class Kind(NamedTuple):
@@ -32,6 +34,8 @@ class Kind(NamedTuple):
 EXPORT = Kind("export", "an", "export.json", "codelm_export")
 DATASET = Kind("dataset", "a", "dataset.json", "codelm_dataset")
 RECORD = EXPORT.record
+log = logging.getLogger(__name__)
+
 _SPARE_BYTES = 64 * 2**20
 """What a disk has to have left beside the weights: tokenizer, card and what others write meanwhile."""
 
@@ -45,6 +49,14 @@ def refuse_taken(folder: Path, *, force: bool, kind: Kind = EXPORT) -> None:
     if not force:
         held = f"{kind.article} {kind.noun}"
         raise InputError(f"{folder} holds {held}: replace it with --force, or give another folder with --to")
+
+
+def refuse_unwritable(folder: Path, *, kind: Kind = EXPORT) -> None:
+    """Raise `ResourceError` where a folder cannot be made, before the minutes that its content may take."""
+    above = next(each for each in folder.absolute().parents if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        what = "cannot be written to" if above.is_dir() else "is no folder"
+        raise ResourceError(f"{kind.noun} folder {folder}: {above} {what}; choose another with --to")
 
 
 def refuse_full_disk(folder: Path, size: int) -> None:
@@ -65,6 +77,8 @@ def new_export(folder: Path, *, force: bool, kind: Kind = EXPORT) -> Iterator[Pa
         InputError: Something else has taken that place.
         ResourceError: It cannot be written.
     """
+    for left in left_unfinished(folder):
+        log.warning("%s was left by a command that was killed: remove it, unless another one is writing there", left)
     try:
         with new_folder(folder) as unfinished:
             yield unfinished

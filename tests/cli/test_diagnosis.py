@@ -136,6 +136,14 @@ def test_a_gpu_that_torch_does_not_see_is_told(find, monkeypatch):
     assert "CUDA" in computing.remedy
 
 
+def test_a_machine_without_a_gpu_says_so(find, monkeypatch):
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    device = find("device", found_devices=lambda: [Device("cpu", "CPU 1", 8 * GIB, 6 * GIB)])
+    assert device.text == "no NVIDIA GPU; CPU 1, 8.0 GiB, 6.0 free"
+    assert "nvidia-smi" in device.remedy
+    assert not device.needed
+
+
 def test_four_bits_that_do_not_work_are_told(find, monkeypatch):
     def fail(*arguments, **options):
         raise OSError("libcudart.so: cannot open shared object file")

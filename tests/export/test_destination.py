@@ -80,3 +80,10 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="--to"), new_export(tmp_path / "file" / "a", force=False):
         pass
+
+
+def test_what_a_killed_command_left_is_named(tmp_path, caplog):
+    (tmp_path / ".new.12.tmp").mkdir()
+    with new_export(tmp_path / "new", force=False):
+        pass
+    assert ".new.12.tmp was left by a command that was killed: remove it" in caplog.text

@@ -13,7 +13,9 @@ from codelm.cli.verbs.parser import VerbParser, split_settings
 from codelm.errors import InputError
 from codelm.export.dataset.columns import Columns
 from codelm.export.dataset.tables import FORMATS, refuse_format
+from codelm.export.destination import DATASET, refuse_taken, refuse_unwritable
 from codelm.files import size_of
+from codelm.git.repository import open_repository
 
 if TYPE_CHECKING:
     from codelm.datamodules import GitCommitDataModule
@@ -43,14 +45,18 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
         raise InputError("--to is empty: give the folder to write the dataset to")
     if given.repository is not None:
         settings = [*settings, f"--data.repo={given.repository}"]
-    found = quick_settings(settings)
+    found, folder = quick_settings(settings), Path(given.to).expanduser()
     refuse_format(given.format)
+    refuse_taken(folder, force=given.force, kind=DATASET)
+    refuse_unwritable(folder, kind=DATASET)
+    for path in [found.data.repo] if isinstance(found.data.repo, str) else found.data.repo:
+        open_repository(path, found.data.revision)
     from codelm.cli.logging import run_logging  # seconds of imports, for which wrong arguments need not wait
     from codelm.export.dataset.folder import Form, write_dataset
 
     base = str(found.others["model.base"])
     data = _data_module(found, base_folder(base, _configs(settings)) or base)
-    form, folder = Form(Columns(given.columns), given.format), Path(given.to).expanduser()
+    form = Form(Columns(given.columns), given.format)
     name = found.others["model.base_name"] or public_name(base)
     with run_logging(quiet=quiet, debug=debug):
         record = write_dataset(data, form, folder, base_name=name, force=given.force)

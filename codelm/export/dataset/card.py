@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from codelm.bases import BUNDLED
 from codelm.export.dataset.columns import Columns
 
 __all__ = ["dataset_card"]
@@ -13,10 +14,10 @@ from datasets import load_dataset
 rows = load_dataset("FOLDER")  # this folder; an empty test split has no file
 ```"""
 _TRL = """```python
-from trl import SFTConfig, SFTTrainer
+{imports}from trl import SFTConfig, SFTTrainer
 
 SFTTrainer(
-    "{base}",
+    {model},
     args=SFTConfig(max_length={length}),
     train_dataset=rows["train"],
     eval_dataset=rows["validation"],
@@ -85,6 +86,10 @@ def dataset_card(record: Mapping[str, Any]) -> str:
     columns = Columns(record["columns"])
     settings, base = record["settings"], record["tokenizer"]["base"]
     values = {"base": base, "length": settings["sequence_length"], "name": record["name"], "format": record["format"]}
+    bundled = base in BUNDLED  # which no hub has
+    values |= {"imports": "from codelm.bases import locate\n" * bundled, "model": f'"{base}"'}
+    if bundled:
+        values["model"] = f"locate({values['model']})"
     values["type"] = "json" if record["format"] == "jsonl" else record["format"]
     parts = [
         _front_matter(record),

@@ -1,7 +1,6 @@
 """The folder of a dataset: the history read or taken from the cache, its samples written, counted and described."""
 
 import logging
-import os
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.metadata import version
@@ -14,12 +13,11 @@ from codelm.bases.tokenizer import load_tokenizer
 from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.progress import show_progress
 from codelm.datamodules.prompt_format import decide_format
-from codelm.errors import ResourceError
 from codelm.export.dataset.card import dataset_card
 from codelm.export.dataset.columns import FACTS, Columns
 from codelm.export.dataset.rows import DatasetRows
 from codelm.export.dataset.tables import new_table
-from codelm.export.destination import DATASET, new_export, refuse_taken
+from codelm.export.destination import DATASET, new_export, refuse_taken, refuse_unwritable
 from codelm.files import write_text
 from codelm.history.facts import split_totals
 from codelm.history.store import Split
@@ -59,7 +57,7 @@ def write_dataset(
         CodelmError: It cannot be done; nothing was written.
     """
     refuse_taken(folder, force=force, kind=DATASET)
-    _refuse_unwritable(folder)
+    refuse_unwritable(folder, kind=DATASET)
     _choose_prompt_format(data, base_name)
     data.prepare_data()
     data.setup()
@@ -70,14 +68,6 @@ def write_dataset(
         write_text(unfinished / "README.md", dataset_card(record))
         write_text(unfinished / DATASET.record, to_json(record))
     return record
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    """Raise `ResourceError` where a folder cannot be made, before the minutes that reading a history may take."""
-    above = next(each for each in folder.absolute().parents if each.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        what = "cannot be written to" if above.is_dir() else "is no folder"
-        raise ResourceError(f"dataset folder {folder}: {above} {what}; choose another with --to")
 
 
 def _choose_prompt_format(data: GitCommitDataModule, base_name: str) -> None:
