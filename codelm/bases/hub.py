@@ -1,12 +1,17 @@
-"""Errors and warnings of the libraries that load a base."""
+"""What the libraries that load a base may do: their errors, warnings, and what they would load with it."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from codelm.bases import locate
 from codelm.errors import InputError
 
-__all__ = ["one_line_errors", "warnings_hidden"]
+__all__ = ["one_line_errors", "refuse_adapter", "warnings_hidden"]
+
+# Where a model of the hub has no safetensors, transformers 5.23 asks a service for them, and takes what that proposes.
+os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 
 
 @contextmanager
@@ -34,3 +39,11 @@ def warnings_hidden(name: str) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def refuse_adapter(name: str, revision: str | None = None) -> None:
+    """Raise `InputError` where base ``name`` has an adapter: transformers 5.23 loads it as well, also a pickled one."""
+    from transformers.utils import find_adapter_config_file  # takes seconds
+
+    if find_adapter_config_file(locate(name), revision=revision):
+        raise InputError(f"base model {name} has an adapter_config.json: give a base without one, or merge the two")

@@ -50,6 +50,7 @@ _IMPOSSIBLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("checkpoint.save_top_k", lambda value: value < 1 and value != -1, "give 1 or more, or -1 for all"),
     ("checkpoint.every_n_epochs", lambda value: value < 1, "give 1 or more"),
     ("checkpoint.every_n_train_steps", lambda value: value < 0, "give 1 or more, or leave it out"),
+    ("weights_only", not_, "leave it out; a checkpoint could run code"),
     ("early_stopping.patience", lambda value: value < 0, "give 0 or more"),
     ("early_stopping.min_delta", lambda value: not 0 <= value < inf, "give 0 or more"),
     ("early_stopping.stopping_threshold", isnan, "give a number, or leave it out"),

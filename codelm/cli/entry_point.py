@@ -27,6 +27,9 @@ _WAIT_POLICY = "OMP_WAIT_POLICY", "PASSIVE"
 They spin by default, on the time of whatever else the machine does, and of the thread that they wait for.
 """
 
+_NO_TELEMETRY = "HF_HUB_DISABLE_TELEMETRY", "1"
+"""Lets downloads from the model hub go without telemetry, where the user has not decided; read when it is imported."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Switches:
@@ -80,6 +83,7 @@ def _dispatch(arguments: Sequence[str], switches: _Switches) -> int:
     command, *rest = arguments
     _require_command(command)
     os.environ.setdefault(*_WAIT_POLICY)
+    os.environ.setdefault(*_NO_TELEMETRY)
     if command in VERBS:
         import_module(f"codelm.cli.verbs.{command}").run(rest, quiet=switches.quiet, debug=switches.debug)
         return 0

@@ -50,6 +50,9 @@ class SaveFitConfig(SaveConfigCallback):
         if trainer.is_global_zero:
             for name, value in batch_settings(trainer, trainer.datamodule).items():  # type: ignore[attr-defined]
                 self.config[name] = value
+            identity = pl_module.base_identity
+            if identity and identity.hub_commit:  # type: ignore[union-attr]
+                self.config["model.revision"] = identity.hub_commit  # type: ignore[union-attr]
             with new_file(Path(str(folder)) / self.config_filename) as unfinished:
                 self.parser.save(self.config, unfinished, skip_none=False, overwrite=True, multifile=self.multifile)
             for logger in trainer.loggers:

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from codelm.bases import locate
-from codelm.bases.hub import one_line_errors
+from codelm.bases.hub import one_line_errors, refuse_adapter
 from codelm.errors import DamagedDataError, InputError, ResourceError
 from codelm.modules.decoder import decoder_of
 from codelm.modules.four_bits import kernel_warning_hidden
@@ -122,13 +122,14 @@ def load_base(
         device: Where the model is loaded to.
 
     Raises:
-        InputError: There is no such base, or it cannot be downloaded.
+        InputError: There is no such base, it cannot be downloaded, or it has an adapter.
         DamagedDataError: Weights are missing, unexpected, of another shape, or cannot be read.
         ResourceError: It does not fit into memory.
     """
     loader: Any = AutoModelForCausalLM
     quantized = None if quantization == "none" else _four_bits(quantization, double_quantization, dtype)
     with _plain_errors_of_weights(name):
+        refuse_adapter(name, revision)
         model, report = loader.from_pretrained(
             locate(name),
             config=load_config(name, revision, dropout=dropout),

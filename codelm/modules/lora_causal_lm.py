@@ -191,7 +191,8 @@ class LoRACausalLM(CausalLM):
 
     def adapt(self, base: Any) -> Any:
         """Return a base with new adapters, ready to be trained; `check` comes first."""
-        model = add_adapter(base, self.lora, name=self.base_name, revision=self.revision)
+        commit = self.base_identity.hub_commit if self.base_identity else None
+        model = add_adapter(base, self.lora, name=self.base_name, revision=commit or self.revision)
         fuse_adapters(model)
         if self.gradient_checkpointing:
             if self.chunks_mlps:

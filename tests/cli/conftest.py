@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from codelm.cli import main
+from tests import network
 from tests.cli.short_runs import filled
 
 SHORT = """
@@ -15,6 +16,19 @@ trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, accumulate_grad_b
 behavior: {prompts: ["fn main"], max_new_tokens: 2}
 evaluation: {enabled: false}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watch():
+    network.watch()
+
+
+@pytest.fixture(autouse=True)
+def _other_machines():
+    """Whatever a command does here, it reaches for no other machine."""
+    network.reached.clear()
+    yield
+    assert network.reached == []
 
 
 @pytest.fixture

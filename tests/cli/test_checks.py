@@ -110,6 +110,7 @@ def test_only_shares_have_an_upper_end(defaults):
         ("model.base_dropout", 1.0, "nothing is left to learn from"),
         ("model.lora.alpha", float("inf"), "give a number above 0"),
         ("model.lora.inference_scale", 0.0, "nothing of the adapter is used"),
+        ("weights_only", False, "a checkpoint could run code"),
     ],
 )
 def test_what_a_run_would_pass_over_is_refused_by_name(defaults, name, value, remedy):

@@ -1,5 +1,6 @@
 """The whole path from one command, on a small history and a base of some ten thousand random weights."""
 
+import json
 import logging
 import shutil
 import signal
@@ -38,6 +39,22 @@ def test_the_saved_configuration_replays_the_run(codelm, folder, repository, git
     assert first == second
     configs = [yaml.safe_load((folder / f"runs/first/version_{n}/config.yaml").read_text()) for n in (0, 1)]
     assert configs[0] == configs[1]
+
+
+def test_a_base_of_the_hub_is_replayed_at_the_commit_that_it_had(codelm, folder, tiny_base, tmp_path, monkeypatch):
+    commit, cached = "0123456789abcdef0123456789abcdef01234567", tmp_path / "hub/models--nobody--base"
+    shutil.copytree(tiny_base, cached / "snapshots" / commit)
+    (cached / "refs").mkdir()
+    (cached / "refs/main").write_text(commit)
+    for name, value in (("HF_HUB_CACHE", str(tmp_path / "hub")), ("HF_HUB_OFFLINE", True)):
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+    own = ["--model.base=nobody/base", "--data.formats.fim_format=starcoder2", "--trainer.max_epochs=1"]
+    status, error = codelm("fit", *own)
+    assert status == 0, error
+    run = folder / "runs/numbers/version_0"
+    assert manifest(folder)["model"]["base_identity"]["hub_commit"] == commit
+    assert yaml.safe_load((run / "config.yaml").read_text())["model"]["revision"] == commit
+    assert json.loads((run / "adapter/adapter_config.json").read_text())["revision"] == commit
 
 
 def test_a_list_of_callbacks_of_ones_own_loses_nothing(codelm, folder):

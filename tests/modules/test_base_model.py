@@ -1,4 +1,5 @@
 import json
+import pickle
 import shutil
 
 import huggingface_hub
@@ -7,7 +8,15 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoModelForCausalLM, CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    CohereConfig,
+    CohereForCausalLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    modeling_utils,
+)
 
 from codelm.errors import DamagedDataError, InputError
 from codelm.modules.base_model import dropout_of, linear_layers, load_base, load_config, refuse_unusual_head
@@ -95,6 +104,45 @@ def test_a_kernel_that_a_configuration_names_is_not_fetched(copy):
     loaded = load_config(str(copy))
     assert loaded._attn_implementation is None
     assert linear_layers(loaded)
+
+
+class Evil:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('ran')",)
+
+
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "model.bin"])
+def test_pickled_weights_are_not_loaded(copy, file):
+    (copy / "model.safetensors").unlink()
+    (copy / file).write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(InputError, match=r"cannot be had: .*model\.safetensors"):
+        load_base(str(copy))
+
+
+def test_pickled_weights_beside_others_are_passed_over(tiny_base, copy):
+    (copy / "pytorch_model.bin").write_bytes(pickle.dumps(Evil()))
+    assert load_base(str(copy)).num_parameters() == load_base(str(tiny_base)).num_parameters()
+
+
+def test_an_adapter_beside_a_base_is_refused_before_it_is_read(copy):
+    (copy / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": "nobody/base"})
+    )
+    with pytest.raises(InputError, match=r"has an adapter_config\.json: give a base without one"):
+        load_base(str(copy))
+
+
+def test_a_base_of_the_hub_without_safetensors_is_refused_and_nobody_is_asked_to_convert_it(monkeypatch, tiny_base):
+    monkeypatch.setattr("codelm.modules.base_model.load_config", lambda *_, **__: AutoConfig.from_pretrained(tiny_base))
+    monkeypatch.setattr("codelm.modules.base_model.refuse_adapter", lambda *_: None)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # for all but the question tested here
+    monkeypatch.setattr(modeling_utils, "is_offline_mode", lambda: False)
+    monkeypatch.setattr(modeling_utils, "cached_file", lambda *_, **__: None)
+    asked = []
+    monkeypatch.setattr(modeling_utils, "auto_conversion", lambda *_, **__: asked.append(True) or (None, None, False))
+    with pytest.raises(InputError, match=r"nobody/base cannot be had: .*model\.safetensors"):
+        load_base("nobody/base", revision="main")
+    assert asked == []
 
 
 def test_the_configuration_alone_names_the_linear_layers(tiny_base):
