@@ -7,14 +7,12 @@ from experiments.other_trainer import compare, lines, main
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of TRL and datasets
-@pytest.mark.parametrize("columns", ["tokens", "prompt-completion"])
-def test_trl_learns_from_a_dataset_what_codelm_learns(rust_repository, tmp_path, columns):
+def test_trl_learns_from_a_dataset_what_codelm_learns(rust_repository, tmp_path):
     pytest.importorskip("trl")
-    found = compare(str(rust_repository), tmp_path, columns=columns)
+    found = compare(str(rust_repository), tmp_path)
     losses = found["losses"]
     assert losses["TRL"] == pytest.approx(losses["codelm"], rel=0.01)
-    assert losses["TRL"] < losses["base"] * 0.8
-    assert losses["codelm"] < losses["base"] * 0.8
+    assert losses["TRL"] < losses["base"] * 0.9  # far more than the two may be apart
     assert list(lines(found))[-1].startswith("TRL beside codelm ")
 
 
