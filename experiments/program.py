@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, version
 
 from codelm.cli.signals import Stopped, stop_signals
 from codelm.errors import CodelmError
 
-__all__ = ["print_lines", "run_program"]
+__all__ = ["installed_version", "print_lines", "run_program"]
 
 
 def run_program(name: str, work: Callable[[], int | None]) -> int:
@@ -25,3 +26,11 @@ def print_lines(lines: Iterable[str]) -> None:
     """Write lines to standard output, each as soon as it is there."""
     for line in lines:
         print(line, flush=True)
+
+
+def installed_version(name: str) -> str | None:
+    """Return the version of a library; None where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from experiments.ablation.ours import train_ours
 from experiments.ablation.results import Result, append, of_experiment, read_results
 from experiments.ablation.rows import FLOAT32_PEER, PEERS, Experiment
 from experiments.ablation.trained import ADAPTER, Trained, load, save
+from experiments.program import installed_version
 
-__all__ = ["folder_name", "installed_version", "run_missing", "train_by_public_recipe"]
+__all__ = ["folder_name", "run_missing", "train_by_public_recipe"]
 
 _LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets")
 
@@ -105,11 +105,3 @@ def _about(experiment: Experiment) -> dict[str, Any]:
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: installed_version(name) for name in _LIBRARIES},
     }
-
-
-def installed_version(name: str) -> str | None:
-    """Return the version of a library; None where it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
