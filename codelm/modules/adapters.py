@@ -27,6 +27,7 @@ __all__ = [
     "load_adapter",
     "lora_config",
     "plain_lora_layers",
+    "refuse_other_adapter",
     "save_adapter",
     "saved_settings",
 ]
@@ -191,6 +192,15 @@ def _damaged(folder: Path, error: Exception) -> DamagedDataError:
     )
 
 
+def refuse_other_adapter(lora: LoRA, folder: Path) -> LoRA:
+    """Return the settings of a saved adapter; raise `InputError` where it has another shape than these settings."""
+    saved = saved_settings(folder)
+    found, wanted = ((each.r, each.rslora, each.dora, sorted(each.targets)) for each in (saved, lora))
+    if found != wanted:
+        raise InputError(f"adapter {folder} has r, rslora, dora, targets {found}, the model {wanted}; train it again")
+    return saved
+
+
 def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
     """Load the weights of a saved adapter into a PEFT model, scaled as its alpha says.
 
@@ -207,15 +217,12 @@ def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
     """
     from peft import set_peft_model_state_dict
 
-    saved = saved_settings(folder)
-    found, wanted = ((each.r, each.rslora, each.dora, set(each.targets)) for each in (saved, lora))
+    saved = refuse_other_adapter(lora, folder)
     try:
         scale = saved.alpha / (lora.alpha * lora.inference_scale)
         weights = load_file(folder / "adapter_model.safetensors")
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise _damaged(folder, error) from error
-    if found != wanted:
-        raise InputError(f"adapter {folder} has r, rslora, dora, targets {found}, the model {wanted}; train it again")
     scaled = {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}
     try:
         loaded: Any = set_peft_model_state_dict(model, scaled)

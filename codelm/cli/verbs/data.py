@@ -58,6 +58,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
         importance=data.importance,
         held_out=data.held_out,
         max_commits=data.max_commits,
+        refresh=data.refresh,
         context_weight=data.context_weight,
         cache=data.cache,
         seed=found.seed,
