@@ -44,6 +44,7 @@ def training_rows(
         curriculum_epochs: Epochs from easy samples to all of them; 0 begins with all.
         draws: Samples that are drawn; None for as many as there are to train on.
     """
-    draw = {"seed": seed, "epoch": epoch, "draws": draws}
-    stages = draw_epoch(importances, difficulties, curriculum_epochs=curriculum_epochs, **draw)
+    stages = draw_epoch(
+        importances, difficulties, seed=seed, epoch=epoch, curriculum_epochs=curriculum_epochs, draws=draws
+    )
     return pack_stages([training[stage] for stage in stages], lengths, max_tokens, seed=seed, epoch=epoch)
