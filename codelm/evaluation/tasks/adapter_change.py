@@ -6,6 +6,7 @@ from typing import Any
 
 from codelm.evaluation.data import EvaluationData
 from codelm.evaluation.model import EvaluatedModel
+from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.likelihood import held_out_samples, scored_in_time, scored_runs
 from codelm.evaluation.time_budget import TimeBudget
 from codelm.metrics.likelihood import comparison, sum_by_commit
@@ -43,7 +44,9 @@ def adapter_change(
     }
     lines = "new" if any(nll.bytes for nll in kinds["new"].values()) else "added"
     nlls = list(kinds[lines].values())
-    found = comparison(nlls) or {}
+    found = comparison(nlls)
+    if found is None:
+        raise UnmeasuredError("no line of the held-out commits has text: raise data.held_out")
     return {
         "lines": lines,
         "commits": found["commits"],
