@@ -35,8 +35,14 @@ _FOUND = ("--model.adapter", "--data.refresh.learned")
 """Settings that a user cannot give."""
 
 
-def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
+def run(arguments: Sequence[str], *, quiet: bool, debug: bool, allow_code: bool = False) -> None:
     """Refresh the run that the arguments name, and print what came of it.
+
+    Args:
+        arguments: The run, and settings that count more than its own.
+        quiet: Whether to print only warnings and errors.
+        debug: Whether to print all messages of all libraries.
+        allow_code: Whether configurations may name code from outside of codelm and Lightning.
 
     Raises:
         CodelmError: With one line for the user; the run is as it was.
@@ -64,7 +70,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     with run_logging(quiet=quiet, debug=debug):
         refuse_changed_base(find_source(saved, base_of_run(saved)))
         log.info(_news(saved, before, moved))
-    fit(["fit", *checked_arguments(begun)], quiet=quiet, debug=debug)
+    fit(["fit", *checked_arguments(begun)], quiet=quiet, debug=debug, allow_code=allow_code)
 
 
 def _run(arguments: Sequence[str]) -> SavedRun:
