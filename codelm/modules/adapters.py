@@ -188,7 +188,7 @@ def saved_settings(folder: Path) -> LoRA:
 
 def _damaged(folder: Path, error: Exception) -> DamagedDataError:
     return DamagedDataError(
-        f"adapter {folder} is damaged or not whole: {one_line(error)}; take a copy of it, or train again"
+        f"the adapter {folder} is damaged or not whole: {one_line(error)}; take a copy of it, or train again"
     )
 
 
@@ -197,7 +197,9 @@ def refuse_other_adapter(lora: LoRA, folder: Path) -> LoRA:
     saved = saved_settings(folder)
     found, wanted = ((each.r, each.rslora, each.dora, sorted(each.targets)) for each in (saved, lora))
     if found != wanted:
-        raise InputError(f"adapter {folder} has r, rslora, dora, targets {found}, the model {wanted}; train it again")
+        raise InputError(
+            f"the adapter {folder} has r, rslora, dora, targets {found}, the model {wanted}; train it again"
+        )
     return saved
 
 
@@ -228,13 +230,13 @@ def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
         loaded: Any = set_peft_model_state_dict(model, scaled)
     except RuntimeError as error:
         raise InputError(
-            f"adapter {folder} does not fit the base: {one_line(error)}; give the base it was trained on"
+            f"the adapter {folder} does not fit the base: {one_line(error)}; give the base it was trained on"
         ) from error
     missing = [name for name in loaded.missing_keys if "lora_" in name]
     if missing or loaded.unexpected_keys:
         raise InputError(
-            f"adapter {folder} does not fit: {len(missing)} weights missing, {len(loaded.unexpected_keys)} unknown; "
-            "give the base it was trained on"
+            f"the adapter {folder} does not fit: {len(missing)} weights missing, {len(loaded.unexpected_keys)} unknown;"
+            " give the base it was trained on"
         )
 
 

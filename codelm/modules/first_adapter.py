@@ -33,7 +33,7 @@ def check_first_adapter(lora: LoRA, folder: str | None, base_name: str) -> None:
     trained_on = str(config.get("base_model_name_or_path") or base_name)
     if PurePath(trained_on).name != PurePath(base_name).name:  # whoever keeps it in a folder
         raise InputError(
-            f"adapter {folder} is of base {trained_on}, not of {base_name}: give that one, or --model.base_name "
+            f"the adapter {folder} is of base {trained_on}, not of {base_name}: give that one, or --model.base_name "
             f"{trained_on} where they are the same"
         )
 
