@@ -33,6 +33,7 @@ MODULES = {
     "codelm.history.filters.settings": "what is left out",
     "codelm.history.samples.formats": "how changes and files are written as samples",
     "codelm.history.epochs.importance": "how often a sample is drawn",
+    "codelm.history.epochs.refresh": "what an earlier training has learned, and how much of it is drawn again",
     "codelm.inference.tuned_model": "a run's model, asked for text",
     "codelm.saved_run": "a run's folder, read back",
     "codelm.bases": "base models by name",

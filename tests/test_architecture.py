@@ -49,7 +49,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
     "runs": (
         "a run's folder and how it ends",
-        {"batch", "devices", "errors", "evaluation", "files", "history", "lightning_internals", "report"},
+        {"batch", "devices", "errors", "evaluation", "files", "history", "lightning_internals", "report", "saved_run"},
     ),
     "callbacks": (
         "Lightning callbacks",

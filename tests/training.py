@@ -131,15 +131,15 @@ def stop_at():
 
 def recording_callbacks(evaluation, *, summary=True):
     """The callbacks that record a run and end it, without prompts."""
-    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, TrainingHistory
+    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Lineage, Manifest, TrainingHistory
     from codelm.runs.finish import default_steps
     from codelm.runs.record import RunRecord
 
     every = evaluation.every_n_epochs if evaluation.enabled else 0
     steps = default_steps(evaluation, summary=summary)
     record = RunRecord()
-    measuring = [BaseReference(record), TrainingHistory(record), Manifest(record), Forgetting(every, record=record)]
-    return [*measuring, FinishRun(steps, record)]
+    measuring = [BaseReference(record), TrainingHistory(record), Lineage(record), Manifest(record)]
+    return [*measuring, Forgetting(every, record=record), FinishRun(steps, record)]
 
 
 @pytest.fixture
@@ -156,11 +156,11 @@ def run_history(few_texts, make_module, make_history_data, make_trainer):
     """Train a few batches of a small history with what a run has; return trainer, module and the run's record."""
     from codelm.evaluation.settings import EvaluationSettings
 
-    def train(*others, ckpt_path=None, evaluation=None, **options):
+    def train(*others, module=None, ckpt_path=None, evaluation=None, **options):
         settings = EvaluationSettings(**({"limit": 1, "minutes": 0.1, "tokens": 500} | (evaluation or {})))
         callbacks = recording_callbacks(settings, summary=False)
         trainer = make_trainer(*others, *callbacks, **({"limit_train_batches": 3, "limit_val_batches": 2} | options))
-        module = make_module()
+        module = module or make_module()
         trainer.fit(module, datamodule=make_history_data(), ckpt_path=ckpt_path)
         return trainer, module, callbacks[0].record
 

@@ -18,6 +18,7 @@ from codelm.callbacks.checkpoint_report import CheckpointReport
 from codelm.callbacks.checkpoints import Checkpoints
 from codelm.callbacks.finish import FinishRun
 from codelm.callbacks.forgetting import Forgetting
+from codelm.callbacks.lineage import Lineage
 from codelm.callbacks.manifest import Manifest
 from codelm.callbacks.memory_trial import MemoryTrial
 from codelm.callbacks.monitors import MemoryPeaks, TokensPerSecond
@@ -34,6 +35,7 @@ __all__ = [
     "Checkpoints",
     "FinishRun",
     "Forgetting",
+    "Lineage",
     "Manifest",
     "MemoryPeaks",
     "MemoryTrial",

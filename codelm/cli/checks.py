@@ -14,7 +14,7 @@ from torch.cuda import is_available as cuda_is_available
 from codelm.cli.slurm import refuse_uncounted_tasks
 from codelm.errors import InputError
 
-__all__ = ["absolute_path", "check_settings", "refuse_long_rows"]
+__all__ = ["absolute_path", "check_settings", "first_adapter", "refuse_long_rows"]
 
 _LOGGED = ("val/loss", "val/perplexity", "train/loss", "train/gradient_norm", "train/learning_rate")
 """The metrics that early stopping and the choice of the best checkpoint may go by."""
@@ -86,7 +86,7 @@ def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
 
 def _refuse_nameless(settings: Mapping[str, Any]) -> None:
     """Raise `InputError` for text that is no path: empty, which would mean the current folder, or with a null byte."""
-    for name in ("data.repo", "data.cache", "model.base", "output", "ckpt_path"):
+    for name in ("data.repo", "data.cache", "model.base", "model.adapter", "output", "ckpt_path"):
         value = settings[name]
         for text in value if isinstance(value, list) else [value and str(value)]:
             if text == "":
@@ -149,6 +149,14 @@ def absolute_path(path: str) -> str:
         return str(Path(expanduser(path)).resolve())
     except (OSError, RuntimeError) as error:  # the latter for a circle of links, up to Python 3.12
         raise InputError(f"{path} leads to no folder: {error}; give one that exists") from error
+
+
+def first_adapter(path: str | None, checkpoint: str | None, *, trains: bool) -> str | None:
+    """Return the folder of the adapter to begin with; None where all weights are a checkpoint's, and it may be gone.
+
+    A training that goes on from a checkpoint needs it: at its end, it is compared with the adapter that it began with.
+    """
+    return absolute_path(path) if path is not None and (trains or checkpoint is None) else None
 
 
 def refuse_long_rows(sequence_length: int, max_positions: int | None, base: str) -> None:

@@ -14,6 +14,7 @@ VERBS = {
     "complete": "write code behind a prompt, or at a place in a file, with a run's model",
     "inspect": "show what a run would read, drop, learn and take, before it begins",
     "data": "write the samples that a run would learn from, split as it splits them, for other trainers",
+    "refresh": "learn the commits that came after a run, on top of its adapter, and keep the better of the two",
     "compare": "show runs side by side: the settings that differ, and the results",
     "export": "write a run's model in the form that other programs take: merged, GGUF, or the adapter alone",
     "doctor": "say what this machine can do, and what to do about what is missing",

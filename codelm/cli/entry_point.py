@@ -85,7 +85,8 @@ def _dispatch(arguments: Sequence[str], switches: _Switches) -> int:
     os.environ.setdefault(*_WAIT_POLICY)
     os.environ.setdefault(*_NO_TELEMETRY)
     if command in VERBS:
-        import_module(f"codelm.cli.verbs.{command}").run(rest, quiet=switches.quiet, debug=switches.debug)
+        trains = {"allow_code": switches.allow_code} if command == "refresh" else {}  # the one of them that does
+        import_module(f"codelm.cli.verbs.{command}").run(rest, quiet=switches.quiet, debug=switches.debug, **trains)
         return 0
     refuse_wrong_options(rest)
     checked = checked_arguments(rest)

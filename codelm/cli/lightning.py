@@ -20,7 +20,7 @@ from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
 from codelm.cli.batch_size import keep_rows_of_step, settle_batch_size
-from codelm.cli.checks import absolute_path, check_settings, refuse_long_rows
+from codelm.cli.checks import absolute_path, check_settings, first_adapter, refuse_long_rows
 from codelm.cli.commands import LIGHTNING_COMMANDS
 from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
@@ -144,6 +144,8 @@ class _CodelmCLI(LightningCLI):
             settings.model.base, settings.model.base_name, settings.data.tokenizer = name, None, name
         settings.trainer.precision = settings.trainer.precision or auto_precision(str(settings.trainer.accelerator))
         self.checkpoint = checkpoint_file(settings.ckpt_path, Path(settings.output), settings.name, self.config_files)
+        trains = self.subcommand == "fit"
+        settings.model.adapter = first_adapter(settings.model.adapter, self.checkpoint, trains=trains)
         settings.ckpt_path = None  # a configuration that replays the run begins at its beginning
 
     def instantiate_classes(self) -> None:
@@ -158,8 +160,8 @@ class _CodelmCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         """Refuse what the base cannot do before any history is read or weight loaded."""
         trains = self.subcommand == "fit"
-        completes = self.datamodule.prompts or not self.predicts  # or setup will refuse it
-        if not trains and self.checkpoint is None and completes:
+        untouched = self.checkpoint is None and self.model.adapter is None
+        if not trains and untouched and (self.datamodule.prompts or not self.predicts):  # or setup will refuse it
             log.warning(
                 "no --ckpt_path: %s the untouched base; --ckpt_path best takes the checkpoint of the newest run",
                 "completing with" if self.predicts else "measuring",
@@ -218,9 +220,7 @@ class _CodelmCLI(LightningCLI):
 
 def _as_list(value: Any) -> list[Any]:
     """Return a setting that is one thing, several or none as a list."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return list(value) if isinstance(value, list | tuple) else [value][: value is not None]
 
 
 def run(arguments: Sequence[str], *, quiet: bool = False, debug: bool = False, allow_code: bool = False) -> None:

@@ -47,7 +47,7 @@ _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 _CLASSES = ("accelerator", "callbacks", "logger", "plugins", "profiler", "strategy")
 """The trainer's settings that name classes."""
 
-_GROUPS = (*GROUPS, "filters", "formats", "importance", "lora")
+_GROUPS = (*GROUPS, "filters", "formats", "importance", "lora", "refresh")
 """The settings whose value may be the file that has them."""
 
 

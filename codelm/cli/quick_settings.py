@@ -18,6 +18,7 @@ from codelm.cli.known_settings import refuse_wrong_options, setting_names
 from codelm.cli.parsing_rules import MODE, parsing_rules
 from codelm.errors import InputError
 from codelm.history.epochs.importance import Importance
+from codelm.history.epochs.refresh import Refresh
 from codelm.history.filters.settings import Filters
 from codelm.history.samples.formats import Formats
 from codelm.history.setting_checks import refuse_invalid_shares, refuse_too_small
@@ -55,6 +56,7 @@ class DataSettings:
     curriculum_epochs: float = 1.0
     held_out: float = 0.1
     max_commits: int | None = None
+    refresh: Refresh = field(default_factory=Refresh)
     context_weight: float = 1.0
     cache: str | None = None
     num_workers: int = 0
@@ -78,9 +80,8 @@ class QuickSettings:
     def store(self) -> StoreSettings:
         """What decides the samples."""
         data = self.data
-        return StoreSettings(
-            data.sequence_length, data.filters, data.formats, data.held_out, data.max_commits, self.seed
-        )
+        read = data.sequence_length, data.filters, data.formats, data.held_out, data.max_commits, self.seed
+        return StoreSettings(*read, tuple(data.refresh.learned))
 
 
 def quick_settings(arguments: Sequence[str]) -> QuickSettings:

@@ -9,6 +9,7 @@ from lightning.pytorch import Trainer
 from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 from codelm.history.checksums import checksums
+from codelm.history.provenance import Provenance, describe
 from codelm.history.store import Store
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "open_repositories",
     "refuse_different_histories",
     "refuse_no_repository",
+    "refuse_other_history",
+    "refuse_other_ranks",
 ]
 
 
@@ -52,6 +55,24 @@ def refuse_different_histories(trainer: Trainer, store: Store) -> None:
         raise InputError(
             "the processes of the run have read different histories: give all machines the same clone, or the same "
             "commit as data.revision, and the same versions of codelm and the tokenizer"
+        )
+
+
+def refuse_other_ranks(saved: int, given: int) -> None:
+    """Raise `InputError` where a checkpoint is of a training in another number of processes."""
+    if saved != given:
+        raise InputError(
+            f"the checkpoint is of a training in {saved} processes, this is one in {given}: give "
+            f"--trainer.devices {saved}, or begin a new run without --ckpt_path"
+        )
+
+
+def refuse_other_history(learned: Provenance, given: Provenance) -> None:
+    """Raise `InputError` where a checkpoint has learned from another history than the one that is given."""
+    if given != learned:
+        raise InputError(
+            f"the checkpoint has learned from {describe(learned)}, this is {describe(given)}: go on with the "
+            "config.yaml of its run, which names the commit, or begin a new run without --ckpt_path"
         )
 
 

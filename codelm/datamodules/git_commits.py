@@ -14,6 +14,8 @@ from codelm.datamodules.checks import (
     open_repositories,
     refuse_different_histories,
     refuse_no_repository,
+    refuse_other_history,
+    refuse_other_ranks,
 )
 from codelm.datamodules.history_report import log_report
 from codelm.datamodules.packed import PackedDataModule
@@ -25,9 +27,9 @@ from codelm.history.build import build_store
 from codelm.history.completeness import clone_notices, has_been_completed
 from codelm.history.earlier_stores import newest_store
 from codelm.history.epochs.importance import Importance
-from codelm.history.epochs.sample_weights import sample_weights
+from codelm.history.epochs.refresh import Refresh, training_draw
 from codelm.history.filters.settings import Filters
-from codelm.history.provenance import describe, provenance
+from codelm.history.provenance import provenance
 from codelm.history.samples.formats import Formats
 from codelm.history.setting_checks import refuse_invalid_shares, refuse_too_small
 from codelm.history.store import DamagedStoreError, Split, new_store, open_store, remove_store
@@ -72,6 +74,7 @@ class GitCommitDataModule(PackedDataModule):
             the newer half the test data.
         max_commits: Number of commits to train on, the newest before the held-out ones; null for all, 0 for whole files
             alone.
+        refresh: What an earlier training has learned of the history; ``codelm refresh`` fills it in.
         context_weight: Loss weight of unchanged lines around a change; added lines have 1. A weight of 1 learned no
             worse than 0.1 where both were measured (docs/results.md).
         cache: Folder for tokenised histories; null for ``codelm`` in the user's cache folder.
@@ -96,6 +99,7 @@ class GitCommitDataModule(PackedDataModule):
         curriculum_epochs: float = 1.0,
         held_out: float = 0.1,
         max_commits: int | None = None,
+        refresh: Refresh = Refresh(),
         context_weight: float = 1.0,
         cache: str | None = None,
         seed: int = 42,
@@ -124,7 +128,9 @@ class GitCommitDataModule(PackedDataModule):
         self.importance = importance
         self.cache = cache_folder(cache)
         self.prompts = prompts or []
-        self.store_settings = StoreSettings(sequence_length, filters, formats, held_out, max_commits, seed)
+        self.refresh = refresh
+        read = sequence_length, filters, formats, held_out, max_commits, seed
+        self.store_settings = StoreSettings(*read, tuple(refresh.learned))
 
     @cached_property
     def repositories(self) -> list[Repository]:
@@ -146,7 +152,7 @@ class GitCommitDataModule(PackedDataModule):
         """The settings that decide what a training ends with, but for the histories (see `state_dict`)."""
         read = self._decided
         names = ("filters", "formats", "held_out", "max_commits")
-        own = {"importance": self.importance, "tokenizer": self.encoder.fingerprint}
+        own = {"importance": self.importance, "refresh": self.refresh, "tokenizer": self.encoder.fingerprint}
         return super().settings | {name: getattr(read, name) for name in names} | own
 
     @property
@@ -216,19 +222,9 @@ class GitCommitDataModule(PackedDataModule):
         Likewise on another number of processes, which would make other steps of the rows.
         """
         ranks = self.ranks_of_checkpoint = state_dict.get("ranks", 1)  # earlier versions trained in one
-        if self.trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
-            return
-        if ranks != self.trainer.world_size:
-            raise InputError(
-                f"the checkpoint is of a training in {ranks} processes, this is one in {self.trainer.world_size}: give "
-                f"--trainer.devices {ranks}, or begin a new run without --ckpt_path"
-            )
-        given, learned = provenance(self.store.facts["scrape"]), state_dict["learned_from"]
-        if given != learned:
-            raise InputError(
-                f"the checkpoint has learned from {describe(learned)}, this is {describe(given)}: go on with the "
-                "config.yaml of its run, which names the commit, or begin a new run without --ckpt_path"
-            )
+        if self.trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
+            refuse_other_ranks(ranks, self.trainer.world_size)
+            refuse_other_history(state_dict["learned_from"], provenance(self.store.facts["scrape"]))
 
     def predict_dataloader(self) -> DataLoader[list[str]]:
         """Return the loader of the prompts, in lists of ``batch_size``."""
@@ -242,7 +238,7 @@ class GitCommitDataModule(PackedDataModule):
         return {"analysis": facts["analysis"], "scrape": facts["scrape"], "tokenize": packed}
 
     @cached_property
-    def importances(self) -> NDArray[np.float64]:
-        """How often each training sample is drawn, by the rules of `Importance`, ``[samples]``."""
-        training = self.store.samples[self.store.indices(Split.TRAIN)]
-        return sample_weights(training, self.store.facts["commits"], self.store.facts["paths"], self.importance)
+    def draw(self) -> tuple[NDArray[np.float64], int]:
+        """Importances by the rules of `Importance`, and the draws of an epoch; both as far as `Refresh` has them."""
+        training, facts = self.store.samples[self.store.indices(Split.TRAIN)], self.store.facts
+        return training_draw(training, facts["commits"], facts["paths"], self.importance, self.refresh)

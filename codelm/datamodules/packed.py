@@ -81,9 +81,15 @@ class PackedDataModule(LightningDataModule):
         return min(self.num_workers, cores_for_each(ranks))
 
     @cached_property
+    def draw(self) -> tuple[NDArray[np.float64], int]:
+        """The importance of each training sample, ``[samples]``, and the number of samples that an epoch draws."""
+        samples = len(self.store.indices(Split.TRAIN))
+        return np.ones(samples), samples
+
+    @property
     def importances(self) -> NDArray[np.float64]:
         """How often each training sample is drawn, relative to the others, ``[samples]``."""
-        return np.ones(len(self.store.indices(Split.TRAIN)))
+        return self.draw[0]
 
     @cached_property
     def difficulties(self) -> NDArray[np.floating]:
@@ -109,7 +115,8 @@ class PackedDataModule(LightningDataModule):
         """
         training, lengths = self.store.indices(Split.TRAIN), self.store.samples["length"]
         drawn = training, lengths, self.importances, self.difficulties, self.sequence_length
-        rows = training_rows(*drawn, seed=self.seed, epoch=epoch, curriculum_epochs=self.curriculum_epochs)
+        draw = {"seed": self.seed, "epoch": epoch, "draws": self.draw[1]}
+        rows = training_rows(*drawn, curriculum_epochs=self.curriculum_epochs, **draw)
         return plan.evenly_spaced(rows, self._max_rows)
 
     def drawn(self, steps: int, *, share: float = 1.0, accumulate: int = 1, ranks: int = 1) -> list[int]:

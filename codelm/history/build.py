@@ -51,7 +51,7 @@ def build_store(
     started = time.perf_counter()
     with (
         held_out_writer(writer.folder) as write_held_out,
-        open_histories(repositories, settings.filters, settings.held_out) as histories,
+        open_histories(repositories, settings.filters, settings.held_out, settings.learned) as histories,
     ):
         samples = SampleWriter(encoder, writer, settings.sequence_length, earlier)
         judged = JudgedTexts(earlier.judged if earlier else frozenset())

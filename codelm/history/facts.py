@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -22,7 +22,7 @@ from codelm.history.filters.generated import is_generated
 from codelm.history.filters.selection import path_filter
 from codelm.history.filters.settings import Filters
 from codelm.history.samples.pieces import Kind
-from codelm.history.split import CommitSplits, split_commits
+from codelm.history.split import CommitSplits, ancestors, split_commits
 from codelm.history.store import Split
 
 __all__ = ["History", "Progress", "analysis_facts", "history_facts", "open_histories", "split_totals", "tip_languages"]
@@ -56,6 +56,8 @@ class History:
     changed_lines: Counter[str] = field(default_factory=Counter)
     """Number of lines added or removed in each language, of files that were read."""
     readability: Readability = field(default_factory=Readability)
+    learned: Collection[str] = frozenset()
+    """Ids of the commits that an earlier training has learned."""
 
     def recorded(self, commits: Iterable[Commit]) -> Iterator[Commit]:
         """Yield the commits, recording their authors and times, the lines they change, and what could be read."""
@@ -74,24 +76,43 @@ class History:
 
 
 @contextmanager
-def _open_history(repository: Repository, filters: Filters, held_out: float) -> Iterator[History]:
+def _open_history(
+    repository: Repository, filters: Filters, held_out: float, learned: Sequence[str]
+) -> Iterator[History]:
     """Read the graph of a repository and split it; `InputError` if it cannot be split."""
     graph = read_graph(repository)
+    known = ancestors(graph, learned)
     try:
-        splits = split_commits(graph, held_out)
+        splits = split_commits(graph, held_out, known)
     except InputError as error:
         raise InputError(f"{repository.path}: {error}") from None
     with path_filter(filters, repository) as drop_path:
-        history = History(repository, graph, splits, drop_path)
+        history = History(repository, graph, splits, drop_path, learned=known)
         history.readability.without_attributes(unread_attributes(repository) if filters.linguist else {})
         yield history
 
 
 @contextmanager
-def open_histories(repositories: Sequence[Repository], filters: Filters, held_out: float) -> Iterator[list[History]]:
-    """Read the graphs of repositories and split each; `InputError` if one cannot be split."""
+def open_histories(
+    repositories: Sequence[Repository], filters: Filters, held_out: float, learned: Sequence[str] = ()
+) -> Iterator[list[History]]:
+    """Read the graphs of repositories and split each.
+
+    Args:
+        repositories: The opened repositories.
+        filters: What is left out.
+        held_out: Share of the newest commits that training does not see.
+        learned: Ids of commits that an earlier training has learned, with all of their ancestors.
+
+    Raises:
+        InputError: A history cannot be split, or a commit that was learned is in none of them.
+    """
     with ExitStack() as stack:
-        yield [stack.enter_context(_open_history(repository, filters, held_out)) for repository in repositories]
+        opened = [stack.enter_context(_open_history(each, filters, held_out, learned)) for each in repositories]
+        for sha in learned:
+            if not any(sha in history.learned for history in opened):
+                raise InputError(f"data.refresh.learned: {sha} is in none of the histories; give a commit of theirs")
+        yield opened
 
 
 def analysis_facts(history: History, progress: Progress) -> dict[str, Any]:

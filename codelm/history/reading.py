@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from codelm.git.commits import Change, Commit, File
-from codelm.git.repository import Repository, count_files, read_commits, read_tree
+from codelm.git.repository import count_files, read_commits, read_tree
 from codelm.history.facts import History, Progress
 from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.judged_texts import JudgedTexts
@@ -112,7 +112,7 @@ class HistoryReader:
         if split != Split.TRAIN:
             kept = drop_near_duplicates(kept, self.near_duplicates, drops)
         before = len(self.commits)
-        self.write(self._change_jobs(repository, kept, split))
+        self.write(self._change_jobs(history, kept, split))
         history.kept[name] = len(self.commits) - before
 
     def _file_jobs(self, history: History, files: Iterable[File], commit: int) -> Iterator[Job]:
@@ -123,13 +123,15 @@ class HistoryReader:
             decided_by = history.repository.name, file.path
             yield Job(make, file.text or "", decided_by, Split.TRAIN, commit, self._path_index(file.path), None)
 
-    def _change_jobs(self, repository: Repository, commits: Iterable[Commit], split: Split) -> Iterator[Job]:
+    def _change_jobs(self, history: History, commits: Iterable[Commit], split: Split) -> Iterator[Job]:
+        repository = history.repository
         # Held-out hunks stay whole: losses can then be compared between runs that train with other cursor rates.
         formats = self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
         formats_as_values = asdict(formats)
         for commit in commits:
             author = f"{commit.author} <{commit.email}>"
-            facts = {"time": commit.time, "author": author, "message": commit.message}
+            facts: dict[str, Any] = {"time": commit.time, "author": author, "message": commit.message}
+            facts |= {"learned": True} if commit.sha in history.learned else {}
             index = self._add_commit(sha=commit.sha, repository=repository.name, **facts)
             for change in commit.changes:
                 self._keep_text(change, index, split)

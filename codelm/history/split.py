@@ -6,7 +6,7 @@ that the project really had. Where that line has no commit near the share asked 
 they lie on the first-parent line of a branch that was merged into it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from codelm.errors import InputError
 from codelm.git.commits import Node
 
-__all__ = ["CommitSplits", "split_commits"]
+__all__ = ["CommitSplits", "ancestors", "heads", "split_commits"]
 
 _MIN_COMMITS = 10
 """Commits, merges not counted, below which a history is not split."""
@@ -84,20 +84,42 @@ class _Order:
         return last if self._count_ancestors(last) > self._count_ancestors(here) else here
 
     def _count_ancestors(self, sha: str) -> int:
-        seen, waiting = {sha}, [sha]
-        while waiting:
-            parents = {parent for parent in self.nodes[waiting.pop()].parents if parent in self.nodes} - seen
-            seen |= parents
-            waiting.extend(parents)
-        return sum(not self.nodes[each].is_merge for each in seen)
+        return sum(not self.nodes[each].is_merge for each in _ancestors(self.nodes, [sha]))
 
 
-def split_commits(graph: Sequence[Node], held_out: float) -> CommitSplits:
+def ancestors(graph: Sequence[Node], shas: Iterable[str]) -> set[str]:
+    """Return those of some commits that are in a graph, with all of their ancestors there."""
+    return _ancestors({node.sha: node for node in graph}, shas)
+
+
+def _ancestors(nodes: Mapping[str, Node], shas: Iterable[str]) -> set[str]:
+    waiting = [sha for sha in shas if sha in nodes]
+    seen = set(waiting)
+    while waiting:
+        parents = {parent for parent in nodes[waiting.pop()].parents if parent in nodes} - seen
+        seen |= parents
+        waiting.extend(parents)
+    return seen
+
+
+def heads(graph: Sequence[Node], splits: CommitSplits) -> list[str]:
+    """Return the few commits whose `ancestors` are the training split: its cut, and what lies beside that."""
+    nodes = {node.sha: node for node in graph}
+    found, left = list[str](), dict.fromkeys([splits.cut, *splits.train])
+    while left:
+        found.append(next(iter(left)))
+        reached = _ancestors(nodes, found[-1:])
+        left = {sha: None for sha in left if sha not in reached}
+    return found
+
+
+def split_commits(graph: Sequence[Node], held_out: float, learned: Collection[str] = ()) -> CommitSplits:
     """Split the commits by two cuts: training gets a share of ``1 - held_out``, validation half of the rest.
 
     Args:
         graph: All commits reachable from one, merges too, parents before children.
         held_out: Share of the commits, merges not counted, that training does not see; between 0 and 1.
+        learned: Commits that an earlier training has learned, with their ancestors: none of them is held out.
 
     Raises:
         InputError: There are too few commits.
@@ -113,12 +135,14 @@ def split_commits(graph: Sequence[Node], held_out: float) -> CommitSplits:
             "give a longer history"
         )
     order = _order(graph)
+    place = {sha: index for index, sha in enumerate(order.shas)}
+    known = int(order.counts[max(place[sha] for sha in learned)]) if learned else 0
+    _refuse_few_new(total - known, total)
     wanted = held_out * total
-    first = order.cut(total - wanted, 1, total - 2 * _MIN_HELD_OUT, _TOLERANCE * wanted)
+    first = order.cut(total - wanted, max(1, known), total - 2 * _MIN_HELD_OUT, _TOLERANCE * wanted)
     trained = int(order.counts[first])
     half = (total - trained) / 2
     second = order.cut(trained + half, trained + _MIN_HELD_OUT, total - _MIN_HELD_OUT, _TOLERANCE * half)
-    place = {sha: index for index, sha in enumerate(order.shas)}
     return CommitSplits(
         train=tuple(sha for sha in newest_first if place[sha] <= first),
         validation=tuple(sha for sha in newest_first if first < place[sha] <= second),
@@ -126,16 +150,26 @@ def split_commits(graph: Sequence[Node], held_out: float) -> CommitSplits:
         cut=order.state(first),
         second_cut=order.state(second),
         within_branch=bool(order.depths[[first, second]].any()),
-        notice=_notice(total - trained, total, held_out),
+        notice=_notice(total - trained, total, held_out, known),
     )
 
 
-def _notice(held: int, total: int, held_out: float) -> str | None:
+def _refuse_few_new(new: int, total: int) -> None:
+    """Raise `InputError` where too few of all commits come after what was learned before."""
+    if new < 2 * _MIN_HELD_OUT:
+        raise InputError(
+            f"{new} of {total} commits come after those that were learned before, which cannot be held out: at least "
+            f"{2 * _MIN_HELD_OUT} are needed; wait for more"
+        )
+
+
+def _notice(held: int, total: int, held_out: float, known: int) -> str | None:
     if abs(held - held_out * total) <= max(1, _TOLERANCE * held_out * total):
         return None
+    least = f"what was learned before, {known} commits" if known else "at least 1"
     return (
         f"{held} of {total} commits are held out ({held / total:.0%}, where data.held_out asks for {held_out:.0%}), "
-        f"since validation and test get at least {_MIN_HELD_OUT} each and training at least 1"
+        f"since validation and test get at least {_MIN_HELD_OUT} each and training {least}"
     )
 
 

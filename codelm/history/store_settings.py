@@ -30,6 +30,7 @@ class StoreSettings:
         held_out: Share of the newest commits that training does not see.
         max_commits: Learn from the newest so many commits before the cut; None for all.
         seed: Decides which hunks become infill tasks.
+        learned: Ids of commits which an earlier training has learned, with all of their ancestors.
     """
 
     sequence_length: int
@@ -38,6 +39,7 @@ class StoreSettings:
     held_out: float
     max_commits: int | None
     seed: int
+    learned: tuple[str, ...] = ()
 
 
 def with_format(settings: StoreSettings, name: str) -> StoreSettings:
@@ -59,7 +61,10 @@ def store_key(repositories: Sequence[Repository], settings: StoreSettings, finge
     histories = [
         [repository.name, repository.tip, repository.base, sorted(repository.shallow)] for repository in repositories
     ]
-    return _digest([STORE_VERSION, histories, asdict(settings), fingerprint])
+    decided_by = asdict(settings)
+    if not settings.learned:  # stores from before there was this setting stay what they are
+        del decided_by["learned"]
+    return _digest([STORE_VERSION, histories, decided_by, fingerprint])
 
 
 def family_of(repositories: Sequence[Repository], settings: StoreSettings, encoder: Encoder) -> str:

@@ -75,7 +75,7 @@ def survey(
     decided = with_format(settings, encoder.wanted_format.name)
     store = _stored(cache / store_key(repositories, decided, encoder.fingerprint))
     estimate = SampleEstimate(encoder, settings.sequence_length, settings.formats.context_lines, settings.seed)
-    with open_histories(repositories, settings.filters, settings.held_out) as histories:
+    with open_histories(repositories, settings.filters, settings.held_out, settings.learned) as histories:
         judged = JudgedTexts(earlier.judged if earlier else frozenset())
         reader = HistoryReader(
             settings, encoder.count, encoder.format, estimate.write, lambda change: None, progress, judged

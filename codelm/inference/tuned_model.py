@@ -132,7 +132,7 @@ def load_tuned(run: SavedRun, base: str | None = None) -> TunedModel:
     if not (run.folder / "adapter").is_dir():
         state = run.figure("status") or "not ended"
         raise InputError(f"run {run.label} has no adapter, its training is {state}; let it end, or give another run")
-    module = LoRACausalLM(**(_model_settings(run) | ({"base": base} if base else {})))
+    module = LoRACausalLM(**(_model_settings(run) | {"adapter": None} | ({"base": base} if base else {})))
     encoder = encoder_for(module.base, module.revision, run.settings.get("data.formats.fim_format", "auto"))
     module.trainer = _trainer()
     module.configure_model()

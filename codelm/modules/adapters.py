@@ -27,6 +27,7 @@ __all__ = [
     "load_adapter",
     "lora_config",
     "plain_lora_layers",
+    "refuse_other_adapter",
     "save_adapter",
     "saved_settings",
 ]
@@ -187,8 +188,19 @@ def saved_settings(folder: Path) -> LoRA:
 
 def _damaged(folder: Path, error: Exception) -> DamagedDataError:
     return DamagedDataError(
-        f"adapter {folder} is damaged or not whole: {one_line(error)}; take a copy of it, or train again"
+        f"the adapter {folder} is damaged or not whole: {one_line(error)}; take a copy of it, or train again"
     )
+
+
+def refuse_other_adapter(lora: LoRA, folder: Path) -> LoRA:
+    """Return the settings of a saved adapter; raise `InputError` where it has another shape than these settings."""
+    saved = saved_settings(folder)
+    found, wanted = ((each.r, each.rslora, each.dora, sorted(each.targets)) for each in (saved, lora))
+    if found != wanted:
+        raise InputError(
+            f"the adapter {folder} has r, rslora, dora, targets {found}, the model {wanted}; train it again"
+        )
+    return saved
 
 
 def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
@@ -207,27 +219,24 @@ def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
     """
     from peft import set_peft_model_state_dict
 
-    saved = saved_settings(folder)
-    found, wanted = ((each.r, each.rslora, each.dora, set(each.targets)) for each in (saved, lora))
+    saved = refuse_other_adapter(lora, folder)
     try:
         scale = saved.alpha / (lora.alpha * lora.inference_scale)
         weights = load_file(folder / "adapter_model.safetensors")
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise _damaged(folder, error) from error
-    if found != wanted:
-        raise InputError(f"adapter {folder} has r, rslora, dora, targets {found}, the model {wanted}; train it again")
     scaled = {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}
     try:
         loaded: Any = set_peft_model_state_dict(model, scaled)
     except RuntimeError as error:
         raise InputError(
-            f"adapter {folder} does not fit the base: {one_line(error)}; give the base it was trained on"
+            f"the adapter {folder} does not fit the base: {one_line(error)}; give the base it was trained on"
         ) from error
     missing = [name for name in loaded.missing_keys if "lora_" in name]
     if missing or loaded.unexpected_keys:
         raise InputError(
-            f"adapter {folder} does not fit: {len(missing)} weights missing, {len(loaded.unexpected_keys)} unknown; "
-            "give the base it was trained on"
+            f"the adapter {folder} does not fit: {len(missing)} weights missing, {len(loaded.unexpected_keys)} unknown;"
+            " give the base it was trained on"
         )
 
 

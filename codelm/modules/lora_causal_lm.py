@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor
 
 from codelm.bases import public_name
 from codelm.bases.tokenizer import load_tokenizer
@@ -27,6 +28,7 @@ from codelm.modules.base_model import (
 )
 from codelm.modules.base_trial import attends_by_sample, chunks_mlps, try_adapters, try_base, try_four_bits
 from codelm.modules.causal_lm import CausalLM
+from codelm.modules.first_adapter import begin_with, check_first_adapter
 from codelm.modules.four_bits import layer_bytes
 from codelm.modules.fused_lora import fuse_adapters
 from codelm.modules.generation import Generated, Sampling, complete
@@ -56,6 +58,7 @@ class LoRACausalLM(CausalLM):
         double_quantization: Quantise the scales of the 4-bit weights as well.
         attention: Implementation of attention in transformers.
         lora: Settings of the adapters.
+        adapter: Folder of a saved adapter of this base and these settings, to be trained further; null for a new one.
         base_dropout: Dropout of the base's own layers in training, which the base's configuration may ask for: it needs
             far more memory on a CPU, and adds noise to adapters that have a dropout of their own; null for the
             configuration's.
@@ -78,6 +81,7 @@ class LoRACausalLM(CausalLM):
         double_quantization: bool = True,
         attention: Attention = "sdpa",
         lora: LoRA = LoRA(),
+        adapter: str | None = None,
         base_dropout: ClosedUnitInterval | None = 0.0,
         gradient_checkpointing: bool = True,
         learning_rate: PositiveFloat = 1e-4,
@@ -97,6 +101,9 @@ class LoRACausalLM(CausalLM):
         self.double_quantization = double_quantization
         self.attention = attention
         self.lora = lora
+        self.adapter = adapter
+        self.first_weights: dict[str, Tensor] = {}
+        """The weights of the adapter that was to be trained further, by their names, on the CPU."""
         self.rate_factors = {"lora_B": float(lora.loraplus_ratio)}
         self.base_dropout = base_dropout
         self.gradient_checkpointing = gradient_checkpointing
@@ -126,6 +133,7 @@ class LoRACausalLM(CausalLM):
         The first time it warns of what `notices` returns.
         """
         compute_dtype(self.precision)
+        check_first_adapter(self.lora, self.adapter, self.base_name)
         small = small_model(self.base, load_config(self.base, self.revision), self.attention)
         self.keeps_samples_apart = try_base(self.base, small)
         can_replace = self.attention == "sdpa" and self.keeps_samples_apart
@@ -172,7 +180,7 @@ class LoRACausalLM(CausalLM):
         return str(trainer.precision) if trainer else "32-true"
 
     def build(self) -> Any:
-        """Return the base with new adapters."""
+        """Return the base with new adapters, or with the saved one."""
         self.check()
         trainer = attached_trainer(self)
         base = load_base(
@@ -187,7 +195,9 @@ class LoRACausalLM(CausalLM):
         )
         self.base_identity = identify(self.base, self.revision)
         self.used_base_dropout = dropout_of(base.config) if self.base_dropout is None else self.base_dropout
-        return self.adapt(base)
+        model = self.adapt(base)
+        self.first_weights = begin_with(model, self.lora, self.adapter)
+        return model
 
     def adapt(self, base: Any) -> Any:
         """Return a base with new adapters, ready to be trained; `check` comes first."""

@@ -56,6 +56,7 @@ def evaluate_weights(
     step: int,
     epochs: list[dict[str, Any]],
     prompts: list[dict[str, Any]],
+    refresh: str | None = None,
 ) -> tuple[dict[str, Any] | None, str | None]:
     """Evaluate the model's weights and write the report; return the figures, or else why it failed, in one line.
 
@@ -68,6 +69,7 @@ def evaluate_weights(
         step: The optimizer step of the weights.
         epochs: What is known of each epoch, for the report.
         prompts: What base and tuned model wrote in training, for the report.
+        refresh: How the adapter compares with the one that the training began with, for the report.
     """
     log.info("evaluation: about %g min; evaluation.minutes and evaluation.limit change it", settings.minutes)
     started = time.perf_counter()
@@ -79,7 +81,7 @@ def evaluate_weights(
             result = evaluate(model, EvaluationData(data.store, data.encoder, samples), settings)
         result.notes += [] if epochs else [no_epochs(folder)]
         run = _run_facts(folder, pl_module, data, epochs) | {"learned": fingerprint(step, samples)}
-        run["seconds"] = time.perf_counter() - started
+        run |= {"seconds": time.perf_counter() - started, "refresh": refresh}
         head = {"codelm_evaluation": 1, "run": run, "notes": result.notes}
         figures = head | result.figures | {"epochs": epochs, "prompts": prompts}
         write_report(folder, figures, result.infill_rows)

@@ -25,7 +25,7 @@ def epoch_figures(epochs: Sequence[Mapping[str, Any]], step: int) -> list[dict[s
 
     ``epochs`` are those of `RunRecord.forgetting`; that of ``step``, whose weights are evaluated, is marked as chosen.
     """
-    return [_epoch(each, epochs[0], chosen=each["step"] == step) for each in epochs]
+    return [_epoch(each, epochs[0], chosen=0 < step == each["step"]) for each in epochs]
 
 
 def _epoch(each: Mapping[str, Any], base: Mapping[str, Any], *, chosen: bool) -> dict[str, Any]:

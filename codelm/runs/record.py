@@ -85,8 +85,11 @@ class RunRecord:
         behavior: The settings and records of behavioural evaluation, as the manifest holds them.
         adapter: The folder of the exported adapter.
         time_is_up: Whether training was ended early so that ``trainer.max_time`` holds for its measurements, too.
-        weights: Whether the exported weights are those of the best checkpoint or of the last step.
+        weights: Whether the exported weights are those of the best checkpoint, of the last step, or of the adapter that
+            the training began with, the first.
         weights_step: The optimizer step of the weights that were chosen to be exported.
+        refreshed_from: The adapters that the training goes on from, the oldest first; none for a new adapter.
+        refresh: How the new adapter compares with the one that the training began with, and which was kept.
         figures: The figures of the evaluation.
         evaluation_failure: Why there are no figures.
         manifest: The manifest as it was written last.
@@ -107,8 +110,10 @@ class RunRecord:
         self.behavior: dict[str, Any] | None = None
         self.adapter: Path | None = None
         self.time_is_up = False
-        self.weights: Literal["best", "last"] | None = None
+        self.weights: Literal["best", "last", "first"] | None = None
         self.weights_step: int | None = None
+        self.refreshed_from: list[dict[str, Any]] = []
+        self.refresh: dict[str, Any] | None = None
         self.figures: dict[str, Any] | None = None
         self.evaluation_failure: str | None = None
         self.manifest: dict[str, Any] = {}
@@ -120,7 +125,7 @@ class RunRecord:
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.status, self.reason, self.resumed_at = "running", None, None
         self.adapter = self.weights = self.weights_step = None
-        self.figures = self.evaluation_failure = None
+        self.figures = self.evaluation_failure = self.refresh = None
         self.time_is_up = False
         self.manifest = {}
         self._running_since = time.perf_counter()

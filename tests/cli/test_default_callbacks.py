@@ -16,14 +16,23 @@ def callbacks():
 
 
 def test_all_that_write_to_the_record_stand_in_their_order_and_progress_behind_them(callbacks):
-    from codelm.callbacks import BaseReference, FinishRun, Forgetting, Manifest, Progress, TimeLimit, TrainingHistory
+    from codelm.callbacks import (
+        BaseReference,
+        FinishRun,
+        Forgetting,
+        Lineage,
+        Manifest,
+        Progress,
+        TimeLimit,
+        TrainingHistory,
+    )
     from codelm.callbacks.recording import RecordingCallback
 
     found = callbacks(Progress(), Manifest(), Forgetting())
     assert type(found[-1]) is Progress
     order = [type(one) for one in found if isinstance(one, RecordingCallback)]
     assert order[0] is TimeLimit  # it measures how long the others take
-    assert order[2:-1] == [BaseReference, TrainingHistory, Manifest, Forgetting, FinishRun]
+    assert order[2:-1] == [BaseReference, TrainingHistory, Lineage, Manifest, Forgetting, FinishRun]
 
 
 def test_a_listed_callback_with_settings_of_its_own_replaces_ours(callbacks):

@@ -165,3 +165,11 @@ def test_a_signal_stops_with_its_own_status_and_one_line(number, status, run):
     code = STOPPED.format(number=int(number), run=run)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (status, "codelm: stopped\n")
+
+
+def test_a_refresh_may_be_allowed_code_as_a_training_may(monkeypatch):
+    given = []
+    monkeypatch.setattr("codelm.cli.verbs.refresh.run", lambda rest, **switches: given.append((rest, switches)))
+    for arguments in (["refresh", "--allow_code", "x"], ["refresh", "x"]):
+        assert main(arguments) == 0
+    assert [(rest, switches["allow_code"]) for rest, switches in given] == [(["x"], True), (["x"], False)]

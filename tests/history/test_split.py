@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from codelm.errors import InputError
 from codelm.git.commits import Node
-from codelm.history.split import split_commits
+from codelm.history.split import ancestors, heads, split_commits
 
 
 def line(length):
@@ -201,3 +201,46 @@ def test_each_commit_of_a_long_history_is_looked_at_a_few_times(commits):
     Visited.visits = 0
     split_commits(graph, 0.1)
     assert commits < Visited.visits < 10 * commits
+
+
+@given(histories(), st.floats(0.05, 0.6), st.data())
+def test_nothing_that_was_learned_is_held_out(graph, held_out, data):
+    known = ancestors(graph, [data.draw(st.sampled_from(graph)).sha])
+    try:
+        splits = split_commits(graph, held_out, known)
+    except InputError:
+        assume(False)
+    assert not known & {*splits.validation, *splits.test}
+    assert min(len(splits.validation), len(splits.test)) >= 2
+
+
+@given(histories(), st.floats(0.05, 0.6))
+def test_the_heads_of_the_training_split_lead_to_all_of_it_and_to_nothing_else(graph, held_out):
+    try:
+        splits = split_commits(graph, held_out)
+    except InputError:
+        assume(False)
+    tops = heads(graph, splits)
+    reached = {node.sha for node in graph if not node.is_merge} & ancestors(graph, tops)
+    assert reached == set(splits.train)
+    assert tops[0] == splits.cut
+
+
+def test_a_cut_that_would_hold_out_what_was_learned_moves_behind_it():
+    splits = split_commits(line(100), 0.3, ancestors(line(100), ["94"]))
+    assert splits.train[0] == splits.cut == "94"
+    assert splits.notice == (
+        "5 of 100 commits are held out (5%, where data.held_out asks for 30%), since validation and test get at least "
+        "2 each and training what was learned before, 95 commits"
+    )
+
+
+def test_too_few_commits_behind_what_was_learned_are_refused():
+    split_commits(line(100), 0.1, ancestors(line(100), ["95"]))
+    with pytest.raises(InputError, match="3 of 100 commits come after those that were learned before"):
+        split_commits(line(100), 0.1, ancestors(line(100), ["96"]))
+
+
+def test_ancestors_are_those_in_the_graph():
+    graph = line(10)[5:]
+    assert ancestors(graph, ["7", "2"]) == {"5", "6", "7"}

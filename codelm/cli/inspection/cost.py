@@ -11,7 +11,7 @@ from codelm.bases.traced_memory import traced_steps
 from codelm.cli.quick_settings import QuickSettings
 from codelm.devices import Device
 from codelm.errors import CodelmError
-from codelm.history.epochs.sample_weights import sample_weights
+from codelm.history.epochs.refresh import training_draw
 from codelm.history.epochs.training_rows import training_difficulty, training_rows
 from codelm.history.survey import Survey
 from codelm.saved_run import SavedRun
@@ -45,11 +45,12 @@ def epoch_facts(survey: Survey, settings: QuickSettings) -> dict[str, Any]:
         return {"rows": [], "tokens": 0, "epochs": epochs, "total_rows": 0, "steps": 0}
     curriculum = data.curriculum_epochs if data.curriculum == "competence" else 0.0
     planned = math.ceil(curriculum) + 1 if epochs < 0 else max(1, min(math.ceil(curriculum) + 1, epochs))
+    weights, draws = training_draw(table[training], survey.commits, survey.paths, data.importance, data.refresh)
     rows_of = partial(
         training_rows,
-        *(training, table["length"]),
-        sample_weights(table[training], survey.commits, survey.paths, data.importance),
+        *(training, table["length"], weights),
         *(training_difficulty(table[training]), data.sequence_length),
+        draws=draws,
         seed=settings.seed,
         curriculum_epochs=curriculum,
     )

@@ -78,6 +78,7 @@ def _data_module(found: QuickSettings, tokenizer: str) -> "GitCommitDataModule":
         importance=data.importance,
         held_out=data.held_out,
         max_commits=data.max_commits,
+        refresh=data.refresh,
         context_weight=data.context_weight,
         cache=data.cache,
         seed=found.seed,

@@ -40,14 +40,19 @@ class VerbParser(ArgumentParser):
         raise InputError(f"{message}; {self.prog} --help says what there is")
 
 
-def split_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the settings of ``codelm fit`` among the arguments, with their values, and the other arguments."""
+def split_settings(
+    arguments: Sequence[str], alone: Sequence[str] = ("-c", "--config", "--seed_everything", "--output")
+) -> tuple[list[str], list[str]]:
+    """Return the settings of ``codelm fit`` among the arguments, with their values, and the other arguments.
+
+    ``alone`` are those that are in no group of settings.
+    """
     settings: list[str] = []
     rest: list[str] = []
     tokens = iter(arguments)
     for token in tokens:
         name, has_value, _ = token.partition("=")
-        if name in ("-c", "--config", "--seed_everything", "--output") or (name.startswith("--") and "." in name):
+        if name in alone or (name.startswith("--") and "." in name):
             settings += [token] if has_value else [token, next(tokens, "")]
         else:
             rest.append(token)

@@ -1,6 +1,7 @@
 """Likelihood: bits per byte of the lines that held-out commits added, by both models and by a compressor."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import compress, groupby
 from operator import attrgetter
@@ -29,7 +30,15 @@ from codelm.metrics.likelihood import (
 )
 from codelm.metrics.number_format import counted
 
-__all__ = ["LARGEST_SNAPSHOT", "chosen_text", "likelihood", "scored_runs", "xz_baselines"]
+__all__ = [
+    "LARGEST_SNAPSHOT",
+    "chosen_text",
+    "held_out_samples",
+    "likelihood",
+    "scored_in_time",
+    "scored_runs",
+    "xz_baselines",
+]
 
 LARGEST_SNAPSHOT = 30_000_000
 """Bytes of the snapshot up to which it is compressed: it is read three times, in one to two seconds a million bytes."""
@@ -60,12 +69,8 @@ def likelihood(evaluated: EvaluatedModel, data: EvaluationData, max_tokens: int,
     Raises:
         UnmeasuredError: Nothing was held out, or there was no time for any of it.
     """
-    wanted = data.test_samples(max_tokens)
-    if not wanted:
-        raise UnmeasuredError(
-            "nothing of the history is left to test on: raise data.held_out, or give a longer history"
-        )
-    scored = _scored_in_time(evaluated, wanted, budget.share(0.7))
+    wanted = held_out_samples(data, max_tokens)
+    scored = scored_in_time(evaluated, wanted, budget.share(0.7), evaluated.as_base)
     runs = [run for each in scored for run in scored_runs(data, *each)]
     added = sum_by_commit((run.commit, run.added) for run in runs)
     new = sum_by_commit((run.commit, run.new) for run in runs)
@@ -83,6 +88,16 @@ def likelihood(evaluated: EvaluatedModel, data: EvaluationData, max_tokens: int,
     }
 
 
+def held_out_samples(data: EvaluationData, max_tokens: int) -> list[HeldOutSample]:
+    """Return samples of the test part of at most about ``max_tokens`` tokens; raise `UnmeasuredError` without any."""
+    found = data.test_samples(max_tokens)
+    if not found:
+        raise UnmeasuredError(
+            "nothing of the history is left to test on: raise data.held_out, or give a longer history"
+        )
+    return found
+
+
 def _coverage(data: EvaluationData, wanted: Sequence[HeldOutSample], scored: Sequence[HeldOutSample]) -> dict[str, Any]:
     """Return how many held-out commits were scored, of how many, and which setting left out the others."""
     total = len(np.unique(data.store.samples["commit"][data.store.indices(Split.TEST)]))
@@ -92,14 +107,25 @@ def _coverage(data: EvaluationData, wanted: Sequence[HeldOutSample], scored: Seq
     return {"commits": within_time, "of": total, "left_out_by": setting}
 
 
-def _scored_in_time(evaluated: EvaluatedModel, wanted: Sequence[HeldOutSample], budget: TimeBudget) -> list[_Scored]:
-    """Return the samples that are scored in time, in their order, with the nll by the base and by the tuned model.
+def scored_in_time(
+    evaluated: EvaluatedModel,
+    wanted: Sequence[HeldOutSample],
+    budget: TimeBudget,
+    as_before: Callable[[], AbstractContextManager[None]],
+) -> list[_Scored]:
+    """Return the samples that are scored in time, in their order, with the nll before and by the tuned model.
+
+    Args:
+        evaluated: The model.
+        wanted: The samples.
+        budget: The time.
+        as_before: Returns a context in which the model is what the tuned one is compared with, such as the base.
 
     Raises:
         UnmeasuredError: There was no time for any of them.
     """
     batches = _commit_batches(wanted, evaluated.max_tokens, evaluated.batch_size)
-    found = evaluated.in_time(batches, partial(_score, evaluated), budget)
+    found = evaluated.in_time(batches, partial(_score, evaluated, as_before), budget)
     scored = {id(each[0]): each for batch in found for each in batch}
     if not scored:
         commits = counted(len({sample.commit for sample in wanted}), "held-out commit")
@@ -119,12 +145,16 @@ def _commit_batches(samples: Sequence[HeldOutSample], tokens: int, most_rows: in
     return batches
 
 
-def _score(evaluated: EvaluatedModel, samples: Sequence[HeldOutSample]) -> list[_Scored]:
-    """Return samples with the nll of each token, by the base and by the tuned model."""
+def _score(
+    evaluated: EvaluatedModel,
+    as_before: Callable[[], AbstractContextManager[None]],
+    samples: Sequence[HeldOutSample],
+) -> list[_Scored]:
+    """Return samples with the nll of each token, before and by the tuned model."""
     ids = [sample.ids for sample in samples]
-    with evaluated.as_base():
-        base = evaluated.token_nll(ids)
-    return list(zip(samples, base, evaluated.token_nll(ids), strict=True))
+    with as_before():
+        before = evaluated.token_nll(ids)
+    return list(zip(samples, before, evaluated.token_nll(ids), strict=True))
 
 
 def scored_runs(

@@ -61,13 +61,19 @@ def _rank(values: NDArray[np.generic]) -> _Indices:
 
 
 def draw_epoch(
-    weights: _Floats, difficulties: _Floats, *, seed: int, epoch: int, curriculum_epochs: float
+    weights: _Floats,
+    difficulties: _Floats,
+    *,
+    seed: int,
+    epoch: int,
+    curriculum_epochs: float,
+    draws: int | None = None,
 ) -> list[_Indices]:
     """Return the samples of one epoch as stages: arrays of indices, one after the other.
 
-    Without a curriculum, or once it is over, an epoch is one stage with as many draws as there are samples. Under it
-    the epoch is cut into equal stages, each drawn from the share of samples that `_competence` allows at its beginning,
-    or from all where none of those has a weight.
+    Without a curriculum, or once it is over, an epoch is one stage. Under it the epoch is cut into equal stages, each
+    drawn from the share of samples that `_competence` allows at its beginning, or from all where none of those has a
+    weight.
 
     Args:
         weights: The weight of each sample, ``[samples]``.
@@ -75,6 +81,7 @@ def draw_epoch(
         seed: The seed of the draw.
         epoch: The epoch, from 0.
         curriculum_epochs: Epochs from the easiest samples to all of them; 0 for no curriculum.
+        draws: Draws of the epoch; None for as many as there are samples.
 
     Raises:
         InputError: There is no sample, or none has a weight.
@@ -84,12 +91,13 @@ def draw_epoch(
     if not np.any(weights):
         raise InputError("data.importance gives every sample the weight 0: leave something to learn")
     generator = np.random.default_rng([seed, epoch])
+    draws = len(weights) if draws is None else draws
     if epoch >= curriculum_epochs:
-        return [_resample(weights, len(weights), generator)]
+        return [_resample(weights, draws, generator)]
     stages = []
-    for stage, draws in enumerate(np.diff(np.linspace(0, len(weights), _STAGES + 1).astype(int)).tolist()):
-        if draws:  # with fewer samples than stages, some have none
+    for stage, count in enumerate(np.diff(np.linspace(0, draws, _STAGES + 1).astype(int)).tolist()):
+        if count:  # with fewer draws than stages, some have none
             allowed = difficulties <= _competence((epoch + stage / _STAGES) / curriculum_epochs)
             easy = np.where(allowed, weights, 0.0)
-            stages.append(_resample(easy if easy.any() else weights, draws, generator))
+            stages.append(_resample(easy if easy.any() else weights, count, generator))
     return stages

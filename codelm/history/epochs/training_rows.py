@@ -29,6 +29,7 @@ def training_rows(
     seed: int,
     epoch: int,
     curriculum_epochs: float,
+    draws: int | None = None,
 ) -> list[Row]:
     """Return the rows of one training epoch.
 
@@ -41,6 +42,9 @@ def training_rows(
         seed: The seed of the draw and the order.
         epoch: The epoch, from 0.
         curriculum_epochs: Epochs from easy samples to all of them; 0 begins with all.
+        draws: Samples that are drawn; None for as many as there are to train on.
     """
-    stages = draw_epoch(importances, difficulties, seed=seed, epoch=epoch, curriculum_epochs=curriculum_epochs)
+    stages = draw_epoch(
+        importances, difficulties, seed=seed, epoch=epoch, curriculum_epochs=curriculum_epochs, draws=draws
+    )
     return pack_stages([training[stage] for stage in stages], lengths, max_tokens, seed=seed, epoch=epoch)

@@ -6,10 +6,12 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from codelm.evaluation.settings import EvaluationSettings
+from codelm.report.refresh import refresh_texts
 from codelm.runs.checkpoints import best_checkpoint
 from codelm.runs.evaluation import evaluate_weights, has_history
 from codelm.runs.figures import epoch_figures, prompt_pairs
 from codelm.runs.finish.step import FinishingStep
+from codelm.runs.record import RunRecord
 from codelm.runs.trainer import run_folder, writes_files
 
 __all__ = ["Evaluate"]
@@ -47,6 +49,15 @@ class Evaluate(FinishingStep):
             step=step,
             epochs=epoch_figures(record.forgetting, step),
             prompts=prompt_pairs(record.completions, step),
+            refresh=_refresh(record),
         )
         if record.evaluation_failure is not None:
             log.warning("the evaluation failed, everything else stands: %s", record.evaluation_failure)
+
+
+def _refresh(record: RunRecord) -> str | None:
+    """Return how the adapter compares with the one that the training began with, in a sentence."""
+    if record.refresh is None:
+        return None
+    compared, kept = refresh_texts(record.refresh, record.refreshed_from[-1]["run"])
+    return f"Refreshed: {compared}. Kept is {kept}."

@@ -1,21 +1,19 @@
 """Export of the best adapter in PEFT's format."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from lightning.pytorch import Trainer
-from torch import Tensor
 
-from codelm.errors import DamagedDataError, cannot_write, system_error
+from codelm.errors import cannot_write, system_error
 from codelm.files import new_folder
 from codelm.runs.checkpoints import best_checkpoint, read_step, read_weights
 from codelm.runs.finish.step import FinishingStep
 from codelm.runs.trainer import run_folder, writes_files
+from codelm.runs.weights import set_weights
 
-__all__ = ["ExportAdapter"]
+__all__ = ["ExportAdapter", "write_adapter"]
 
 log = logging.getLogger(__name__)
 
@@ -55,36 +53,31 @@ class ExportAdapter(FinishingStep):
         except Exception as failure:  # the run's own error is the one to report
             log.warning("the adapter could not be saved: %s", failure)
         finally:
-            _set_weights(pl_module, before)
+            set_weights(pl_module, before)
 
     def _choose(self, trainer: Trainer, pl_module: Any, best: Path | None) -> None:
         """Give the model the weights that are exported."""
         if best:
-            _set_weights(pl_module, read_weights(best))
+            set_weights(pl_module, read_weights(best))
         self.record.weights_step = read_step(best) if best else int(trainer.global_step)
 
     def _export(self, trainer: Trainer, pl_module: Any, weights: Literal["best", "last"]) -> None:
         folder = run_folder(trainer) / "adapter"
-        try:
-            with new_folder(folder) as unfinished:
-                pl_module.save_adapter(unfinished)
-        except Exception as error:
-            of_system = system_error(error)
-            if of_system is None:
-                raise
-            raise cannot_write("output folder", folder.parent, of_system, "--output") from error
+        write_adapter(pl_module, folder)
         self.record.adapter, self.record.weights = folder, weights
 
 
-@torch.no_grad()
-def _set_weights(pl_module: Any, weights: Mapping[str, Tensor]) -> None:
-    """Give the trained parameters the values of ``weights``.
+def write_adapter(pl_module: Any, folder: Path) -> None:
+    """Write the model's adapter, as it is now, into a folder, which appears whole or not at all.
 
     Raises:
-        DamagedDataError: One of them is missing.
+        ResourceError: It cannot be written.
     """
-    missing = [name for name, _ in pl_module.trained() if name not in weights]
-    if missing:
-        raise DamagedDataError(f"the best checkpoint lacks {len(missing)} trained weights, first {missing[0]}")
-    for name, parameter in pl_module.trained():
-        parameter.copy_(weights[name])
+    try:
+        with new_folder(folder) as unfinished:
+            pl_module.save_adapter(unfinished)
+    except Exception as error:
+        of_system = system_error(error)
+        if of_system is None:
+            raise
+        raise cannot_write("output folder", folder.parent, of_system, "--output") from error

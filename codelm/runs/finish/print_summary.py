@@ -8,6 +8,7 @@ from lightning.pytorch import Trainer
 
 from codelm.report.outline import lines as outline_lines
 from codelm.report.printable_text import printable, side_by_side
+from codelm.report.refresh import refresh_texts
 from codelm.runs.checkpoints import saved_step
 from codelm.runs.figures import REPORT, base_and_saved
 from codelm.runs.finish.step import FinishingStep
@@ -15,7 +16,7 @@ from codelm.runs.manifest_content import MANIFEST_FILE
 from codelm.runs.standard_output import print_result
 from codelm.runs.trainer import run_folder, writes_files
 
-__all__ = ["PrintSummary", "completion_lines", "evaluation_lines", "loss_lines"]
+__all__ = ["PrintSummary", "completion_lines", "evaluation_lines", "loss_lines", "refresh_lines"]
 
 
 class PrintSummary(FinishingStep):
@@ -39,6 +40,7 @@ class PrintSummary(FinishingStep):
             lines = [
                 *_ended(content),
                 *loss_lines(content),
+                *refresh_lines(content),
                 *evaluation_lines(content),
                 *completion_lines(content, saved_step(self.record, trainer), self.width, self.lines),
             ]
@@ -64,7 +66,17 @@ def loss_lines(content: Mapping[str, Any]) -> list[str]:
     if stats["best_epoch"] is not None:
         return [*found, f"best epoch     {stats['best_epoch']} of {_epochs(content)}, {minutes}"]
     what = "of weights that no validation has seen" if _epochs(content) else "stopped before the first validation"
+    if content["adapter"]["weights"] == "first":
+        what = "of an adapter that was not kept"
     return [*found, f"training       {what}, {minutes}"]
+
+
+def refresh_lines(content: Mapping[str, Any]) -> list[str]:
+    """Return the lines about the adapter that the training began with; none for a training of a new adapter."""
+    if not content.get("refresh"):
+        return []
+    compared, kept = refresh_texts(content["refresh"], content["refreshed_from"][-1]["run"])
+    return [f"refresh        {compared}", f"kept           {kept}"]
 
 
 def evaluation_lines(content: Mapping[str, Any]) -> list[str]:

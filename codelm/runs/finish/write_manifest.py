@@ -106,6 +106,8 @@ def _manifest(record: RunRecord, trainer: Trainer, pl_module: Any) -> dict[str, 
         "hardware": hardware() | {"peaks": peaks(), "precision": trainer.precision},
         "versions": versions() | _version_of_git(record.facts),
         "adapter": {"weights": record.weights, "sha256": hashes(record.adapter)},
+        "refreshed_from": record.refreshed_from,
+        "refresh": record.refresh,
     }
 
 

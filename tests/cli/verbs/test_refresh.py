@@ -1,0 +1,178 @@
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from codelm.cli import main
+from codelm.cli.quick_settings import quick_settings
+from codelm.cli.verbs.refresh import _revision, _steps
+from codelm.history.moved import Moved
+from codelm.history.store import open_store
+from tests.cli.short_runs import filled, manifest
+
+SHORT = """
+model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4}, learning_rate: 1e-2}
+data: {repo: REPOSITORY, cache: CACHE, sequence_length: 64, batch_size: 2, held_out: 0.3}
+trainer: {accelerator: cpu, precision: 32-true, max_epochs: 1, accumulate_grad_batches: 1,
+  limit_train_batches: 3, limit_val_batches: 2}
+behavior: {prompts: []}
+evaluation: {enabled: false, tokens: 2000}
+"""
+
+
+@pytest.fixture
+def repository(make_repository, git):
+    """Thirty commits, each of which adds a function; the branch stands at the twentieth."""
+    functions = [f"/// Number {number}.\npub fn value_{number}() -> usize {{ {number} }}\n" for number in range(30)]
+    commits = [{f"src/part_{number % 5}.rs": "\n".join(functions[: number + 1])} for number in range(30)]
+    folder = make_repository(commits, name="numbers/.git", bare=True)
+    git(folder, "branch", "all", "main")
+    git(folder, "update-ref", "refs/heads/main", "all~10")
+    return folder
+
+
+@pytest.fixture
+def go_to(git, repository):
+    """Let the branch stand at a commit."""
+    return lambda revision: git(repository, "update-ref", "refs/heads/main", revision)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, tiny_base, repository):
+    """An empty current folder, with the configuration of a short run beside it."""
+    (tmp_path / "short.yaml").write_text(filled(SHORT, BASE=tiny_base, REPOSITORY=repository, CACHE=tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "argv", ["codelm"])
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def trained(here):
+    """The folder of a run on the first twenty commits."""
+    assert main(["fit", "--config", str(here.parent / "short.yaml"), "--quiet"]) == 0
+    return here / "runs/numbers/version_0"
+
+
+@pytest.fixture
+def refresh(capsys):
+    """Run the command, and return its status and what it printed."""
+
+    def run(*arguments, status=0):
+        assert main(["refresh", *map(str, arguments)]) == status
+        return capsys.readouterr()
+
+    return run
+
+
+def weights(folder):
+    return load_file(folder / "adapter/adapter_model.safetensors")
+
+
+def same(one, two):
+    return all(torch.equal(weight, two[name]) for name, weight in one.items())
+
+
+def sees(monkeypatch, **found):
+    """Let the comparison of adapters find this."""
+    measured = {"lines": "new", "commits": 3, "bytes": 9, "before": 2.0, "after": 2.0, "interval": None}
+    monkeypatch.setattr("codelm.runs.finish.keep_better.adapter_change", lambda *_: measured | found)
+
+
+def test_a_run_is_refreshed_and_refreshed_again(trained, refresh, go_to, here, monkeypatch, git, repository):
+    before = {path.name: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+
+    said = refresh("numbers")
+    tip = git(repository, "rev-parse", "main")
+    assert said.out == f"already up to date: numbers/version_0 has read numbers at {tip[:10]}\n"
+    assert [path.name for path in trained.parent.iterdir()] == ["version_0"]
+
+    go_to("all~4")
+    sees(monkeypatch, change_percent=-5.0)
+    said = refresh("numbers", "--data.refresh.replay", "0.5")
+    # Of twenty commits six were held out, of twenty-six eight.
+    assert (
+        "refreshing numbers/version_0: 6 new commits since numbers at "
+        f"{tip[:10]}; the training part gains 4, and 8 are held out, none of which its adapter has learned" in said.err
+    )
+    assert "kept           the new adapter: later commits became easier\n" in said.out
+    first, second = manifest(here), manifest(here, version=1)
+    [earlier] = second["refreshed_from"]
+    assert earlier["run"] == "numbers/version_0"
+    assert earlier["adapter_sha256"] == first["adapter"]["sha256"]["adapter_model.safetensors"]
+    assert earlier["repositories"][0]["tip"] == tip
+    cut = first["phase_results"]["phase_1_scrape"]["repositories"][0]["split"]["cut"]
+    stores = map(open_store, (here.parent / "cache").iterdir())
+    store = max(stores, key=lambda each: each.facts["scrape"]["repositories"][0]["non_merges"])
+    learned = set(git(repository, "rev-list", cut).split())
+    held_out = {store.facts["commits"][row["commit"]]["sha"] for row in store.samples[store.samples["split"] != 0]}
+    assert held_out
+    assert not held_out & learned
+    assert {each["sha"] for each in store.facts["commits"] if "learned" in each} == learned
+    config = (here / "runs/numbers/version_1/config.yaml").read_text()
+    assert f"- {cut}" in config
+    assert f"adapter: {trained / 'adapter'}" in config
+    assert "replay: 0.5" in config
+    assert {path.name: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
+
+    go_to("all")
+    sees(monkeypatch, change_percent=5.0)
+    said = refresh()  # the newest run
+    assert (
+        "kept           the adapter of numbers/version_1: later commits became no easier by the new one\n" in said.out
+    )
+    third = manifest(here, version=2)
+    assert [each["run"] for each in third["refreshed_from"]] == ["numbers/version_0", "numbers/version_1"]
+    newest = here / "runs/numbers/version_2"
+    assert same(weights(newest), weights(here / "runs/numbers/version_1"))
+    assert (newest / "adapter-not-kept/adapter_model.safetensors").is_file()
+    assert "already up to date: numbers/version_2" in refresh().out
+
+    assert main(["compare", "numbers/version_0", "numbers/version_1", "numbers/version_2"]) == 0
+
+
+def test_what_cannot_be_refreshed_is_said_in_a_line(trained, refresh, go_to, git, repository):
+    tree = git(repository, "rev-parse", "all^{tree}")
+    other = git(repository, "commit-tree", tree, "-p", "all~15", "-m", "Other")
+    for revision, argument, says in [
+        ("all~9", "--data.held_out=0.9", "1 new commits are too few to refresh numbers/version_0: 7 are held out"),
+        (other, "--quiet", "the history was rewritten, or this is another branch"),
+        ("all", "--model.adapter=x", "codelm refresh finds --model.adapter by itself: leave it out"),
+        ("all", "--model.lora.r=4", "has r, rslora, dora, targets"),
+        ("all", "--data.repo=.", "not a git repository"),
+        ("all", "--ckpt_path=last", "unexpected --ckpt_path"),
+        ("all", "nothing", "no run 'nothing'"),
+    ]:
+        go_to(revision)
+        said = refresh(argument, status=2)
+        lines = [line for line in said.err.splitlines() if not line.startswith("refreshing ")]
+        assert len(lines) == 1, lines
+        assert says in lines[0]
+        assert [path.name for path in trained.parent.iterdir()] == ["version_0"]
+    (trained / "adapter").rename(trained / "elsewhere")
+    assert "has no adapter to go on from" in refresh(status=2).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps"),
+    [
+        (["--trainer.max_steps=100"], ["--trainer.max_steps=20"]),
+        (["--trainer.max_steps=100", "--data.max_commits=50"], ["--trainer.max_steps=40"]),
+        (["--trainer.max_steps=100", "--data.refresh.replay=0.95"], ["--trainer.max_steps=100"]),
+        ([], []),
+    ],
+)
+def test_the_steps_of_a_run_are_shared_out_by_what_is_new(arguments, steps):
+    found = quick_settings(["--data.refresh.replay=0.3", *arguments])
+    moved = [Moved(["a"], trained=60, new=20, to_learn=10), Moved(["b"], trained=40, new=9, to_learn=4)]
+    assert _steps(found, [], moved) == steps
+    assert _steps(found, ["--trainer.max_steps=7"], moved) == []
+
+
+def test_a_range_is_read_from_where_it_began():
+    run = SimpleNamespace(figure=lambda *_: [{"base": "b" * 40}])
+    for given, read in (("main", f"{'b' * 40}..main"), ("v1..main", "v1..main")):
+        assert _revision(run, quick_settings([f"--data.revision={given}"])) == read
+    assert _revision(SimpleNamespace(figure=lambda *_: [{"base": None}]), quick_settings([])) == "HEAD"
