@@ -1,7 +1,8 @@
 import pytest
 
 from codelm.git.commits import Change, Hunk
-from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
+from codelm.history.filters.redaction import redact
+from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of
 from tests.history.filters.credentials import CREDENTIALS, DIGITS, HARMLESS, LETTERS, LOWER, UPPER, human, pem, some
 
 SECRET = CREDENTIALS["GitHub personal"] + "\n"

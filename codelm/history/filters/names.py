@@ -1,0 +1,80 @@
+"""Detection of the names of people: of those who took part in a history, and of whoever signs a text."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+
+from codelm.history.filters.bots import agent_of, is_bot
+from codelm.history.filters.issued_secrets import Secret
+
+__all__ = ["NAME", "KnownNames", "known_names", "signed_names"]
+
+NAME = "name"
+"""The kind of what is found."""
+
+_PARTICLES = "al|bin|da|de|del|della|den|der|di|dos|du|el|ibn|la|le|ten|ter|van|von|y|zu"
+_WORD = rf"(?:{_PARTICLES}|(?!\d)[^\W_a-z][\w.'\u2019-]*)"
+"""A word of a name: it does not begin with a small letter of ASCII, or it is one of those that do."""
+_SIGNED = re.compile(rf"(?<![\w.'\u2019-])((?:{_WORD} ){{0,4}}{_WORD})[\"']? <[^<>\s@]+@[^<>\s]+>")
+"""A name before an address, as git writes both."""
+_TRAILER = re.compile(
+    r"(?im)^[ \t]*(?:signed-off|(?:co-)?(?:authored|developed)|reviewed|acked|tested|reported|suggested|committed"
+    r"|helped|requested|approved|mentored|pair(?:ed)?|noticed|fixed)-by:[ \t]*([^\s<(@][^<(@\n]*?)[ \t\r]*(?:[<(\n]|$)"
+)
+_FULL_NAME = re.compile(rf"(?:(?:{_WORD} ){{1,4}}{_WORD}|[^\W\da-zA-Z_]{{2,}})")
+"""What is looked for in all text: of several words, or in a script without capitals."""
+_PERHAPS_NAME = re.compile(r"(?<!\w)[^\W\d_a-z]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """Names that are looked for in texts.
+
+    Attributes:
+        by_first_word: The names by the letters that they begin with, up to another sign; of each the longest first.
+    """
+
+    by_first_word: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def find(self, text: str) -> Iterator[Secret]:
+        """Yield where these names stand as whole words; one may lie in another."""
+        for word in _PERHAPS_NAME.finditer(text) if self.by_first_word else ():
+            for name in self.by_first_word.get(word[0], ()):
+                end = word.start() + len(name)
+                if text.startswith(name, word.start()) and not text[end : end + 1].isalnum():
+                    yield Secret(word.start(), end, NAME)
+                    break
+
+
+def known_names(names: Iterable[str]) -> KnownNames:
+    """Return the names that can be looked for in any text: those of people, in full.
+
+    A name of one word, such as "alice", may be any word; it is known where somebody signs with it (`signed_names`).
+
+    >>> known_names(["Jo Li", "alice", "dependabot[bot]", "Ada van Dam"]).by_first_word
+    {'Jo': ('Jo Li',), 'Ada': ('Ada van Dam',)}
+    """
+    kept = (name for name in dict.fromkeys(names) if _FULL_NAME.fullmatch(name) and not _is_program(name))
+    found: dict[str, list[str]] = {}
+    for name in kept:
+        first = _PERHAPS_NAME.match(name)
+        if first:
+            found.setdefault(first[0], []).append(name)
+    return KnownNames({word: tuple(sorted(each, key=len, reverse=True)) for word, each in found.items()})
+
+
+def _is_program(name: str) -> bool:
+    return is_bot(name, "") or agent_of(name, "") is not None
+
+
+def signed_names(text: str) -> Iterator[Secret]:
+    r"""Yield the names that stand before an address or in a trailer such as Reviewed-by; one may lie in another.
+
+    >>> text = "Thanks to Jo Li <jo@li.net>.\n\nReviewed-by: alice\n"
+    >>> [text[start:end] for start, end, _ in signed_names(text)]
+    ['Jo Li', 'alice']
+    """
+    before_address = _SIGNED.finditer(text) if "@" in text else ()
+    trailers = _TRAILER.finditer(text) if "-by:" in text.lower() else ()
+    return (Secret(*match.span(1), NAME) for match in chain(before_address, trailers))
