@@ -15,7 +15,10 @@ def found(text):
     [
         ('authors = ["Jo Li <jo.li+x@sub.corp.co.uk>"]', "jo.li+x@sub.corp.co.uk"),
         ("Signed-off-by: Jo Li <jo@laptop.(none)>", "jo@laptop.(none)"),
-        ("Co-authored-by: dep <49+dependabot[bot]@users.noreply.github.com>", "49+dependabot[bot]@users.noreply.github.com"),
+        (
+            "Co-authored-by: dep <49+dependabot[bot]@users.noreply.github.com>",
+            "49+dependabot[bot]@users.noreply.github.com",
+        ),
         ("/// Ask jo@corp.com.", "jo@corp.com"),
         ("Ask jo@corp.com.Then wait", "jo@corp.com"),
         (r'println!("hi\njo@corp.com\n");', "jo@corp.com"),

@@ -41,7 +41,9 @@ def test_each_text_of_a_change_is_replaced_and_its_lines_stay():
     assert len(found) == 3
 
 
-PARTS = st.sampled_from(["Ann Li", " <", ">", "a@corp.com", "@", "\n", "Bo Ek", "x", " ", "Reviewed-by: ", "é", "(none)"])
+PARTS = st.sampled_from(
+    ["Ann Li", " <", ">", "a@corp.com", "@", "\n", "Bo Ek", "x", " ", "Reviewed-by: ", "é", "(none)"]
+)
 
 
 @given(st.lists(PARTS, max_size=12).map("".join))

@@ -1,0 +1,86 @@
+"""Nothing of a history full of credentials and people is left anywhere, and without the filters much of it is."""
+
+import sys
+
+import pytest
+
+from codelm.cli.entry_point import main
+from experiments.torture.leaks import Search, contents
+from experiments.torture.parts.secrets import FILTERED, UNFILTERED, leaks, leave_all
+from experiments.torture.planted import PEOPLE, planted_commits, planted_values
+
+CONFIG = """
+model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4}, learning_rate: 1e-2}
+data: {sequence_length: 128, batch_size: 2, held_out: 0.3}
+trainer: {accelerator: cpu, precision: 32-true, max_epochs: 1, accumulate_grad_batches: 1, limit_train_batches: 3,
+  limit_val_batches: 2, log_every_n_steps: 1}
+behavior: {prompts: ["fn main"], max_new_tokens: 2}
+evaluation: {limit: 1, minutes: 0.1, tokens: 500}
+"""
+ALL = planted_values()
+
+
+@pytest.fixture
+def left(make_repository, tiny_base, tmp_path, monkeypatch, capsys, few_texts):
+    """Return what is found in each place of what a short run leaves, with some settings."""
+    monkeypatch.setattr(sys, "argv", ["codelm"])
+
+    def run(words, stdin):
+        capsys.readouterr()
+        status = main(list(words))
+        printed = "\n".join(capsys.readouterr())
+        assert status == 0, printed
+        return printed
+
+    def leave(settings):
+        repository, folder = make_repository(planted_commits(), name="planted"), tmp_path / "left"
+        leave_all(folder, repository, settings, run, config=CONFIG.replace("BASE", str(tiny_base)))
+        return {
+            place: {each.what for each in search.found} for place, search in leaks(folder, ALL, str(tiny_base)).items()
+        }
+
+    return leave
+
+
+def test_a_hundred_credentials_are_planted_and_twenty_people():
+    assert [sum(each.sort == sort for each in ALL) for sort in ("credential", "address", "name")] == [100, 20, 20]
+    everything = Search(ALL)
+    everything.search([str(planted_commits()).encode()])
+    assert everything.found == set(ALL)
+
+
+def test_nothing_that_was_planted_is_left_anywhere(left):
+    assert {place: found for place, found in left(FILTERED).items() if found} == {}
+
+
+def test_without_the_filters_the_same_search_finds_it(left):
+    found = left(UNFILTERED)
+    assert {each.what for each in ALL} == found["the text of all tokens"]
+    for place in ("the files of the cache", "the report", "datasets", "an inspection"):
+        assert found[place], place
+
+
+@pytest.mark.parametrize("form", ["plain", "utf-16-le", "base64", "gzip", "zip", "zlib", "address", "name"])
+def test_a_value_is_found_in_each_form(form, tmp_path):
+    import base64
+    import gzip
+    import zipfile
+    import zlib
+
+    value = f"xy {PEOPLE[3].address} z".encode()
+    file = tmp_path / (PEOPLE[3].address if form == "name" else "file")
+    written = {
+        "utf-16-le": value.decode().encode("utf-16-le"),
+        "base64": b"src=" + base64.b64encode(value),
+        "gzip": gzip.compress(value),
+        "zlib": zlib.compress(value),
+        "address": value.replace(b"@", b"%40"),
+        "name": b"",
+    }
+    file.write_bytes(written.get(form, value))
+    if form == "zip":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("inside", value)
+    search = Search(ALL)
+    search.search(contents([file], tmp_path))
+    assert {each.what for each in search.found} == {"address 3"}
