@@ -130,10 +130,13 @@ def _commit(number: int, lines: Sequence[str], texts: dict[str, str]) -> Commit:
     names = [name] if _FILE_NAME.fullmatch(name) else []
     names += [person.name, person.address] if number < len(PEOPLE) else []
     files |= {f"notes/{each}.rs": _CODE.format(n=number + 2000) for each in names}
-    return files, _signed(number, f"Add part {number}\n\nIt was {lines[-number - 1]}")
+    return files, _signed(number, f"Add part {number}", f"It was {lines[-number - 1]}")
 
 
-def _signed(number: int, message: str) -> dict[str, Any]:
+def _signed(number: int, title: str, body: str = "") -> dict[str, Any]:
     author, reviewer = PEOPLE[number % len(PEOPLE)], PEOPLE[(number + 7) % len(PEOPLE)]
     trailers = f"Reviewed-by: {reviewer.name} <{reviewer.address}>\nThanks-to: {author.name}"
-    return {"message": f"{message}\n\n{trailers}\n", "author": f"{author.name} <{author.address}>"}
+    return {
+        "message": f"{title} for {author.name} <{author.address}>\n\n{body}\n\n{trailers}\n",
+        "author": f"{author.name} <{author.address}>",
+    }

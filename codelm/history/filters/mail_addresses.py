@@ -57,7 +57,10 @@ _VERSION = re.compile(r"v?\d+(?:\.\d|\.x\b)", re.IGNORECASE)
 _MEMBER = re.compile(r"(?:self|this|cls|super)\.")
 _KEYWORD = re.compile(r"(?:return|break|continue|this|super|yield)")
 """Before a label in Kotlin."""
-_ESCAPES = {"\\": re.compile(r"[abefnrtv0]|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}"), "%": re.compile(r"[0-9a-fA-F]{2}")}
+_ESCAPES = {
+    "\\": re.compile(r"f[BIPR](?=\w)|[abefnrtv0]|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}"),
+    "%": re.compile(r"[0-9a-fA-F]{2}"),
+}
 _USER_OF_HOST = re.compile(
     r"(?<!mailto)://[^\s/@\"'<>]*$|\b(?:ssh|scp|sftp|mosh|rsync|ssh-copy-id)(?:[ \t]+-\S+(?:[ \t]+[\w./~]+)?)*[ \t]+$"
 )

@@ -24,8 +24,9 @@ _KEY_LENGTH = 20_000
 _KEY_GAP = 24
 """Characters between the lines of a key whose end is not marked: quotes, signs, indentation."""
 _PREFIX = re.compile(r"^(?:[a-z]+[-_])+")
-_MIN_REST = 12
-"""Characters of a credential that are known for one without its prefix."""
+_MIN_VALUE, _MIN_REST = 8, 12
+"""Characters of a credential that is looked for in other text, and of one without its prefix. What is left of one that
+overlaps another may be a single sign."""
 _PART_OF_SECRET = re.compile(
     r"(?im)-----BEGIN|[A-Za-z0-9+/]{32,}|(?:pass|pwd|secret|token|key|auth)[^\n]*[=(:]\s*$|^\s*[\"'][^\"'\s]{8,}[\"']"
 )
@@ -112,7 +113,8 @@ class SecretScan:
             return change, [], [[] for _ in change.hunks]
         in_removed = list(map(find_secrets, removed))
         for text, secrets in zip([after, *removed], [in_after, *in_removed], strict=True):
-            self.values.update((_without_prefix(text[secret.start : secret.end]), secret.kind) for secret in secrets)
+            values = ((text[secret.start : secret.end], secret.kind) for secret in secrets)
+            self.values.update((_without_prefix(value), kind) for value, kind in values if len(value) >= _MIN_VALUE)
         added = _added_secrets(after, change.hunks, in_after)
         others = [*set(in_after).difference(*added), *(secret for secrets in in_removed for secret in secrets)]
         cleaned = redacted_change(change, redact(after, in_after), list(map(redact, removed, in_removed)))

@@ -10,7 +10,18 @@ from typing import NamedTuple
 from experiments.torture.leaks import Search, contents, decoded
 from experiments.torture.planted import Planted, planted_commits, planted_values, prompts_before_values
 
-__all__ = ["FILTERED", "UNFILTERED", "Row", "Run", "leaks", "leave_all", "places", "rows", "write_repository"]
+__all__ = [
+    "FILTERED",
+    "UNFILTERED",
+    "Row",
+    "Run",
+    "leaks",
+    "leave_data",
+    "leave_run",
+    "places",
+    "rows",
+    "write_repository",
+]
 
 FILTERED = ("--data.filters.redact=[emails, names]",)
 UNFILTERED = ("--data.filters.secrets=false", "--data.filters.redact=[]")
@@ -73,7 +84,8 @@ def rows(scratch: Path) -> Iterator[Row]:
     repository = write_repository(scratch / "planted")
     for name, settings in (("with", FILTERED), ("without", UNFILTERED)):
         folder = scratch / name
-        leave_all(folder, repository, settings, _in_process_of_its_own, prompts=_prompts())
+        leave_run(folder, repository, settings, _in_process_of_its_own, prompts=_prompts())
+        leave_data(folder, repository, settings, _in_process_of_its_own)
         kept[name] = leaks(folder, values)
     for place, search in kept["with"].items():
         without = kept["without"][place]
@@ -121,51 +133,53 @@ def _prompts() -> list[str]:
     return ["// Written by ", *prompts_before_values()[:_MOST_PROMPTS]]
 
 
-def leave_all(
+def leave_run(
     folder: Path,
     repository: Path,
     settings: Sequence[str],
     run: Run,
-    *,
     config: str = _CONFIG,
     prompts: Sequence[str] = (),
 ) -> None:
-    """Train on a history, and use every command that leaves something of it.
+    """Train on a history and evaluate, export the adapter, and let the model write.
 
     Args:
-        folder: A new folder for all that is left.
+        folder: A folder for all that is left.
         repository: The folder of the history.
         settings: Settings of the data.
         run: Runs a command.
         config: The configuration of the run.
-        prompts: Lines that the model goes on with.
+        prompts: Lines that the model goes on with; for none it is not asked.
     """
-    for name in ("printed", "inspected", "written"):
-        (folder / name).mkdir(parents=True)
-    (folder / "short.yaml").write_text(config)
-    output = f"--output={folder / 'runs'}"
-    data = [f"--config={folder / 'short.yaml'}", f"--data.cache={folder / 'cache'}", *settings]
-    own = [f"--data.repo={repository}", output, "--name=planted"]
-    commands = {
-        "printed/fit.txt": ["fit", *data, *own],
-        "printed/export.txt": [
-            "export",
-            "planted",
-            "--format=adapter",
-            "--tokens=0",
-            f"--to={folder / 'export'}",
-            output,
-        ],
-        "printed/tokens.txt": ["data", str(repository), f"--to={folder / 'tokens'}", *data],
-        "printed/text.txt": ["data", str(repository), f"--to={folder / 'text'}", "--columns=text", *data],
-        "inspected/all.json": ["inspect", str(repository), "--json", "--samples=200", *data, output],
-        "inspected/text.txt": ["inspect", str(repository), "--samples=200", *data, output],
-    }
-    for name, words in commands.items():
-        (folder / name).write_text(run(words, ""))
+    data, output = _settings_of_data(folder, settings, config), f"--output={folder / 'runs'}"
+    _leave(folder / "printed/fit.txt", run, ["fit", *data, f"--data.repo={repository}", output, "--name=planted"])
+    to = f"--to={folder / 'export'}"
+    _leave(folder / "printed/export.txt", run, ["export", "planted", "--format=adapter", "--tokens=0", to, output])
     if prompts:
         words = ["complete", "planted", "--interactive", "--max_new_tokens=64", output]
-        (folder / "written" / "lines.txt").write_text(run(words, "".join(f"{each}\n" for each in prompts)))
+        _leave(folder / "written/lines.txt", run, words, "".join(f"{each}\n" for each in prompts))
+
+
+def leave_data(folder: Path, repository: Path, settings: Sequence[str], run: Run, config: str = _CONFIG) -> None:
+    """Write datasets and inspections of a history; the arguments are those of `leave_run`."""
+    data = _settings_of_data(folder, settings, config)
+    for columns in ("tokens", "text"):
+        words = ["data", str(repository), f"--to={folder / columns}", f"--columns={columns}", *data]
+        _leave(folder / f"printed/{columns}.txt", run, words)
+    for name, options in (("all.json", ["--json"]), ("text.txt", [])):
+        words = ["inspect", str(repository), "--samples=200", f"--output={folder / 'runs'}", *options, *data]
+        _leave(folder / "inspected" / name, run, words)
+
+
+def _settings_of_data(folder: Path, settings: Sequence[str], config: str) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    (folder / "short.yaml").write_text(config)
+    return [f"--config={folder / 'short.yaml'}", f"--data.cache={folder / 'cache'}", *settings]
+
+
+def _leave(file: Path, run: Run, words: Sequence[str], stdin: str = "") -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(run(words, stdin))
 
 
 def places(folder: Path) -> dict[str, list[Path]]:
@@ -183,7 +197,7 @@ def leaks(folder: Path, values: Sequence[Planted], base: str = "tiny") -> dict[s
     """Return the search of each place for some values.
 
     Args:
-        folder: A folder that `leave_all` has filled.
+        folder: A folder that `leave_run` and `leave_data` have filled.
         values: The values.
         base: The base whose tokenizer made the tokens.
     """

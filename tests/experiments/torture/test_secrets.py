@@ -6,7 +6,7 @@ import pytest
 
 from codelm.cli.entry_point import main
 from experiments.torture.leaks import Search, contents
-from experiments.torture.parts.secrets import FILTERED, UNFILTERED, leaks, leave_all
+from experiments.torture.parts.secrets import FILTERED, UNFILTERED, leaks
 from experiments.torture.planted import PEOPLE, planted_commits, planted_values
 
 CONFIG = """
@@ -15,7 +15,7 @@ data: {sequence_length: 128, batch_size: 2, held_out: 0.3}
 trainer: {accelerator: cpu, precision: 32-true, max_epochs: 1, accumulate_grad_batches: 1, limit_train_batches: 3,
   limit_val_batches: 2, log_every_n_steps: 1}
 behavior: {prompts: ["fn main"], max_new_tokens: 2}
-evaluation: {limit: 1, minutes: 0.1, tokens: 500}
+evaluation: {limit: 1, minutes: 1, tokens: 500}
 """
 ALL = planted_values()
 
@@ -32,12 +32,12 @@ def left(make_repository, tiny_base, tmp_path, monkeypatch, capsys, few_texts):
         assert status == 0, printed
         return printed
 
-    def leave(settings):
+    def leave(settings, *leavers):
         repository, folder = make_repository(planted_commits(), name="planted"), tmp_path / "left"
-        leave_all(folder, repository, settings, run, config=CONFIG.replace("BASE", str(tiny_base)))
-        return {
-            place: {each.what for each in search.found} for place, search in leaks(folder, ALL, str(tiny_base)).items()
-        }
+        for each in leavers:
+            each(folder, repository, settings, run, CONFIG.replace("BASE", str(tiny_base)))
+        searches = leaks(folder, ALL, str(tiny_base))
+        return {place: {each.what for each in search.found} for place, search in searches.items()}
 
     return leave
 
@@ -50,14 +50,19 @@ def test_a_hundred_credentials_are_planted_and_twenty_people():
 
 
 def test_nothing_that_was_planted_is_left_anywhere(left):
-    assert {place: found for place, found in left(FILTERED).items() if found} == {}
+    assert {place: found for place, found in left(FILTERED, leave_run, leave_data).items() if found} == {}
 
 
 def test_without_the_filters_the_same_search_finds_it(left):
-    found = left(UNFILTERED)
+    found = left(UNFILTERED, leave_data)
     assert {each.what for each in ALL} == found["the text of all tokens"]
-    for place in ("the files of the cache", "the report", "datasets", "an inspection"):
-        assert found[place], place
+    assert all(found[place] for place in ("the files of the cache", "datasets", "an inspection"))
+
+
+@pytest.mark.slow  # as long as the first again
+def test_without_the_filters_it_is_in_what_a_run_leaves(left):
+    found = left(UNFILTERED, leave_run)
+    assert all(found[place] for place in ("the files of the cache", "the report"))
 
 
 @pytest.mark.parametrize("form", ["plain", "utf-16-le", "base64", "gzip", "zip", "zlib", "address", "name"])

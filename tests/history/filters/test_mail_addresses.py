@@ -23,6 +23,7 @@ def found(text):
         ("Ask jo@corp.com.Then wait", "jo@corp.com"),
         (r'println!("hi\njo@corp.com\n");', "jo@corp.com"),
         (r'"\u003cjo@corp.com\u003e"', "jo@corp.com"),
+        (r"Jo Li <\fIjo@corp.com\fP>", "jo@corp.com"),
         ("mailto:jo@corp.com?subject=x", "jo@corp.com"),
         ("?user=jo%40corp.com&x=1", "jo%40corp.com"),
         ("%3Cjo@corp.com%3E", "jo@corp.com"),

@@ -174,6 +174,14 @@ def test_the_text_before_a_change_of_type_is_read():
     assert kinds_of(scan.of_text(SECRET, "1")) == "github"
 
 
+def test_a_sign_that_one_of_two_overlapping_secrets_ends_with_is_not_looked_for_elsewhere():
+    text = CREDENTIALS["GitHub app"] + "\n"
+    assert [each.end - each.start for each in find_secrets(text)][1:] == [1]
+    scan = SecretScan()
+    scan.of_change(change("1", "2", after=f"{text}new\n"))
+    assert len(scan.values) == 1
+
+
 def test_texts_without_an_id_are_always_read():
     scan = SecretScan()
     assert scan.of_text("clean\n") == []
