@@ -6,7 +6,7 @@ import pytest
 
 from codelm.cli.entry_point import main
 from experiments.torture.leaks import Search, contents
-from experiments.torture.parts.secrets import FILTERED, UNFILTERED, leaks
+from experiments.torture.parts.secrets import FILTERED, UNFILTERED, leaks, leave_data, leave_run
 from experiments.torture.planted import PEOPLE, planted_commits, planted_values
 
 CONFIG = """
