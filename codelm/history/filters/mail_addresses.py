@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from codelm.history.filters.issued_secrets import Secret
 
-__all__ = ["MAIL_ADDRESS", "mail_addresses"]
+__all__ = ["MAIL_ADDRESS", "is_nobody", "mail_addresses"]
 
 MAIL_ADDRESS = "e-mail address"
 """The kind of what is found."""
@@ -90,7 +90,7 @@ def mail_addresses(text: str) -> list[Secret]:
 def _named(text: str) -> Iterator[tuple[int, Secret]]:
     """Yield the addresses in angle brackets behind a name, each behind the place of its @."""
     for match in _NAMED.finditer(text):
-        if not _is_nobody(*match.groups()):
+        if not is_nobody(*match.groups()):
             yield match.end(1), Secret(match.start(1), match.end(2), MAIL_ADDRESS)
 
 
@@ -98,7 +98,7 @@ def _address(text: str, at: re.Match[str]) -> Secret | None:
     """Return the address around an @ and the domain behind it; None where it is something else."""
     before = text[max(0, at.start() - _CONTEXT) : at.start()]
     local, domain = _local_part(before), _known_domain(at[1])
-    if not local or not domain or _is_nobody(local, domain):
+    if not local or not domain or is_nobody(local, domain):
         return None
     start, end = at.start() - len(local), at.start(1) + len(domain)
     if _is_code(local, domain) or _is_user_of_host(before.removesuffix(local), text[end : end + _CONTEXT]):
@@ -127,8 +127,12 @@ def _known_domain(name: str) -> str:
     return ".".join(labels) if len(labels) > 1 and not _VERSION.match(name) else ""
 
 
-def _is_nobody(local: str, domain: str) -> bool:
-    """Return whether an address is for examples, of a program, or stands for anybody's."""
+def is_nobody(local: str, domain: str) -> bool:
+    """Return whether an address, whose @ is left out, is for examples, of a program, or stands for anybody's.
+
+    >>> is_nobody("jo", "example.org"), is_nobody("noreply", "li.net"), is_nobody("foo", "bar.com")
+    (True, True, True)
+    """
     if _PROGRAMS.fullmatch(local) or _RESERVED.fullmatch(domain):
         return True
     return bool(_ANYBODY.fullmatch(local) and _ANYWHERE.fullmatch(domain.partition(".")[0]))

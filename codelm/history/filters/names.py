@@ -7,6 +7,7 @@ from itertools import chain
 
 from codelm.history.filters.bots import agent_of, is_bot
 from codelm.history.filters.issued_secrets import Secret
+from codelm.history.filters.mail_addresses import is_nobody
 
 __all__ = ["NAME", "KnownNames", "known_names", "signed_names"]
 
@@ -16,8 +17,10 @@ NAME = "name"
 _PARTICLES = "al|bin|da|de|del|della|den|der|di|dos|du|el|ibn|la|le|ten|ter|van|von|y|zu"
 _WORD = rf"(?:{_PARTICLES}|(?!\d)[^\W_a-z][\w.'\u2019-]*)"
 """A word of a name: it does not begin with a small letter of ASCII, or it is one of those that do."""
-_SIGNED = re.compile(rf"(?<![\w.'\u2019-])((?:{_WORD} ){{0,4}}{_WORD})[\"']? <[^<>\s@]+@[^<>\s]+>")
+_SIGNED = re.compile(rf"(?<![\w.'\u2019-])((?:{_WORD} ){{0,4}}{_WORD})[\"']? <([^<>\s@]+)@([^<>\s]+)>")
 """A name before an address, as git writes both."""
+_NO_NAMES = ("A", "An", "And", "At", "By", "Cc", "Contact", "E-mail", "Email", "From", "Mail", "Or", "See", "The", "To")
+"""Words that may stand before an address at the beginning of a sentence or line."""
 _TRAILER = re.compile(
     r"(?im)^[ \t]*(?:signed-off|(?:co-)?(?:authored|developed)|reviewed|acked|tested|reported|suggested|committed"
     r"|helped|requested|approved|mentored|pair(?:ed)?|noticed|fixed)-by:[ \t]*([^\s<(@][^<(@\n]*?)[ \t\r]*(?:[<(\n]|$)"
@@ -75,6 +78,7 @@ def signed_names(text: str) -> Iterator[Secret]:
     >>> [text[start:end] for start, end, _ in signed_names(text)]
     ['Jo Li', 'alice']
     """
-    before_address = _SIGNED.finditer(text) if "@" in text else ()
+    signed = _SIGNED.finditer(text) if "@" in text else ()
+    before_address = (each for each in signed if each[1] not in _NO_NAMES and not is_nobody(each[2], each[3]))
     trailers = _TRAILER.finditer(text) if "-by:" in text.lower() else ()
     return (Secret(*match.span(1), NAME) for match in chain(before_address, trailers))

@@ -25,7 +25,15 @@ def test_who_signs_is_found(text, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["let a: Vec<A> = b;", "sorted-by: name", "Signed-off-by: <jo@corp.com>", "see <https://a.example/Jo@2>"]
+    "text",
+    [
+        "let a: Vec<A> = b;",
+        "sorted-by: name",
+        "Signed-off-by: <jo@corp.com>",
+        "see <https://a.example/Jo@2>",
+        "The <team@corp.com> address",
+        '"authors": ["Alice <alice@example.com>"]',
+    ],
 )
 def test_who_does_not_sign_is_not(text):
     assert signed(text) == []
