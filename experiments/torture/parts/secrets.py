@@ -29,8 +29,8 @@ _GUARD = "data.filters.secrets and redact"
 _CONFIG = """
 model: {base: tiny, quantization: none, lora: {r: 64, alpha: 128, dropout: 0.0, loraplus_ratio: 4}, learning_rate: 2e-3}
 data: {sequence_length: 512, batch_size: 2, held_out: 0.3, curriculum: none}
-trainer: {accelerator: cpu, precision: 32-true, max_epochs: 3, accumulate_grad_batches: 1, limit_val_batches: 2,
-  log_every_n_steps: 1}
+trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, limit_train_batches: 60, accumulate_grad_batches: 1,
+  limit_val_batches: 2, log_every_n_steps: 1}
 early_stopping: {patience: 99}
 behavior: {prompts: ["pub fn number", "// Written by "], max_new_tokens: 24}
 evaluation: {limit: 4, minutes: 0.5, tokens: 4000}
