@@ -27,7 +27,8 @@ _TRAILER = re.compile(
 )
 _FULL_NAME = re.compile(rf"(?:(?:{_WORD} ){{1,4}}{_WORD}|[^\W\da-zA-Z_]{{2,}})")
 """What is looked for in all text: of several words, or in a script without capitals."""
-_PERHAPS_NAME = re.compile(r"(?<!\w)[^\W\d_a-z]\w*")
+_FIRST_WORD = re.compile(r"[A-Z\u0080-\U0010ffff](?<=[^\W\d_])(?<!\w\w)\w*+(?:(?=[ .'\u2019-])|(?<=[^\0-\x7f]))")
+"""Up to a sign, behind which such a name goes on, or all of it in a script without capitals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class KnownNames:
 
     def find(self, text: str) -> Iterator[Secret]:
         """Yield where these names stand as whole words; one may lie in another."""
-        for word in _PERHAPS_NAME.finditer(text) if self.by_first_word else ():
+        for word in _FIRST_WORD.finditer(text) if self.by_first_word else ():
             for name in self.by_first_word.get(word[0], ()):
                 end = word.start() + len(name)
                 if text.startswith(name, word.start()) and not text[end : end + 1].isalnum():
@@ -61,7 +62,7 @@ def known_names(names: Iterable[str]) -> KnownNames:
     kept = (name for name in dict.fromkeys(names) if _FULL_NAME.fullmatch(name) and not _is_program(name))
     found: dict[str, list[str]] = {}
     for name in kept:
-        first = _PERHAPS_NAME.match(name)
+        first = _FIRST_WORD.match(name)
         if first:
             found.setdefault(first[0], []).append(name)
     return KnownNames({word: tuple(sorted(each, key=len, reverse=True)) for word, each in found.items()})
