@@ -26,12 +26,12 @@ class Search:
 
     Attributes:
         values: The values.
-        bytes: How much was searched.
+        size: How much was searched, in bytes.
         found: What was found.
     """
 
     values: Sequence[Planted]
-    bytes: int = 0
+    size: int = 0
     found: set[Planted] = field(default_factory=set)
     _patterns: dict[int, list[tuple[bytes, Planted]]] = field(default_factory=dict)
 
@@ -45,7 +45,7 @@ class Search:
         """Search some texts."""
         heads = np.fromiter(self._patterns, np.uint64, len(self._patterns))
         for text in texts:
-            self.bytes += len(text)
+            self.size += len(text)
             for offset in range(min(_HEAD, len(text))):
                 numbers = np.frombuffer(text, "<u8", (len(text) - offset) // _HEAD, offset)
                 for place in np.flatnonzero(np.isin(numbers, heads)).tolist():
@@ -84,4 +84,4 @@ def decoded(stores: Iterable[Path], encoder: Encoder) -> Iterator[bytes]:
     for file in stores:
         store = open_store(file.parent)
         for index in range(len(store.samples)):
-            yield encoder.decode(store.sample(index)[0]).encode("utf-8", "surrogatepass")
+            yield encoder.decode(store.sample(index)[0].tolist()).encode("utf-8", "surrogatepass")

@@ -17,8 +17,11 @@ NAME = "name"
 _PARTICLES = "al|bin|da|de|del|della|den|der|di|dos|du|el|ibn|la|le|ten|ter|van|von|y|zu"
 _WORD = rf"(?:{_PARTICLES}|(?!\d)[^\W_a-z][\w.'\u2019-]*)"
 """A word of a name: it does not begin with a small letter of ASCII, or it is one of those that do."""
-_SIGNED = re.compile(rf"(?<![\w.'\u2019-])((?:{_WORD} ){{0,4}}{_WORD})[\"']? <([^<>\s@]+)@([^<>\s]+)>")
-"""A name before an address, as git writes both."""
+_ADDRESS = re.compile(r"[\"']? <([^<>\s@]+)@([^<>\s]+)>")
+_NAME_BEFORE = re.compile(rf"(?<![\w.'\u2019-])((?:{_WORD} ){{0,4}}{_WORD})\Z")
+"""An address behind a name, as git writes both, and that name."""
+_LONGEST = 120
+"""Characters of a name before an address."""
 _NO_NAMES = ("A", "An", "And", "At", "By", "Cc", "Contact", "E-mail", "Email", "From", "Mail", "Or", "See", "The", "To")
 """Words that may stand before an address at the beginning of a sentence or line."""
 _TRAILER = re.compile(
@@ -79,7 +82,14 @@ def signed_names(text: str) -> Iterator[Secret]:
     >>> [text[start:end] for start, end, _ in signed_names(text)]
     ['Jo Li', 'alice']
     """
-    signed = _SIGNED.finditer(text) if "@" in text else ()
-    before_address = (each for each in signed if each[1] not in _NO_NAMES and not is_nobody(each[2], each[3]))
     trailers = _TRAILER.finditer(text) if "-by:" in text.lower() else ()
-    return (Secret(*match.span(1), NAME) for match in chain(before_address, trailers))
+    spans = chain(_before_addresses(text), (match.span(1) for match in trailers))
+    return (Secret(start, end, NAME) for start, end in spans)
+
+
+def _before_addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the names before addresses begin and end."""
+    for address in _ADDRESS.finditer(text) if "@" in text else ():
+        name = _NAME_BEFORE.search(text, max(0, address.start() - _LONGEST), address.start())
+        if name and name[1] not in _NO_NAMES and not is_nobody(*address.groups()):
+            yield name.span(1)

@@ -15,6 +15,7 @@ __all__ = ["People", "PersonalDetail", "people_of"]
 
 PersonalDetail = Literal["emails", "names"]
 
+_DEFAULT: tuple[PersonalDetail, ...] = ("emails",)
 _WRITTEN = MappingProxyType({MAIL_ADDRESS: "name@example.com", NAME: "Jane Doe"})
 """What is written for each. Code that reads an address or a name still finds one, and RFC 2606 keeps the address free;
 it is no detail itself, so that what was replaced once stays as it is."""
@@ -29,7 +30,7 @@ class People:
         names: Names that are looked for in all text, beside those that stand before an address or in a trailer.
     """
 
-    details: Collection[PersonalDetail] = ("emails",)
+    details: Collection[PersonalDetail] = _DEFAULT
     names: KnownNames = field(default_factory=KnownNames)
 
     def find(self, text: str) -> list[Secret]:

@@ -92,7 +92,7 @@ def rows(scratch: Path) -> Iterator[Row]:
         guard = _GUARD if without.found else ""
         counts = (len(values), len(values) - len(without.found)) if guard else (0, 0)
         missed = tuple(sorted(f"{each.what} in {place}" for each in search.found))
-        remark = f"{search.bytes / 1e6:.1f} MB" + ("" if guard else "; without the filters nothing came here either")
+        remark = f"{search.size / 1e6:.1f} MB" + ("" if guard else "; without the filters nothing came here either")
         what = f"of {len(values)} planted values, none is in {place}"
         yield Row("secrets", what, len(values), len(values) - len(search.found), remark, guard, *counts, missed)
 
