@@ -80,7 +80,8 @@ _MOST_PROMPTS = 40
 
 def rows(scratch: Path) -> Iterator[Row]:
     """Yield a row for each place; ``scratch`` is an empty folder."""
-    values, kept = planted_values(), {}
+    values = planted_values()
+    kept: dict[str, dict[str, Search]] = {}
     repository = write_repository(scratch / "planted")
     for name, settings in (("with", FILTERED), ("without", UNFILTERED)):
         folder = scratch / name
