@@ -19,6 +19,7 @@ __all__ = [
     "leave_data",
     "leave_run",
     "places",
+    "row",
     "rows",
     "write_repository",
 ]
@@ -89,13 +90,17 @@ def rows(scratch: Path) -> Iterator[Row]:
         leave_data(folder, repository, settings, _in_process_of_its_own)
         kept[name] = leaks(folder, values)
     for place, search in kept["with"].items():
-        without = kept["without"][place]
-        guard = _GUARD if without.found else ""
-        counts = (len(values), len(values) - len(without.found)) if guard else (0, 0)
-        missed = tuple(sorted(f"{each.what} in {place}" for each in search.found))
-        remark = f"{search.size / 1e6:.1f} MB" + ("" if guard else "; without the filters nothing came here either")
-        what = f"of {len(values)} planted values, none is in {place}"
-        yield Row("secrets", what, len(values), len(values) - len(search.found), remark, guard, *counts, missed)
+        yield row(place, search, kept["without"][place])
+
+
+def row(place: str, with_filters: Search, without: Search) -> Row:
+    """Return the row of a place, by the searches of what was left there with the filters and without."""
+    count, guard = len(with_filters.values), _GUARD if without.found else ""
+    counts = (count, count - len(without.found)) if guard else (0, 0)
+    missed = tuple(sorted(f"{each.what} in {place}" for each in with_filters.found))
+    remark = f"{with_filters.size / 1e6:.1f} MB" + ("" if guard else "; without the filters nothing came here either")
+    what = f"of {count} planted values, none is in {place}"
+    return Row("secrets", what, count, count - len(missed), remark, guard, *counts, missed)
 
 
 def write_repository(folder: Path, credentials: Mapping[str, str] | None = None) -> Path:
