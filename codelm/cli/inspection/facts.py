@@ -134,13 +134,15 @@ def _place(place: Place) -> dict[str, Any]:
     return {"commit": place.commit, "path": redact(place.path, find_secrets(place.path)), "line": place.line}
 
 
-_SECRETS = {
+_Measures = Mapping[tuple[Dropped, str], str]
+
+_SECRETS: _Measures = {
     ("hunks", "secret"): "hunk left out",
     ("files", "secret in path"): "file left out, for its path",
     ("values", "secret"): "REDACTED in other text",
     ("values", "secret in message"): "REDACTED in a message",
 }
-_PEOPLE = {
+_PEOPLE: _Measures = {
     ("values", "personal"): "replaced in text",
     ("values", "personal in message"): "replaced in a message",
     ("values", "personal in path"): "replaced in a path",
@@ -148,7 +150,7 @@ _PEOPLE = {
 """What is done about credentials, and about what names people, by what is counted and why."""
 
 
-def _values(drops: dict[str, DropCounts], measures: Mapping[tuple[Dropped, str], str]) -> list[dict[str, Any]]:
+def _values(drops: dict[str, DropCounts], measures: _Measures) -> list[dict[str, Any]]:
     """Return values by kind and by what is done about them, each with its number and places."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for counts in drops.values():
