@@ -1,7 +1,8 @@
 """Reading the graph, commits and trees of a git repository.
 
 Four plumbing commands suffice, however long the history: ``rev-list`` for the graph, a streaming ``diff-tree`` for what
-each commit changed, ``cat-file`` for the contents of files, ``ls-tree`` for the files of one commit.
+each commit changed, ``cat-file`` for the contents of files, ``ls-tree`` for the files of one commit. Only the names of
+all who took part need a ``log``.
 """
 
 import os
@@ -27,6 +28,7 @@ __all__ = [
     "open_repository",
     "read_commits",
     "read_graph",
+    "read_signatures",
     "read_tree",
     "unreadable_blobs",
 ]
@@ -50,6 +52,23 @@ def read_graph(repository: Repository) -> list[Node]:
         lines = git.output.rest().decode().splitlines()
         _raise_if_failed(git, repository)
     return [Node(sha, tuple(parents)) for sha, *parents in map(str.split, lines)]
+
+
+def read_signatures(repository: Repository) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield of each commit that the tip reaches the names of its author and committer, and its message.
+
+    Names are those of the commit, and those that the ``.mailmap`` of the tip has for them.
+
+    Raises:
+        DamagedDataError: A commit is missing or broken.
+    """
+    arguments = ["log", "-z", "--encoding=UTF-8", "--format=%an%x00%aN%x00%cn%x00%cN%x00%B", repository.tip]
+    with isolated_git(repository, 0) as environment, Process(environment, arguments) as git:
+        fields = git.output.rest().decode("utf-8", "replace").split("\0")
+        _raise_if_failed(git, repository)
+    for start in range(0, len(fields) - 4, 5):
+        *names, message = fields[start : start + 5]
+        yield tuple(names), message
 
 
 def _raise_if_failed(git: Process, repository: Repository) -> None:

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from codelm.git.commits import Change, Commit, File
-from codelm.git.repository import count_files, read_commits, read_tree
+from codelm.git.repository import Repository, count_files, read_commits, read_signatures, read_tree
+from codelm.history.epochs.importance import author_digests
 from codelm.history.facts import History, Progress
 from codelm.history.filters.drops import DropCounts
 from codelm.history.filters.judged_texts import JudgedTexts
 from codelm.history.filters.near_duplicates import NearDuplicates, drop_near_duplicates
+from codelm.history.filters.people import People, people_of
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.selection import filter_commits, filter_files
 from codelm.history.held_out_changes import HeldOutWriter, held_out_change
@@ -59,6 +62,8 @@ class HistoryReader:
     commits: list[dict[str, Any]] = field(default_factory=list)
     paths: dict[str, int] = field(default_factory=dict)
     near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
+    people: People = field(default_factory=People)
+    """Finds what names people, by the settings and by who took part in the histories."""
     used: set[str] = field(default_factory=set)
     """Ids of the commits that are in a split already: a fork holds many of those of the repository it comes from."""
 
@@ -68,6 +73,8 @@ class HistoryReader:
         Raises:
             DamagedDataError: A repository is damaged.
         """
+        signatures = (read_signatures(history.repository) for history in histories)
+        self.people = people_of(self.settings.filters.redact, chain.from_iterable(signatures))
         # All training splits first: what one repository holds out may be a copy of what another one trains on.
         for add in (self._add_training, self._add_held_out):
             for history in histories:
@@ -94,9 +101,9 @@ class HistoryReader:
         tree = read_tree(repository, cut, history.drop_path, self.settings.filters.max_file_bytes)
         files = history.readability.counted(tree)
         files_shown = self.progress(files, count_files(repository, cut), f"{repository.name}: files")
-        kept = filter_files(files_shown, self.settings.filters, self.drops["files"], self.judged)
+        kept = filter_files(files_shown, self.settings.filters, self.drops["files"], self.judged, self.people)
         # No message and no author: the weight of a whole file depends on its path alone.
-        commit = self._add_commit(sha=cut, repository=repository.name, time=None, author="", message="")
+        commit = self._add_commit(sha=cut, repository=repository.name, time=None, author=[], message="")
         self.write(self._file_jobs(history, kept, commit))
 
     def _add_commits(self, history: History, shas: Sequence[str], split: Split) -> None:
@@ -108,7 +115,7 @@ class HistoryReader:
         read = partial(read_commits, repository, drop_path=history.drop_path, max_file_bytes=filters.max_file_bytes)
         commits_shown = self.progress(history.recorded(read(shas)), len(shas), f"{repository.name}: {name} commits")
         reverts = RevertDetector({node.sha: node.parents for node in history.graph}, read)
-        kept = filter_commits(commits_shown, filters, drops, reverts, self.judged)
+        kept = filter_commits(commits_shown, filters, drops, reverts, self.judged, self.people)
         if split != Split.TRAIN:
             kept = drop_near_duplicates(kept, self.near_duplicates, drops)
         before = len(self.commits)
@@ -129,7 +136,7 @@ class HistoryReader:
         formats = self.settings.formats if split == Split.TRAIN else replace(self.settings.formats, cursor_rate=0.0)
         formats_as_values = asdict(formats)
         for commit in commits:
-            author = f"{commit.author} <{commit.email}>"
+            author = author_digests(commit.sha, commit.author, commit.email)
             facts: dict[str, Any] = {"time": commit.time, "author": author, "message": commit.message}
             facts |= {"learned": True} if commit.sha in history.learned else {}
             index = self._add_commit(sha=commit.sha, repository=repository.name, **facts)

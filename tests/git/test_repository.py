@@ -5,7 +5,14 @@ import time
 import pytest
 
 from codelm.git.commits import Node
-from codelm.git.repository import count_files, open_repository, read_commits, read_graph, read_tree
+from codelm.git.repository import (
+    count_files,
+    open_repository,
+    read_commits,
+    read_graph,
+    read_signatures,
+    read_tree,
+)
 
 LIMIT = 1_000_000
 REAL = os.environ.get("CODELM_TEST_REPOSITORY")
@@ -115,6 +122,16 @@ def test_parents_come_before_children_whatever_the_dates_say(make_repository):
 def test_names_are_those_of_the_mailmap(make_repository, read):
     folder = make_repository([{"a": "x"}, {".mailmap": "Ann Right <right@example.org> <ann@example.org>\n"}])
     assert [(commit.author, commit.email) for commit in read(folder)] == [("Ann Right", "right@example.org")] * 2
+
+
+def test_signatures_are_the_names_of_all_who_took_part_and_the_messages(make_repository):
+    mailmap = {".mailmap": "Bo Real <bo@example.org> Bob <bo@example.org>\n"}
+    folder = make_repository(
+        [({"a": "1"}, {"author": "Bob <bo@example.org>", "message": "Say why\n\nBody\0\n"}), mailmap]
+    )
+    newest, oldest = read_signatures(open_repository(folder))
+    assert newest == (("Ann Author",) * 4, "Commit 1")
+    assert (set(oldest[0]), oldest[1].strip()) == ({"Bob", "Bo Real"}, "Say why\n\nBody")
 
 
 def test_a_range_leaves_out_what_came_before(make_repository, read, git):

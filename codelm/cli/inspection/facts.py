@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,8 +15,9 @@ from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 from codelm.history.completeness import clone_notices, unread_notices
 from codelm.history.facts import Progress, split_totals, tip_languages
-from codelm.history.filters.drops import DropCounts, Place
-from codelm.history.filters.secrets import find_secrets, redact
+from codelm.history.filters.drops import DropCounts, Dropped, Place
+from codelm.history.filters.redaction import redact
+from codelm.history.filters.secrets import find_secrets
 from codelm.history.store import Split
 from codelm.history.store_settings import cache_folder
 from codelm.history.survey import Survey, survey
@@ -77,7 +78,8 @@ def inspect_repository(
         "notices": [*notices, *split_notices, *unread_notices(histories)],
         "scrape": found.scraped,
         "examples": _examples(found.drops),
-        "secrets": _secrets(found.drops),
+        "secrets": _values(found.drops, _SECRETS),
+        "people": _values(found.drops, _PEOPLE),
         "tokenizer": tokenizer,
         "samples": _sample_facts(found),
         "epochs": epochs,
@@ -132,19 +134,29 @@ def _place(place: Place) -> dict[str, Any]:
     return {"commit": place.commit, "path": redact(place.path, find_secrets(place.path)), "line": place.line}
 
 
-def _secrets(drops: dict[str, DropCounts]) -> list[dict[str, Any]]:
-    """Return the credentials by kind and by what is done about them, each with its number and places."""
-    done = {
-        ("hunks", "secret"): "hunk left out",
-        ("files", "secret in path"): "file left out, for its path",
-        ("values", "secret"): "REDACTED in other text",
-        ("values", "secret in message"): "REDACTED in a message",
-    }
+_Measures = Mapping[tuple[Dropped, str], str]
+
+_SECRETS: _Measures = {
+    ("hunks", "secret"): "hunk left out",
+    ("files", "secret in path"): "file left out, for its path",
+    ("values", "secret"): "REDACTED in other text",
+    ("values", "secret in message"): "REDACTED in a message",
+}
+_PEOPLE: _Measures = {
+    ("values", "personal"): "replaced in text",
+    ("values", "personal in message"): "replaced in a message",
+    ("values", "personal in path"): "replaced in a path",
+}
+"""What is done about credentials, and about what names people, by what is counted and why."""
+
+
+def _values(drops: dict[str, DropCounts], measures: _Measures) -> list[dict[str, Any]]:
+    """Return values by kind and by what is done about them, each with its number and places."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for counts in drops.values():
         for (what, reason), places in counts.places.items():
             where, _, kind = reason.partition(": ")
-            if measure := done.get((what, where)):
+            if measure := measures.get((what, where)):
                 entry = found.setdefault((kind, measure), {"kind": kind, "measure": measure, "count": 0, "places": []})
                 entry["count"] += getattr(counts, what)[reason]
                 entry["places"] += map(_place, places.values())

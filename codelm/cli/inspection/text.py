@@ -14,7 +14,7 @@ _WIDTH = 15
 """Columns of what stands before a line."""
 _NOTE = 100
 """Columns of a note."""
-_MOST_DROPS, _MOST_SECRETS, _MOST_LANGUAGES = 12, 6, 5
+_MOST_DROPS, _MOST_VALUES, _MOST_LANGUAGES = 12, 6, 5
 _MORE = "--json lists all"
 
 
@@ -27,7 +27,8 @@ def summary(found: Mapping[str, Any]) -> str:
         _split(found["scrape"]["repositories"]),
         [],
         _drops(found),
-        _secrets(found["secrets"]),
+        _values("secrets", found["secrets"]),
+        _values("people", found["people"]),
         [],
         _samples(found),
         _epochs(found["epochs"]),
@@ -113,19 +114,19 @@ def _where(place: Mapping[str, Any]) -> str:
     return " at ".join(filter(None, (f"{place['path']}{line}" if place["path"] else "", at)))
 
 
-def _secrets(secrets: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    if not secrets:
-        yield "secrets", "none found"
+def _values(head: str, values: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    if not values:
+        yield head, "none found"
         return
     lines = [
         (f"{each['kind']}, {each['measure']}: {each['count']:,}", _where(each["places"][0]) if each["places"] else "")
-        for each in sorted(secrets, key=lambda each: -each["count"])
+        for each in sorted(values, key=lambda each: -each["count"])
     ]
     width = max(len(what) for what, _ in lines)
-    for number, (what, where) in enumerate(lines[:_MOST_SECRETS]):
-        yield "" if number else "secrets", f"{what:<{width}}  {where}"
-    if len(lines) > _MOST_SECRETS:
-        yield "", f"and {len(lines) - _MOST_SECRETS} more kinds; {_MORE}"
+    for number, (what, where) in enumerate(lines[:_MOST_VALUES]):
+        yield "" if number else head, f"{what:<{width}}  {where}"
+    if len(lines) > _MOST_VALUES:
+        yield "", f"and {len(lines) - _MOST_VALUES} more kinds; {_MORE}"
 
 
 def _samples(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -6,9 +6,10 @@ alone; nothing is multiplied over the files of a commit, whose weight in all is 
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from codelm.errors import InputError
 from codelm.history.filters.paths import path_matcher
 
-__all__ = ["DAY", "Importance", "commit_cap", "file_factors", "sample_weight"]
+__all__ = ["DAY", "Importance", "author_digests", "author_factor", "commit_cap", "file_factors", "sample_weight"]
 
 DAY = 86_400
 """Seconds."""
@@ -84,7 +85,7 @@ def file_factors(paths: Iterable[str], importance: Importance) -> dict[str, floa
 
 
 def sample_weight(
-    path: str, file_factor: float, message: str, author: str, time: int, now: int, importance: Importance
+    path: str, file_factor: float, message: str, author: float, time: int, now: int, importance: Importance
 ) -> float:
     """Return the weight of a sample.
 
@@ -92,7 +93,7 @@ def sample_weight(
         path: The path of its file, from the root of the repository.
         file_factor: What `file_factors` gives it.
         message: The message of its commit.
-        author: The author's name, or "Name <address>" if rules may go by the address.
+        author: What `author_factor` gives its commit.
         time: When the commit was written, in seconds since 1970.
         now: The time of the newest commit to learn from; a later ``time`` counts as this.
         importance: The rules.
@@ -101,7 +102,7 @@ def sample_weight(
         file_factor
         * _directory_factor(path, importance.directories)
         * _message_factor(message, importance.message_rules)
-        * _author_factor(author, importance.authors)
+        * author
         * _recency(now - time, importance.half_life_days)
     )
 
@@ -143,7 +144,19 @@ def _whole_words(words: str) -> re.Pattern[str]:
         ) from error
 
 
-def _author_factor(author: str, rules: Mapping[str, float]) -> float:
-    name, _, address = author.partition(" <")
-    names = {name.casefold(), address.rstrip(">").casefold(), author.casefold()}
-    return next((factor for listed, factor in rules.items() if listed.casefold() in names), 1.0)
+def author_digests(sha: str, name: str, address: str) -> list[str]:
+    """Return what a store keeps of the author of a commit: by it rules apply, and nobody is named.
+
+    The id of the commit is part of the digests, so that the commits of an author have nothing in common.
+    """
+    return [_author_digest(sha, each) for each in (name, address, f"{name} <{address}>")]
+
+
+def _author_digest(sha: str, author: str) -> str:
+    return blake2b(f"{sha}\0{author.casefold()}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def author_factor(sha: str, digests: Collection[str], importance: Importance) -> float:
+    """Return the factor of the author of a commit, by the `author_digests` of it."""
+    rules = importance.authors.items()
+    return next((factor for listed, factor in rules if _author_digest(sha, listed) in digests), 1.0)

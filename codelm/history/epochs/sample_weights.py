@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.history.epochs.importance import Importance, commit_cap, file_factors, sample_weight
+from codelm.history.epochs.importance import Importance, author_factor, commit_cap, file_factors, sample_weight
 from codelm.history.samples.pieces import Kind
 
 __all__ = ["sample_weights"]
@@ -19,7 +19,8 @@ def sample_weights(
 
     Args:
         samples: The training rows of a table of samples (`codelm.history.store.SAMPLE`).
-        commits: The commits of the table, each with ``repository``, ``time``, ``author`` and ``message``.
+        commits: The commits of the table, each with ``repository``, ``sha``, ``time``, ``message``, and as ``author``
+            the `author_digests`.
         paths: The paths of the table.
         importance: The rules.
     """
@@ -30,7 +31,7 @@ def sample_weights(
     for change in changes:
         commit, path = commits[change["commit"]], paths[change["path"]]
         when = now if commit["time"] is None else commit["time"]
-        facts = commit["message"], commit["author"], when, now
+        facts = commit["message"], author_factor(commit["sha"], commit["author"], importance), when, now
         weights.append(sample_weight(path, factors[path], *facts, importance))
     tokens = np.bincount(samples["commit"], weights=samples["targets"], minlength=1)
     caps = commit_cap(tokens, importance.max_commit_tokens)[samples["commit"]]

@@ -15,7 +15,7 @@ __all__ = ["FORMS", "Secret", "issued_secrets"]
 
 
 class Secret(NamedTuple):
-    """A credential in a text: where its value begins and ends, and its kind, which is safe to show."""
+    """A credential, or another value that must not be learned: its place in a text, and its kind, safe to show."""
 
     start: int
     end: int

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
 from types import MappingProxyType
 
@@ -10,12 +10,12 @@ from codelm.git.commits import Change, Hunk
 from codelm.history.filters.assigned_secrets import assigned_secrets
 from codelm.history.filters.issued_secrets import Secret, issued_secrets
 from codelm.history.filters.judged_texts import JudgedTexts
+from codelm.history.filters.redaction import redact, redacted_change
 from codelm.history.filters.secret_values import is_filler
 from codelm.lines import lines_of
 
-__all__ = ["SecretScan", "find_secrets", "kinds_of", "redact"]
+__all__ = ["SecretScan", "find_secrets", "kinds_of"]
 
-_REDACTED = "REDACTED"
 _KEY_HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|Private-Lines: \d+")
 _KEY_END = re.compile(r"-----END |Private-MAC")
 _KEY_WORD = re.compile(r"(?:\\[nrt])?([A-Za-z0-9+/]{8,}={0,2})")
@@ -24,8 +24,9 @@ _KEY_LENGTH = 20_000
 _KEY_GAP = 24
 """Characters between the lines of a key whose end is not marked: quotes, signs, indentation."""
 _PREFIX = re.compile(r"^(?:[a-z]+[-_])+")
-_MIN_REST = 12
-"""Characters of a credential that are known for one without its prefix."""
+_MIN_VALUE, _MIN_REST = 8, 12
+"""Characters of a credential that is looked for in other text, and of one without its prefix. What is left of one that
+overlaps another may be a single sign."""
 _PART_OF_SECRET = re.compile(
     r"(?im)-----BEGIN|[A-Za-z0-9+/]{32,}|(?:pass|pwd|secret|token|key|auth)[^\n]*[=(:]\s*$|^\s*[\"'][^\"'\s]{8,}[\"']"
 )
@@ -79,17 +80,6 @@ def kinds_of(secrets: Sequence[Secret]) -> str:
     return ", ".join(sorted({secret.kind for secret in secrets}))
 
 
-def redact(text: str, secrets: Sequence[Secret]) -> str:
-    """Return a text with the values of credentials replaced; it has as many lines as before.
-
-    >>> redact("token = 'abc'", [Secret(9, 12, "npm")])
-    "token = 'REDACTED'"
-    """
-    starts = [0, *(secret.end for secret in secrets)]
-    ends = [*(secret.start for secret in secrets), len(text)]
-    return _REDACTED.join(text[start:end] for start, end in zip(starts, ends, strict=True))
-
-
 @dataclass(slots=True)
 class SecretScan:
     """Finds credentials in a history without searching texts that are known to be clean.
@@ -123,25 +113,18 @@ class SecretScan:
             return change, [], [[] for _ in change.hunks]
         in_removed = list(map(find_secrets, removed))
         for text, secrets in zip([after, *removed], [in_after, *in_removed], strict=True):
-            self.values.update((_without_prefix(text[secret.start : secret.end]), secret.kind) for secret in secrets)
-        lines = lines_of(redact(after, in_after))
-        hunks = tuple(
-            replace(hunk, removed=tuple(lines_of(redact(text, secrets))), added=_added_lines(lines, hunk))
-            for hunk, text, secrets in zip(change.hunks, removed, in_removed, strict=True)
-        )
+            values = ((text[secret.start : secret.end], secret.kind) for secret in secrets)
+            self.values.update((_without_prefix(value), kind) for value, kind in values if len(value) >= _MIN_VALUE)
         added = _added_secrets(after, change.hunks, in_after)
         others = [*set(in_after).difference(*added), *(secret for secrets in in_removed for secret in secrets)]
-        return replace(change, after=change.after and "".join(lines), hunks=hunks), others, added
+        cleaned = redacted_change(change, redact(after, in_after), list(map(redact, removed, in_removed)))
+        return cleaned, others, added
 
 
 def _without_prefix(value: str) -> str:
     """Return a value without the words that its issuer puts before it, as "django-insecure-", if enough is left."""
     rest = _PREFIX.sub("", value)
     return rest if len(rest) >= _MIN_REST else value
-
-
-def _added_lines(lines: Sequence[str], hunk: Hunk) -> tuple[str, ...]:
-    return tuple(lines[hunk.new_start : hunk.new_start + len(hunk.added)])
 
 
 def _added_secrets(text: str, hunks: Sequence[Hunk], secrets: Sequence[Secret]) -> list[list[Secret]]:

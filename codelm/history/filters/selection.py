@@ -4,10 +4,9 @@ A commit is dropped whole (empty, by a program, reverted) or loses changes; a ch
 Each is kept or counted once, but for what belongs to something that was dropped whole.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from codelm.git.commits import Change, Commit, File, Repository
 from codelm.git.repository import DropPath
@@ -16,11 +15,11 @@ from codelm.history.filters.bots import agent_of, is_bot
 from codelm.history.filters.drops import DropCounts, Place
 from codelm.history.filters.generated import is_generated
 from codelm.history.filters.hunks import DELETED, DUPLICATE, WHITE_SPACE, Novelty
-from codelm.history.filters.issued_secrets import Secret
 from codelm.history.filters.judged_texts import JudgedTexts
 from codelm.history.filters.paths import UNSPECIFIED, path_matcher
+from codelm.history.filters.people import People, people_of
+from codelm.history.filters.private_values import PrivateValues
 from codelm.history.filters.reverts import RevertDetector
-from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
 from codelm.history.filters.settings import PATTERNS, Filters
 
 __all__ = ["filter_commits", "filter_files", "path_filter"]
@@ -89,6 +88,7 @@ def filter_commits(
     drops: DropCounts,
     reverts: RevertDetector | None = None,
     judged: JudgedTexts | None = None,
+    people: People | None = None,
 ) -> Iterator[Commit]:
     """Yield the commits to learn from, with only the changes, and in these only the hunks, that add text.
 
@@ -101,19 +101,21 @@ def filter_commits(
         drops: The counts, added to.
         reverts: Finds reverts in these commits; it may know the history.
         judged: Texts that need not be judged again, added to.
+        people: Finds what names people; where it is not given, it knows no names of the history.
     """
-    state = _FilterState(filters, drops, reverts or RevertDetector(), judged or JudgedTexts())
+    people = people or people_of(filters.redact)
+    state = _FilterState(filters, drops, people, reverts or RevertDetector(), judged or JudgedTexts())
     for commit in commits:
         reason = state.commit_reason(commit)
-        state.begin(commit)
+        state.values.begin(commit.sha)
         results = [] if reason else [state.filter_change(change) for change in commit.changes]
         reasons = [result for result in results if isinstance(result, str)]
         for change, result in zip(commit.changes, results, strict=False):
             if isinstance(result, str):
-                drops.add("files", result, Place(commit.sha, change.path))
+                drops.add("files", result, state.values.place(change.path))
         if len(reasons) < len(results):
             changes = tuple(result for result in results if isinstance(result, Change))
-            yield replace(commit, changes=changes, message=state.message_without_secrets(commit.message))
+            yield replace(commit, changes=changes, message=state.values.of_message(commit.message))
         else:
             drops.add("commits", reason or _empty_commit_reason(reasons), Place(commit.sha))
 
@@ -128,16 +130,28 @@ def _empty_commit_reason(reasons: Collection[str]) -> str:
 
 
 def filter_files(
-    files: Iterable[File], filters: Filters, drops: DropCounts, judged: JudgedTexts | None = None
+    files: Iterable[File],
+    filters: Filters,
+    drops: DropCounts,
+    judged: JudgedTexts | None = None,
+    people: People | None = None,
 ) -> Iterator[File]:
-    """Yield the files to learn from; ``drops.files`` counts the others by reason; ``judged`` as in `filter_commits`."""
-    state = _FilterState(filters, drops, judged=judged or JudgedTexts())
+    """Yield the files to learn from; ``drops.files`` counts the others by reason.
+
+    Args:
+        files: The files.
+        filters: The settings.
+        drops: The counts, added to.
+        judged: As in `filter_commits`.
+        people: As there.
+    """
+    state = _FilterState(filters, drops, people or people_of(filters.redact), judged=judged or JudgedTexts())
     for file in files:
         reason = state.file_reason(file)
         if reason:
-            drops.add("files", reason, Place("", file.path))
+            drops.add("files", reason, state.values.place(file.path))
         else:
-            yield replace(file, text=state.text_without_secrets(file))
+            yield state.values.of_file(file)
 
 
 @dataclass(slots=True)
@@ -146,21 +160,15 @@ class _FilterState:
 
     filters: Filters
     drops: DropCounts
+    people: People
     reverts: RevertDetector = field(default_factory=RevertDetector)
     judged: JudgedTexts = field(default_factory=JudgedTexts)
     novelty: Novelty = field(init=False)
-    secrets: SecretScan = field(init=False)
-    commit: str = ""
-    """The id of the commit whose changes are filtered; empty for files."""
+    values: PrivateValues = field(init=False)
 
     def __post_init__(self) -> None:
-        self.secrets = SecretScan(self.judged)
+        self.values = PrivateValues(self.filters, self.drops, self.judged, self.people)
         self.novelty = Novelty(self.filters.white_space, self.filters.duplicates)
-
-    def begin(self, commit: Commit) -> None:
-        """Go on to the changes of a commit: its message is searched for their credentials, not for older ones."""
-        self.commit = commit.sha
-        self.secrets.values.clear()
 
     def commit_reason(self, commit: Commit) -> str | None:
         """Return why a whole commit is left out, whatever its changes hold."""
@@ -174,62 +182,33 @@ class _FilterState:
 
     def filter_change(self, change: Change) -> Change | str:
         """Return a change with the hunks to learn, or why there are none."""
-        reason = change.dropped or _nothing_added(change) or self._path_reason(change.path)
+        reason = change.dropped or _nothing_added(change) or self.values.path_reason(change.path)
         reason = reason or self._judge_content(change.path, change.after or "", change.new_blob)
         if reason:
             return reason
-        change, secret_reasons = self._without_secrets(change)
-        pairs = zip(secret_reasons, change.hunks, strict=True)
-        reasons = [secret or self.novelty.hunk_reason(hunk) for secret, hunk in pairs]
+        change, value_reasons = self.values.of_change(change)
+        pairs = zip(value_reasons, change.hunks, strict=True)
+        reasons = [value or self.novelty.hunk_reason(hunk) for value, hunk in pairs]
         for hunk, dropped in zip(change.hunks, reasons, strict=True):
             if dropped:
-                self.drops.add("hunks", dropped, Place(self.commit, change.path, hunk.new_start + 1))
+                self.drops.add("hunks", dropped, self.values.place(change.path, hunk.new_start + 1))
         hunks = tuple(hunk for hunk, reason in zip(change.hunks, reasons, strict=True) if not reason)
         if hunks:
             return replace(change, hunks=hunks)
-        secret = next(filter(None, secret_reasons), None)
-        return secret or (_ONLY_DUPLICATES if DUPLICATE in reasons else WHITE_SPACE)
+        value = next(filter(None, value_reasons), None)
+        return value or (_ONLY_DUPLICATES if DUPLICATE in reasons else WHITE_SPACE)
 
     def file_reason(self, file: File) -> str | None:
         """Return why a whole file is left out."""
         text = file.text or ""
-        reason = file.dropped or (None if text.strip() else "empty") or self._path_reason(file.path)
+        reason = file.dropped or (None if text.strip() else "empty") or self.values.path_reason(file.path)
         reason = reason or self._judge_content(file.path, text, file.blob)
         return reason or self.novelty.duplicate_reason("", text)
-
-    def text_without_secrets(self, file: File) -> str:
-        """Return the text of a file with its credentials replaced, each counted under its kind."""
-        secrets = self.secrets.of_text(file.text or "", file.blob) if self.filters.secrets else []
-        return self._redacted(file.text or "", secrets, "secret", file.path)
-
-    def message_without_secrets(self, message: str) -> str:
-        """Return a commit's message without credentials, among them all those of the changes just filtered."""
-        secrets = find_secrets(message, self.secrets.values) if self.filters.secrets else []
-        return self._redacted(message, secrets, "secret in message")
-
-    def _redacted(self, text: str, secrets: Sequence[Secret], reason: str, path: str = "") -> str:
-        for secret in secrets:
-            line = text.count("\n", 0, secret.start) + 1 if path else None
-            self.drops.add("values", f"{reason}: {secret.kind}", Place(self.commit, path, line))
-        return redact(text, secrets)
-
-    def _without_secrets(self, change: Change) -> tuple[Change, list[str | None]]:
-        """Return a change with its credentials replaced, and why each of its hunks is left out: it adds one."""
-        if not self.filters.secrets:
-            return change, [None] * len(change.hunks)
-        change, others, added = self.secrets.of_change(change)
-        for secret in others:
-            self.drops.add("values", f"secret: {secret.kind}", Place(self.commit, change.path))
-        return change, [f"secret: {kinds_of(secrets)}" if secrets else None for secrets in added]
 
     def _judge_content(self, path: str, text: str, blob: str) -> str | None:
         limits = [getattr(self.filters, name) for name in _CONTENT_FILTERS]
         rule = f"content {limits} {path}"
         return self.judged.judge(rule, blob, lambda: _content_reason(path, text, self.filters))
-
-    def _path_reason(self, path: str) -> str | None:
-        kinds = _secrets_in_path(path) if self.filters.secrets else ""
-        return f"secret in path: {kinds}" if kinds else None
 
 
 def _nothing_added(change: Change) -> str | None:
@@ -238,8 +217,3 @@ def _nothing_added(change: Change) -> str | None:
     if change.hunks:
         return None
     return _RENAMED if change.status in ("R", "C") else _UNCHANGED
-
-
-@lru_cache(maxsize=1 << 14)  # a history names the same paths again and again
-def _secrets_in_path(path: str) -> str:
-    return kinds_of(find_secrets(path))

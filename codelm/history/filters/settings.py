@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from codelm.errors import InputError
 from codelm.history.filters.default_patterns import CREDENTIALS, GENERATED_FILES, LOCK_FILES, VENDORED
 from codelm.history.filters.paths import check_patterns
+from codelm.history.filters.people import PersonalDetail
 
 __all__ = ["PATTERNS", "Filters"]
 
@@ -28,6 +29,9 @@ class Filters:
         generated: Whether to leave out files whose first lines say that a program wrote them.
         secrets: Whether to leave out hunks that add a credential, and to write REDACTED for those in other text, such
             as messages. Only turn this off for test data.
+        redact: What to write something else for that names people, in code, messages and paths: "emails" (by default;
+            name@example.com is written) and "names" (Jane Doe), those of the history's authors and committers, and in
+            trailers such as Reviewed-by; [] for neither.
         bots: Whether to leave out commits by bots, such as dependency updates.
         bot_names: Further author names, or names before the @ of their addresses, of bots.
         agents: Whether to leave out commits by agents that write code for people, such as copilot-swe-agent.
@@ -51,6 +55,7 @@ class Filters:
     linguist: bool = True
     generated: bool = True
     secrets: bool = True
+    redact: list[PersonalDetail] = field(default_factory=lambda: ["emails"])
     bots: bool = True
     bot_names: list[str] = field(default_factory=list)
     agents: bool = False

@@ -31,7 +31,7 @@ def test_it_fits_a_screen_and_says_what_to_type(inspect, rust_repository, tmp_pa
     assert lines[0] == "numbers        40 commits; read 40 by 3 authors, written 2023-11-14 to 2023-11-14"
     assert "100.0% of the code is Rust (above 70 %): configs/rust.yaml" in shown
     assert "36 of 36 to train, 2 of 2 to validation, 2 of 2 to test; and 10 files as they stand" in shown
-    assert "secrets        none found" in lines
+    assert {"secrets        none found", "people         none found"} <= set(lines)
     assert lines[-1].split()[:4] == ["next", "codelm", "fit", "--config=tiny"]
     assert f"--data.repo={rust_repository}" in lines[-1]
     assert not (tmp_path / "cache").exists()
@@ -63,6 +63,17 @@ def test_credentials_are_named_by_kind_and_place_and_never_shown(inspect, make_r
     assert places["REDACTED in a message"] == [("", None)]
     assert places["file left out, for its path"] == [("REDACTED.rs", None)] * 2  # of the tree, and of its commit
     assert {each["kind"] for each in found} == {"github"}
+
+
+def test_what_names_people_is_counted_by_place_and_never_shown(inspect, make_repository):
+    commits = [{"a.rs": "".join(f"fn f{each}() {{}}\n" for each in range(number + 1))} for number in range(12)]
+    signed = {"b.rs": "fn b() {}\n// jo@corp.com\n", "jo@corp.com.rs": "fn c() {}\n"}, {"message": "Ask jo@corp.com"}
+    folder = make_repository([signed, *commits])
+    printed = inspect(folder, "--json") + inspect(folder, "--samples=9")
+    assert "jo@corp.com" not in printed
+    assert "people         e-mail address, replaced in text: 2" in printed
+    found = {each["measure"]: each["count"] for each in json.loads(inspect(folder, "--json"))["people"]}
+    assert found == {"replaced in text": 2, "replaced in a message": 1, "replaced in a path": 2}
 
 
 def test_partial_and_shallow_clones_are_named(inspect, rust_repository, tmp_path, git):

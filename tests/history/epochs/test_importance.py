@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from codelm.errors import InputError
-from codelm.history.epochs.importance import DAY, Importance, commit_cap, file_factors, sample_weight
+from codelm.history.epochs.importance import (
+    DAY,
+    Importance,
+    author_digests,
+    author_factor,
+    commit_cap,
+    file_factors,
+    sample_weight,
+)
 
 RUST = Importance(
     file_rules={"lib.rs": 2.0, "main.rs": 1.5, "src/": 1.3, "tests/": 0.7, "Cargo.toml": 0.5},
@@ -10,7 +18,7 @@ RUST = Importance(
 )
 
 
-def weight(path="a.rs", message="", author="", time=0, now=0, importance=RUST):
+def weight(path="a.rs", message="", author=1.0, time=0, now=0, importance=RUST):
     factor = file_factors([path], importance)[path]
     return sample_weight(path, factor, message, author, time, now, importance)
 
@@ -46,7 +54,7 @@ def test_whole_words_of_the_message_count_once_a_rule(message, factor):
 
 
 def test_without_rules_all_weigh_exactly_one():
-    assert weight("src/lib.rs", "impl", "Jo", 0, 10**10, Importance()) == 1.0
+    assert weight("src/lib.rs", "impl", 1.0, 0, 10**10, Importance()) == 1.0
 
 
 def test_age_halves_and_the_future_is_now():
@@ -63,8 +71,17 @@ def test_the_deepest_folder_counts():
 
 @pytest.mark.parametrize("author", ["jo", "JO@example.com", "Jo <jo@example.com>"])
 def test_authors_go_by_name_or_address(author):
-    assert weight(author="Jo <jo@example.com>", importance=Importance(authors={author: 0.5})) == 0.5
-    assert weight(author="Someone <jo@other.org>", importance=Importance(authors={"someone": 2.0})) == 2.0
+    rules = Importance(authors={"ann": 3.0, author: 0.5})
+    assert author_factor("c1", author_digests("c1", "Jo", "jo@example.com"), rules) == 0.5
+    assert author_factor("c1", author_digests("c1", "Someone", "jo@example.org"), rules) == 1.0
+    assert weight(author=0.5) == 0.5
+
+
+def test_nothing_that_is_kept_of_authors_names_them_or_tells_that_two_are_one():
+    first, second = (author_digests(sha, "Jo", "jo@example.com") for sha in ("c1", "c2"))
+    assert not {"jo", "example"} & set("".join(first).lower().split())
+    assert not set(first) & set(second)
+    assert all(len(digest) == 32 and int(digest, 16) >= 0 for digest in first)
 
 
 def test_a_commit_weighs_no_more_than_the_cap():

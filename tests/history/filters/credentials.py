@@ -8,31 +8,44 @@ import random
 import string
 
 _CHANCE = random.Random(5)
+_DRAWN = set()
+"""What was drawn by chance, in pieces that are long enough to be told from other text."""
 UPPER, LOWER, LETTERS, DIGITS = string.ascii_uppercase, string.ascii_lowercase, string.ascii_letters, string.digits
 HEX, WORD = "0123456789abcdef", string.ascii_letters + string.digits
 
 
+def _drawn(text):
+    _DRAWN.update([text] if len(text) >= 9 else [])
+    return text
+
+
+def secret_of(text):
+    """Return what is secret in a text of `CREDENTIALS`: the longest of what was drawn by chance for it."""
+    return max((each for each in _DRAWN if each in text), key=len)
+
+
 def some(count, alphabet=WORD):
-    return "".join(_CHANCE.choices(alphabet, k=count))
+    return _drawn("".join(_CHANCE.choices(alphabet, k=count)))
 
 
 def uuid():
-    return "-".join(some(count, HEX) for count in (8, 4, 4, 4, 12))
+    return _drawn("-".join(some(count, HEX) for count in (8, 4, 4, 4, 12)))
 
 
 def b64(text):
-    return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
+    return _drawn(base64.b64encode(text.encode() if isinstance(text, str) else text).decode())
 
 
 def human(middle="k9#mP"):
     """Return a password as people choose them: three kinds of characters, none of a word alone."""
-    return f"{some(2, UPPER)}{some(2, LOWER)}{middle}{some(3, DIGITS)}"
+    return _drawn(f"{some(2, UPPER)}{some(2, LOWER)}{middle}{some(3, DIGITS)}")
 
 
 def pem(kind="RSA ", between="\n", body=None):
     dashes, private = "-" * 5, "PRIVATE"
     body = body or b64(b"\x30\x82\x04\xa4\x02\x01\x00\x02\x82\x01\x01\x00" + _CHANCE.randbytes(180))
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    _drawn(lines[2])
     return between.join(
         [f"{dashes}BEGIN {kind}{private} KEY{dashes}", *lines, f"{dashes}END {kind}{private} KEY{dashes}"]
     )
@@ -154,6 +167,7 @@ CREDENTIALS = {
     "address of a database": f"postgres{'://'}admin:{some(16)}@db.example.com:5432/prod",
     "address of a host without a dot": f"redis{'://'}:{some(16)}@cache:6379/0",
     "basic authentication": f"Authorization: Basic {b64('deploy:' + human())}",
+    "Dynatrace": f'"{"dt0c" + "01."}{some(24, UPPER + DIGITS)}.{some(64, UPPER + DIGITS)}"',
 }
 
 

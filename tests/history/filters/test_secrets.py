@@ -1,7 +1,8 @@
 import pytest
 
 from codelm.git.commits import Change, Hunk
-from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of, redact
+from codelm.history.filters.redaction import redact
+from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of
 from tests.history.filters.credentials import CREDENTIALS, DIGITS, HARMLESS, LETTERS, LOWER, UPPER, human, pem, some
 
 SECRET = CREDENTIALS["GitHub personal"] + "\n"
@@ -15,7 +16,8 @@ def in_code(text):
 def test_ninety_of_a_hundred_credentials_are_found_and_three_of_24_harmless_texts_at_most():
     missed = [name for name, text in CREDENTIALS.items() if not find_secrets(in_code(text))]
     wrong = [name for name, text in HARMLESS.items() if find_secrets(in_code(text))]
-    assert (len(CREDENTIALS), len(HARMLESS)) == (99, 24)
+    assert (len(CREDENTIALS), len(HARMLESS)) == (100, 24)
+    assert len({secret.kind for text in CREDENTIALS.values() for secret in find_secrets(text)}) >= 60
     assert len(missed) <= 9, missed
     assert len(wrong) <= 3, wrong
 
@@ -170,6 +172,14 @@ def test_the_text_before_a_change_of_type_is_read():
     scan = SecretScan()
     scan.of_change(change("1", "2", after="new\n", status="T"))
     assert kinds_of(scan.of_text(SECRET, "1")) == "github"
+
+
+def test_a_sign_that_one_of_two_overlapping_secrets_ends_with_is_not_looked_for_elsewhere():
+    text = CREDENTIALS["GitHub app"] + "\n"
+    assert [each.end - each.start for each in find_secrets(text)][1:] == [1]
+    scan = SecretScan()
+    scan.of_change(change("1", "2", after=f"{text}new\n"))
+    assert len(scan.values) == 1
 
 
 def test_texts_without_an_id_are_always_read():
