@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from codelm.git.commits import Change, Commit, File
-from codelm.git.repository import Repository, count_files, read_commits, read_signatures, read_tree
+from codelm.git.repository import count_files, read_commits, read_signatures, read_tree
 from codelm.history.epochs.importance import author_digests
 from codelm.history.facts import History, Progress
 from codelm.history.filters.drops import DropCounts
