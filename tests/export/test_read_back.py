@@ -6,7 +6,7 @@ from codelm.errors import CodelmError
 from codelm.export.gguf_model import write_gguf
 from codelm.export.read_back import probe_logits, read_folder, read_gguf, refuse_other_logits, refuse_other_tokens
 from codelm.modules.base_model import load_base
-from tests.export.conftest import merging_tokenizer
+from experiments.torture.subjects import merging_tokenizer
 
 FACTS = {"name": "numbers", "base": "some/base"}
 

@@ -1,0 +1,1 @@
+"""What codelm does where it is killed, where files fail or are damaged, and where its input is hostile."""
