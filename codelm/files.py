@@ -1,6 +1,7 @@
-"""Atomic writing of files and folders, after a crash or on a full disk with the old content; and their sizes."""
+"""Atomic writing of files and folders, after a crash or on a full disk with the old content; sizes and digests."""
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 __all__ = [
     "existing_folder",
+    "hashes",
     "new_file",
     "new_folder",
     "remove_unfinished",
@@ -114,6 +116,17 @@ def existing_folder(path: Path) -> Path:
 def size_of(folder: Path) -> int:
     """Return the bytes of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def hashes(folder: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder, by its name there; nothing where there is no folder."""
+    if folder is None or not folder.is_dir():
+        return {}
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def sync_files(folder: Path) -> None:
