@@ -13,7 +13,8 @@ FIRST_SECOND = 1_700_000_000
 
 Content = str | bytes | None
 """Of a file; None deletes it."""
-Files = Mapping[str | bytes, Content]
+Files = Mapping[Any, Content]
+"""By their paths, text or bytes."""
 Commit = Files | tuple[Files, Mapping[str, Any]]
 """The files that a commit changes; or a pair of them and its options, see `make_repository`."""
 
@@ -39,7 +40,7 @@ def run_git(folder: Path | str, *words: str | Path, stdin: bytes = b"", check: b
 
 
 def make_repository(
-    folder: Path, commits: Sequence[Commit], *, bare: bool = False, object_format: str = "sha1"
+    folder: Path, commits: Sequence[Commit], *, bare: bool = False, object_format: str = "sha1", marks: str = ""
 ) -> Path:
     """Make a repository from a list of commits and return its folder; nothing is checked out.
 
@@ -52,6 +53,7 @@ def make_repository(
         commits: The commits, on the branch main.
         bare: Whether it has no work tree.
         object_format: The hash of its objects, sha1 or sha256.
+        marks: A file in the folder that gets the number of each commit, from 1, and its id.
     """
     folder.mkdir(parents=True)
     kind = ["--bare"] if bare else []
@@ -59,7 +61,7 @@ def make_repository(
     pairs: list[tuple[Files, Mapping[str, Any]]] = [each if isinstance(each, tuple) else (each, {}) for each in commits]
     stream = b"".join(_written(number, *pair) for number, pair in enumerate(pairs))
     words = ["-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--force", "--date-format=raw-permissive"]
-    run_git(folder, *words, stdin=stream)
+    run_git(folder, *words, *([f"--export-marks={folder / marks}"] if marks else []), stdin=stream)
     return folder
 
 

@@ -1,0 +1,1 @@
+"""The parts of the table, a module each with a function `rows`."""

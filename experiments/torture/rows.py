@@ -1,0 +1,87 @@
+"""Rows of the table: what was tried, how often it held, and how often without the guard that makes it hold."""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["Budget", "Part", "Row", "tally"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A promise, and how often it was kept.
+
+    Attributes:
+        part: The part of the table.
+        what: What was done, and what has to come of it.
+        tried: How often it was done.
+        held: How often it came out as it has to.
+        remark: The worst that was seen, or what was measured.
+        guard: What was then taken out of codelm, to see the row fail; empty where nothing was.
+        tried_without: How often it was done without the guard.
+        held_without: How often it came out as it has to nonetheless.
+        failures: What did not hold, a line each.
+    """
+
+    part: str
+    what: str
+    tried: int
+    held: int
+    remark: str = ""
+    guard: str = ""
+    tried_without: int = 0
+    held_without: int = 0
+    failures: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it held each time, and did not where the guard was out: a check that cannot fail shows nothing."""
+        shown = self.held_without < self.tried_without if self.guard else True
+        return 0 < self.tried == self.held and shown
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much is tried, and where.
+
+    Attributes:
+        scratch: A folder that is removed afterwards.
+        share: What share of the full counts is tried, above 0 and at most 1.
+        seed: The seed of all that is random.
+        repository: A real history whose load is measured, too.
+    """
+
+    scratch: Path
+    share: float = 1.0
+    seed: int = 0
+    repository: Path | None = None
+
+    def count(self, full: int, least: int = 1) -> int:
+        """Return how often something is tried that is tried ``full`` times in the full form."""
+        return max(least, round(full * self.share))
+
+    def random(self, name: str) -> random.Random:
+        """Return the random numbers of something with a name."""
+        return random.Random(f"{self.seed} {name}")
+
+    def folder(self, name: str) -> Path:
+        """Make and return a folder."""
+        folder = self.scratch / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+Part = Callable[[Budget], Iterable[Row]]
+"""A part of the table: yields its rows, each as soon as it is measured."""
+
+
+def tally(outcomes: Iterable[str]) -> tuple[int, int, tuple[str, ...]]:
+    """Return how many outcomes there are, how many are good (empty), and the others.
+
+    >>> tally(["", "used", ""])
+    (3, 2, ('used',))
+    """
+    found = list(outcomes)
+    bad = tuple(outcome for outcome in found if outcome)
+    return len(found), len(found) - len(bad), bad
