@@ -1,22 +1,25 @@
 """Command line of the proof of reliability: one part after the other, the table written after each row."""
 
 import argparse
+import logging
 import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from codelm.files import write_text
 from experiments.program import run_program
+from experiments.torture import parts
 from experiments.torture.rows import Budget, Part, Row
 from experiments.torture.table import page
 
 __all__ = ["PARTS", "SHORT", "main", "parse_options", "torture"]
 
-PARTS = ("damage", "numbers", "kills", "faults", "histories", "hostile", "load")
-"""The modules of the parts, in their order; each has a function ``rows``."""
+PARTS = tuple(sorted(each.name for each in iter_modules(parts.__path__)))
+"""The modules of the parts; each has a function ``rows``."""
 SHORT = 0.004
 """The share of the full counts that the short form tries."""
 _ROOT = Path(__file__).parents[2]
@@ -43,6 +46,7 @@ def torture(options: argparse.Namespace, command: str) -> int:
     """Try the parts, write the table, and return 1 if something did not hold."""
     from transformers.utils.logging import disable_progress_bar
 
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     disable_progress_bar()  # type: ignore[no-untyped-call]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="codelm-torture-") as scratch:
@@ -73,8 +77,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    parts = f"of {' '.join(PARTS)} (default: all)"
-    add("parts", nargs="*", choices=(*PARTS, []), default=list(PARTS), metavar="PART", help=parts)
+    named = f"of {' '.join(PARTS)} (default: all)"
+    add("parts", nargs="*", choices=(*PARTS, []), default=list(PARTS), metavar="PART", help=named)
     add("--short", action="store_true", help=f"the same as --share {SHORT}")
     add(
         "--share", type=_share, default=1.0, metavar="X", help="the share of the full counts that is tried (default: 1)"

@@ -1,11 +1,11 @@
 """Rows of the table: what was tried, how often it held, and how often without the guard that makes it hold."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Budget", "Part", "Row", "tally"]
+__all__ = ["Budget", "Part", "Row", "tally", "until_bad"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +85,15 @@ def tally(outcomes: Iterable[str]) -> tuple[int, int, tuple[str, ...]]:
     found = list(outcomes)
     bad = tuple(outcome for outcome in found if outcome)
     return len(found), len(found) - len(bad), bad
+
+
+def until_bad(outcomes: Iterable[str]) -> Iterator[str]:
+    """Yield outcomes up to the first that is not good: one shows what is missing where a guard is out.
+
+    >>> list(until_bad(["", "used", ""]))
+    ['', 'used']
+    """
+    for outcome in outcomes:
+        yield outcome
+        if outcome:
+            return

@@ -18,12 +18,13 @@ from codelm.export.weights import merged_model
 from codelm.export.writers import Options, _write_and_compare
 from codelm.history.store import open_store
 from codelm.inference.tuned_model import load_tuned
+from codelm.modules.resume_checks import refuse_other_settings
 from codelm.runs.checkpoint_io import AtomicCheckpointIO
 from codelm.runs.checkpoints import checkpoint_file
 from codelm.saved_run import SavedRun
 from experiments.torture.guards import taken_out
 from experiments.torture.harm import HARMS, files_of, flipped, harmed, outcome
-from experiments.torture.rows import Budget, Row, tally
+from experiments.torture.rows import Budget, Row, tally, until_bad
 from experiments.torture.runs import CONFIG, processes, run_in_process
 from experiments.torture.subjects import merging_tokenizer, write_base, write_repository
 
@@ -62,6 +63,7 @@ class _Subject:
         guard: What keeps it from being used.
         other: The folder of another that has its files, too, by their places.
         folder: Its own folder.
+        harms: What is done to it beside flipped bits.
     """
 
     name: str
@@ -70,6 +72,7 @@ class _Subject:
     guard: str
     folder: Path
     other: Path
+    harms: tuple[str, ...] = HARMS
 
 
 def finished_run(folder: Path, *, seed: int = 42) -> Finished:
@@ -108,7 +111,7 @@ def _subjects(one: Finished, other: Finished) -> list[_Subject]:
         _Subject(
             "checkpoint",
             [checkpoint],
-            lambda: _equal(_checkpoint(checkpoint), content),
+            lambda: _resumes_as(content, _checkpoint(checkpoint)),
             "the checkpoint's checksums",
             checkpoint.parent,
             other.run / "checkpoints",
@@ -141,7 +144,7 @@ def _subjects(one: Finished, other: Finished) -> list[_Subject]:
         _Subject(
             "manifest",
             [one.run / "MANIFEST.json"],
-            lambda: SavedRun(one.run).manifest == manifest,
+            lambda: _checked_manifest(one.run) == manifest,
             "the manifest's checksum",
             one.run,
             other.run,
@@ -171,12 +174,26 @@ def _gguf(one: Finished, other: Finished) -> _Subject:
         return bool((found - wanted).abs().max() <= _ROUNDING)
 
     name = "GGUF, before an export reads it back"
-    return _Subject(name, [written], use, "the comparison of logits", folder, other.run.parent / "written")
+    elsewhere, harms = other.run.parent / "written", ("cut", "emptied", "of another")
+    return _Subject(name, [written], use, "the comparison of logits", folder, elsewhere, harms)
 
 
 def _checkpoint(path: Path) -> Any:
     """Return a checkpoint's content as a training that goes on reads it."""
     return AtomicCheckpointIO().load_checkpoint(str(checkpoint_file(str(path), Path("/nowhere"), "run")))
+
+
+def _checked_manifest(folder: Path) -> dict[str, Any]:
+    """Return a run's manifest, checked as whoever loads its adapter checks it."""
+    run = SavedRun(folder)
+    run.refuse_changed_adapter()
+    return run.manifest
+
+
+def _resumes_as(wanted: Any, found: Any) -> bool:
+    """Return whether a training that goes on from a checkpoint goes on as from another; it refuses other settings."""
+    refuse_other_settings(found["settings"], wanted["settings"])
+    return _equal(found, wanted)
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -196,7 +213,7 @@ def _flips(subject: _Subject, budget: Budget) -> Row:
     """Return the row of flipped bits."""
     tried, held, failures = tally(_flipped(subject, budget.count(_FLIPS, least=len(subject.files)), budget))
     with taken_out(subject.guard):
-        without = tally(_flipped(subject, budget.count(_FLIPS_WITHOUT, least=20), budget))
+        without = tally(until_bad(_flipped(subject, _FLIPS_WITHOUT, budget)))
     what = f"{subject.name}: bits of a byte flipped in one of {len(subject.files)} files; refused, or read as it was"
     return Row("damage", what, tried, held, "", subject.guard, without[0], without[1], failures)
 
@@ -211,7 +228,7 @@ def _flipped(subject: _Subject, count: int, budget: Budget) -> Iterator[str]:
 def _other_harm(subject: _Subject, budget: Budget) -> Row:
     """Return the row of all other harm, done to each file."""
     tried, held, failures = tally(_harmed(subject, budget))
-    what = f"{subject.name}: each file {', '.join(HARMS)} run; refused, or read as it was"
+    what = f"{subject.name}: each file {', '.join(subject.harms)} run; refused, or read as it was"
     return Row("damage", what, tried, held, "guarded as the row before", failures=failures)
 
 
@@ -219,7 +236,7 @@ def _harmed(subject: _Subject, budget: Budget) -> Iterator[str]:
     draw = budget.random(f"harm {subject.name}")
     for file in subject.files:
         other = subject.other / file.relative_to(subject.folder)
-        for how in HARMS:
+        for how in subject.harms:
             if how == "of another" and (not other.is_file() or other.read_bytes() == file.read_bytes()):
                 continue
             with harmed(file, how, draw, other) as what:

@@ -15,7 +15,7 @@ from codelm.history.store import open_store
 from codelm.runs.checkpoint_io import AtomicCheckpointIO
 from codelm.saved_run import SavedRun
 from experiments.torture.failing_files import CALLS_FILE, FailingFiles, can_fail_files
-from experiments.torture.rows import Budget, Row, tally
+from experiments.torture.rows import Budget, Row, tally, until_bad
 from experiments.torture.runs import CONFIG, Ended, processes, run_in_process, what_is_left
 from experiments.torture.subjects import merging_tokenizer, write_base, write_repository
 
@@ -112,17 +112,13 @@ def _each_call(work: _Workplace, budget: Budget, name: str, words: Sequence[str]
     failing = [(at, _ERRORS[index % 3]) for index, at in enumerate(places)]
     tried, held, failures = tally(_outcome(work, words, at, number, with_run=with_run) for at, number in failing)
     guard = "atomic writing" if name in ("fit", "export as GGUF") else ""
-    without = tally(_outcome(work, words, *each, with_run=with_run, guard=guard) for each in _late(failing, guard))
+    late = reversed(failing) if guard else ()
+    without = tally(until_bad(_outcome(work, words, *each, with_run=with_run, guard=guard) for each in late))
     what = (
         f"{name}: one of its {calls} calls to open, write, sync or rename fails; status 2, 3 or 4 with a line, or all"
         " is done; nothing half-written"
     )
     return Row("faults", what, tried, held, _NOT_REACHED, guard, without[0], without[1], failures)
-
-
-def _late(failing: Sequence[tuple[int, int]], guard: str) -> Sequence[tuple[int, int]]:
-    """Return the calls that fail where the guard is out: as many as show it."""
-    return failing[-6:] if guard else ()
 
 
 def _outcome(work: _Workplace, words: Sequence[str], at: int, number: int, *, with_run: bool, guard: str = "") -> str:
@@ -173,7 +169,7 @@ def _full_disk(work: _Workplace, budget: Budget, fit: Sequence[str]) -> Row:
     places = [draw.randrange(calls // 3, calls + 1) for _ in range(budget.count(100))]
     tried, held, failures = tally(_on_full_disk(work, fit, at, whole) for at in places)
     guard = "atomic writing"
-    without = tally(_on_full_disk(work, fit, at, whole, guard) for at in (places * 4)[:4])
+    without = tally(until_bad(_on_full_disk(work, fit, at, whole, guard) for at in places))
     what = (
         "fit: the disk is full from one call on; status 4, all checkpoints whole, and with room again it ends as if"
         " there had always been some"

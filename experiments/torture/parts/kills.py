@@ -10,7 +10,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-from experiments.torture.rows import Budget, Row, tally
+from experiments.torture.rows import Budget, Row, tally, until_bad
 from experiments.torture.runs import CONFIG, Ended, processes, run_in_process, what_is_left
 from experiments.torture.stops import PLACES, SIGNALS, TWICE, Stop
 from experiments.torture.subjects import write_base, write_repository
@@ -21,6 +21,7 @@ _BATCHES = 12
 """Micro-batches of a whole training: six in each of two epochs."""
 _CALLS = {"mining": 40, "training": 12, "validation": 9, "a checkpoint half written": 4, "a checkpoint renamed": 6}
 """Calls of each place that a training surely makes; of the others one."""
+_SEEDS, _ATOMIC = "seeds of each micro-batch", "atomic writing"
 _AS_BEFORE = "what it ends with is guarded as in the first row"
 _RANDOM_SECONDS = 12.0
 _EVALUATION = "evaluation: {enabled: true, limit: 1, minutes: 0.05, tokens: 200, every_n_epochs: 0}"
@@ -38,9 +39,9 @@ class _Workplace:
 
     def outcome(self, stops: Sequence[Stop], settings: Sequence[str], guard: str = "") -> str:
         """Train with stops, and return how what is left differs from what a whole training leaves."""
-        key = tuple(settings)
+        key = (guard, *settings)
         if key not in self.whole:
-            self.whole[key], _ = self._left(self._train([], settings))
+            self.whole[key], _ = self._left(self._train([], settings, guard))
         try:
             found, repeated = self._left(self._train(stops, settings, guard))
         except (AssertionError, OSError, KeyError, ValueError) as error:
@@ -93,7 +94,7 @@ def rows(budget: Budget) -> Iterator[Row]:
     yield _row(
         "chains of 1 to 5 signals at random places and times; accumulation 1, 2, 4, validation within epochs, workers",
         (work.outcome(*_chain(draw)) for _ in range(budget.count(200))),
-        ("seeds of each micro-batch", [work.outcome(*_killed(draw), "seeds of each micro-batch") for _ in range(1)]),
+        (_SEEDS, (work.outcome(*_killed(draw), _SEEDS) for _ in range(9))),
     )
 
 
@@ -119,7 +120,7 @@ def _row(what: str, outcomes: Iterable[str], guarded: tuple[str, Iterable[str]] 
     """Return a row; ``guarded`` names the guard that was out, and what came of it."""
     tried, held, failures = tally(outcomes)
     guard, without = guarded or ("", ())
-    tried_without, held_without, _ = tally(without)
+    tried_without, held_without, _ = tally(until_bad(without))
     what = f"{what}: adapter bit for bit, history and files as without them"
     return Row("kills", what, tried, held, remark, guard, tried_without, held_without, failures)
 
@@ -130,10 +131,9 @@ def _every_batch(work: _Workplace, budget: Budget) -> Row:
     all_of_them = list(product(range(1, _BATCHES + 1), settings))
     some = budget.random("every batch").sample(all_of_them, budget.count(len(all_of_them)))
     outcomes = [work.outcome([Stop(SIGNALS[0], "training", number)], each) for number, each in some]
-    guard = "seeds of each micro-batch"
-    without = [work.outcome([Stop(SIGNALS[0], "training", 8)], settings[1], guard)]
+    without = (work.outcome([Stop(SIGNALS[0], "training", each)], settings[1], _SEEDS) for each in (8, 3, 5, 11))
     remark = f"with a checkpoint after each step at most {work.most_repeated} micro-batches were learned again"
-    return _row("SIGKILL at each micro-batch, accumulation 1, 2, 4", outcomes, (guard, without), remark)
+    return _row("SIGKILL at each micro-batch, accumulation 1, 2, 4", outcomes, (_SEEDS, without), remark)
 
 
 def _in_phase(work: _Workplace, budget: Budget, place: str, draw: random.Random) -> Row:
@@ -144,7 +144,7 @@ def _in_phase(work: _Workplace, budget: Budget, place: str, draw: random.Random)
     outcomes = [work.outcome([Stop(number, place, draw.choice(calls))], []) for number in kinds]
     guarded = None
     if place == "a checkpoint half written":
-        guarded = "atomic writing", [work.outcome([Stop(SIGNALS[0], place, 2)], [], "atomic writing")]
+        guarded = _ATOMIC, (work.outcome([Stop(SIGNALS[0], place, each)], [], _ATOMIC) for each in calls)
     remark = "" if guarded else _AS_BEFORE
     return _row(f"SIGKILL, SIGTERM, SIGINT, SIGTERM twice in {place}", outcomes, guarded, remark)
 

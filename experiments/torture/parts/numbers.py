@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from codelm.runs.checkpoints import load
 from experiments.torture.poison import Float16, Place, Poison
-from experiments.torture.rows import Budget, Row, tally
+from experiments.torture.rows import Budget, Row, tally, until_bad
 from experiments.torture.runs import CONFIG, Ended, processes, run_in_process
 from experiments.torture.subjects import write_base, write_repository
 
@@ -58,7 +58,7 @@ def rows(budget: Budget) -> Iterator[Row]:
     for (place, lasting), what in _WHAT.items():
         poisons = _poisons(place, budget, lasting=lasting)
         tried, held, failures = tally(_outcome(context, folder, each, "") for each in poisons)
-        without = tally(_outcome(context, folder, each, _GUARDS[place]) for each in poisons[:3])
+        without = tally(until_bad(_outcome(context, folder, each, _GUARDS[place]) for each in poisons))
         what = f"NaN and infinity in {what}; nothing that is not finite is saved"
         yield Row("numbers", what, tried, held, "", _GUARDS[place], without[0], without[1], failures)
     yield _float16(context, folder, budget)
@@ -112,7 +112,7 @@ def _float16(context: ForkServerContext, folder: Path, budget: Budget) -> Row:
     scales = [2.0**power for power in range(28, 28 + budget.count(12, least=2))]
     tried, held, failures = tally(_overflow(context, folder, scale, "") for scale in scales)
     guard = "the allowance for a scale that can fall"
-    without = tally(_overflow(context, folder, scale, guard) for scale in scales[:2])
+    without = tally(until_bad(_overflow(context, folder, scale, guard) for scale in scales))
     what = "scales at which gradients overflow in float16: steps left out while the scale falls, the run ends well"
     remark = "Lightning's float16 with torch's scaler on the CPU, where it offers none of itself"
     return Row("numbers", what, tried, held, remark, guard, without[0], without[1], failures)
