@@ -57,6 +57,11 @@ class Budget:
     seed: int = 0
     repository: Path | None = None
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it is minutes, and not hours, so that some rows are left out."""
+        return self.share < 0.01
+
     def count(self, full: int, least: int = 1) -> int:
         """Return how often something is tried that is tried ``full`` times in the full form."""
         return max(least, round(full * self.share))

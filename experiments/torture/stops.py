@@ -23,7 +23,7 @@ PLACES = {
     "training": "codelm.modules:CausalLM.training_step",
     "validation": "codelm.modules:CausalLM.validation_step",
     "a checkpoint half written": "pathlib:Path.write_bytes",
-    "a checkpoint renamed": "codelm.files:sync_folder",
+    "a file renamed": "codelm.files:sync_folder",
     "the adapter half written": "codelm.modules:LoRACausalLM.save_adapter",
     "evaluation": "codelm.evaluation.evaluate:_run_task",
     "the report": "codelm.runs.figures:page",
@@ -69,7 +69,7 @@ class Stop:
                 return function(*arguments, **named)
             if self.place == "a checkpoint half written":
                 arguments = (arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
-            behind = self.place in ("a checkpoint half written", "a checkpoint renamed", "the adapter half written")
+            behind = self.place in ("a checkpoint half written", "a file renamed", "the adapter half written")
             done = function(*arguments, **named) if behind else None
             self._send()
             return done if behind else function(*arguments, **named)

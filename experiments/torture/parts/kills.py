@@ -19,7 +19,7 @@ __all__ = ["rows"]
 
 _BATCHES = 12
 """Micro-batches of a whole training: six in each of two epochs."""
-_CALLS = {"mining": 40, "training": 12, "validation": 9, "a checkpoint half written": 4, "a checkpoint renamed": 6}
+_CALLS = {"mining": 40, "training": 12, "validation": 9, "a checkpoint half written": 4, "a file renamed": 6}
 """Calls of each place that a training surely makes; of the others one."""
 _SEEDS, _ATOMIC = "seeds of each micro-batch", "atomic writing"
 _AS_BEFORE = "what it ends with is guarded as in the first row"
@@ -84,17 +84,19 @@ class _Workplace:
 
 
 def rows(budget: Budget) -> Iterator[Row]:
-    """Yield the rows: at every micro-batch, in every phase, chains at random, and in two processes."""
+    """Yield the rows: at every micro-batch, in every phase, of which the short form has two, and chains at random."""
     work = _workplace(budget)
     draw = budget.random("kills")
     yield _every_batch(work, budget)
-    for place in PLACES:
+    for place in draw.sample(list(PLACES), budget.count(len(PLACES), least=2)):
         yield _in_phase(work, budget, place, draw)
-    yield _two_processes(work, budget, draw)
+    if not budget.is_short:
+        yield _two_processes(work, budget, draw)
     yield _row(
         "chains of 1 to 5 signals at random places and times; accumulation 1, 2, 4, validation within epochs, workers",
         (work.outcome(*_chain(draw)) for _ in range(budget.count(200))),
-        (_SEEDS, (work.outcome(*_killed(draw), _SEEDS) for _ in range(9))),
+        None,
+        _AS_BEFORE,
     )
 
 
@@ -147,10 +149,6 @@ def _in_phase(work: _Workplace, budget: Budget, place: str, draw: random.Random)
         guarded = _ATOMIC, (work.outcome([Stop(SIGNALS[0], place, each)], [], _ATOMIC) for each in calls)
     remark = "" if guarded else _AS_BEFORE
     return _row(f"SIGKILL, SIGTERM, SIGINT, SIGTERM twice in {place}", outcomes, guarded, remark)
-
-
-def _killed(draw: random.Random) -> tuple[list[Stop], list[str]]:
-    return [Stop(SIGNALS[0], "training", draw.randrange(4, _BATCHES))], []
 
 
 def _chain(draw: random.Random) -> tuple[list[Stop], list[str]]:
