@@ -20,14 +20,16 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from experiments.torture.failing_files import build_library
 from experiments.torture.guards import taken_out
 
-__all__ = ["CONFIG", "Ended", "Harm", "processes", "run_command", "run_in_process", "what_is_left"]
+__all__ = ["Ended", "Harm", "processes", "run_command", "run_in_process", "what_is_left", "write_config"]
 
-CONFIG = """
-model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.05}, learning_rate: 1e-2}
-data: {repo: REPOSITORY, cache: CACHE, sequence_length: 64, batch_size: 2, held_out: 0.3}
+_CONFIG = """
+model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.05}, learning_rate: 0.01}
+data: {repo: REPOSITORY, cache: CACHE, sequence_length: LENGTH, batch_size: 2, held_out: 0.3}
 trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, accumulate_grad_batches: 2, limit_train_batches: 6,
   limit_val_batches: 3, log_every_n_steps: 1}
 checkpoint: {last_every_minutes: 0}
@@ -35,7 +37,7 @@ early_stopping: {patience: 99}
 behavior: {prompts: []}
 evaluation: {enabled: false}
 """
-"""Settings of a training of a few seconds; BASE, REPOSITORY and CACHE stand for folders."""
+"""Settings of a training of a few seconds: two epochs of six micro-batches, of which two are a step."""
 
 Harm = Callable[[], None]
 """Harms the process that it is called in, before the command begins."""
@@ -137,6 +139,27 @@ def run_command(arguments: list[str], folder: str, harm: Harm | None = None, gua
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(status)
+
+
+def write_config(
+    folder: Path, base: Path, repository: Path, cache: Path, *, sequence_length: int = 64, **changes: str
+) -> None:
+    """Write ``config.yaml`` of a training of a few seconds.
+
+    Args:
+        folder: Where to.
+        base: The base.
+        repository: The repository.
+        cache: The folder of the stores.
+        sequence_length: Tokens in a row.
+        changes: Groups of settings that take the place of those with their names.
+    """
+    config = _CONFIG
+    values = {"BASE": base, "REPOSITORY": repository, "CACHE": cache, "LENGTH": sequence_length}
+    for word, value in values.items():
+        config = config.replace(word, str(value))
+    groups = yaml.safe_load(config) | {name: yaml.safe_load(text) for name, text in changes.items()}
+    (folder / "config.yaml").write_text(yaml.safe_dump(groups))
 
 
 def what_is_left(run: Path) -> dict[str, Any]:

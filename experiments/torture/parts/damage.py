@@ -25,7 +25,7 @@ from codelm.saved_run import SavedRun
 from experiments.torture.guards import taken_out
 from experiments.torture.harm import HARMS, files_of, flipped, harmed, outcome
 from experiments.torture.rows import Budget, Row, tally, until_bad
-from experiments.torture.runs import CONFIG, processes, run_in_process
+from experiments.torture.runs import processes, run_in_process, write_config
 from experiments.torture.subjects import merging_tokenizer, write_base, write_repository
 
 __all__ = ["Finished", "finished_run", "rows"]
@@ -78,12 +78,9 @@ class _Subject:
 def finished_run(folder: Path, *, seed: int = 42) -> Finished:
     """Train in a new folder, and return the run that has ended."""
     folder.mkdir(parents=True)
-    base = write_base(folder / "base", tokenizer=merging_tokenizer())
+    base = write_base(folder / "base", positions=512, tokenizer=merging_tokenizer())
     repository = write_repository(folder / "numbers")
-    config = CONFIG
-    for word, value in {"BASE": base, "REPOSITORY": repository, "CACHE": folder / "cache"}.items():
-        config = config.replace(word, str(value))
-    (folder / "config.yaml").write_text(config)
+    write_config(folder, base, repository, folder / "cache", sequence_length=256)
     arguments = ["fit", "--config", "config.yaml", "--name", "run", f"--seed_everything={seed}"]
     ended = run_in_process(processes(), folder, arguments)
     assert ended.status == 0, ended.said

@@ -16,7 +16,7 @@ from codelm.runs.checkpoint_io import AtomicCheckpointIO
 from codelm.saved_run import SavedRun
 from experiments.torture.failing_files import CALLS_FILE, FailingFiles, can_fail_files
 from experiments.torture.rows import Budget, Row, tally, until_bad
-from experiments.torture.runs import CONFIG, Ended, processes, run_in_process, what_is_left
+from experiments.torture.runs import Ended, processes, run_in_process, what_is_left, write_config
 from experiments.torture.subjects import merging_tokenizer, write_base, write_repository
 
 __all__ = ["rows"]
@@ -77,7 +77,7 @@ def rows(budget: Budget) -> Iterator[Row]:
         "fit": fit,
         "export as GGUF": ["export", "run", run, "--format", "gguf", "--type", "f32", to],
         "data": ["data", "--config", "config.yaml", to],
-        "complete": ["complete", "run", run, "fn a"],
+        "complete": ["complete", "run", run, "--max_new_tokens", "4", "fn a"],
     }
     for name, words in commands.items():
         yield _each_call(work, budget, name, words)
@@ -85,14 +85,9 @@ def rows(budget: Budget) -> Iterator[Row]:
 
 
 def _prepare(work: _Workplace) -> None:
-    base, repository = (
-        write_base(work.folder / "base", tokenizer=merging_tokenizer()),
-        write_repository(work.folder / "numbers"),
-    )
-    config = CONFIG
-    for word, value in {"BASE": base, "REPOSITORY": repository, "CACHE": work.watched / "cache"}.items():
-        config = config.replace(word, str(value))
-    (work.folder / "config.yaml").write_text(config)
+    base = write_base(work.folder / "base", positions=512, tokenizer=merging_tokenizer())
+    repository = write_repository(work.folder / "numbers")
+    write_config(work.folder, base, repository, work.watched / "cache", sequence_length=256)
     work.fresh(with_run=False)
     words = ["fit", "--config", "config.yaml", "--name=run", f"--output={work.watched / 'runs'}"]
     ended = work.run(words, 0, 0)

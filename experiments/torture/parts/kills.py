@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.torture.rows import Budget, Row, tally, until_bad
-from experiments.torture.runs import CONFIG, Ended, processes, run_in_process, what_is_left
+from experiments.torture.runs import Ended, processes, run_in_process, what_is_left, write_config
 from experiments.torture.stops import PLACES, SIGNALS, TWICE, Stop
 from experiments.torture.subjects import write_base, write_repository
 
@@ -24,7 +24,7 @@ _CALLS = {"mining": 40, "training": 12, "validation": 9, "a checkpoint half writ
 _SEEDS, _ATOMIC = "seeds of each micro-batch", "atomic writing"
 _AS_BEFORE = "what it ends with is guarded as in the first row"
 _RANDOM_SECONDS = 12.0
-_EVALUATION = "evaluation: {enabled: true, limit: 1, minutes: 0.05, tokens: 200, every_n_epochs: 0}"
+_EVALUATION = "{enabled: true, limit: 1, minutes: 0.05, tokens: 200, every_n_epochs: 0}"
 
 
 @dataclass
@@ -111,10 +111,7 @@ def _two_processes(work: _Workplace, budget: Budget, draw: random.Random) -> Row
 def _workplace(budget: Budget) -> _Workplace:
     folder = budget.folder("kills")
     base, repository = write_base(folder / "base"), write_repository(folder / "numbers")
-    config = CONFIG.replace("evaluation: {enabled: false}", _EVALUATION)
-    for word, value in {"BASE": base, "REPOSITORY": repository, "CACHE": folder / "cache"}.items():
-        config = config.replace(word, str(value))
-    (folder / "config.yaml").write_text(config)
+    write_config(folder, base, repository, folder / "cache", evaluation=_EVALUATION)
     return _Workplace(processes(), folder)
 
 

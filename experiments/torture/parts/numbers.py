@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from codelm.runs.checkpoints import load
 from experiments.torture.poison import Float16, Place, Poison
 from experiments.torture.rows import Budget, Row, tally, until_bad
-from experiments.torture.runs import CONFIG, Ended, processes, run_in_process
+from experiments.torture.runs import Ended, processes, run_in_process, write_config
 from experiments.torture.subjects import write_base, write_repository
 
 __all__ = ["rows"]
 
 _STEPS = {"first": 0, "middle": 4, "last": 5}
-"""Optimizer steps of the training in `CONFIG`: three in each of two epochs. Behind the middle one nothing is measured,
+"""Optimizer steps of the training: three in each of two epochs. Behind the middle one nothing is measured,
 so that ``last.ckpt`` is written with whatever the weights are."""
 _VALUES = (math.nan, math.inf, -math.inf)
 _WANTED: dict[tuple[Place, bool], tuple[int, str]] = {
@@ -52,8 +52,7 @@ def rows(budget: Budget) -> Iterator[Row]:
     """Yield a row for each place, and that of a float16 scaler."""
     folder = budget.folder("numbers")
     base, repository = write_base(folder / "base"), write_repository(folder / "numbers")
-    text = CONFIG.replace("BASE", str(base)).replace("REPOSITORY", str(repository))
-    (folder / "config.yaml").write_text(text.replace("CACHE", str(folder / "cache")))
+    write_config(folder, base, repository, folder / "cache")
     context = processes()
     kinds = list(_WHAT.items())
     for (place, lasting), what in kinds[2:5] if budget.is_short else kinds:
