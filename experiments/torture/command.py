@@ -5,11 +5,13 @@ import logging
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from codelm.errors import one_line
 from codelm.files import write_text
 from experiments.program import run_program
 from experiments.torture import parts
@@ -52,13 +54,22 @@ def torture(options: argparse.Namespace, command: str) -> int:
     with tempfile.TemporaryDirectory(prefix="codelm-torture-") as scratch:
         budget = Budget(Path(scratch), SHORT if options.short else options.share, options.seed, options.repository)
         for name in options.parts:
-            part: Part = import_module(f"experiments.torture.parts.{name}").rows
-            for row in part(budget):
+            for row in _rows(name, budget):
                 rows.append(row)
                 _tell(row)
                 if options.table:  # after each row, so that a run that is ended has left something
                     write_text(options.table, page(command, rows, PARTS, _ROOT))
     return int(not all(row.is_kept for row in rows))
+
+
+def _rows(name: str, budget: Budget) -> Iterator[Row]:
+    """Yield the rows of a part; one that breaks is a row that does not hold, and the parts behind it are tried."""
+    part: Part = import_module(f"experiments.torture.parts.{name}").rows
+    try:
+        yield from part(budget)
+    except Exception as error:
+        traceback.print_exc()
+        yield Row(name, "the part itself, to its end", 1, 0, failures=(one_line(error),))
 
 
 def _tell(row: Row) -> None:
