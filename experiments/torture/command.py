@@ -7,15 +7,18 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
 from codelm.errors import one_line
 from codelm.files import write_text
+from experiments.bench.machine import commit_of
 from experiments.program import run_program
 from experiments.torture import parts
-from experiments.torture.rows import Budget, Part, Row
+from experiments.torture.rows import Budget, Part, Row, read_rows, write_rows
 from experiments.torture.table import page
 
 __all__ = ["PARTS", "SHORT", "main", "parse_options", "torture"]
@@ -32,7 +35,7 @@ odd or hostile; write a table of how often it held. The exit status is 1 where s
 
     .venv/bin/python -m experiments.torture --short --table build/reliability.md      # minutes
     .venv/bin/python -m experiments.torture --table docs/reliability.md               # hours
-    .venv/bin/python -m experiments.torture damage numbers --share 0.1
+    .venv/bin/python -m experiments.torture damage --rows build/rows.jsonl --table docs/reliability.md
 """
 
 
@@ -50,16 +53,26 @@ def torture(options: argparse.Namespace, command: str) -> int:
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     disable_progress_bar()  # type: ignore[no-untyped-call]
+    before = [row for row in read_rows(options.rows) if row.part not in options.parts] if options.rows else []
+    measured = f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, codelm {commit_of(_ROOT)}"
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="codelm-torture-") as scratch:
-        budget = Budget(Path(scratch), SHORT if options.short else options.share, options.seed, options.repository)
+        share = SHORT if options.short else options.share
+        budget = Budget(Path(scratch), share, options.seed, options.repository)
         for name in options.parts:
             for row in _rows(name, budget):
-                rows.append(row)
+                rows.append(replace(row, measured=measured))
                 _tell(row)
-                if options.table:  # after each row, so that a run that is ended has left something
-                    write_text(options.table, page(command, rows, PARTS, _ROOT))
+                _write(options, [*before, *rows])  # after each row, so that a run that is ended has left something
     return int(not all(row.is_kept for row in rows))
+
+
+def _write(options: argparse.Namespace, rows: Sequence[Row]) -> None:
+    """Write the rows and the table to the files that are wanted."""
+    if options.rows:
+        write_rows(options.rows, rows)
+    if options.table:
+        write_text(options.table, page(rows, PARTS))
 
 
 def _rows(name: str, budget: Budget) -> Iterator[Row]:
@@ -97,6 +110,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--seed", type=int, default=0, metavar="N", help="the seed of all that is random (default: 0)")
     add("--repository", type=Path, metavar="FOLDER", help="a real history whose load is measured, too")
     add("--table", type=Path, metavar="FILE", help="write the table to this file, after each row")
+    add("--rows", type=Path, metavar="FILE", help="keep the rows of other parts there for the table, and add these")
     return parser.parse_args(arguments)
 
 

@@ -1,11 +1,14 @@
 """Rows of the table: what was tried, how often it held, and how often without the guard that makes it hold."""
 
+import json
 import random
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-__all__ = ["Budget", "Part", "Row", "tally", "until_bad"]
+from codelm.files import write_text
+
+__all__ = ["Budget", "Part", "Row", "read_rows", "tally", "until_bad", "write_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Row:
         tried_without: How often it was done without the guard.
         held_without: How often it came out as it has to nonetheless.
         failures: What did not hold, a line each.
+        measured: By which command it was measured, when, and of which build.
     """
 
     part: str
@@ -33,6 +37,7 @@ class Row:
     tried_without: int = 0
     held_without: int = 0
     failures: tuple[str, ...] = field(default=(), compare=False)
+    measured: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -102,3 +107,14 @@ def until_bad(outcomes: Iterable[str]) -> Iterator[str]:
         yield outcome
         if outcome:
             return
+
+
+def write_rows(file: Path, rows: Iterable[Row]) -> None:
+    """Write rows to a file, a line of JSON each."""
+    write_text(file, "".join(f"{json.dumps(asdict(row))}\n" for row in rows))
+
+
+def read_rows(file: Path) -> list[Row]:
+    """Return the rows of a file; none where there is no such file."""
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return [Row(**(values | {"failures": tuple(values["failures"])})) for values in map(json.loads, lines)]

@@ -23,6 +23,7 @@ _CALLS = {"mining": 40, "training": 12, "validation": 9, "a checkpoint half writ
 """Calls of each place that a training surely makes; of the others one."""
 _SEEDS, _ATOMIC = "seeds of each micro-batch", "atomic writing"
 _AS_BEFORE = "what it ends with is guarded as in the first row"
+_TWO = ["--trainer.accumulate_grad_batches=2"]
 _RANDOM_SECONDS = 12.0
 _EVALUATION = "{enabled: true, limit: 1, minutes: 0.05, tokens: 200, every_n_epochs: 0}"
 
@@ -126,11 +127,11 @@ def _row(what: str, outcomes: Iterable[str], guarded: tuple[str, Iterable[str]] 
 
 def _every_batch(work: _Workplace, budget: Budget) -> Row:
     """Return the row of a SIGKILL at each micro-batch, of which the short form tries some."""
-    settings = [[f"--trainer.accumulate_grad_batches={each}"] for each in (1, 2, 4)]
+    settings = [_TWO, *([f"--trainer.accumulate_grad_batches={each}"] for each in (1, 4))]
     all_of_them = list(product(range(1, _BATCHES + 1), settings))
     some = budget.random("every batch").sample(all_of_them, budget.count(len(all_of_them)))
     outcomes = [work.outcome([Stop(SIGNALS[0], "training", number)], each) for number, each in some]
-    without = (work.outcome([Stop(SIGNALS[0], "training", each)], settings[1], _SEEDS) for each in (8, 3, 5, 11))
+    without = (work.outcome([Stop(SIGNALS[0], "training", each)], _TWO, _SEEDS) for each in (8, 3, 5, 11))
     remark = f"with a checkpoint after each step at most {work.most_repeated} micro-batches were learned again"
     return _row("SIGKILL at each micro-batch, accumulation 1, 2, 4", outcomes, (_SEEDS, without), remark)
 
@@ -140,10 +141,10 @@ def _in_phase(work: _Workplace, budget: Budget, place: str, draw: random.Random)
     calls = range(1, _CALLS.get(place, 1) + 1)
     numbers = [*SIGNALS, TWICE]
     kinds = [numbers[each % 4] for each in range(budget.count(12))]
-    outcomes = [work.outcome([Stop(number, place, draw.choice(calls))], []) for number in kinds]
+    outcomes = [work.outcome([Stop(number, place, draw.choice(calls))], _TWO) for number in kinds]
     guarded = None
     if place == "a checkpoint half written":
-        guarded = _ATOMIC, (work.outcome([Stop(SIGNALS[0], place, each)], [], _ATOMIC) for each in calls)
+        guarded = _ATOMIC, (work.outcome([Stop(SIGNALS[0], place, each)], _TWO, _ATOMIC) for each in calls)
     remark = "" if guarded else _AS_BEFORE
     return _row(f"SIGKILL, SIGTERM, SIGINT, SIGTERM twice in {place}", outcomes, guarded, remark)
 

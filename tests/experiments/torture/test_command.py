@@ -32,3 +32,28 @@ def test_wrong_options_are_refused(words, capsys):
 
 def test_each_part_is_a_module():
     assert all(callable(import_module(f"experiments.torture.parts.{name}").rows) for name in PARTS)
+
+
+def test_parts_that_were_tried_before_stay_in_the_table(monkeypatch, tmp_path):
+    for name in PARTS:
+        monkeypatch.setattr(f"experiments.torture.parts.{name}.rows", of(name, 2))
+    files = ["--rows", str(tmp_path / "rows.jsonl"), "--table", str(tmp_path / "reliability.md")]
+    assert main(["damage", "kills", "--share", "0.5", *files]) == 0
+    assert main(["kills", "--share", "0.25", *files]) == 0
+    text = (tmp_path / "reliability.md").read_text()
+    assert (text.count("| share 0.5 |"), text.count("| share 0.25 |")) == (1, 1)
+    assert text.index("## Damage") < text.index("share 0.5") < text.index("## Kills") < text.index("share 0.25")
+
+
+def test_a_part_that_breaks_is_a_row_that_does_not_hold_and_the_next_is_tried(monkeypatch, capsys):
+    def broken(budget):
+        yield Row("damage", "first", 1, 1)
+        raise ValueError("broken")
+
+    monkeypatch.setattr("experiments.torture.parts.damage.rows", broken)
+    monkeypatch.setattr("experiments.torture.parts.kills.rows", of("kills", 2))
+    assert main(["damage", "kills"]) == 1
+    said = capsys.readouterr().out
+    assert "damage: first: 1 of 1" in said
+    assert "did not hold: ValueError: broken" in said
+    assert "kills: share 1: 2 of 2" in said
