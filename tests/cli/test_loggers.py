@@ -45,9 +45,13 @@ def test_a_disk_that_is_full_for_events_is_one_error_and_no_traceback_of_a_threa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("tensorboard.summary.writer.record_writer.RecordWriter.write", refuse)
-    with run_logging(quiet=False, debug=False), pytest.raises(OSError, match="No space left"):
+
+    def write_events():
         writer = EventFileWriter(str(tmp_path))
         for _ in range(100):
             writer.flush()
             time.sleep(0.05)
+
+    with run_logging(quiet=False, debug=False), pytest.raises(OSError, match="No space left"):
+        write_events()
     assert "Traceback" not in capsys.readouterr().err
