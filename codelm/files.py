@@ -1,7 +1,8 @@
-"""Atomic writing of files and folders, after a crash or on a full disk with the old content; and their sizes."""
+"""Atomic writing of files and folders, after a crash or on a full disk with the old content; sizes and digests."""
 
 import contextlib
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 __all__ = [
     "existing_folder",
+    "hashes",
     "left_unfinished",
     "new_file",
     "new_folder",
@@ -123,6 +125,17 @@ def existing_folder(path: Path) -> Path:
 def size_of(folder: Path) -> int:
     """Return the bytes of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def hashes(folder: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder, by its name there; nothing where there is no folder."""
+    if folder is None or not folder.is_dir():
+        return {}
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def sync_files(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """A run that was written to its folder, read back: its manifest and its settings."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +11,12 @@ from typing import Any
 import yaml
 
 from codelm.errors import DamagedDataError, InputError
+from codelm.files import hashes
 
-__all__ = ["SavedRun", "find_run", "saved_runs"]
+__all__ = ["ADAPTER", "SavedRun", "find_run", "saved_runs", "sealed"]
 
+ADAPTER = "adapter"
+"""Of a run's folder, the one that holds its adapter."""
 _MANIFEST, _CONFIG = "MANIFEST.json", "config.yaml"
 _MOST_BYTES = 64 * 2**20
 """The largest manifest or configuration that is read: those of runs have a hundredth of it."""
@@ -44,7 +48,23 @@ class SavedRun:
             raise DamagedDataError(f"{path} is damaged: it is not JSON; take a copy of it, or another run") from error
         if not isinstance(manifest, dict) or "codelm_manifest" not in manifest:
             raise DamagedDataError(f"{path} is not a manifest of codelm; give the folder of a run")
+        digest = manifest.pop("sha256", None)
+        if (digest is not None or manifest["codelm_manifest"] != 1) and digest != _digest(manifest):
+            raise DamagedDataError(f"{path} is damaged: its sha256 is another; take a copy of it, or another run")
         return manifest
+
+    def refuse_changed_adapter(self) -> None:
+        """Refuse an adapter whose files are not those that the manifest says were saved; earlier ones do not say.
+
+        Raises:
+            DamagedDataError: One of them was changed.
+        """
+        known, found = self.figure("adapter", "sha256"), hashes(self.folder / ADAPTER)
+        for name, digest in known.items() if isinstance(known, dict) else ():
+            if found.get(name) != digest:
+                raise DamagedDataError(
+                    f"{self.folder / ADAPTER / name} is not what {self.label} saved, by its manifest; take a copy of it"
+                )
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
@@ -76,6 +96,15 @@ class SavedRun:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         return value
+
+
+def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest's content, in JSON's types, with its digest under ``sha256``: damage to it then shows."""
+    return {**manifest, "sha256": _digest(manifest)}
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def find_run(given: str | None, output: str | Path) -> SavedRun:

@@ -18,11 +18,11 @@ CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 
 ROOMS = {  # a room, what is in it, and the rooms it imports
     "errors": ("failures that a user can mend", set()),
-    "files": ("atomic writing", set()),
+    "files": ("atomic writing, digests", set()),
     "lines": ("text as lines", set()),
     "special_tokens": ("their names, formats of prompts", set()),
     "token_healing": ("where a prompt ends", set()),
-    "saved_run": ("a run's folder, read back", {"errors"}),
+    "saved_run": ("a run's folder, read back", {"errors", "files"}),
     "devices": ("what a machine computes with, without torch", set()),
     "batch": ("the contract between datamodules and modules", set()),
     "lightning_checkpoints": ("where a checkpoint of Lightning goes on", set()),

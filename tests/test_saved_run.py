@@ -4,7 +4,8 @@ import os
 import pytest
 
 from codelm.errors import DamagedDataError, InputError
-from codelm.saved_run import SavedRun, find_run, saved_runs
+from codelm.files import hashes
+from codelm.saved_run import SavedRun, find_run, saved_runs, sealed
 
 
 @pytest.fixture
@@ -60,6 +61,36 @@ def test_settings_have_their_full_names(make_run):
 def test_a_figure_is_found_by_its_keys(make_run):
     run = SavedRun(make_run("a", 0, {"x": {"y": 1}}))
     assert [run.figure("x", "y"), run.figure("x", "z"), run.figure("x", "y", "z")] == [1, None, None]
+
+
+def test_a_manifest_is_never_read_with_a_byte_that_has_flipped(make_run):
+    content = {"codelm_manifest": 2, "status": "completed", "loss": 1.25, "name": "é"}
+    folder = make_run("a", 0, json.dumps(sealed(content), indent=2))
+    file, written = folder / "MANIFEST.json", (folder / "MANIFEST.json").read_bytes()
+    assert SavedRun(folder).manifest == content
+    for place in range(len(written)):
+        for bits in (1, 3, 32):
+            file.write_bytes(written[:place] + bytes([written[place] ^ bits]) + written[place + 1 :])
+            try:
+                assert SavedRun(folder).manifest == content, (place, bits)
+            except DamagedDataError:
+                continue
+
+
+def test_an_adapter_is_what_was_saved_or_refused(make_run):
+    folder = make_run("a", 0)
+    (folder / "adapter").mkdir()
+    (folder / "adapter" / "tokenizer.json").write_text("{}")
+    SavedRun(folder).refuse_changed_adapter()  # a run of an earlier version does not say what it saved
+    folder = make_run("a", 1, {"adapter": {"sha256": hashes(folder / "adapter")}})
+    (folder / "adapter").mkdir()
+    for content in (None, "{ }"):
+        if content:
+            (folder / "adapter" / "tokenizer.json").write_text(content)
+        with pytest.raises(DamagedDataError, match=r"adapter/tokenizer\.json is not what a/version_1 saved"):
+            SavedRun(folder).refuse_changed_adapter()
+    (folder / "adapter" / "tokenizer.json").write_text("{}")
+    SavedRun(folder).refuse_changed_adapter()
 
 
 @pytest.mark.parametrize("manifest", ["", "{", "[]", "{}", "[" * 100_000])

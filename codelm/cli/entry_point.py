@@ -18,8 +18,8 @@ from codelm.errors import FULL, CodelmError, InputError, ResourceError, is_out_o
 
 __all__ = ["main"]
 
-_DISK_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
-"""Error numbers of the system for a disk that is full or cannot be written to."""
+_DISK_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""Error numbers of the system for a disk that is full, fails, or cannot be written to."""
 
 _WAIT_POLICY = "OMP_WAIT_POLICY", "PASSIVE"
 """Lets torch's threads sleep while they wait for one another, where the user has not decided; read when it is imported.

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,22 @@ _EXPECTED = ("The dirpath has changed", "Checkpoint directory .* exists and is n
 
 
 @contextmanager
+def _disk_errors_of_events_hidden() -> Iterator[None]:
+    """Show no traceback where TensorBoard's thread cannot write: it raises the error again where events are logged."""
+    show = threading.excepthook
+
+    def hook(raised: threading.ExceptHookArgs) -> None:
+        if not (isinstance(raised.exc_value, OSError) and type(raised.thread).__module__.startswith("tensorboard.")):
+            show(raised)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = show
+
+
+@contextmanager
 def run_logging(*, quiet: bool, debug: bool) -> Iterator[None]:
     """Send codelm's messages to standard error, and only errors of its libraries; of several processes, the first's.
 
@@ -32,6 +49,7 @@ def run_logging(*, quiet: bool, debug: bool) -> Iterator[None]:
     is_first = getattr(rank_zero_only, "rank", 0) == 0
     with warnings.catch_warnings(), ExitStack() as cleanup:
         if not debug:
+            cleanup.enter_context(_disk_errors_of_events_hidden())
             for beginning in _EXPECTED:
                 warnings.filterwarnings("ignore", beginning)
             for category in _NOT_FOR_USERS if is_first else [Warning]:

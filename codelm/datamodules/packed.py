@@ -128,10 +128,28 @@ class PackedDataModule(LightningDataModule):
             accumulate: Batches of one rank in an optimizer step.
             ranks: Processes that train together.
         """
+        return sorted({index for row in self._rows_of_steps(steps, share, accumulate, ranks) for index in row})
+
+    def _rows_of_steps(self, steps: int, share: float, accumulate: int, ranks: int) -> list[Row]:
+        """Return the rows of the first optimizer steps; see `drawn`."""
         size = self.batch_size * ranks
         epochs = (self.rows(epoch) for epoch in count())
         taken = (rows[: int(share * -(-len(rows) // size)) * size] for rows in epochs)
-        return sorted({index for row in plan.rows_of_steps(taken, size * accumulate, steps) for index in row})
+        return list(plan.rows_of_steps(taken, size * accumulate, steps))
+
+    def commits_of_step(self, step: int) -> list[str]:
+        """Return the ids of the commits that one optimizer step of the trainer learns from; the first step is 0."""
+        trainer: Any = self.trainer
+        limit = trainer.limit_train_batches
+        slicing = limit if isinstance(limit, float) else 1.0, trainer.accumulate_grad_batches, trainer.world_size
+        earlier, rows = (self._rows_of_steps(steps, *slicing) for steps in (step, step + 1))
+        samples = [index for row in rows[len(earlier) :] for index in row]
+        commits = self.store.facts.get("commits", ())
+        return (
+            list(dict.fromkeys(commits[each]["sha"] for each in self.store.samples["commit"][samples]))
+            if commits
+            else []
+        )
 
     def micro_batches(self, epoch: int, *, accumulate: int = 1, rank: int = 0, ranks: int = 1) -> list[MicroBatch]:
         """Return the batches of one rank in one training epoch.

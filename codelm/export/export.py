@@ -19,10 +19,10 @@ from codelm.export.held_out import HeldOut, compare, finished_module, held_out_t
 from codelm.export.record import export_record
 from codelm.export.source import Source, refuse_changed_base, trained_format
 from codelm.export.writers import WRITERS, Options, Written
-from codelm.files import write_text
+from codelm.files import hashes, write_text
 from codelm.inference.tuned_model import load_tuned
 from codelm.modules.base_model import load_config, parameter_count
-from codelm.runs.manifest_content import hashes, to_json
+from codelm.runs.manifest_content import to_json
 
 __all__ = ["export"]
 

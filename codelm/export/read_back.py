@@ -10,10 +10,18 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PretrainedConfig, PreTrainedModel
 
-from codelm.errors import CodelmError
+from codelm.errors import CodelmError, one_line
 from codelm.export.gguf_model import GgufType, tensor_name, tensor_names
 
-__all__ = ["add_gguf_adapter", "probe_logits", "read_folder", "read_gguf", "refuse_other_logits", "refuse_other_tokens"]
+__all__ = [
+    "add_gguf_adapter",
+    "probe_logits",
+    "read_folder",
+    "read_gguf",
+    "refuse_other_logits",
+    "refuse_other_tokens",
+    "unreadable_refused",
+]
 
 _ROWS, _TOKENS = 2, 64
 """Of the random text whose logits are compared."""
@@ -109,6 +117,17 @@ def add_gguf_adapter(model: PreTrainedModel, file: Path) -> PreTrainedModel:
         if (b := tensors.get(f"{place}.lora_b")) is not None:
             weight.add_(b @ tensors[f"{place}.lora_a"], alpha=alpha / b.shape[1])
     return model
+
+
+@contextmanager
+def unreadable_refused(file: str) -> Iterator[None]:
+    """Raise `CodelmError` where a file that was written cannot be read back: the disk, or a library, has harmed it."""
+    try:
+        yield
+    except (CodelmError, OSError, MemoryError):
+        raise
+    except Exception as error:  # gguf's and transformers' are of all kinds
+        raise CodelmError(f"{file} was not exported: read back, {one_line(error)}") from error
 
 
 def _evaluated(model: Any) -> PreTrainedModel:

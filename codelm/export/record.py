@@ -8,7 +8,8 @@ from typing import Any
 from codelm import __version__
 from codelm.export.licence import base_licence
 from codelm.export.source import Source
-from codelm.runs.manifest_content import MANIFEST_FILE, hashes
+from codelm.files import hashes
+from codelm.runs.manifest_content import MANIFEST_FILE
 
 __all__ = ["export_record"]
 

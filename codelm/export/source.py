@@ -8,13 +8,11 @@ from typing import Any
 from codelm.bases.families import decide, identities
 from codelm.errors import DamagedDataError, InputError
 from codelm.modules.base_identity import changed_files, identify
-from codelm.runs.manifest_content import hashes
-from codelm.saved_run import SavedRun
+from codelm.saved_run import ADAPTER, SavedRun
 from codelm.special_tokens import AUTO, FORMATS
 
 __all__ = ["Source", "find_source", "refuse_changed_base", "trained_format"]
 
-_ADAPTER = "adapter"
 _NEEDED = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -33,7 +31,7 @@ class Source:
     @property
     def adapter(self) -> Path:
         """The folder of the adapter."""
-        return self.run.folder / _ADAPTER
+        return self.run.folder / ADAPTER
 
     @property
     def name(self) -> str:
@@ -96,15 +94,9 @@ def find_source(run: SavedRun, base: str | None = None) -> Source:
             f"{run.label} has not ended: let it, or go on where it was killed with codelm fit --config"
             f" {run.folder / 'config.yaml'} --ckpt_path last"
         )
-    known = run.figure("adapter", "sha256") or {}
-    found = hashes(run.folder / _ADAPTER)
-    if not set(_NEEDED) <= set(found):
+    if not all((run.folder / ADAPTER / name).is_file() for name in _NEEDED):
         raise InputError(f"{run.label} ({status}) has no adapter: give a run that has trained to its first validation")
-    changed = [name for name in _NEEDED if known.get(name, found[name]) != found[name]]
-    if changed:
-        raise DamagedDataError(
-            f"{run.folder / _ADAPTER / changed[0]} is not what {run.label} saved, by its manifest; take a copy of it"
-        )
+    run.refuse_changed_adapter()
     return Source(run, base or str(run.figure("model", "base") or run.settings.get("model.base")))
 
 
@@ -115,7 +107,7 @@ def refuse_changed_base(source: Source) -> bool:
         Whether it could be told: the run says what its base was, and that lies on this machine.
 
     Raises:
-        InputError: Its configuration or its weights are others.
+        InputError: Its configuration, weights or tokenizer are others.
     """
     trained = source.run.figure("model", "base_identity", "files")
     found = identify(source.base, source.revision).files if trained else None

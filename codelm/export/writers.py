@@ -22,6 +22,7 @@ from codelm.export.read_back import (
     read_gguf,
     refuse_other_logits,
     refuse_other_tokens,
+    unreadable_refused,
 )
 from codelm.export.source import Source, trained_format
 from codelm.export.weights import base_model, merged_model
@@ -102,7 +103,9 @@ def _write_gguf_adapter(source: Source, options: Options, folder: Path) -> Writt
     if options.with_base:
         _write_and_compare(source, base_model(source, options.dtype), options, folder / model)
     wanted = probe_logits(with_saved_adapter(base, source.adapter))
-    difference = refuse_other_logits(file.name, wanted, probe_logits(_read_adapter(source, file)), "f32")
+    with unreadable_refused(file.name):
+        found = probe_logits(_read_adapter(source, file))
+    difference = refuse_other_logits(file.name, wanted, found, "f32")
     use = _write_modelfile(source, folder, base.config, model, file.name)
     return Written(lambda: _read_adapter(source, file), difference, use)
 
@@ -113,8 +116,9 @@ def _write_and_compare(source: Source, model: Any, options: Options, file: Path)
     write_gguf(file, model, tokenizer, options.type, _facts(source))
     log.info("export: reading %s back", file.name)
     wanted = probe_logits(model.float())
-    refuse_other_tokens(file, tokenizer)
-    found = probe_logits(read_gguf(file, model.config, source.attention))
+    with unreadable_refused(file.name):
+        refuse_other_tokens(file, tokenizer)
+        found = probe_logits(read_gguf(file, model.config, source.attention))
     return refuse_other_logits(file.name, wanted, found, options.type)
 
 

@@ -20,7 +20,7 @@ from codelm.modules.adapters import LoRA, load_adapter
 from codelm.modules.base_identity import changed_files
 from codelm.modules.generation import Generated, Sampling, generate_texts
 from codelm.modules.precision import auto_precision
-from codelm.saved_run import SavedRun
+from codelm.saved_run import ADAPTER, SavedRun
 from codelm.token_healing import HealedPrompt
 
 __all__ = ["TunedModel", "load_tuned"]
@@ -129,15 +129,16 @@ def load_tuned(run: SavedRun, base: str | None = None) -> TunedModel:
         InputError: The run has no adapter, or its base cannot be had, or is another one by now.
         DamagedDataError: What the run has written is damaged.
     """
-    if not (run.folder / "adapter").is_dir():
+    if not (run.folder / ADAPTER).is_dir():
         state = run.figure("status") or "not ended"
         raise InputError(f"run {run.label} has no adapter, its training is {state}; let it end, or give another run")
+    run.refuse_changed_adapter()
     module = LoRACausalLM(**(_model_settings(run) | {"adapter": None} | ({"base": base} if base else {})))
     encoder = encoder_for(module.base, module.revision, run.settings.get("data.formats.fim_format", "auto"))
     module.trainer = _trainer()
     module.configure_model()
     _refuse_other_base(run, module)
-    load_adapter(module.model, module.lora, run.folder / "adapter")
+    load_adapter(module.model, module.lora, run.folder / ADAPTER)
     module.to(module.trainer.strategy.root_device).eval()
     row = min(run.settings.get("data.sequence_length") or _ROW_TOKENS, module.max_positions or _ROW_TOKENS)
     names = [each["name"] for each in run.figure("phase_results", "phase_1_scrape", "repositories") or []]

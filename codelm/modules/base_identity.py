@@ -1,7 +1,7 @@
 """Identity of a base model: tells two bases of one name apart."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from codelm.bases import locate
 
 __all__ = ["BaseFiles", "Identity", "changed_files", "identify"]
 
+_TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+"""What a fast tokenizer is made of."""
+
 
 @dataclass(frozen=True, slots=True)
 class BaseFiles:
@@ -19,10 +22,13 @@ class BaseFiles:
     Attributes:
         config_sha256: That of ``config.json``.
         weights_sha256: That of what ``sha256sum *.safetensors`` prints in the folder.
+        tokenizer_sha256: That of what ``sha256sum tokenizer.json tokenizer_config.json`` prints, of those that are
+            there.
     """
 
     config_sha256: str
     weights_sha256: str
+    tokenizer_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +52,22 @@ def identify(name: str, revision: str | None = None) -> Identity:
 
 
 def changed_files(now: BaseFiles, before: Mapping[str, str]) -> list[str]:
-    """Return which of a base's files are others than in what a manifest recorded of them: "config", "weights"."""
-    return [name.removesuffix("_sha256") for name, digest in asdict(now).items() if digest != before.get(name)]
+    """Return which of a base's files are others than a manifest recorded: "config", "weights", "tokenizer".
+
+    What it did not record, as those of earlier versions, is not among them.
+    """
+    return [name.removesuffix("_sha256") for name, digest in asdict(now).items() if digest != before.get(name, digest)]
 
 
 def _digests(folder: Path) -> BaseFiles:
-    sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.glob("*.safetensors")))
-    return BaseFiles(_sha256(folder / "config.json"), hashlib.sha256(sums.encode()).hexdigest())
+    weights = sorted(folder.glob("*.safetensors"))
+    tokenizer = [path for name in _TOKENIZER if (path := folder / name).is_file()]
+    return BaseFiles(_sha256(folder / "config.json"), _sum(weights), _sum(tokenizer))
+
+
+def _sum(paths: Sequence[Path]) -> str:
+    """Return the digest of what sha256sum prints of some files."""
+    return hashlib.sha256("".join(f"{_sha256(path)}  {path.name}\n" for path in paths).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -20,6 +20,7 @@ from codelm.errors import CodelmError, InputError
 from codelm.lightning_checkpoints import rewind_to_whole_step
 from codelm.modules.batch_seed import seed_batch
 from codelm.modules.decoder import decoder_of, packed_states, states_by_sample, states_one_by_one
+from codelm.modules.finite import refuse_not_finite, report_failure
 from codelm.modules.losses import Choices, token_nll, weighted_nll_sum
 from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
 from codelm.modules.resume_checks import refuse_other_settings, refuse_other_weights, result_settings
@@ -148,11 +149,8 @@ class CausalLM(LightningModule):
         # A float16 scaler finds its scale by overflows: they are no failures as long as the scale can fall.
         scaler = self.trainer.scaler
         self.failures += not (scaler and math.isfinite(loss) and scaler.get_scale() >= 1)
-        if self.failures >= _MAX_FAILURES:
-            raise CodelmError(
-                f"gave up at step {self.global_step}: loss {loss}, gradient norm {norm}, {_MAX_FAILURES} steps in a row"
-                " not finite; go on from the last checkpoint with a lower learning rate, or with precision 32-true"
-            )
+        if self.failures:
+            report_failure(self.trainer, self.global_step, loss, norm, left=_MAX_FAILURES - self.failures)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
         """Advance the learning rate, unless the step was skipped."""
@@ -193,10 +191,8 @@ class CausalLM(LightningModule):
             )
         loss = nll / weight
         if not math.isfinite(loss):
-            raise CodelmError(
-                f"{stage}/loss is {float(loss)} at step {self.global_step}: "
-                "model.learning_rate is too high, or the model or its data is broken"
-            )
+            what = f"{stage}/loss is {float(loss)} at step {self.global_step}"
+            raise CodelmError(f"{what}: model.learning_rate is too high, or the model or its data is broken")
         self.log(f"{stage}/loss", loss, prog_bar=True)
         self.log(f"{stage}/perplexity", loss.exp())
         if self.trainer.state.fn == TrainerFn.FITTING:
@@ -227,7 +223,8 @@ class CausalLM(LightningModule):
         return int(total)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what was trained and with which settings; not the base."""
+        """Keep what was trained and with which settings, not the base; refuse weights that are not finite."""
+        refuse_not_finite(self.trained(), self.global_step)
         checkpoint["state_dict"] = {name: checkpoint["state_dict"][name] for name, _ in self.trained()}
         checkpoint["skipped_steps"] = self.skipped_steps
         checkpoint["settings"] = self._result_settings()

@@ -28,6 +28,7 @@ from codelm.modules.base_model import (
 )
 from codelm.modules.base_trial import attends_by_sample, chunks_mlps, try_adapters, try_base, try_four_bits
 from codelm.modules.causal_lm import CausalLM
+from codelm.modules.finite import refuse_not_finite
 from codelm.modules.first_adapter import begin_with, check_first_adapter
 from codelm.modules.four_bits import layer_bytes
 from codelm.modules.fused_lora import fuse_adapters
@@ -236,6 +237,7 @@ class LoRACausalLM(CausalLM):
         return disabled
 
     def save_adapter(self, folder: str | Path) -> None:
-        """Write the adapter, in PEFT's format, and the tokenizer into ``folder``."""
+        """Write the adapter, in PEFT's format, and the tokenizer into ``folder``; refuse one that is not finite."""
+        refuse_not_finite(self.trained(), getattr(attached_trainer(self), "global_step", 0))
         save_adapter(self.model, Path(folder), scale=self.lora.inference_scale)
         self.tokenizer.save_pretrained(folder)

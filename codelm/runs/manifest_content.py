@@ -1,16 +1,14 @@
 """The content of ``MANIFEST.json``, as pure functions from what a run has measured to JSON."""
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from codelm.runs.record import Validation
 
-__all__ = ["MANIFEST_FILE", "hashes", "phase_results", "to_json", "training_phase"]
+__all__ = ["MANIFEST_FILE", "phase_results", "to_json", "training_phase"]
 
 _DATA_PHASES = {"phase_0_analysis": "analysis", "phase_1_scrape": "scrape", "phase_2_tokenize": "tokenize"}
 """The phases that the datamodule's facts describe, and their names there."""
@@ -70,17 +68,6 @@ def _perplexity(loss: float | None) -> float | None:
     if loss is None or not loss < math.log(1.7e308):
         return None
     return math.exp(loss)
-
-
-def hashes(folder: Path | None) -> dict[str, str]:
-    """Return the SHA-256 of each file in a folder, by its name there; nothing where there is no folder."""
-    if folder is None or not folder.is_dir():
-        return {}
-    found = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
 
 
 def to_json(content: Mapping[str, Any]) -> str:

@@ -65,7 +65,7 @@ def test_a_completed_run_says_what_it_did(run, tiny_base):
     assert content["model"]["base"] == tiny_base.name
     assert content["model"]["coverage"]["adapted_layers"] == {"q_proj": 2, "v_proj": 2, "c_fc": 2}
     assert content["model"]["base_identity"]["hub_commit"] is None
-    assert [len(digest) for digest in content["model"]["base_identity"]["files"].values()] == [64, 64]
+    assert [len(digest) for digest in content["model"]["base_identity"]["files"].values()] == [64, 64, 64]
     assert content["model"]["skipped_steps"] == 0
     assert content["model"]["keeps_samples_apart"] is True
     assert content["model"]["base_dropout"] == 0

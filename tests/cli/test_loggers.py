@@ -1,9 +1,13 @@
+import errno
+import time
 from types import SimpleNamespace
 
 import pytest
 from jsonargparse import Namespace
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from codelm.cli.loggers import SaveFitConfig
+from codelm.cli.logging import run_logging
 
 
 def test_a_configuration_that_cannot_be_written_leaves_the_one_before(tmp_path):
@@ -34,3 +38,20 @@ def test_a_configuration_that_cannot_be_written_leaves_the_one_before(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
     decided = {"data.batch_size": 4, "trainer.accumulate_grad_batches": 4}
     assert (tmp_path / "config.yaml").read_text() == str(Namespace({"name": "first"} | decided))
+
+
+def test_a_disk_that_is_full_for_events_is_one_error_and_no_traceback_of_a_thread(tmp_path, monkeypatch, capsys):
+    def refuse(its, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tensorboard.summary.writer.record_writer.RecordWriter.write", refuse)
+
+    def write_events():
+        writer = EventFileWriter(str(tmp_path))
+        for _ in range(100):
+            writer.flush()
+            time.sleep(0.05)
+
+    with run_logging(quiet=False, debug=False), pytest.raises(OSError, match="No space left"):
+        write_events()
+    assert "Traceback" not in capsys.readouterr().err

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,6 +98,18 @@ def test_a_second_run_reads_no_history(make_data, monkeypatch):
         "codelm.datamodules.git_commits.build_store", lambda *_: pytest.fail("the history was read again")
     )
     assert len(ready(make_data()).train_dataloader()) > 0
+
+
+def test_the_commits_of_a_step_are_those_of_its_rows(make_data):
+    data = ready(make_data(batch_size=1))
+    data.trainer = SimpleNamespace(limit_train_batches=1.0, accumulate_grad_batches=2, world_size=1)
+    batches = data.micro_batches(0, accumulate=2)
+    commits = [each["sha"] for each in data.store.facts["commits"]]
+    for step in (0, 1, len(batches) // 2 - 1):
+        rows = [row for batch in batches[2 * step : 2 * step + 2] for row in batch.rows]
+        wanted = {commits[data.store.samples["commit"][index]] for row in rows for index in row}
+        assert set(data.commits_of_step(step)) == wanted
+    assert len(data.commits_of_step(0)) == len(set(data.commits_of_step(0)))
 
 
 def test_a_new_commit_makes_a_new_store(make_data, git, rust_repository):

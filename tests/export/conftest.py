@@ -4,21 +4,7 @@ from pathlib import Path
 
 import pytest
 
-
-def merging_tokenizer():
-    """Return the tokenizer of bytes with one merge, for which its last byte has made room."""
-    from transformers import PreTrainedTokenizerFast
-
-    from tests.conftest import byte_tokenizer
-
-    names = byte_tokenizer()
-    content = json.loads(names.backend_tokenizer.to_str())
-    last = max(content["model"]["vocab"], key=content["model"]["vocab"].get)
-    content["model"]["vocab"]["fn"] = content["model"]["vocab"].pop(last)
-    content["model"]["merges"] = [["f", "n"]]
-    backend = type(names.backend_tokenizer).from_str(json.dumps(content))
-    ends = dict.fromkeys(("bos_token", "eos_token", "unk_token"), names.eos_token)
-    return PreTrainedTokenizerFast(tokenizer_object=backend, **ends)
+from experiments.torture.subjects import merging_tokenizer
 
 
 @pytest.fixture(scope="session")

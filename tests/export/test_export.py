@@ -13,9 +13,9 @@ from codelm.errors import DamagedDataError, InputError, ResourceError
 from codelm.export import export as exporting
 from codelm.export.export import export
 from codelm.export.writers import Options
+from codelm.files import hashes
 from codelm.inference.tuned_model import load_tuned
 from codelm.modules.base_model import load_base
-from codelm.runs.manifest_content import hashes
 from codelm.saved_run import SavedRun
 from codelm.special_tokens import STARCODER2
 

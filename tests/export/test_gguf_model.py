@@ -10,7 +10,7 @@ from codelm.errors import InputError
 from codelm.export import gguf_model
 from codelm.export.gguf_model import refuse_gguf, write_gguf
 from codelm.modules.base_model import load_base
-from tests.export.conftest import merging_tokenizer
+from experiments.torture.subjects import merging_tokenizer
 
 FACTS = {"name": "numbers", "base": "some/base", "license": "mit"}
 

@@ -7,8 +7,7 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.errors import InputError
 from codelm.export.gguf_tokenizer import INFILL_KEYS, add_tokenizer, pre_tokenizer
-from tests.conftest import byte_tokenizer
-from tests.export.conftest import merging_tokenizer
+from experiments.torture.subjects import byte_tokenizer, merging_tokenizer
 
 BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False)
 

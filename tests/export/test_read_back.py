@@ -4,9 +4,16 @@ import torch
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.errors import CodelmError
 from codelm.export.gguf_model import write_gguf
-from codelm.export.read_back import probe_logits, read_folder, read_gguf, refuse_other_logits, refuse_other_tokens
+from codelm.export.read_back import (
+    probe_logits,
+    read_folder,
+    read_gguf,
+    refuse_other_logits,
+    refuse_other_tokens,
+    unreadable_refused,
+)
 from codelm.modules.base_model import load_base
-from tests.export.conftest import merging_tokenizer
+from experiments.torture.subjects import merging_tokenizer
 
 FACTS = {"name": "numbers", "base": "some/base"}
 
@@ -41,6 +48,16 @@ def test_weights_that_are_not_there_are_refused(file, tiny_base):
     config.num_hidden_layers = 3
     with pytest.raises(CodelmError, match=r"a\.gguf was not exported"):
         read_gguf(file, config, "sdpa")
+
+
+def test_what_cannot_be_read_back_is_refused_in_a_line_and_the_system_s_errors_stay():
+    with (
+        pytest.raises(CodelmError, match=r"^a\.gguf was not exported: read back, ValueError: magic$"),
+        unreadable_refused("a.gguf"),
+    ):
+        raise ValueError("magic")
+    with pytest.raises(OSError, match="gone"), unreadable_refused("a.gguf"):
+        raise OSError("gone")
 
 
 @pytest.mark.parametrize(("kind", "difference"), [("f32", 0.01), ("f16", 0.01), ("f16", float("nan"))])

@@ -5,7 +5,7 @@ import pytest
 
 from codelm.errors import DamagedDataError, InputError
 from codelm.export.source import refuse_changed_base, trained_format
-from codelm.runs.manifest_content import hashes
+from codelm.files import hashes
 
 
 def test_a_finished_run_is_taken_as_its_manifest_says(make_source, tuned_run, roomy_base):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from codelm.errors import DamagedDataError, InputError
+from codelm.files import hashes
 from codelm.inference.place import Place
 from codelm.inference.tuned_model import load_tuned
 from codelm.modules.generation import Sampling
@@ -124,6 +125,17 @@ def test_an_adapter_of_another_rank_is_refused(run_copy):
     path = run_copy / "adapter" / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"r": 4}))
     with pytest.raises(InputError, match="r, rslora, dora, targets"):
+        load_tuned(SavedRun(run_copy))
+
+
+def test_an_adapter_that_has_changed_is_refused(run_copy):
+    path = run_copy / "MANIFEST.json"
+    manifest = json.loads(path.read_text()) | {"adapter": {"sha256": hashes(run_copy / "adapter")}}
+    path.write_text(json.dumps(manifest))
+    weights = run_copy / "adapter" / "adapter_model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DamagedDataError, match="is not what numbers/version_0 saved"):
         load_tuned(SavedRun(run_copy))
 
 

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from codelm.errors import CodelmError, InputError
 from codelm.modules import CausalLM
+from codelm.modules.finite import report_failure
 
 
 @pytest.fixture
@@ -129,6 +130,27 @@ def test_a_step_that_is_not_finite_changes_nothing(make_model, fit, make_batch, 
     assert model.optimizers().state_dict()["state"][0]["step"] == 2
 
 
+def test_weights_that_are_not_finite_are_not_saved(make_model, fit, make_batch, tmp_path):
+    trainer = fit(make_model(), [make_batch([20])])
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    written = (tmp_path / "last.ckpt").read_bytes()
+    next(trainer.lightning_module.parameters()).data[0] = math.inf
+    with pytest.raises(CodelmError, match="the weights of step 1 are not saved: 1 are not finite, first "):
+        trainer.save_checkpoint(tmp_path / "last.ckpt")
+    assert (tmp_path / "last.ckpt").read_bytes() == written
+
+
+def test_a_step_that_is_left_out_is_told_with_its_commits(make_model, fit, make_batch, caplog):
+    named = SimpleNamespace(datamodule=SimpleNamespace(commits_of_step=lambda step: [f"{n:040x}" for n in range(9)]))
+    report_failure(named, 4, math.nan, 1.5, left=1)
+    assert caplog.messages == [
+        "left out step 4: loss nan, gradient norm 1.5; its rows are of the commits "
+        "000000000000, 000000000000, 000000000000, 000000000000, 000000000000 and 4 more"
+    ]
+    with pytest.raises(CodelmError, match="gave up at step 5: loss nan, gradient norm inf; too many steps"):
+        report_failure(SimpleNamespace(), 5, math.nan, math.inf, left=0)
+
+
 def test_a_resumed_run_goes_on_counting_skipped_steps(make_model, fit, make_batch, tmp_path):
     good, bad = make_batch([20]), broken(make_batch([20]))
     fit(make_model(), [good, bad, good]).save_checkpoint(tmp_path / "last.ckpt")
@@ -147,7 +169,7 @@ def test_three_steps_in_a_row_that_are_not_finite_end_the_run(make_model, fit, m
 @pytest.mark.parametrize(("scale", "failures"), [(65536.0, 0), (0.5, 2)])
 def test_a_float16_scaler_may_overflow_while_its_scale_can_fall(make_model, scale, failures):
     model = make_model()
-    model._trainer = SimpleNamespace(scaler=SimpleNamespace(get_scale=lambda: scale))
+    model._trainer = SimpleNamespace(scaler=SimpleNamespace(get_scale=lambda: scale), global_step=0)
     for _ in range(2):
         model._count_failure(loss=1.0, norm=math.inf)
     assert (model.failures, model.skipped_steps) == (failures, 2)

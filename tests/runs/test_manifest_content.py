@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelm.runs.manifest_content import hashes, phase_results, to_json, training_phase
+from codelm.files import hashes
+from codelm.runs.manifest_content import phase_results, to_json, training_phase
 from codelm.runs.record import Validation
 
 

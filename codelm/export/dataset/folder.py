@@ -18,11 +18,11 @@ from codelm.export.dataset.columns import FACTS, Columns
 from codelm.export.dataset.rows import DatasetRows
 from codelm.export.dataset.tables import new_table
 from codelm.export.destination import DATASET, new_export, refuse_taken, refuse_unwritable
-from codelm.files import write_text
+from codelm.files import hashes, write_text
 from codelm.history.facts import split_totals
 from codelm.history.store import Split
 from codelm.history.store_settings import with_format
-from codelm.runs.manifest_content import hashes, to_json
+from codelm.runs.manifest_content import to_json
 
 __all__ = ["Form", "write_dataset"]
 

@@ -1,5 +1,6 @@
 """Writing of ``MANIFEST.json``, while a run goes on and when it ends."""
 
+import json
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,14 +8,15 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from codelm.files import write_text
+from codelm.files import hashes, write_text
 from codelm.report.outline import outline
 from codelm.runs.checkpoints import saved_step
 from codelm.runs.environment import hardware, peaks, versions
 from codelm.runs.finish.step import FinishingStep
-from codelm.runs.manifest_content import MANIFEST_FILE, hashes, phase_results, to_json, training_phase
+from codelm.runs.manifest_content import MANIFEST_FILE, phase_results, to_json, training_phase
 from codelm.runs.record import RunRecord
 from codelm.runs.trainer import run_folder, writes_files
+from codelm.saved_run import sealed
 
 __all__ = ["WriteManifest", "write_manifest"]
 
@@ -75,7 +77,7 @@ def write_manifest(record: RunRecord, trainer: Trainer, pl_module: Any, *, requi
     file = run_folder(trainer) / MANIFEST_FILE
     try:
         content = _manifest(record, trainer, pl_module)
-        write_text(file, to_json(content))
+        write_text(file, to_json(sealed(json.loads(to_json(content)))))
     except OSError as error:
         if required:
             raise
@@ -90,7 +92,7 @@ def _manifest(record: RunRecord, trainer: Trainer, pl_module: Any) -> dict[str, 
     if record.evaluation_failure is not None:
         evaluation = {"unfinished": record.evaluation_failure}
     return {
-        "codelm_manifest": 1,
+        "codelm_manifest": 2,
         "status": record.status,
         "reason": record.reason,
         "started": record.started,
