@@ -21,7 +21,7 @@ PATH, BEFORE, AFTER = "src/lib.rs", "fn largest(values: &[u64]) -> u64 {\n", "  
 def load(run: Path, base: str | None, settings: dict[str, Any]) -> tuple[Any, Any]:
     """Return the model, its base in the precision that the run learned on, and the tokenizer."""
     adapter = str(run / "adapter")
-    in_4_bits = BitsAndBytesConfig(
+    in_4_bits = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=settings["double_quantization"],

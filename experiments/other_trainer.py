@@ -69,7 +69,7 @@ def compare(
     rows = {name: _dataset(data, name, folder) for name in dict.fromkeys((columns, Columns.TOKENS))}
     train, held_out = rows[columns]["train"], rows[Columns.TOKENS]["validation"]
     ours, steps, share = _train(data, max_steps)
-    theirs = _train_with_trl(train, steps, round(share * len(train) / steps), folder)
+    theirs = _train_with_trl(train, steps, max(1, round(share * len(train) / steps)), folder)
     with ours.base_disabled():
         base = _loss(ours.language_model, held_out)
     losses = {"base": base, "codelm": _loss(ours.language_model, held_out), "TRL": _loss(theirs, held_out)}
