@@ -14,6 +14,7 @@ from codelm.history.filters.redaction import redact, redacted_change
 __all__ = ["People", "PersonalDetail", "people_of"]
 
 PersonalDetail = Literal["emails", "names"]
+"""Something that names people, as `Filters.redact` has it."""
 
 _DEFAULT: tuple[PersonalDetail, ...] = ("emails",)
 _WRITTEN = MappingProxyType({MAIL_ADDRESS: "name@example.com", NAME: "Jane Doe"})
@@ -84,7 +85,8 @@ def _merged(details: Sequence[Secret]) -> list[Secret]:
     merged: list[Secret] = []
     for detail in details:
         if merged and detail.start < merged[-1].end:
-            merged[-1] = merged[-1]._replace(end=max(detail.end, merged[-1].end))
+            last = merged[-1]
+            merged[-1] = Secret(last.start, max(detail.end, last.end), last.kind)
         else:
             merged.append(detail)
     return merged
