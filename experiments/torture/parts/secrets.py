@@ -5,15 +5,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from experiments.torture.leaks import Search, contents, decoded
 from experiments.torture.planted import Planted, planted_commits, planted_values, prompts_before_values
+from experiments.torture.rows import Budget, Row
 
 __all__ = [
     "FILTERED",
     "UNFILTERED",
-    "Row",
     "Run",
     "leaks",
     "leave_data",
@@ -41,20 +40,6 @@ Run = Callable[[Sequence[str], str], str]
 """Runs the command with some words and a standard input, and returns all that it printed."""
 
 
-class Row(NamedTuple):
-    """A promise, and how often it was kept: with the filters, and without them to show that the check can fail."""
-
-    part: str
-    what: str
-    tried: int
-    held: int
-    remark: str
-    guard: str
-    tried_without: int
-    held_without: int
-    failures: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where values are looked for: a name, and the files of it, in a folder with all that was left."""
@@ -79,9 +64,9 @@ _TOKENS = "the text of all tokens"
 _MOST_PROMPTS = 40
 
 
-def rows(scratch: Path) -> Iterator[Row]:
-    """Yield a row for each place; ``scratch`` is an empty folder."""
-    values = planted_values()
+def rows(budget: Budget) -> Iterator[Row]:
+    """Yield a row for each place; all values are planted, whatever the share."""
+    values, scratch = planted_values(), budget.folder("secrets")
     kept: dict[str, dict[str, Search]] = {}
     repository = write_repository(scratch / "planted")
     for name, settings in (("with", FILTERED), ("without", UNFILTERED)):
