@@ -23,8 +23,8 @@ from codelm.batch import IGNORE
 from codelm.cli.logging import run_logging
 from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
+from codelm.export.dataset.columns import Columns
 from codelm.export.dataset.folder import Form, write_dataset
-from codelm.export.dataset.rows import Columns
 from codelm.modules import LoRA, LoRACausalLM
 from codelm.modules.adapters import lora_config
 from codelm.modules.base_model import load_base
@@ -184,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Compare as the command line says, and return the exit status."""
     parser = argparse.ArgumentParser("experiments.other_trainer", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("repository")
-    parser.add_argument("--columns", choices=(Columns.TOKENS, Columns.PROMPT), default=Columns.TOKENS)
+    parser.add_argument("--columns", choices=(Columns.TOKENS, Columns.PROMPT_COMPLETION), default=Columns.TOKENS)
     parser.add_argument("--max_commits", type=int, default=300)
     parser.add_argument("--max_steps", type=int, default=-1)
     given = vars(parser.parse_args(arguments))

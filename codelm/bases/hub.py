@@ -43,7 +43,7 @@ def warnings_hidden(name: str) -> Iterator[None]:
 
 def refuse_adapter(name: str, revision: str | None = None) -> None:
     """Raise `InputError` where base ``name`` has an adapter: transformers 5.23 loads it as well, also a pickled one."""
-    from transformers.utils import find_adapter_config_file  # takes seconds
+    from transformers.utils.peft_utils import find_adapter_config_file  # takes seconds
 
     if find_adapter_config_file(locate(name), revision=revision):
         raise InputError(f"base model {name} has an adapter_config.json: give a base without one, or merge the two")

@@ -115,8 +115,9 @@ class PackedDataModule(LightningDataModule):
         """
         training, lengths = self.store.indices(Split.TRAIN), self.store.samples["length"]
         drawn = training, lengths, self.importances, self.difficulties, self.sequence_length
-        draw = {"seed": self.seed, "epoch": epoch, "draws": self.draw[1]}
-        rows = training_rows(*drawn, curriculum_epochs=self.curriculum_epochs, **draw)
+        rows = training_rows(
+            *drawn, seed=self.seed, epoch=epoch, curriculum_epochs=self.curriculum_epochs, draws=self.draw[1]
+        )
         return plan.evenly_spaced(rows, self._max_rows)
 
     def drawn(self, steps: int, *, share: float = 1.0, accumulate: int = 1, ranks: int = 1) -> list[int]:

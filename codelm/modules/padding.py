@@ -18,7 +18,7 @@ _TOLERANCE = 1e-4
 _tried: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
-def completes_in_batches(model: nn.Module) -> bool:
+def completes_in_batches(model: Any) -> bool:
     """Return whether prompts that are padded on the left have the logits that each has alone, tried on a small model.
 
     Of transformers 5.23, RWKV reads the padding as text, and BART's and its relatives' positions count it.
@@ -42,7 +42,7 @@ def _completes_in_batches(config: PretrainedConfig) -> bool:
 
 def _next_logits(model: Any, tokens: Tensor, mask: Tensor) -> Tensor:
     """Return the logits behind tokens, ``[1, V]``, as ``generate`` computes them."""
-    asked = GenerationConfig(max_new_tokens=2, output_logits=True, return_dict_in_generate=True, do_sample=False)
+    asked = GenerationConfig(max_new_tokens=2, output_logits=True, return_dict_in_generate=True, do_sample=False)  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=[]):
         output = model.generate(input_ids=tokens, attention_mask=mask, generation_config=asked)
     logits: Tensor = torch.cat(output.logits)

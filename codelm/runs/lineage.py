@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from codelm.errors import CodelmError
-from codelm.runs.manifest_content import hashes
+from codelm.files import hashes
 from codelm.saved_run import SavedRun
 
 __all__ = ["lineage"]
