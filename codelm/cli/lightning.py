@@ -26,7 +26,7 @@ from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
 from codelm.cli.defaults import DEFAULTS
 from codelm.cli.error_messages import as_typed, known_refusal, lightning_message
-from codelm.cli.loggers import ConfigAdvice, EventLogger, SaveFitConfig
+from codelm.cli.loggers import ConfigAdvice, SaveFitConfig, log_to
 from codelm.cli.logging import run_logging
 from codelm.cli.parser import OneLineParser, command_help
 from codelm.cli.parsing_rules import MODE, parsing_rules
@@ -37,7 +37,7 @@ from codelm.datamodules import GitCommitDataModule
 from codelm.datamodules.checks import open_repositories
 from codelm.errors import CodelmError, InputError, ResourceError
 from codelm.evaluation.settings import EvaluationSettings
-from codelm.lightning_internals import print_figures_in, set_root_folder
+from codelm.lightning_internals import print_figures_in
 from codelm.modules import LoRACausalLM
 from codelm.modules.precision import auto_precision
 from codelm.modules.resume_checks import refuse_other_settings, result_settings
@@ -61,7 +61,7 @@ class _CodelmCLI(LightningCLI):
         self.quiet = switches["quiet"]
         self.took_default_config = default_argument() in arguments
         shared = {"parser_mode": MODE, "dump_header": [f"codelm {__version__}"]}
-        each = {name: command_help(name, what) | shared for name, what in LIGHTNING_COMMANDS.items()}
+        each = {name: command_help(name, LIGHTNING_COMMANDS[name]) | shared for name in self.subcommands()}
         super().__init__(
             LoRACausalLM,
             GitCommitDataModule,
@@ -75,6 +75,10 @@ class _CodelmCLI(LightningCLI):
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Return the command that was given alone: to add the settings of the others takes a second."""
+        return {name: skipped for name, skipped in LightningCLI.subcommands().items() if name == self.arguments[0]}
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add model and data before the trainer, whose forty settings hide what comes after them."""
@@ -210,12 +214,8 @@ class _CodelmCLI(LightningCLI):
         """Claim the run's folder, and let all callbacks write to it; Lightning tells its name to other processes."""
         output, name = Path(self.settings.output), self.settings.name
         claim = claimed_folder(output, name, self.checkpoint, self.config_files)
-        folder = self.cleanup.enter_context(claim if trainer.is_global_zero else nullcontext(output / name))
-        set_root_folder(trainer, folder)
-        if with_events:
-            # Ours comes first: callbacks take their folder from the first logger.
-            events = EventLogger(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
-            trainer.loggers = [events, *trainer.loggers]
+        own = claim if trainer.is_global_zero else nullcontext(output / name)
+        log_to(self.cleanup.enter_context(own), trainer, with_events=with_events)
 
 
 def _as_list(value: Any) -> list[Any]:

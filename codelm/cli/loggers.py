@@ -9,10 +9,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from codelm.cli.base_folder import link_base
 from codelm.files import new_file
+from codelm.lightning_internals import set_root_folder
 from codelm.report.tensorboard import arrange
 from codelm.runs.batch_size import batch_settings
 
-__all__ = ["ConfigAdvice", "EventLogger", "SaveFitConfig"]
+__all__ = ["ConfigAdvice", "EventLogger", "SaveFitConfig", "log_to"]
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,15 @@ class EventLogger(TensorBoardLogger):
     def save(self) -> None:
         """Write what was logged."""
         self.experiment.flush()
+
+
+def log_to(folder: Path, trainer: Trainer, *, with_events: bool) -> None:
+    """Let all callbacks and loggers of a trainer write to a run's folder, and with ``with_events`` TensorBoard's."""
+    set_root_folder(trainer, folder)
+    if with_events:
+        # Ours comes first: callbacks take their folder from the first logger.
+        events = EventLogger(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
+        trainer.loggers = [events, *trainer.loggers]
 
 
 class SaveFitConfig(SaveConfigCallback):
