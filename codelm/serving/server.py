@@ -30,8 +30,8 @@ def listen(host: str, port: int, key: str | None) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.getaddrinfo(host, port)  # what is no address is not reached from anywhere
         if key is None and not is_loopback(host):
+            _refuse_no_address(host)
             raise InputError(f"--host {host} is reached from other machines: give --api-key, or CODELM_API_KEY")
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError, UnicodeError) as error:
@@ -40,6 +40,12 @@ def listen(host: str, port: int, key: str | None) -> socket.socket:
         raise InputError(
             f"cannot listen at {host}, port {port}: {why}; choose others with --host and --port"
         ) from error
+
+
+def _refuse_no_address(host: str) -> None:
+    """Raise `OSError` for numbers that are no address; names are not looked up, since that would ask other machines."""
+    if set(host) <= {*"0123456789."}:
+        socket.inet_pton(socket.AF_INET, host)
 
 
 def url_of(listening: socket.socket) -> str:

@@ -12,13 +12,21 @@ from codelm.cli.known_settings import SETTINGS_FILE, refuse_wrong_options
 from codelm.datamodules import GitCommitDataModule
 from codelm.errors import InputError
 from codelm.history.epochs.importance import Importance
+from codelm.history.epochs.refresh import Refresh
 from codelm.history.filters.settings import Filters
 from codelm.history.samples.formats import Formats
 
 NUMBERS = ("int", "float", "Int", "Float", "Interval")
 SHARES = {
     *("behavior.top_p", "data.context_weight", "data.filters.max_data_share", "data.filters.min_letters"),
-    *("data.formats.cursor_rate", "data.formats.fim_rate", "data.held_out", "model.base_dropout", "model.lora.dropout"),
+    *(
+        "data.formats.cursor_rate",
+        "data.formats.fim_rate",
+        "data.held_out",
+        "data.refresh.replay",
+        "model.base_dropout",
+        "model.lora.dropout",
+    ),
     *("model.lora.inference_scale", "model.warmup"),
 }
 LARGE = {"trainer.overfit_batches"}
@@ -34,7 +42,7 @@ TAKEN = {
         *("data.filters.max_data_run", "data.filters.max_data_share", "data.filters.max_file_bytes"),
         *("data.filters.max_line", "data.filters.max_mean_line", "data.filters.min_letters"),
         *("data.formats.context_lines", "data.formats.cursor_rate", "data.formats.fim_rate"),
-        *("data.importance.whole_files", "data.max_commits", "data.num_workers"),
+        *("data.importance.whole_files", "data.max_commits", "data.num_workers", "data.refresh.replay"),
         *("checkpoint.every_n_train_steps", "checkpoint.last_every_minutes"),
         *("early_stopping.divergence_threshold", "early_stopping.stopping_threshold", "early_stopping.min_delta"),
         *("early_stopping.patience", "evaluation.every_n_epochs", "model.base_dropout", "model.lora.dropout"),
@@ -78,7 +86,7 @@ def is_refused(defaults, name, text):
         check_settings(Namespace({**defaults.as_flat().__dict__, name: value}), trains=True)
         if name.startswith("data."):
             *group, last = name.split(".")[1:]
-            parts = {"filters": Filters, "formats": Formats, "importance": Importance}
+            parts = {"filters": Filters, "formats": Formats, "importance": Importance, "refresh": Refresh}
             GitCommitDataModule("tiny", **({group[0]: parts[group[0]](**{last: value})} if group else {last: value}))
     except InputError:
         return True

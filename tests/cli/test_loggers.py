@@ -31,7 +31,7 @@ def test_a_configuration_that_cannot_be_written_leaves_the_one_before(tmp_path):
     trainer = SimpleNamespace(
         log_dir=str(tmp_path), is_global_zero=True, datamodule=data, accumulate_grad_batches=4, loggers=[], **counts
     )
-    model = SimpleNamespace(base="tiny", base_name="tiny")
+    model = SimpleNamespace(base="tiny", base_name="tiny", base_identity=None)
     SaveFitConfig(Parser(), Namespace(name="first")).on_fit_start(trainer, model)
     with pytest.raises(KeyboardInterrupt):
         SaveFitConfig(Parser(KeyboardInterrupt()), Namespace(name="second")).on_fit_start(trainer, model)

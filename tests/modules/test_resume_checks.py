@@ -13,7 +13,7 @@ from codelm.modules.resume_checks import refuse_other_settings, result_settings
 MODEL_ELSEWHERE = {"base": "base_identity", "base_name": "base_identity", "revision": "base_identity"}
 DATA_ELSEWHERE = {"tokenizer_revision": "tokenizer", "curriculum": "curriculum_epochs"}
 MAY_CHANGE = {
-    "model": {"gradient_checkpointing", "max_new_tokens"},
+    "model": {"adapter", "gradient_checkpointing", "max_new_tokens"},  # the weights of the checkpoint take its place
     "data": {"cache", "num_workers", "prompts"},
 }
 LEARNED_FROM = {"repo", "revision"}  # the datamodule's state names repositories and commits

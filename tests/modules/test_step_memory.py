@@ -54,10 +54,10 @@ def allocated(model, rows, tokens, dtype):
 @pytest.mark.parametrize(
     ("rows", "tokens", "dtype", "settings"),
     [
-        (2, 1024, torch.bfloat16, {"gradient_checkpointing": False}),
+        (2, 512, torch.bfloat16, {"gradient_checkpointing": False}),
         (2, 512, torch.float32, {"gradient_checkpointing": False, "quantization": "none"}),
-        (1, 3000, torch.bfloat16, {}),
-        (3, 1024, torch.bfloat16, {"double_quantization": False}),
+        pytest.param(1, 3000, torch.bfloat16, {}, marks=pytest.mark.slow),
+        pytest.param(3, 1024, torch.bfloat16, {"double_quantization": False}, marks=pytest.mark.slow),
     ],
 )
 def test_it_is_within_a_twentieth_of_what_is_allocated(rows, tokens, dtype, settings, monkeypatch):

@@ -22,7 +22,7 @@ def ten_rows():
     """Samples of ten rows of 64 tokens, all of one commit."""
     samples = np.zeros(20, SAMPLE)
     samples["length"], samples["targets"] = 32, 20
-    commit = {"repository": "a", "time": 0, "author": "Jo <jo@example.org>", "message": "A"}
+    commit = {"sha": "1", "repository": "a", "time": 0, "author": "Jo <jo@example.org>", "message": "A"}
     table = SimpleNamespace(samples=samples)
     return SimpleNamespace(table=table, training=np.arange(20), commits=[commit], paths=["a.rs"])
 

@@ -11,7 +11,8 @@ from codelm.history.store import SAMPLE
 PATHS = ["src/a.rs", "src/b.rs"]
 CUT, NEW, OLD = range(3)
 COMMITS = [
-    {"repository": "x", "time": time, "author": "Jo <jo@example.org>", "message": "Add"} for time in (None, 2, 1)
+    {"sha": "1", "repository": "x", "time": time, "author": "Jo <jo@example.org>", "message": "Add"}
+    for time in (None, 2, 1)
 ]
 COMMITS[OLD]["learned"] = True
 
