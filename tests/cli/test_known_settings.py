@@ -12,6 +12,7 @@ from jsonargparse._link_arguments import ActionLink
 from jsonargparse._typehints import ActionTypeHint
 
 from codelm.cli import main
+from codelm.cli.commands import LIGHTNING_COMMANDS
 from codelm.cli.known_settings import SETTINGS_FILE, TYPES, refuse_wrong_keys, refuse_wrong_options
 from codelm.cli.parser import OneLineParser
 from codelm.errors import InputError
@@ -41,11 +42,13 @@ def settings_of_the_parser():
     """The lines of the list: all settings of all commands."""
     parsers = []
     with patch.object(OneLineParser, "parse_args", lambda self, *rest, **options: parsers.append(self) or sys.exit()):
-        main(["fit"])
+        for command in LIGHTNING_COMMANDS:  # each has a parser of its own
+            main([command])
     actions = {
         action.dest: action
-        for parser in parsers[0]._subcommands_action._name_parser_map.values()
-        for action in parser._actions
+        for parser in parsers
+        for own in parser._subcommands_action._name_parser_map.values()
+        for action in own._actions
         if isinstance(action, ActionTypeHint | ActionLink) and action.dest.split(".")[-1] not in PARTS
     }
     types = {dest: simple_types(action._typehint) for dest, action in actions.items() if hasattr(action, "_typehint")}
