@@ -36,7 +36,9 @@ def keep_rows_of_step(settings: Namespace, configs: Sequence[Path], arguments: S
         return
     for path in reversed(configs):
         given = yaml.safe_load(path.read_text("utf-8"))
-        trainer, rows = given.get("trainer") or {}, (given.get("data") or {}).get("batch_size")
+        # A group may be the name of a file that has it, which is not looked into.
+        trainer, data = (each if isinstance(each := given.get(name), dict) else {} for name in ("trainer", "data"))
+        rows = data.get("batch_size")
         if "accumulate_grad_batches" in trainer:
             for name in BATCH_COUNTS if isinstance(rows, int) else ():
                 is_given = any(each.partition("=")[0] == f"--trainer.{name}" for each in arguments)

@@ -77,7 +77,7 @@ class _CodelmCLI(LightningCLI):
         )
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """Return the command that was given alone: to add the settings of the others takes a second."""
+        """Return the command that was given alone: to add the settings of the others takes a third of a second."""
         return {name: skipped for name, skipped in LightningCLI.subcommands().items() if name == self.arguments[0]}
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -220,7 +220,7 @@ class _CodelmCLI(LightningCLI):
 
 def _as_list(value: Any) -> list[Any]:
     """Return a setting that is one thing, several or none as a list."""
-    return list(value) if isinstance(value, list | tuple) else [value][: value is not None]
+    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
 def run(arguments: Sequence[str], *, quiet: bool = False, debug: bool = False, allow_code: bool = False) -> None:

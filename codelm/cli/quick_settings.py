@@ -61,6 +61,11 @@ class DataSettings:
     cache: str | None = None
     num_workers: int = 0
 
+    @property
+    def repositories(self) -> list[str]:
+        """The folders of the repositories."""
+        return [self.repo] if isinstance(self.repo, str) else self.repo
+
 
 @dataclass(frozen=True)
 class QuickSettings:

@@ -107,6 +107,7 @@ AUTO = "data: {batch_size: auto}\ntrainer: {accumulate_grad_batches: 16}\n"
         ([AUTO, RUN], "auto", [], (16, 32, 1.0)),
         ([RUN, "trainer: {max_epochs: 3}\n"], "auto", [], (16, 32, 1.0)),
         ([RUN, AUTO], "auto", [], (4, 8, 1.0)),
+        (["data: data.yaml\n" + RUN.split("\n", 1)[1]], "auto", [], (4, 8, 1.0)),
         ([RUN], 2, [], (4, 8, 1.0)),
         ([RUN], "auto", ["--trainer.accumulate_grad_batches=4"], (4, 32, 1.0)),
         ([RUN], "auto", ["--trainer.limit_train_batches", "8"], (16, 8, 1.0)),

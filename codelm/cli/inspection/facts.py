@@ -91,8 +91,7 @@ def inspect_repository(
 
 
 def _opened(settings: QuickSettings) -> list[Repository]:
-    paths = [settings.data.repo] if isinstance(settings.data.repo, str) else settings.data.repo
-    return [open_repository(path, settings.data.revision) for path in paths]
+    return [open_repository(path, settings.data.revision) for path in settings.data.repositories]
 
 
 def _encoder(settings: QuickSettings) -> tuple[Encoder, dict[str, Any]]:

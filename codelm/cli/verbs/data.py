@@ -49,7 +49,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     refuse_format(given.format)
     refuse_taken(folder, force=given.force, kind=DATASET)
     refuse_unwritable(folder, kind=DATASET)
-    for path in [found.data.repo] if isinstance(found.data.repo, str) else found.data.repo:
+    for path in found.data.repositories:
         open_repository(path, found.data.revision)
     from codelm.cli.logging import run_logging  # seconds of imports, for which wrong arguments need not wait
     from codelm.export.dataset.folder import Form, write_dataset

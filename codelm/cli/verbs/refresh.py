@@ -118,7 +118,7 @@ def _repositories(saved: SavedRun, found: QuickSettings, revision: str) -> tuple
     Raises:
         InputError: They are others than those of the run, or what it has read is not in them.
     """
-    paths = [found.data.repo] if isinstance(found.data.repo, str) else found.data.repo
+    paths = found.data.repositories
     after = [open_repository(path, revision) for path in paths]
     read = _read_by(saved)
     names, given = [each["name"] for each in read], [each.name for each in after]
