@@ -10,7 +10,7 @@ __all__ = ["MAIL_ADDRESS", "is_nobody", "mail_addresses"]
 MAIL_ADDRESS = "e-mail address"
 """The kind of what is found."""
 
-_AT = re.compile(r"(?:@|%40)([^\W_](?:[\w-]{0,61}\w)?(?:\.[^\W_](?:[\w-]{0,61}\w)?)+)")
+_AT = re.compile(r"(?:@|%40)([^\W_](?:[\w-]{0,61}[^\W_])?(?:\.[^\W_](?:[\w-]{0,61}[^\W_])?)+)")
 _LOCAL = re.compile(r"[\w.+-]+")
 _LONGEST_LOCAL = 64
 """Characters before the @, by RFC 5321."""
@@ -116,7 +116,7 @@ def _local_part(before: str) -> str:
     if sign in _ESCAPES:
         escape = _ESCAPES[sign].match(local)
         local = local[escape.end() :] if escape else "" if sign == "%" else local
-    return "" if sign == "$" else local.lstrip(".+-")
+    return "" if sign == "$" else local.lstrip("._+-")
 
 
 def _known_domain(name: str) -> str:

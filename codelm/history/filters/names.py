@@ -26,7 +26,8 @@ _NO_NAMES = ("A", "An", "And", "At", "By", "Cc", "Contact", "E-mail", "Email", "
 """Words that may stand before an address at the beginning of a sentence or line."""
 _TRAILER = re.compile(
     r"(?im)^[ \t]*(?:signed-off|(?:co-)?(?:authored|developed)|reviewed|acked|tested|reported|suggested|committed"
-    r"|helped|requested|approved|mentored|pair(?:ed)?|noticed|fixed)-by:[ \t]*([^\s<(@][^<(@\n]*?)[ \t\r]*(?:[<(\n]|$)"
+    r"|helped|requested|approved|mentored|pair(?:ed)?|noticed|fixed)-by:[ \t]*"
+    r"([^\s<(@](?:[^<(@\n]*[^<(@ \t\r\n])?)[ \t\r]*(?:[<(\n]|$)"
 )
 _FULL_NAME = re.compile(rf"(?:(?:{_WORD} ){{1,4}}{_WORD}|[^\W\da-zA-Z_]{{2,}})")
 """What is looked for in all text: of several words, or in a script without capitals."""

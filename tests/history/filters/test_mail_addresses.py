@@ -21,6 +21,7 @@ def found(text):
         ),
         ("/// Ask jo@corp.com.", "jo@corp.com"),
         ("Ask jo@corp.com.Then wait", "jo@corp.com"),
+        ("Ask __jo@corp.com__ then", "jo@corp.com"),
         (r'println!("hi\njo@corp.com\n");', "jo@corp.com"),
         (r'"\u003cjo@corp.com\u003e"', "jo@corp.com"),
         (r"Jo Li <\fIjo@corp.com\fP>", "jo@corp.com"),

@@ -44,3 +44,8 @@ def test_full_names_are_known_in_any_text_as_whole_words():
     text = "// Jo Li Smith, Jo Link, alice, the tokio project, Émile Zola; (Jo Li) XJo Li 王伟"
     found = [text[start:end] for start, end, _ in names.find(text)]
     assert found == ["Jo Li Smith", "Émile Zola", "Jo Li", "王伟"]
+
+
+@pytest.mark.parametrize("text", ["Reviewed-by: a{}@", "Reviewed-by:{}@", "{}<a@corp.com>"], ids=str)
+def test_long_rows_of_spaces_take_no_time(text):
+    assert signed(text.format(" " * 100_000)) == []
