@@ -55,19 +55,19 @@ def training_draw(
         refresh: What was learned before, and how much of it is drawn again.
 
     Raises:
-        InputError: All samples were learned before.
+        InputError: No sample that has a weight is new.
     """
     weights = sample_weights(samples, commits, paths, importance)
     if not refresh.learned:
         return weights, len(weights)
     learned = _were_learned(samples, commits)
-    new = int((~learned).sum())
-    if not new and len(learned):
+    if len(learned) and not weights[~learned].any():
         raise InputError(
             "nothing is new to learn: all that came after data.refresh.learned was left out, for reasons that codelm "
-            "inspect lists; wait for more, or loosen data.filters"
+            "inspect lists, or has the weight 0; wait for more, or loosen data.filters or data.importance"
         )
-    again = min(math.ceil(new * refresh.replay / (1 - refresh.replay)), int(learned.sum()))
+    new = int((~learned).sum())
+    again = min(math.ceil(new * refresh.replay / (1 - refresh.replay)), int(np.count_nonzero(weights[learned])))
     return _scaled(weights, ~learned, new) + _scaled(weights, learned, again), new + again
 
 

@@ -58,6 +58,16 @@ def test_no_more_is_replayed_than_there_is():
     np.testing.assert_allclose(weights, 1.0)
 
 
+def test_what_has_no_weight_is_neither_replayed_nor_new():
+    without = Importance(file_rules={"a.rs": 0.0})
+    samples = table(*[(Kind.CHANGE, OLD, path) for path in (0, 0, 0, 1)], *[(Kind.CHANGE, NEW, 1)] * 3)
+    weights, draws = draw(samples, replay=0.5, importance=without)
+    assert draws == 3 + 1
+    assert weights.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    with pytest.raises(InputError, match="nothing is new to learn"):
+        draw(table((Kind.CHANGE, OLD, 1), (Kind.CHANGE, NEW, 0)), importance=without)
+
+
 def test_whole_files_are_new_where_a_new_commit_changed_them():
     files = [(Kind.FILE, CUT, path) for path in (0, 1)]
     weights, draws = draw(table(*files, (Kind.CHANGE, OLD, 0), (Kind.FIM, NEW, 1)), replay=0.0)
