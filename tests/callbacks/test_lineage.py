@@ -1,7 +1,10 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+
+from codelm.errors import InputError
 
 
 @pytest.fixture
@@ -28,3 +31,6 @@ def test_a_run_that_goes_on_remembers_what_it_began_with(run_history, make_modul
     _, content = train(max_epochs=2, ckpt_path=str(last))
     assert content["refreshed_from"] == [began]
     assert content["refresh"]["commits"] > 0
+    shutil.copy(Path(trainer.log_dir) / "adapter/adapter_model.safetensors", first)
+    with pytest.raises(InputError, match=r"is not the one that the run began with: .* --model\.adapter null to go on"):
+        train(max_epochs=3, ckpt_path=str(last))

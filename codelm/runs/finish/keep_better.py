@@ -65,9 +65,9 @@ class KeepBetter(FinishingStep):
             self.record.refresh["unmeasured"] = why
             return
         is_easier = found["change_percent"] < 0
-        self.record.refresh = found | {"kept": "new" if is_easier else "old"}
         if not is_easier:
             self._put_back(trainer, pl_module)
+        self.record.refresh = found | {"kept": "new" if is_easier else "old"}
 
     def _compare(self, trainer: Trainer, pl_module: Any) -> dict[str, Any]:
         """Return the change that the training made on held-out commits, and the seconds it took to measure."""
@@ -88,6 +88,7 @@ class KeepBetter(FinishingStep):
         folder = run_folder(trainer)
         with new_folder(folder / NOT_KEPT) as copy:
             shutil.copytree(folder / "adapter", copy, dirs_exist_ok=True)
-        set_weights(pl_module, pl_module.first_weights)
-        write_adapter(pl_module, folder / "adapter")
+        with weights_set(pl_module, pl_module.first_weights):
+            write_adapter(pl_module, folder / "adapter")
+        set_weights(pl_module, pl_module.first_weights)  # for the evaluation
         self.record.weights, self.record.weights_step = "first", 0

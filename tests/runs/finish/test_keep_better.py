@@ -5,6 +5,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from codelm.errors import ResourceError
+
 FOUND = {"lines": "new", "commits": 3, "bytes": 9, "before": 2.0, "change_percent": 0.0, "interval": None}
 
 
@@ -85,6 +87,20 @@ def test_a_failure_of_the_comparison_costs_nothing(refresh, monkeypatch, first):
     assert manifest["status"] == "completed"
     assert manifest["refresh"] == {"unmeasured": "RuntimeError: no memory", "kept": "new"}
     assert not same(weights(folder / "adapter"), weights(first))
+
+
+def test_where_the_first_one_cannot_be_put_back_the_new_one_is_kept_and_said_to_be(refresh, monkeypatch, first):
+    def fail(*_):
+        raise ResourceError("the disk is full")
+
+    monkeypatch.setattr("codelm.runs.finish.keep_better.write_adapter", fail)
+    with pytest.raises(ResourceError):
+        refresh(after=2.1, change_percent=5.0)
+    [path] = first.parent.rglob("MANIFEST.json")
+    manifest = json.loads(path.read_text())
+    assert manifest["refresh"]["kept"] == "new"
+    assert manifest["adapter"]["weights"] == "best"
+    assert not same(weights(path.parent / "adapter"), weights(first))
 
 
 def test_a_training_of_a_new_adapter_compares_nothing(run_history):
