@@ -100,8 +100,12 @@ def find_source(run: SavedRun, base: str | None = None) -> Source:
     return Source(run, base or str(run.figure("model", "base") or run.settings.get("model.base")))
 
 
-def refuse_changed_base(source: Source) -> bool:
+def refuse_changed_base(source: Source, option: str = "--base") -> bool:
     """Refuse a base that is another one than that which the adapter was trained on.
+
+    Args:
+        source: What the run has left.
+        option: The command's option that says where the base lies.
 
     Returns:
         Whether it could be told: the run says what its base was, and that lies on this machine.
@@ -117,7 +121,7 @@ def refuse_changed_base(source: Source) -> bool:
     if differ:
         raise InputError(
             f"base model {source.base_name} has another {' and other '.join(differ)} than when {source.run.label} was"
-            " trained on it: give the folder of that one with --base"
+            f" trained on it: give the folder of that one with {option}"
         )
     return True
 

@@ -16,7 +16,7 @@ class Moved:
 
     Attributes:
         learned: Ids of the commits that, with all of their ancestors, the run's adapter has learned.
-        trained: How many these are.
+        trained: Commits that the run has trained on and that the adapter which it began with had not learned.
         new: Commits that the run has not read.
         to_learn: Commits that the adapter has not learned and that the split, moved on, gives to training.
         held_out: Commits that the split holds out now; the adapter has learned none of them.
@@ -48,11 +48,11 @@ def moved_history(
     old, new = read_graph(before), read_graph(after)
     reached = ancestors(old, learned)
     tops = [sha for sha in learned if sha in reached]
+    splits = split_commits(old, held_out[0], reached)
+    trained = sum(sha not in reached for sha in splits.train)
     if cut is not None:
-        splits = split_commits(old, held_out[0], reached)
         tops = list(dict.fromkeys([*heads(old, splits), cut]))  # of an earlier version the split may have been another
         reached = ancestors(old, tops)
-    trained = sum(not node.is_merge for node in old if node.sha in reached)
     known = {node.sha for node in old}
     if after.tip in known:
         return Moved(tops, trained)

@@ -4,17 +4,17 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from codelm.cli.base_folder import base_of_run
+from codelm.cli.base_folder import base_folder
 from codelm.cli.config_files import checked_arguments
 from codelm.cli.quick_settings import QuickSettings, quick_settings
 from codelm.cli.verbs.parser import VerbParser, split_settings
-from codelm.errors import DamagedDataError, InputError
+from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 from codelm.history.moved import Moved, moved_history
-from codelm.saved_run import SavedRun, find_run
+from codelm.saved_run import ADAPTER, SavedRun, find_run
 
 __all__ = ["run"]
 
@@ -51,25 +51,34 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool, allow_code: bool 
     saved = _run(rest)
     if given := [token for token in settings if token.partition("=")[0] in _FOUND]:
         raise InputError(f"codelm refresh finds {given[0].partition('=')[0]} by itself: leave it out")
-    begun = [*_settings_of(saved), *settings]
+    begun = [*_settings_of(saved), *settings, *_place_and_adapter(saved)]
     found = quick_settings(begun)
     revision = _revision(saved, found)
     before, after = _repositories(saved, found, revision)
     moved = _moved(saved, found, before, after)
     if not any(each.new for each in moved):
-        tips = ", ".join(f"{each.name} at {each.tip[:10]}" for each in after)
+        tips = ", ".join(f"{each.name} at {each.tip[:10]}" for each in before)
         sys.stdout.write(f"already up to date: {saved.label} has read {tips}\n")
         return
     _refuse_nothing_to_learn(saved, moved)
     learned = json.dumps([sha for each in moved for sha in each.learned])
-    begun += [f"--data.refresh.learned={learned}", f"--data.revision={revision}", *_steps(found, settings, moved)]
+    begun += [f"--data.refresh.learned={learned}", f"--data.revision={revision}"]
+    begun += _steps(saved, found, settings, moved)
     from codelm.cli.lightning import run as fit  # seconds of imports, for which wrong arguments need not wait
     from codelm.cli.logging import run_logging
     from codelm.export.source import find_source, refuse_changed_base
 
+    base = base_folder(str(found.others["model.base"]), [saved.folder / "config.yaml"])
     with run_logging(quiet=quiet, debug=debug):
-        refuse_changed_base(find_source(saved, base_of_run(saved)))
+        refuse_changed_base(find_source(saved, base), "--model.base")
         log.info(_news(saved, before, moved))
+        if (status := saved.figure("status")) != "completed":
+            log.warning(
+                "%s was %s: commits that it had not come to count as learned, and are only replayed; %s ends it first",
+                saved.label,
+                status,
+                _going_on(saved),
+            )
     fit(["fit", *checked_arguments(begun)], quiet=quiet, debug=debug, allow_code=allow_code)
 
 
@@ -80,24 +89,31 @@ def _run(arguments: Sequence[str]) -> SavedRun:
     parser.add_argument("--output", default="runs", metavar="FOLDER", help="the folder of all runs (default: runs)")
     given = parser.parse_args(arguments)
     saved = find_run(given.run, given.output)
-    status = saved.figure("status")
-    if status == "running" or not (saved.folder / "adapter").is_dir():
-        raise InputError(
-            f"{saved.label} is {status} and has no adapter to go on from: let it end, go on with it by codelm fit "
-            f"--config {saved.folder / 'config.yaml'} --ckpt_path last, or give another run"
-        )
+    status, adapter = saved.figure("status"), saved.folder / ADAPTER
+    if status == "running" or not adapter.is_dir():
+        lacks = "has not ended" if status == "running" else f"({status}) has no adapter to go on from"
+        raise InputError(f"{saved.label} {lacks}: let it end, go on with {_going_on(saved)}, or give another run")
     return saved
 
 
+def _going_on(saved: SavedRun) -> str:
+    """Return the command that goes on with a run that was stopped."""
+    return f"codelm fit --config {saved.folder / 'config.yaml'} --ckpt_path last"
+
+
 def _settings_of(saved: SavedRun) -> list[str]:
-    """Return the settings of a run as arguments, for one beside it that begins with its adapter."""
-    folder = saved.folder if len(saved.folder.parts) > 2 and ".." not in saved.folder.parts else saved.folder.resolve()
+    """Return the settings that a refresh takes from a run, as arguments; those that are given come behind them."""
     # A configuration names the commit that was read, but that of several repositories what the user gave.
     revision = ["--data.revision=HEAD"] if len(_read_by(saved)) == 1 else []
-    own: dict[str, object] = {"output": folder.parent.parent, "name": folder.parent.name}
-    own |= {"model.adapter": folder / "adapter", "data.curriculum": "none"}
     # All samples are of equal worth to an adapter that knows the easy ones, and each new one is drawn once.
-    return [f"--config={folder / 'config.yaml'}", *revision, *(f"--{name}={value}" for name, value in own.items())]
+    return [f"--config={saved.folder / 'config.yaml'}", *revision, "--data.curriculum=none"]
+
+
+def _place_and_adapter(saved: SavedRun) -> list[str]:
+    """Return the arguments that put a refresh beside a run, with its adapter; no configuration overrules them."""
+    folder = saved.folder if len(saved.folder.parts) > 2 and ".." not in saved.folder.parts else saved.folder.resolve()
+    own = {"output": folder.parent.parent, "name": folder.parent.name, "model.adapter": folder / ADAPTER}
+    return [f"--{name}={value}" for name, value in own.items()]
 
 
 def _revision(saved: SavedRun, found: QuickSettings) -> str:
@@ -131,7 +147,7 @@ def _repositories(saved: SavedRun, found: QuickSettings, revision: str) -> tuple
     for path, each in zip(paths, read, strict=True):
         try:
             before.append(open_repository(path, f"{each['base']}..{each['tip']}" if each.get("base") else each["tip"]))
-        except (InputError, DamagedDataError):
+        except InputError:
             raise InputError(
                 f"{each['name']}: {each['tip'][:10]}, which {saved.label} has read, is not in {path}: the history was "
                 "rewritten, or the clone is another one; begin a new run with codelm fit"
@@ -144,7 +160,7 @@ def _moved(
 ) -> list[Moved]:
     """Return how far each history has moved on since a run."""
     shares = float(saved.settings.get("data.held_out", found.data.held_out)), found.data.held_out
-    learned = saved.settings.get("data.refresh.learned") or []
+    learned = _learned_before(saved)
     was_kept = saved.figure("adapter", "weights") == "first"
     cuts = [None if was_kept else each["split"]["cut"] for each in _read_by(saved)]
     histories = zip(before, after, cuts, strict=True)
@@ -161,15 +177,26 @@ def _refuse_nothing_to_learn(saved: SavedRun, moved: Sequence[Moved]) -> None:
         )
 
 
-def _steps(found: QuickSettings, settings: Sequence[str], moved: Sequence[Moved]) -> list[str]:
-    """Return as an argument as large a part of the run's ``trainer.max_steps`` as there is new, if it had a limit."""
+def _learned_before(saved: SavedRun) -> list[str]:
+    """Return the commits up to which the adapter that a run began with had learned; none for a new adapter."""
+    return saved.settings.get("data.refresh.learned") or []
+
+
+def _steps(saved: SavedRun, found: QuickSettings, settings: Sequence[str], moved: Sequence[Moved]) -> list[str]:
+    """Return ``trainer.max_steps`` as an argument: for each commit drawn as many as a run had, if it had a limit."""
     most = found.others["trainer.max_steps"]
     is_given = any(token.partition("=")[0] == "--trainer.max_steps" for token in settings)
-    if is_given or not isinstance(most, int) or most < 1:
+    if is_given or most != saved.settings.get("trainer.max_steps") or most < 1:
         return []
-    trained = max(1, min(sum(each.trained for each in moved), found.data.max_commits or sys.maxsize))
-    drawn = sum(each.to_learn for each in moved) / (1 - found.data.refresh.replay)
-    return [f"--trainer.max_steps={math.ceil(most * min(1.0, drawn / trained))}"]
+    replay = saved.settings.get("data.refresh.replay", 0.0) if _learned_before(saved) else 0.0
+    trained = _drawn((each.trained for each in moved), saved.settings.get("data.max_commits"), replay)
+    drawn = _drawn((each.to_learn for each in moved), found.data.max_commits, found.data.refresh.replay)
+    return [f"--trainer.max_steps={math.ceil(most * drawn / max(1, trained))}"]
+
+
+def _drawn(commits: Iterable[int], max_commits: int | None, replay: float) -> float:
+    """Return the commits of an epoch, with those that are replayed, of what each history has to learn."""
+    return min(sum(commits), max_commits or sys.maxsize) / (1 - replay)
 
 
 def _news(saved: SavedRun, before: Sequence[Repository], moved: Sequence[Moved]) -> str:

@@ -1,8 +1,11 @@
+import json
+import shutil
 import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from codelm.cli import main
@@ -63,6 +66,41 @@ def refresh(capsys):
     def run(*arguments, status=0):
         assert main(["refresh", *map(str, arguments)]) == status
         return capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def saved(tuned_run, here, git, repository):
+    """A run that has read the first twenty commits, and learned fourteen of them in fourteen steps.
+
+    Return a function that changes settings and manifest, group by group.
+    """
+    folder = shutil.copytree(tuned_run[0], here / "runs/numbers/version_0")
+
+    def change(settings, **content):
+        for path, groups in ((folder / "config.yaml", settings), (folder / "MANIFEST.json", content)):
+            known = yaml.safe_load(path.read_text())
+            for name, each in groups.items():
+                known[name] = known.get(name, {}) | each if isinstance(each, dict) else each
+            path.write_text(json.dumps(known))
+
+    shas = git(repository, "rev-list", "--reverse", "main").split()
+    read = {"name": "numbers", "tip": shas[19], "base": None, "split": {"cut": shas[13]}}
+    data, phases = {"repo": str(repository), "held_out": 0.3}, {"phase_1_scrape": {"repositories": [read]}}
+    change({"data": data, "trainer": {"max_steps": 14}}, phase_results=phases)
+    return change
+
+
+@pytest.fixture
+def begun(monkeypatch, refresh):
+    """Refresh up to where the training would begin; return its settings, and what was said."""
+
+    def run(*arguments):
+        found = []
+        monkeypatch.setattr("codelm.cli.lightning.run", lambda words, **_: found.append(quick_settings(words[1:])))
+        said = refresh(*arguments)
+        return found[0], said.err
 
     return run
 
@@ -155,20 +193,55 @@ def test_what_cannot_be_refreshed_is_said_in_a_line(trained, refresh, go_to, git
     assert "has no adapter to go on from" in refresh(status=2).err
 
 
+def test_no_configuration_overrules_the_place_and_the_adapter(saved, begun, go_to, here):
+    go_to("all")
+    (here / "other.yaml").write_text("{output: other, name: other, model: {adapter: null}, trainer: {max_epochs: 7}}")
+    found, _ = begun("numbers", "--config", here / "other.yaml")
+    names = ("output", "name", "model.adapter")
+    assert [found.others[name] for name in names] == ["runs", "numbers", "runs/numbers/version_0/adapter"]
+    # Of thirty commits nine are held out: seven are new, and three are drawn again, at a step each.
+    assert [found.others[f"trainer.{name}"] for name in ("max_epochs", "max_steps")] == [7, 10]
+
+
+def test_a_run_that_did_not_come_to_its_end_is_refreshed_with_a_warning(saved, begun, refresh, go_to):
+    go_to("all")
+    goes_on = "codelm fit --config runs/numbers/version_0/config.yaml --ckpt_path last"
+    saved({}, status="interrupted")
+    said = begun()[1]
+    assert "numbers/version_0 was interrupted: commits that it had not come to count as learned" in said
+    assert f"{goes_on} ends it first" in said
+    saved({}, status="running")
+    assert f"numbers/version_0 has not ended: let it end, go on with {goes_on}" in refresh(status=2).err
+
+
+def test_a_base_that_has_moved_is_given(saved, begun, refresh, go_to, here, roomy_base):
+    go_to("all")
+    changed = shutil.copytree(roomy_base, here / "changed")
+    (changed / "config.json").write_text((changed / "config.json").read_text() + " ")
+    saved({"model": {"base": str(changed)}})
+    assert "has another config than when numbers/version_0 was trained on it" in (said := refresh(status=2).err)
+    assert "give the folder of that one with --model.base" in said
+    assert begun("--model.base", roomy_base)[0].others["model.base"] == str(roomy_base)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "steps"),
+    ("own", "arguments", "steps"),
     [
-        (["--trainer.max_steps=100"], ["--trainer.max_steps=20"]),
-        (["--trainer.max_steps=100", "--data.max_commits=50"], ["--trainer.max_steps=40"]),
-        (["--trainer.max_steps=100", "--data.refresh.replay=0.95"], ["--trainer.max_steps=100"]),
-        ([], []),
+        ({}, [], 20),
+        ({"data.max_commits": 50}, ["--data.max_commits=50"], 40),
+        ({}, ["--data.refresh.replay=0.65"], 40),
+        ({"data.refresh.learned": ["c"], "data.refresh.replay": 0.5}, [], 10),
+        ({"trainer.max_steps": -1}, ["--trainer.max_steps=-1"], None),
+        ({}, ["--trainer.max_steps=70"], None),
     ],
+    ids=str,
 )
-def test_the_steps_of_a_run_are_shared_out_by_what_is_new(arguments, steps):
-    found = quick_settings(["--data.refresh.replay=0.3", *arguments])
+def test_a_refresh_has_as_many_steps_for_a_commit_as_its_run(own, arguments, steps):
+    run = SimpleNamespace(settings={"trainer.max_steps": 100} | own)
+    found = quick_settings(["--trainer.max_steps=100", "--data.refresh.replay=0.3", *arguments])
     moved = [Moved(["a"], trained=60, new=20, to_learn=10), Moved(["b"], trained=40, new=9, to_learn=4)]
-    assert _steps(found, [], moved) == steps
-    assert _steps(found, ["--trainer.max_steps=7"], moved) == []
+    assert _steps(run, found, [], moved) == ([] if steps is None else [f"--trainer.max_steps={steps}"])
+    assert _steps(run, found, ["--trainer.max_steps=100"], moved) == []
 
 
 def test_a_range_is_read_from_where_it_began():
