@@ -74,12 +74,14 @@ def main() -> int:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         packages = read_report(done.stdout, done.stderr)
+        accepted = read_accepted((REQUIREMENTS / "accepted-vulnerabilities.txt").read_text("utf-8"))
     except NotRunError as error:
         print(f"not run: the check for known vulnerabilities: {error}")
         return 0
-    found = list(
-        complaints(packages, read_accepted((REQUIREMENTS / "accepted-vulnerabilities.txt").read_text("utf-8")))
-    )
+    except ValueError as error:
+        print(f"scripts/audit.py: {error}", file=sys.stderr)
+        return 1
+    found = list(complaints(packages, accepted))
     print("\n".join(found) if found else f"no unaccepted vulnerability is known of {len(packages)} packages")
     return 1 if found else 0
 

@@ -43,6 +43,13 @@ def test_an_audit_that_failed_for_another_reason_has_failed(audit):
         audit.read_report("", "ERROR: requirement click has no hash\n")
 
 
+def test_what_went_wrong_is_said_in_a_line(audit, monkeypatch, capsys):
+    failed = subprocess.CompletedProcess([], 1, "", "ERROR: requirement click has no hash\n")
+    monkeypatch.setattr(audit.subprocess, "run", lambda *_, **__: failed)
+    assert audit.main() == 1
+    assert capsys.readouterr() == ("", "scripts/audit.py: ERROR: requirement click has no hash\n")
+
+
 def test_each_vulnerability_and_each_package_that_was_passed_over_is_told(audit):
     packages = audit.read_report(report(SAFE, SKIPPED, FOUND), "")
     assert list(audit.complaints(packages, {})) == [

@@ -17,19 +17,10 @@ def test_a_wheel_is_the_same_bytes_in_every_folder(tmp_path, git):
     digests = set()
     for name in ("one", "another"):
         git(tmp_path, "clone", "-q", ROOT, name)
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-index",
-            ".",
-        ]
+        options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", "dist"]
         environment = os.environ | {"SOURCE_DATE_EPOCH": time}
-        subprocess.run([*command, "--wheel-dir", "dist"], cwd=tmp_path / name, env=environment, check=True)
+        command = [sys.executable, "-m", "pip", "wheel", *options, "."]
+        subprocess.run(command, cwd=tmp_path / name, env=environment, check=True)
         (wheel,) = (tmp_path / name / "dist").glob("*.whl")
         digests.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
     assert len(digests) == 1
