@@ -2,12 +2,12 @@
 
     .venv/bin/python examples/adapter_in_peft.py runs/ripgrep/version_0
 
-Nothing of codelm is imported. The base is found by the name in the adapter's configuration; that of a folder follows
-the run: the base that travels with codelm is ``codelm/bases/tiny``.
+Nothing of codelm is imported. The base is found by the name in the adapter's configuration; ``--base`` takes a folder:
+that of the base which travels with codelm is ``codelm/bases/tiny``.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,16 @@ def complete(model: Any, tokenizer: Any, prompt: str, tokens: int = 32) -> str:
 
 def main() -> None:
     """Continue the code before the gap, then fill the gap in."""
-    run, base = Path(sys.argv[1]), next(iter(sys.argv[2:]), None)
-    manifest = json.loads((run / "MANIFEST.json").read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--base")
+    given = parser.parse_args()
+
+    manifest = json.loads((given.run / "MANIFEST.json").read_text(encoding="utf-8"))
     phases = manifest["phase_results"]
     slots = {"path": PATH, "before": BEFORE, "after": AFTER}
     slots["repository"] = phases["phase_1_scrape"]["repositories"][0]["name"]
-    model, tokenizer = load(run, base, manifest["model"])
+    model, tokenizer = load(given.run, given.base, manifest["model"])
 
     # Special tokens and slots in the order that the run learned: families differ in it.
     read = phases["phase_2_tokenize"]["format"]

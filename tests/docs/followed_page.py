@@ -147,13 +147,14 @@ def became(step: Step, place: Path) -> Followed:
     if not status.is_file():
         return Followed(step, None, 0.0, labels(step.shown))
     code, ended, started = status.read_text("utf-8").split()
-    printed = [line for end in (".out", ".err") for line in place.with_suffix(end).read_text("utf-8").splitlines()]
-    missing = [label for label in labels(step.shown) if label not in labels(printed)]
+    lines = [line for end in (".out", ".err") for line in place.with_suffix(end).read_text("utf-8").splitlines()]
+    printed = set(labels(lines))
+    missing = [label for label in labels(step.shown) if label not in printed]
     return Followed(step, int(code), float(ended) - float(started), missing)
 
 
 def main() -> int:
-    """Follow a page as the command line says, print a line for each command, and return whether one was untrue."""
+    """Follow a page as the command line says, print a line for each command, and return 0 where all are true."""
     parser = argparse.ArgumentParser("tests.docs.followed_page", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("page", type=Path)
     parser.add_argument("folder", type=Path)
@@ -165,7 +166,7 @@ def main() -> int:
     for each in found:
         lacks = f"  lacks {json.dumps(each.missing)}" if each.missing else ""
         print(f"{each.status!s:>4} {each.seconds:7.1f} s  {each.step.command}{lacks}")
-    return int(any(each.status != 0 or each.missing for each in found))
+    return int(not found or any(each.status != 0 or each.missing for each in found))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def test_a_bare_loop_learns_from_the_rows(example, roomy_base, rust_repository):
 def test_plain_transformers_and_peft_write_what_codelm_writes(example, run, model, roomy_base):
     left, gap = model.write([Place("src/lib.rs", BEFORE), Place("src/lib.rs", BEFORE, AFTER)], GREEDY)
     assert left.text != gap.text
-    said = example("adapter_in_peft.py", run, roomy_base)
+    said = example("adapter_in_peft.py", run, "--base", roomy_base)
     assert f"continued:\n\n{BEFORE}{left.text}" in said
     assert f"filled in:\n\n{BEFORE}{gap.text}{AFTER}" in said
 
