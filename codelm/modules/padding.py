@@ -41,7 +41,7 @@ def _completes_in_batches(config: PretrainedConfig) -> bool:
 
 
 def _next_logits(model: Any, tokens: Tensor, mask: Tensor) -> Tensor:
-    """Return the logits behind tokens, ``[1, V]``, as ``generate`` computes them."""
+    """Return the logits of two tokens that ``generate`` writes behind ``tokens``, ``[2, V]``."""
     asked = GenerationConfig(max_new_tokens=2, output_logits=True, return_dict_in_generate=True, do_sample=False)  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=[]):
         output = model.generate(input_ids=tokens, attention_mask=mask, generation_config=asked)
