@@ -168,10 +168,17 @@ def saves_at_end_of_epoch(checkpoints: ModelCheckpoint, trainer: Trainer) -> boo
 
 
 def settle_resumed(trainer: Trainer) -> None:
-    """Begin an epoch as any other where the one before was over: with ``max_steps`` Lightning takes it for begun."""
+    """Begin an epoch as any other where the one before was over: with ``max_steps`` Lightning takes it for begun.
+
+    Where all of an epoch's batches are learned and its validation is left to do, let it have as many as there are: in
+    batches of another size than the checkpoint's, the last step may have fewer than the others by its rows.
+    """
     loop = trainer.fit_loop.epoch_loop
-    if loop.batch_progress.current.ready == 0:
+    progress: Any = loop.batch_progress
+    if progress.current.ready == 0:
         loop.restarting = False
+    elif progress.is_last_batch:
+        vars(progress.current).update(dict.fromkeys(vars(progress.current), int(trainer.num_training_batches)))
 
 
 def count_steps_for_loggers(trainer: Trainer) -> None:

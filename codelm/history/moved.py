@@ -1,11 +1,12 @@
 """How far a history has moved on since a run read it: what was learned of it, and what there is to learn now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from codelm.errors import InputError
+from codelm.git.commits import Node
 from codelm.git.repository import Repository, read_graph
-from codelm.history.split import ancestors, heads, split_commits
+from codelm.history.split import CommitSplits, ancestors, heads, split_commits
 
 __all__ = ["Moved", "moved_history"]
 
@@ -48,7 +49,7 @@ def moved_history(
     old, new = read_graph(before), read_graph(after)
     reached = ancestors(old, learned)
     tops = [sha for sha in learned if sha in reached]
-    splits = split_commits(old, held_out[0], reached)
+    splits = _split(before, old, held_out[0], reached)
     trained = sum(sha not in reached for sha in splits.train)
     if cut is not None:
         tops = list(dict.fromkeys([*heads(old, splits), cut]))  # of an earlier version the split may have been another
@@ -61,10 +62,7 @@ def moved_history(
             f"{after.name}: {before.tip[:10]}, which the run has read, is no ancestor of {after.tip[:10]}: the history "
             "was rewritten, or this is another branch; give the branch with --data.revision, or begin a new run"
         )
-    try:
-        moved = split_commits(new, held_out[1], ancestors(new, tops))
-    except InputError as error:
-        raise InputError(f"{after.name}: {error}") from None
+    moved = _split(after, new, held_out[1], ancestors(new, tops))
     return Moved(
         tops,
         trained,
@@ -72,3 +70,11 @@ def moved_history(
         to_learn=sum(sha not in reached for sha in moved.train),
         held_out=len(moved.validation) + len(moved.test),
     )
+
+
+def _split(repository: Repository, graph: Sequence[Node], held_out: float, learned: Collection[str]) -> CommitSplits:
+    """Split a repository's commits; an `InputError` names it."""
+    try:
+        return split_commits(graph, held_out, learned)
+    except InputError as error:
+        raise InputError(f"{repository.name}: {error}") from None

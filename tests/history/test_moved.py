@@ -70,5 +70,5 @@ def test_a_cut_of_an_earlier_version_counts_as_learned_too(history):
 
 def test_too_few_commits_name_the_repository(history):
     folder, shas = history
-    with pytest.raises(InputError, match=f"{folder.name}: 3 of 40 commits come after"):
+    with pytest.raises(InputError, match=f"{folder.name}: 2 of 39 commits come after"):
         moved(folder, shas[38], "main", learned=[shas[36]], was_kept=True)
