@@ -1,12 +1,15 @@
 """A short training of the bundled base, and what it does to the text behind a cursor."""
 
-import json
 from itertools import product
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from codelm.cli import main
+from codelm.history.samples.cursor_spans import INSIDE_LINE, REST_OF_LINE
+from experiments.ablation.measure import AdapterEvaluator
+from experiments.ablation.settings import read_settings
 from tests.cli.short_runs import filled
 
 SHORT = """
@@ -16,7 +19,7 @@ data: {repo: REPOSITORY, cache: CACHE, sequence_length: 256, batch_size: 2, held
 trainer: {accelerator: cpu, precision: 32-true, max_epochs: 1, max_steps: 30, accumulate_grad_batches: 1,
   limit_val_batches: 2}
 behavior: {prompts: []}
-evaluation: {limit: 6, minutes: 5}
+evaluation: {enabled: false}
 """
 NOUNS = ("ledger", "quota", "tariff", "voucher", "margin", "docket")
 VERBS = ("settle", "audit", "reverse", "charge", "freeze", "renew", "split", "merge")
@@ -30,9 +33,6 @@ pub fn {verb}_{noun}(registry: &mut Registry, account: AccountId) -> Outcome<{No
 }}
 """
 
-pytestmark = pytest.mark.usefixtures("few_texts")
-
-
 @pytest.fixture
 def accounts(make_repository):
     """A history of one idiom: each commit adds a function that is new, in words that others have."""
@@ -43,9 +43,12 @@ def accounts(make_repository):
 
 def test_thirty_steps_make_what_stands_behind_a_cursor_no_harder(accounts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "short.yaml").write_text(filled(SHORT, REPOSITORY=accounts, CACHE=tmp_path / "cache"))
-    assert main(["fit", "--config", str(tmp_path / "short.yaml"), "--name=cursor", "--quiet"]) == 0
-    told = json.loads((tmp_path / "runs/cursor/version_0/MANIFEST.json").read_text())["evaluation"]["cursor"]
-    for shape in ("rest_of_line", "inside_line"):
-        assert told[shape]["tuned"]["bits_per_byte"] <= told[shape]["base"]["bits_per_byte"]
-        assert told[shape]["tasks"] >= 4
+    config = Path("short.yaml")
+    config.write_text(filled(SHORT, REPOSITORY=accounts, CACHE=tmp_path / "cache"))
+    assert main(["fit", "--config", str(config), "--name=cursor", "--quiet"]) == 0
+    evaluator = AdapterEvaluator(read_settings([config]), test_tokens=1)
+    cursor = evaluator.evaluate(Path("runs/cursor/version_0/adapter")).cursor
+    for shape in (REST_OF_LINE, INSIDE_LINE):
+        nats = [(task.base, task.tuned) for task in cursor if task.form == shape]
+        assert len(nats) >= 4
+        assert sum(tuned for _, tuned in nats) <= sum(base for base, _ in nats)
