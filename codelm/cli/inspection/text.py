@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from textwrap import wrap
 from typing import Any
 
@@ -189,7 +189,7 @@ def tokens_text(found: Mapping[str, Any]) -> str:
     """Return what `inspect_tokens` found."""
     lines = [f"{len(found['tokens'])} tokens, by the tokenizer of {_whose(found['tokenizer'])}"]
     lines += [f"note: {notice}" for notice in found["tokenizer"]["notices"]]
-    lines += ["", "|".join(_visible(each["text"]) for each in found["tokens"]), ""]
+    lines += ["", "|".join(_shown_tokens(found["tokens"])), ""]
     rows = [(each["kind"], each["text"], "|".join(each["tokens"]), _verdict(each)) for each in found["constructs"]]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
@@ -201,8 +201,12 @@ def _whose(tokenizer: Mapping[str, Any]) -> str:
     return str(tokenizer["base"]) if tokenizer["is_its_own"] else "the bundled base"
 
 
-def _visible(text: str) -> str:
-    return text.replace("\n", "\\n").replace("\t", "\\t")
+def _shown_tokens(tokens: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the text of each token, of several that hold parts of one character that character and their number."""
+    for (_, text), sharing in groupby(tokens, lambda token: (token["start"], token["text"])):
+        count = len(list(sharing))
+        visible = text.replace("\n", "\\n").replace("\t", "\\t")
+        yield f"{visible} ({count} tokens)" if count > 1 else visible
 
 
 def _verdict(construct: Mapping[str, Any]) -> str:

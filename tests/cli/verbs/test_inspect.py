@@ -95,6 +95,10 @@ def test_samples_are_shown_with_what_is_learned_in_brackets(inspect, rust_reposi
     assert "⟦//! All about" in whole
 
 
+def test_a_character_of_several_tokens_is_shown_once(inspect):
+    assert inspect("--tokens", "a🦀").splitlines()[2:3] == ["a|🦀 (3 tokens)"]
+
+
 def test_a_line_is_split_by_the_base_s_tokenizer(inspect):
     lines = inspect("--tokens", "fn f<'a>(x: &'a u8)").splitlines()
     assert lines[0].endswith("tokens, by the tokenizer of tiny")
