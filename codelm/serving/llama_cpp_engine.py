@@ -58,21 +58,19 @@ class LlamaCppEngine:
         if max_tokens == 0 or is_cancelled():
             return Completion("", "limit")
         [(ids, typed)] = self._prompts.encode([request.place], max_tokens, request.files)
-        to_write = sum(self._prompts.encoder.count([typed])) if typed else 0
-        body = _body(ids or [self._end], typed, request, max_tokens + to_write)  # a text follows an end
-        stream = TextStream(request, emit, is_cancelled, typed)
-        last, tokens, limit = _Step("", 0, has_ended=False), 0, max_tokens
+        most = max_tokens + len(typed)  # the stream ends it at max_tokens
+        body = _body(ids or [self._end], typed, request, most)  # a text follows an end
+        stream = TextStream(request, emit, is_cancelled, max_tokens)
+        last = _Step("", 0, has_ended=False)
         with closing(self._steps(body)) as steps:
             for step in steps:
-                if len(last.text) < len(typed):  # its tokens do not count
-                    limit = step.tokens + max_tokens
-                last, new, tokens = step, step.tokens - tokens, step.tokens
-                is_read = tokens > 0 and not step.has_ended
-                text = without_typed(step.text, typed)
-                if (stream(text, new) if is_read else is_cancelled()) or tokens >= limit:
+                is_read = step.tokens > 0 and not step.has_ended
+                text, new = without_typed(step.text, typed), step.tokens - last.tokens
+                last = step
+                if stream(text, new) if is_read else is_cancelled():
                     break
         text = without_typed(last.text, typed)
-        return stream.completion(text, has_ended=last.has_ended, prompt_tokens=len(ids), max_tokens=max_tokens)
+        return stream.completion(text, has_ended=last.has_ended, prompt_tokens=len(ids))
 
     def _steps(self, body: dict[str, Any]) -> Iterator[_Step]:
         """Yield how far a text has come: before its first token while the prompt is read, then after each of them."""

@@ -17,17 +17,21 @@ class TextStream:
         request: What was asked for.
         emit: Is handed each chunk of the text once it can change no more.
         is_cancelled: Whether nobody wants the text any longer.
-        typed: What was typed, which the text that is generated begins with; it is left out.
+        max_tokens: Tokens at most, without those that only write what was typed.
     """
 
     def __init__(
-        self, request: GenerationRequest, emit: Callable[[str], None], is_cancelled: Callable[[], bool], typed: str
+        self,
+        request: GenerationRequest,
+        emit: Callable[[str], None],
+        is_cancelled: Callable[[], bool],
+        max_tokens: int,
     ) -> None:
         self._request = request
-        self._typed = typed
+        self._max_tokens = max_tokens
         self._emit = emit
         self._is_cancelled = is_cancelled
-        self._emitted = ""
+        self._text = self._emitted = ""
         self._tokens = 0
         self._start = time.monotonic()
         self._first_token_time: float | None = None
@@ -40,21 +44,23 @@ class TextStream:
             text: The text so far, without what was typed.
             new_tokens: Tokens since the last call: some engines hold back those that end within a character.
         """
-        self._tokens += new_tokens if text or not self._typed else 0
+        # End tokens write nothing, some others only what was typed; the first bytes of a character are "\ufffd".
+        self._tokens += new_tokens if text != self._text or text.endswith("\ufffd") else 0
+        self._text = text
         self._first_token_time = self._first_token_time or time.monotonic()
         kept, stop = before_stop(text, self._request.stop_sequences)
         self._emit_new(kept if stop else stable_part(kept, self._request.stop_sequences))
-        self._is_cut_off = not stop and (self._is_cancelled() or self._is_over_time(text))
+        is_over = self._tokens >= self._max_tokens or self._is_cancelled() or self._is_over_time(text)
+        self._is_cut_off = not stop and is_over
         return bool(stop) or self._is_cut_off
 
-    def completion(self, text: str, *, has_ended: bool, prompt_tokens: int, max_tokens: int) -> Completion:
+    def completion(self, text: str, *, has_ended: bool, prompt_tokens: int) -> Completion:
         """Emit the rest of a text, and return what was generated.
 
         Args:
             text: All of the text, without what was typed.
             has_ended: Whether the model has ended it.
             prompt_tokens: Tokens of the prompt.
-            max_tokens: Tokens that were allowed.
         """
         kept, stop = before_stop(text, self._request.stop_sequences)
         self._emit_new(kept)
@@ -64,7 +70,7 @@ class TextStream:
             "word" if stop else "eos" if has_ended and not self._is_cut_off else "limit",
             stop,
             prompt_tokens=prompt_tokens,
-            completion_tokens=min(self._tokens, max_tokens),  # without an end token
+            completion_tokens=min(self._tokens, self._max_tokens),
             prompt_seconds=first - self._start,
             completion_seconds=end - first,
         )

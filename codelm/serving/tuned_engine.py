@@ -34,12 +34,11 @@ class TunedEngine:
             return Completion("", "limit")
         [prompt] = self._model.prompts.encode([request.place], max_tokens, request.files)
         _seed(request.seed)
-        stream = TextStream(request, emit, is_cancelled, prompt.typed)
-        sampling = Sampling(max_tokens, request.temperature, request.top_p, batch_size=1)
+        stream = TextStream(request, emit, is_cancelled, max_tokens)
+        most = max_tokens + len(prompt.typed)  # the stream ends it at max_tokens
+        sampling = Sampling(most, request.temperature, request.top_p, batch_size=1)
         [generated] = self._model.write_prompts([prompt], sampling, until=[stream])
-        return stream.completion(
-            generated.text, has_ended=generated.stopped, prompt_tokens=len(prompt.ids), max_tokens=max_tokens
-        )
+        return stream.completion(generated.text, has_ended=generated.stopped, prompt_tokens=len(prompt.ids))
 
 
 def _seed(seed: int | None) -> None:
