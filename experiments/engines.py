@@ -166,7 +166,7 @@ def lines(run: str, repository: Path, count: int, tokens: int, rounds: int) -> I
             for name, values in _measured(run, engine, asked, tokens).items():
                 found[engine].setdefault(name, []).extend(values)
     versions = [*library_versions(), f"xllamacpp {installed_version('xllamacpp')}"]
-    yield f"{processor()}, {len(os.sched_getaffinity(0))} cores; {', '.join(versions)}; {rounds} rounds."
+    yield f"{processor()}, {len(os.sched_getaffinity(0))} cores; {', '.join(versions)}; rounds: {rounds}."
     yield ""
     yield f"| | {' | '.join(_ENGINES)} |"
     yield "| --- | --- | --- |"

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from importlib.util import find_spec
@@ -79,7 +79,7 @@ class LlamaCpp:
         self._server = None
         self._cleanup.close()
 
-    def events(self, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def events(self, body: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
         """Yield the events of a stream of ``/completion``; closing the iterator cancels it.
 
         Raises:

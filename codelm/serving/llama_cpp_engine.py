@@ -8,7 +8,7 @@ It generates what `codelm.serving.tuned_engine` does, with these differences:
 * while what was typed is written, ``top_p`` keeps tokens before those are ruled out that disagree with it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ class LlamaCppEngine:
         text = without_typed(last.text, typed)
         return stream.completion(text, has_ended=last.has_ended, prompt_tokens=len(ids))
 
-    def _steps(self, body: dict[str, Any]) -> Iterator[_Step]:
+    def _steps(self, body: dict[str, Any]) -> Generator[_Step, None, None]:
         """Yield how far a text has come: before its first token while the prompt is read, then after each of them."""
         text = ""
         with closing(self._llama.events(body)) as events:
