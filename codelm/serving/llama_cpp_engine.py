@@ -4,7 +4,8 @@ It generates what `codelm.serving.tuned_engine` does, with these differences:
 
 * weights are float16 where that has 4 bits and the adapter apart, so that tokens which are all but equally likely may
   change places,
-* bytes that are no character are left out, as is one that the last token begins and does not end,
+* a character that the last token begins and does not end is left out,
+* behind what was typed, llama.cpp's grammar rules out bytes that are no character,
 * while what was typed is written, ``top_p`` keeps tokens before those are ruled out that disagree with it.
 """
 
