@@ -35,6 +35,7 @@ MODULES = {
     "codelm.history.epochs.importance": "how often a sample is drawn",
     "codelm.history.epochs.refresh": "what an earlier training has learned, and how much of it is drawn again",
     "codelm.inference.tuned_model": "a run's model, asked for text",
+    "codelm.inference.prompt_maker": "the prompts that it is asked with",
     "codelm.saved_run": "a run's folder, read back",
     "codelm.bases": "base models by name",
     "codelm.errors": "what is raised",

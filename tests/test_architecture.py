@@ -62,7 +62,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         "a run's model at work",
         {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run", "token_healing"},
     ),
-    "serving": ("a run's model for editors, over HTTP", {"errors", "inference", "modules"}),
+    "serving": ("a run's model for editors, over HTTP", {"errors", "inference", "modules", "token_healing"}),
     "export": (
         "an adapter or samples on their way to others",
         {
@@ -227,8 +227,9 @@ def importing(*libraries):
     }
 
 
-def test_few_files_import_peft_and_bitsandbytes():
+def test_few_files_import_peft_bitsandbytes_and_xllamacpp():
     assert importing("peft") == {"modules/adapters.py"}
+    assert importing("xllamacpp") == {"serving/llama_cpp.py"}
     assert importing("bitsandbytes") == {"modules/four_bits.py", "modules/optimizers.py"}
 
 

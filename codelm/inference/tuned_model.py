@@ -10,11 +10,8 @@ from lightning.pytorch import Trainer
 
 from codelm.datamodules.prompt_format import encoder_for
 from codelm.errors import DamagedDataError, InputError
-from codelm.history.samples.prompts import Prompt, prompt
-from codelm.history.tokenization.encoder import Encoder
-from codelm.inference.place import Place, with_line_cut
-from codelm.metrics.infill_tasks import visible_context
-from codelm.metrics.retrieval import Files, most_similar
+from codelm.inference.place import Place
+from codelm.inference.prompt_maker import PromptMaker
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA, load_adapter
 from codelm.modules.base_identity import changed_files
@@ -23,16 +20,10 @@ from codelm.modules.precision import auto_precision
 from codelm.saved_run import ADAPTER, SavedRun
 from codelm.token_healing import HealedPrompt
 
-__all__ = ["TunedModel", "load_tuned"]
+__all__ = ["TunedModel", "load_prompt_maker", "load_tuned"]
 
-_OTHER_TOKENS = 96
-"""Tokens that are kept free for names and special tokens."""
 _ROW_TOKENS = 4096
 """Tokens of a row where a run's settings do not say."""
-_FEWEST_TOKENS = 32
-"""Tokens of code that a prompt has room for at least."""
-_MOST_SHOWN, _SHARE_SHOWN = 300, 4
-"""The most tokens of other code, for which docs/results.md has what it is worth, and the share of the room for it."""
 
 
 class TunedModel:
@@ -40,16 +31,12 @@ class TunedModel:
 
     Args:
         module: The model, in evaluation mode on its device.
-        encoder: Its tokenizer, with the format of the samples it learned.
-        repository: The name of the repository it learned.
-        row_tokens: Tokens of prompt and answer together at most.
+        prompts: Makes its prompts.
     """
 
-    def __init__(self, module: LoRACausalLM, encoder: Encoder, *, repository: str, row_tokens: int) -> None:
+    def __init__(self, module: LoRACausalLM, prompts: PromptMaker) -> None:
         self.module = module
-        self.encoder = encoder
-        self.repository = repository
-        self.row_tokens = row_tokens
+        self.prompts = prompts
 
     def write(
         self,
@@ -70,7 +57,8 @@ class TunedModel:
         Raises:
             InputError: The base cannot fill in, or has no room for so long an answer.
         """
-        return self.write_prompts(self.encode(places, sampling.max_new_tokens), sampling, as_base=as_base, until=until)
+        prompts = self.prompts.encode(places, sampling.max_new_tokens)
+        return self.write_prompts(prompts, sampling, as_base=as_base, until=until)
 
     @torch.inference_mode()
     def write_prompts(
@@ -88,39 +76,6 @@ class TunedModel:
             )
             return list(written)
 
-    def encode(self, places: Sequence[Place], new_tokens: int, files: Files = ()) -> list[HealedPrompt]:
-        """Return the token ids of the prompt for each place; see `prompt`."""
-        return self.encoder.encode_prompts([self.prompt(each, new_tokens, files) for each in places])
-
-    def prompt(self, place: Place, new_tokens: int, files: Files = ()) -> Prompt:
-        """Return the prompt for a place, with as much of the code around it as there is room for.
-
-        Args:
-            place: The place.
-            new_tokens: Tokens to keep free for the answer.
-            files: Other code, of which the part most like that around the place is shown first.
-
-        Raises:
-            InputError: The base cannot fill in, or has no room for an answer of so many tokens.
-        """
-        if place.after is not None and not self.encoder.format.infill:
-            raise InputError(
-                f"base model {self.module.base_name} writes from left to right: leave the text behind the place out"
-            )
-        repository = place.repository or self.repository
-        names = sum(self.encoder.count([repository, place.path])) + _OTHER_TOKENS // 2
-        room = self.row_tokens - new_tokens - max(_OTHER_TOKENS, names)
-        if room < _FEWEST_TOKENS:
-            most = self.row_tokens - max(_OTHER_TOKENS, names) - _FEWEST_TOKENS
-            raise InputError(f"{new_tokens} new tokens leave no room for a prompt: give at most {most}")
-        most = min(_MOST_SHOWN, room // _SHARE_SHOWN)
-        example = most_similar(place.before, place.after or "", files, self.encoder.count, most)
-        room -= sum(self.encoder.count(example)) if example else 0
-        place = with_line_cut(place, self.encoder.count, room)
-        before, after = visible_context(place.before, place.after or "", self.encoder.count, room)
-        shown = None if place.after is None else after
-        return prompt(repository, place.path, before, shown, self.encoder.format, example=example)
-
 
 def load_tuned(run: SavedRun, base: str | None = None) -> TunedModel:
     """Return the model of a run, on a GPU where there is one; ``base`` says where its base lies now.
@@ -133,16 +88,36 @@ def load_tuned(run: SavedRun, base: str | None = None) -> TunedModel:
         state = run.figure("status") or "not ended"
         raise InputError(f"run {run.label} has no adapter, its training is {state}; let it end, or give another run")
     run.refuse_changed_adapter()
-    module = LoRACausalLM(**(_model_settings(run) | {"adapter": None} | ({"base": base} if base else {})))
-    encoder = encoder_for(module.base, module.revision, run.settings.get("data.formats.fim_format", "auto"))
+    module = _new_module(run, base)
+    prompts = _prompt_maker(run, module)
     module.trainer = _trainer()
     module.configure_model()
     _refuse_other_base(run, module)
     load_adapter(module.model, module.lora, run.folder / ADAPTER)
     module.to(module.trainer.strategy.root_device).eval()
+    return TunedModel(module, prompts)
+
+
+def load_prompt_maker(run: SavedRun, base: str | None = None) -> PromptMaker:
+    """Return what makes the prompts of a run's model, without any weights; ``base`` says where its base lies now.
+
+    Raises:
+        InputError: Its base cannot be had.
+        DamagedDataError: What the run has written is damaged.
+    """
+    return _prompt_maker(run, _new_module(run, base))
+
+
+def _new_module(run: SavedRun, base: str | None) -> LoRACausalLM:
+    """Return a run's model before its weights are loaded."""
+    return LoRACausalLM(**(_model_settings(run) | {"adapter": None} | ({"base": base} if base else {})))
+
+
+def _prompt_maker(run: SavedRun, module: LoRACausalLM) -> PromptMaker:
+    encoder = encoder_for(module.base, module.revision, run.settings.get("data.formats.fim_format", "auto"))
     row = min(run.settings.get("data.sequence_length") or _ROW_TOKENS, module.max_positions or _ROW_TOKENS)
     names = [each["name"] for each in run.figure("phase_results", "phase_1_scrape", "repositories") or []]
-    return TunedModel(module, encoder, repository=names[0] if names else "", row_tokens=row)
+    return PromptMaker(encoder, base_name=module.base_name, repository=names[0] if names else "", row_tokens=row)
 
 
 def _trainer() -> Trainer:

@@ -1,20 +1,8 @@
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-
-from experiments.torture.subjects import merging_tokenizer
-
-
-@pytest.fixture(scope="session")
-def merging_base(roomy_base, tmp_path_factory):
-    """The base of the finished run with a tokenizer that merges: GGUF has no other."""
-    folder = tmp_path_factory.mktemp("merging") / "base"
-    shutil.copytree(roomy_base, folder)
-    merging_tokenizer().save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
@@ -22,28 +10,6 @@ def run_copy(tuned_run, tmp_path):
     """A copy of the run's folder, to be written to."""
     folder = tmp_path / "runs" / "numbers" / "version_0"
     shutil.copytree(tuned_run[0], folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def learned_run(tuned_run, merging_base, shared_rust_repository, tmp_path_factory):
-    """A run that no test may change, as if it had learned a small history with a tokenizer that merges."""
-    import yaml
-
-    from codelm.modules.base_identity import identify
-
-    folder = tmp_path_factory.mktemp("runs") / "numbers" / "version_0"
-    shutil.copytree(tuned_run[0], folder)
-    shutil.copy(merging_base / "tokenizer.json", folder / "adapter")
-    config, manifest = (folder / name for name in ("config.yaml", "MANIFEST.json"))
-    settings, known = yaml.safe_load(config.read_text()), json.loads(manifest.read_text())
-    settings["model"]["base"] = known["model"]["base"] = str(merging_base)
-    known["model"]["base_identity"] = asdict(identify(str(merging_base)))
-    cache = str(tmp_path_factory.mktemp("cache"))
-    data = {"repo": str(shared_rust_repository), "cache": cache, "sequence_length": 256, "held_out": 0.3}
-    settings |= {"data": settings["data"] | data, "seed_everything": 42}
-    config.write_text(yaml.safe_dump(settings))
-    manifest.write_text(json.dumps(known))
     return folder
 
 

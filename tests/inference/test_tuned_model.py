@@ -44,14 +44,15 @@ def test_the_loaded_model_is_the_one_that_was_saved(model, tuned_run):
 
 def test_a_place_is_shown_as_a_sample_is(model):
     left, hole = (
-        model.encoder.decode(model.encoder.encode([model.prompt(each, 12).sample])[0].ids) for each in (LEFT, HOLE)
+        model.prompts.encoder.decode(model.prompts.encoder.encode([model.prompts.prompt(each, 12).sample])[0].ids)
+        for each in (LEFT, HOLE)
     )
     assert left.startswith("<repo_name>numbers<file_sep>src/lib.rs\n")
     assert hole.index("<fim_prefix>") < hole.index("fn add") < hole.index("<fim_suffix>") < hole.index("<fim_middle>")
 
 
 def test_a_place_may_be_in_another_repository(model):
-    shown = model.prompt(replace(LEFT, repository="other"), 12)
+    shown = model.prompts.prompt(replace(LEFT, repository="other"), 12)
     assert shown.text.startswith("other")
 
 
@@ -76,9 +77,9 @@ def test_a_text_ends_where_the_asker_has_enough(model):
 
 def test_code_too_long_for_a_row_is_shown_as_far_as_there_is_room(model):
     long = Place("a.rs", "let a = 1;\n" * 500 + "let b", "\nlet c = 2;" * 500)
-    ids = model.encoder.encode([model.prompt(long, 12).sample])[0].ids
+    ids = model.prompts.encoder.encode([model.prompts.prompt(long, 12).sample])[0].ids
     assert 800 < len(ids) <= 1024 - 12
-    text = model.encoder.decode(ids)
+    text = model.prompts.encoder.decode(ids)
     assert "let c = 2;" in text
 
 
@@ -88,7 +89,7 @@ def test_an_answer_that_leaves_no_room_is_refused(model):
 
 
 def test_a_base_that_cannot_fill_in_says_so(model, monkeypatch):
-    monkeypatch.setattr(model.encoder, "format", replace(model.encoder.format, infill=()))
+    monkeypatch.setattr(model.prompts.encoder, "format", replace(model.prompts.encoder.format, infill=()))
     with pytest.raises(InputError, match="from left to right"):
         model.write([HOLE], GREEDY)
 
@@ -150,15 +151,15 @@ def test_a_base_that_has_changed_is_refused(run_copy):
 
 def test_other_code_is_shown_where_it_is_alike(model):
     files = [("src/other.rs", "struct Unlike;\n"), ("src/sub.rs", "fn sub(a: i32) -> i32 {\n")]
-    shown = model.prompt(HOLE, 12, files).text
+    shown = model.prompts.prompt(HOLE, 12, files).text
     assert "src/sub.rs\nfn sub" in shown
     assert "Unlike" not in shown
-    assert model.prompt(HOLE, 12, files[:1]).text == model.prompt(HOLE, 12).text
+    assert model.prompts.prompt(HOLE, 12, files[:1]).text == model.prompts.prompt(HOLE, 12).text
 
 
 def test_a_prompt_never_has_more_tokens_than_there_is_room_for(model):
     long = "let value = other_value + 1; " * 200
     files = [("other/" + "d" * 240, "fn add(a: i32) {\n" * 300)]
     for place in (Place("a" * 250, long, long, "r" * 250), Place("a.rs", f"{long}\n" * 9 + "fn add", "\n" + long)):
-        [prompt] = model.encode([place], 100, files)
-        assert 300 < len(prompt.ids) + len(prompt.typed) <= model.row_tokens - 100
+        [prompt] = model.prompts.encode([place], 100, files)
+        assert 300 < len(prompt.ids) + len(prompt.typed) <= model.prompts.row_tokens - 100

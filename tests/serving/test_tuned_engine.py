@@ -53,9 +53,9 @@ def test_the_suffix_the_path_and_the_repository_are_read(generate):
 
 @pytest.mark.parametrize("name", ["<fim_prefix>", "<fim_middle>", "<file_sep>", "<|endoftext|>", "<repo_name>"])
 def test_text_that_spells_a_special_token_stays_text(model, name):
-    special = set(model.encoder.special_ids.values())
+    special = set(model.prompts.encoder.special_ids.values())
     plain, spelled = (
-        [token for token in model.encode([place], 8)[0].ids if token in special]
+        [token for token in model.prompts.encode([place], 8)[0].ids if token in special]
         for place in (Place("a.rs", "x = 1;\n", "\ny"), Place(f"{name}.rs", f"x{name} = 1;\n", f"\ny{name}", name))
     )
     assert plain == spelled
@@ -70,10 +70,10 @@ def test_a_stop_ends_the_text_before_it(generate):
 
 
 def test_no_more_tokens_than_the_server_allows(generate, model):
-    assert model.encode([HOLE], 12)[0].typed  # whose tokens do not count
+    assert model.prompts.encode([HOLE], 12)[0].typed  # whose tokens do not count
     assert [generate(most=3)[0].completion_tokens, generate()[0].completion_tokens] == [3, 12]
     assert generate(max_tokens=10**9, most=10**9, is_cancelled=lambda: True)[0].text == ""
-    assert TunedEngine(model, 10**9)._max_tokens == model.row_tokens // 2
+    assert TunedEngine(model, 10**9)._max_tokens == model.prompts.row_tokens // 2
 
 
 def test_nothing_is_computed_where_nothing_is_wanted(generate, monkeypatch):
@@ -82,12 +82,12 @@ def test_nothing_is_computed_where_nothing_is_wanted(generate, monkeypatch):
 
 
 def test_it_ends_once_nobody_wants_it_or_its_time_is_over(generate, model, monkeypatch):
-    typed = len(model.encode([HOLE], 12)[0].typed)  # a token for each byte
+    typed = len(model.prompts.encode([HOLE], 12)[0].typed)  # a token for each byte
     cancelled = iter([False] * (3 + typed) + [True])
     completion, _ = generate(is_cancelled=lambda: next(cancelled))
     assert (completion.completion_tokens, completion.stop_type) == (3, "limit")
     whole = generate()[0].text
-    monkeypatch.setattr("codelm.serving.tuned_engine._TextStream._is_over_time", lambda self, text: len(text) > 1)
+    monkeypatch.setattr("codelm.serving.text_stream.TextStream._is_over_time", lambda self, text: len(text) > 1)
     late, _ = generate(seconds=1.0)
     assert (late.stop_type, whole.startswith(late.text), len(late.text) < len(whole)) == ("limit", True, True)
 
@@ -99,6 +99,6 @@ def test_a_seed_decides_what_is_drawn(generate):
 
 
 def test_what_the_model_cannot_do_is_refused(model, monkeypatch):
-    monkeypatch.setattr(model, "row_tokens", 150)
+    monkeypatch.setattr(model.prompts, "row_tokens", 150)
     with pytest.raises(InputError, match="no room"):
         TunedEngine(model, 100).generate(GenerationRequest(HOLE, max_tokens=100), print, lambda: False)

@@ -58,28 +58,33 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
 
 def _serve(chosen: SavedRun, given: Namespace, key: str | None, listening: "socket") -> None:
     """Load a run's model and serve it."""
+    from codelm.cli.engines import engine_for
     from codelm.inference.place import Place
-    from codelm.inference.tuned_model import load_tuned
     from codelm.serving.access import is_loopback
     from codelm.serving.app import application
     from codelm.serving.generation_request import Defaults, GenerationRequest
     from codelm.serving.request_queue import RequestQueue
     from codelm.serving.server import Server, url_of
-    from codelm.serving.tuned_engine import TunedEngine
 
-    engine = TunedEngine(load_tuned(chosen, base_of_run(chosen)), given.max_tokens)
-    first = GenerationRequest(Place(given.path, "a"), max_tokens=1)
-    engine.generate(first, lambda text: None, lambda: False)  # so that no client waits for what loads with the first
-    queue, name = RequestQueue(engine, given.waiting), given.name or _model_name(chosen)
-    defaults = Defaults(given.path, tuple(dict.fromkeys((name, "codelm"))))
-    app = application(queue, defaults, model=name, key=key, only_loopback=is_loopback(given.host))
-    log.info("%s serves %s as %s; Ctrl-C ends it", url_of(listening), chosen.label, name)
-    Server(app, queue).run(sockets=[listening])
+    with engine_for(given.engine, chosen, base_of_run(chosen), given.max_tokens) as engine:
+        first = GenerationRequest(Place(given.path, "a"), max_tokens=1)
+        engine.generate(first, lambda text: None, lambda: False)  # so that no client waits for what loads with it
+        queue, name = RequestQueue(engine, given.waiting), given.name or _model_name(chosen)
+        defaults = Defaults(given.path, tuple(dict.fromkeys((name, "codelm"))))
+        app = application(queue, defaults, model=name, key=key, only_loopback=is_loopback(given.host))
+        log.info("%s serves %s as %s; Ctrl-C ends it", url_of(listening), chosen.label, name)
+        Server(app, queue).run(sockets=[listening])
 
 
 def _parser() -> VerbParser:
     parser = VerbParser("serve", _DESCRIPTION)
     parser.add_argument("run", nargs="?", metavar="RUN", help="the folder of a run, or its name; default: the newest")
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "llama.cpp", "pytorch"),
+        default="auto",
+        help="what generates: auto is llama.cpp where that can run the base, and PyTorch has no GPU that it lacks",
+    )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default: 127.0.0.1)")
     parser.add_argument(
         "--port", type=int, default=_PORT, metavar="N", help=f"the port (default: {_PORT}); 0 is any that is free"

@@ -77,7 +77,7 @@ def test_it_serves_until_a_signal_and_again_on_the_same_port(runs, port, capsys,
 
     for _ in range(2):
         results, thread = when_there(port, holes, number)
-        assert main(["serve", "numbers", f"--output={runs}", f"--port={port}"]) == status
+        assert main(["serve", "numbers", f"--output={runs}", f"--port={port}", "--engine=pytorch"]) == status
         thread.join()
         [(one, other, same)] = results
         assert one == same != other
@@ -88,6 +88,27 @@ def test_it_serves_until_a_signal_and_again_on_the_same_port(runs, port, capsys,
         assert last == "codelm: stopped"
         assert len(lines) == 3
         assert all("tokens behind" in line for line in lines)
+
+
+def test_llama_cpp_serves_until_ctrl_c_and_again_from_the_file_that_it_kept(
+    learned_run, port, capsys, monkeypatch, tmp_path
+):
+    pytest.importorskip("xllamacpp", reason="xllamacpp, which brings llama.cpp, is not installed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def ask():
+        return post(port, "/infill", input_prefix="fn a", input_suffix="}", n_predict=8)
+
+    for is_first in (True, False):
+        results, thread = when_there(port, ask, signal.SIGINT)
+        assert main(["serve", str(learned_run), f"--port={port}"]) == 130
+        thread.join()
+        assert results[0][0] == 200
+        *lines, engine, address, _, last = capsys.readouterr().err.splitlines()
+        assert any(line.startswith("export: writing") for line in lines) == is_first
+        assert engine.startswith(f"engine: llama.cpp, with {tmp_path}")
+        assert "serves numbers/version_0" in address
+        assert last == "codelm: stopped"
 
 
 @SIGNALS
@@ -109,7 +130,7 @@ def test_a_signal_ends_what_is_being_generated(runs, port, capsys, monkeypatch, 
 
     monkeypatch.setattr("codelm.serving.tuned_engine.TunedEngine.generate", generate)
     results, thread = when_there(port, ask, number)
-    assert main(["serve", f"--output={runs}", f"--port={port}", "--quiet"]) == status
+    assert main(["serve", f"--output={runs}", f"--port={port}", "--engine=pytorch", "--quiet"]) == status
     thread.join()
     results[0].join(30)
     assert not results[0].is_alive()
@@ -154,6 +175,7 @@ def test_its_help_imports_nothing_that_takes_seconds():
         (["--path="], "the path of a file"),
         (["--name=My-StarCoder2"], "give another"),
         (["--prot=1"], "did you mean --port"),
+        (["--engine=vllm"], "choose from"),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_line(runs, capsys, arguments, message, monkeypatch):
