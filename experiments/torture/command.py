@@ -51,7 +51,8 @@ def torture(options: argparse.Namespace, command: str) -> int:
     """Try the parts, write the table, and return 1 if something did not hold."""
     from transformers.utils.logging import disable_progress_bar
 
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for library in ("lightning.pytorch", "codelm"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     disable_progress_bar()  # type: ignore[no-untyped-call]
     before = [row for row in read_rows(options.rows) if row.part not in options.parts] if options.rows else []
     measured = f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, codelm {commit_of(_ROOT)}"

@@ -3,7 +3,7 @@
 import base64
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -67,13 +67,10 @@ class Planted:
                 yield coded[4 if offset else 0 : len(coded) // 4 * 4 - 4]
 
 
-def planted_values(credentials: Mapping[str, str] | None = None) -> list[Planted]:
-    """Return all that is planted.
-
-    ``credentials`` are lines of code by what they hold: those of the tests by default.
-    """
-    secret_of = _table().secret_of
-    found = [Planted("credential", name, _pieces(secret_of(line))) for name, line in _lines(credentials).items()]
+def planted_values() -> list[Planted]:
+    """Return all that is planted."""
+    table = _table()
+    found = [Planted("credential", name, _pieces(table.secret_of(line))) for name, line in table.CREDENTIALS.items()]
     found += [
         Planted("address", f"address {number}", tuple(one.address.split("@"))) for number, one in enumerate(PEOPLE)
     ]
@@ -93,21 +90,17 @@ def _pieces(secret: str) -> tuple[str, ...]:
     return tuple({secret[:_WINDOW], secret[middle : middle + _WINDOW], secret[-_WINDOW:]})
 
 
-def _lines(credentials: Mapping[str, str] | None) -> Mapping[str, str]:
-    return _table().CREDENTIALS if credentials is None else credentials
-
-
 def _table() -> Any:
     """Return the table of credentials, which is that of the tests of the filters."""
     return import_module("tests.history.filters.credentials")
 
 
-def planted_commits(credentials: Mapping[str, str] | None = None) -> list[Commit]:
+def planted_commits() -> list[Commit]:
     """Return a history, the oldest commit first, that holds each value in code, in a message and in a deleted file.
 
     Those that can be the name of a file are one, too. People write commits, sign them, and stand in code.
     """
-    lines = list(_lines(credentials).values())
+    lines = list(_table().CREDENTIALS.values())
     texts: dict[str, str] = {}
     commits = [_commit(number, lines, texts) for number in range(len(lines))]
     # Changes near what was planted before: it stands around what they add.

@@ -17,7 +17,7 @@ import psutil
 from codelm.errors import one_line
 from experiments.bench.tasks import ROOT, Task, run
 from experiments.torture.fast_import import git_environment, run_git
-from experiments.torture.parts.damage import finished_run
+from experiments.torture.finished_run import finished_run
 from experiments.torture.rows import Budget, Row, tally
 from experiments.torture.runs import processes, run_command
 
