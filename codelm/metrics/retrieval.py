@@ -12,6 +12,7 @@ from itertools import chain
 from operator import itemgetter
 
 from codelm.lines import lines_of
+from codelm.metrics.infill_tasks import line_tokens
 
 __all__ = ["Files", "longest_runs", "most_similar", "nearest", "nearest_lines"]
 
@@ -41,7 +42,7 @@ def most_similar(
         return None
     path, text = files[found]
     lines = lines_of(text)
-    part = nearest_lines(around, lines, count(lines), max_tokens)
+    part = nearest_lines(around, lines, line_tokens(lines, count, max_tokens), max_tokens)
     return (path, part) if part else None
 
 
@@ -62,32 +63,31 @@ def nearest_lines(query: str, lines: Sequence[str], token_counts: Sequence[int],
         token_counts: the number of tokens of each.
         max_tokens: tokens of all returned lines together; a line that has more is never returned.
     """
-    runs = list(longest_runs(token_counts, max_tokens))
-    similarities = _similarities(_words(query), [_words(line) for line in lines], runs)
-    _, run = max(zip(similarities, runs, strict=True), key=itemgetter(0), default=(0.0, (0, 0)))
+    found = _similarities(_words(query), lines, longest_runs(token_counts, max_tokens))
+    _, run = max(found, key=itemgetter(0), default=(0.0, (0, 0)))
     return "".join(lines[slice(*run)])
 
 
 def _similarities(
-    query_words: frozenset[str], line_words: Sequence[frozenset[str]], runs: Iterable[tuple[int, int]]
-) -> Iterator[float]:
-    """Yield Jaccard's index of a query and each run of lines, which begin and end later and later.
+    query_words: frozenset[str], lines: Sequence[str], runs: Iterable[tuple[int, int]]
+) -> Iterator[tuple[float, tuple[int, int]]]:
+    """Yield Jaccard's index of a query and each run of lines, with the run; runs begin and end later and later.
 
-    Each line's words come in and go out once: editors send files of hundreds of thousands of lines.
+    Each line's words come in and go out once, and are not kept: editors send files of hundreds of thousands of lines.
     """
     inside: Counter[str] = Counter()
     begin = end = shared = 0
     for start, stop in runs:
-        for word in chain.from_iterable(line_words[end:stop]):
+        for word in chain.from_iterable(map(_words, lines[end:stop])):
             shared += word in query_words and word not in inside
             inside[word] += 1
-        for word in chain.from_iterable(line_words[begin:start]):
+        for word in chain.from_iterable(map(_words, lines[begin:start])):
             inside[word] -= 1
             if not inside[word]:
                 del inside[word]
                 shared -= word in query_words
         begin, end = start, stop
-        yield shared / (len(inside) + len(query_words) - shared or 1)
+        yield shared / (len(inside) + len(query_words) - shared or 1), (start, stop)
 
 
 def longest_runs(token_counts: Sequence[int], max_tokens: int) -> Iterator[tuple[int, int]]:

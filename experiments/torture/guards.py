@@ -105,6 +105,10 @@ GUARDS: dict[str, tuple[str, Any] | list[tuple[str, Any]]] = {
         ("codelm.git.opening:one_line", _as_it_is),
     ],
     "the limit of a body": ("codelm.serving.app:_MAX_BODY_BYTES", 2**30),
+    "the limit of a line": [
+        ("codelm.metrics.infill_tasks:TOKEN_CHARACTERS", 10**9),
+        ("codelm.inference.place:TOKEN_CHARACTERS", 10**9),
+    ],
     "the check of a request's host": ("codelm.serving.access:names_loopback", _true),
     "names of one line": ("codelm.serving.fields:Fields.name", _two_lines),
     "the limit of aliases": ("codelm.cli.yaml_files:_MOST_REPEATED", 10**9),

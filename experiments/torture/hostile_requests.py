@@ -23,6 +23,7 @@ from codelm.serving.server import Server
 from codelm.serving.tuned_engine import TunedEngine
 from codelm.special_tokens import SPECIAL_TOKENS
 from experiments.torture.asked_server import post
+from experiments.torture.growth import with_growth
 from experiments.torture.guards import taken_out
 from experiments.torture.subjects import write_base
 
@@ -30,6 +31,8 @@ __all__ = ["requests"]
 
 _ROW, _NAME = 512, "served"
 _TOO_LARGE = 8 * 2**20 + 1
+_MOST_MEGABYTES = 100
+"""By which a request may let the memory grow; without a limit each character of a long line takes hundreds of bytes."""
 _FINE = {"prompt": "fn a", "max_tokens": 2}
 _CONTROL_TEXT = "".join(SPECIAL_TOKENS)
 
@@ -76,6 +79,8 @@ def requests(folder: Path) -> Iterator[tuple[str, bool]]:
         for path, fields in _FIELDS:
             for name in fields:
                 yield _steered(model, encoder, port, path, fields, name), is_read
+        for name, send in _LONG.items():
+            yield _grown(name, send, port), _grows_without_limit(send, port)
         for case in _CASES:
             status, text = case.send(port)
             wrong = _wrong(case, status, text) or _stopped(port)
@@ -135,8 +140,27 @@ def _stopped(port: int) -> str:
     return "" if status == 200 else f"then status {status}: {text[:200]}"
 
 
+def _grown(name: str, send: Callable[[int], tuple[int, str]], port: int) -> str:
+    """Send what is far longer than a prompt; return what is wrong with the answer or the memory that it takes."""
+    (status, text), grown = with_growth(lambda: send(port))
+    if status != 200:
+        return f"{name}: status {status}: {text[:200]}"
+    return "" if grown <= _MOST_MEGABYTES else f"{name}: {grown:.0f} MB more"
+
+
+def _grows_without_limit(send: Callable[[int], tuple[int, str]], port: int) -> bool:
+    with taken_out("the limit of a line"):
+        return with_growth(lambda: send(port))[1] > _MOST_MEGABYTES
+
+
 def _body(**fields: Any) -> bytes:
     return json.dumps(_FINE | fields).encode()
+
+
+def _extra(text: str) -> bytes:
+    """Return a body with other code beside that around the place."""
+    extra = [{"filename": "src/b.rs", "text": text}]
+    return json.dumps({"input_prefix": "fn aa(", "input_suffix": "", "n_predict": 2, "input_extra": extra}).encode()
 
 
 def _sends(body: bytes, path: str = "/v1/completions", **headers: str) -> Callable[[int], tuple[int, str]]:
@@ -198,6 +222,13 @@ def _is_taken(body: bytes) -> Callable[[int], bool]:
     return taken
 
 
+_LINE = "fn aa " * (2**20 // 6)
+_LONG = {
+    "a prompt of one long line": _sends(_body(prompt=_LINE)),
+    "a long line before the prompt's": _sends(_body(prompt=f"{_LINE}\nfn aa(")),
+    "other code of one long line": _sends(_extra(_LINE), "/infill"),
+}
+"""What is far more than a prompt holds."""
 _LARGE = _sends(_body(padding="x" * _TOO_LARGE))
 _ELSEWHERE = _sends(_body(), Host="elsewhere.example:80")
 _LINES = _sends(_body(path="src/a.rs\nfn b"))
