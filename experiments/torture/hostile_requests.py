@@ -1,6 +1,5 @@
 """Requests that would steer the model's prompt, the server's memory or the pages of others, given to a server."""
 
-import http.client
 import json
 import signal
 import socket
@@ -8,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from codelm.serving.request_queue import RequestQueue
 from codelm.serving.server import Server
 from codelm.serving.tuned_engine import TunedEngine
 from codelm.special_tokens import SPECIAL_TOKENS
-from experiments.torture.asked_server import post
+from experiments.torture.asked_server import announce, post, stream
 from experiments.torture.growth import with_growth
 from experiments.torture.guards import taken_out
 from experiments.torture.subjects import write_base
@@ -31,7 +31,7 @@ __all__ = ["requests"]
 
 _ROW, _NAME = 512, "served"
 _TOO_LARGE = 8 * 2**20 + 1
-_MOST_MEGABYTES = 100
+_MOST_MEGABYTES = 30
 """By which a request may let the memory grow; without a limit each character of a long line takes hundreds of bytes."""
 _FINE = {"prompt": "fn a", "max_tokens": 2}
 _CONTROL_TEXT = "".join(SPECIAL_TOKENS)
@@ -167,39 +167,6 @@ def _sends(body: bytes, path: str = "/v1/completions", **headers: str) -> Callab
     return lambda port: post(port, body, path, **{name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def _announces(size: int) -> Callable[[int], tuple[int, str]]:
-    """Send only the beginning of a body: what is too large has to be refused by its announced size."""
-
-    def send(port: int) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.putrequest("POST", "/v1/completions")
-        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(size))):
-            connection.putheader(name, value)
-        connection.endheaders(b"{")
-        answer = connection.getresponse()
-        found = answer.status, answer.read().decode()
-        connection.close()
-        return found
-
-    return send
-
-
-def _streams(size: int) -> Callable[[int], tuple[int, str]]:
-    """Send a body in chunks, whose size nothing announces."""
-    whole = _body(padding="x" * size)
-
-    def send(port: int) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        parts = (whole[start : start + 2**16] for start in range(0, size, 2**16))
-        connection.request("POST", "/v1/completions", parts, {"Content-Type": "application/json"}, encode_chunked=True)
-        answer = connection.getresponse()
-        found = answer.status, answer.read().decode()
-        connection.close()
-        return found
-
-    return send
-
-
 def _answered(guard: str, send: Callable[[int], tuple[int, str]]) -> Callable[[int], bool]:
     """Return whether a request is answered where a guard is out."""
 
@@ -222,7 +189,7 @@ def _is_taken(body: bytes) -> Callable[[int], bool]:
     return taken
 
 
-_LINE = "fn aa " * (2**20 // 6)
+_LINE = "fn aa " * (2**18 // 6)
 _LONG = {
     "a prompt of one long line": _sends(_body(prompt=_LINE)),
     "a long line before the prompt's": _sends(_body(prompt=f"{_LINE}\nfn aa(")),
@@ -230,6 +197,7 @@ _LONG = {
 }
 """What is far more than a prompt holds."""
 _LARGE = _sends(_body(padding="x" * _TOO_LARGE))
+_STREAM = partial(stream, body=_body(padding="x" * _TOO_LARGE))
 _ELSEWHERE = _sends(_body(), Host="elsewhere.example:80")
 _LINES = _sends(_body(path="src/a.rs\nfn b"))
 _PAGE = _sends(_body(), Content_Type="text/plain")
@@ -244,10 +212,13 @@ _BODIES = {
     "a list of numbers for a prompt": b'{"prompt": [1, 2]}',
 }
 _CASES = (
-    _Case("a body announced as too large", _announces(_TOO_LARGE), 413, _answered("the limit of a body", _LARGE)),
     _Case(
-        "a body that grows too large", _streams(_TOO_LARGE), 413, _answered("the limit of a body", _streams(_TOO_LARGE))
+        "a body announced as too large",
+        partial(announce, size=_TOO_LARGE),
+        413,
+        _answered("the limit of a body", _LARGE),
     ),
+    _Case("a body that grows too large", _STREAM, 413, _answered("the limit of a body", _STREAM)),
     _Case("a page of another host", _ELSEWHERE, 403, _answered("the check of a request's host", _ELSEWHERE)),
     _Case("a form of another page", _PAGE, 415, _is_taken(_body())),
     _Case("a path of two lines", _LINES, 400, _answered("names of one line", _LINES)),

@@ -85,9 +85,10 @@ def prompts_before_values() -> list[str]:
 
 
 def _pieces(secret: str) -> tuple[str, ...]:
-    """Return the beginning, the middle and the end of a credential."""
+    """Return the beginning, the middle and the end of a credential, but for what many begin with, as keys do."""
     middle = max(0, len(secret) - _WINDOW) // 2
-    return tuple({secret[:_WINDOW], secret[middle : middle + _WINDOW], secret[-_WINDOW:]})
+    found = {secret[:_WINDOW], secret[middle : middle + _WINDOW], secret[-_WINDOW:]}
+    return tuple(each for each in sorted(found) if not any(each in prompt for prompt in prompts_before_values()))
 
 
 def _table() -> Any:
