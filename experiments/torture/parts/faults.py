@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -157,8 +157,8 @@ def _without(work: _Workplace, command: _Command) -> Iterator[str]:
     """Yield what comes of a command without its guard: what is written last is mended by nothing behind it."""
     number = command.without
     calls = work.calls(command, command.guard)[number]
-    places: Iterable[int] = range(1, calls + 1)
-    for at in list(reversed(places) if command.guard == _ATOMIC else places)[:_WITHOUT]:
+    places = range(calls, 0, -1) if command.guard == _ATOMIC else range(1, calls + 1)
+    for at in places[:_WITHOUT]:
         yield _outcome(work, command, at, number, command.guard)
 
 
