@@ -103,7 +103,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     named = f"of {' '.join(PARTS)} (default: all)"
-    add("parts", nargs="*", choices=(*PARTS, []), default=list(PARTS), metavar="PART", help=named)
+    add("parts", nargs="*", choices=(*PARTS, []), default=[], metavar="PART", help=named)
     add("--short", action="store_true", help=f"the same as --share {SHORT}")
     add(
         "--share", type=_share, default=1.0, metavar="X", help="the share of the full counts that is tried (default: 1)"
@@ -112,7 +112,9 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--repository", type=Path, metavar="FOLDER", help="a real history whose load is measured, too")
     add("--table", type=Path, metavar="FILE", help="write the table to this file, after each row")
     add("--rows", type=Path, metavar="FILE", help="keep the rows of other parts there for the table, and add these")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.parts = options.parts or list(PARTS)  # argparse would compare a default of several with the choices
+    return options
 
 
 def _share(word: str) -> float:
