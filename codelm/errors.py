@@ -73,14 +73,18 @@ def cannot_write(what: str, folder: Path, error: OSError, setting: str) -> Resou
 def system_error(error: Exception) -> OSError | None:
     """Return the error of the system behind an exception; None if there is none.
 
-    safetensors 0.8 and tokenizers 0.23, written in Rust, name its number in the text of exceptions of their own.
+    safetensors 0.8 and tokenizers 0.23, written in Rust, and torch 2.13 name its number in the text of exceptions of
+    their own.
 
     >>> system_error(ValueError("No space left on device (os error 28)")).errno == errno.ENOSPC
     True
+    >>> system_error(RuntimeError("unable to open file <a> in read-only mode: Permission denied (13)")).errno
+    13
     """
     if isinstance(error, OSError):
         return error
-    found = re.search(r"\(os error (\d+)\)", str(error))
+    text = str(error)
+    found = re.search(r"\(os error (\d+)\)", text) or re.search(r"^unable to open file .*\((\d+)\)$", text)
     return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
 

@@ -53,17 +53,29 @@ class SavedRun:
             raise DamagedDataError(f"{path} is damaged: its sha256 is another; take a copy of it, or another run")
         return manifest
 
+    def refuse_other_adapter(self) -> None:
+        """Refuse a manifest beside an adapter that is not the one it tells of: that of another run, perhaps.
+
+        A run whose adapter was taken away can still be told of.
+
+        Raises:
+            DamagedDataError: The adapter's files are others.
+        """
+        if (self.folder / ADAPTER).exists():
+            self.refuse_changed_adapter()
+
     def refuse_changed_adapter(self) -> None:
         """Refuse an adapter whose files are not those that the manifest says were saved; earlier ones do not say.
 
         Raises:
-            DamagedDataError: One of them was changed.
+            DamagedDataError: One of them was changed, or is another run's.
         """
         known, found = self.figure("adapter", "sha256"), hashes(self.folder / ADAPTER)
         for name, digest in known.items() if isinstance(known, dict) else ():
             if found.get(name) != digest:
                 raise DamagedDataError(
-                    f"{self.folder / ADAPTER / name} is not what {self.label} saved, by its manifest; take a copy of it"
+                    f"{self.folder / ADAPTER / name} is not what {self.label} saved, by its manifest; take a copy of"
+                    " both, or another run"
                 )
 
     @cached_property

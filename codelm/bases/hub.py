@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from codelm.bases import locate
-from codelm.errors import InputError
+from codelm.errors import InputError, system_error
 
 __all__ = ["one_line_errors", "refuse_adapter", "warnings_hidden"]
 
@@ -22,7 +22,9 @@ def one_line_errors(name: str) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        if not isinstance(error, ValueError) and system_error(error) is None:
+            raise
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise InputError(
             f"base model {name} cannot be had: {reason}; give the folder of a model that is on this machine, or 'tiny'"

@@ -14,7 +14,7 @@ from codelm.cli.config_files import checked_arguments
 from codelm.cli.error_messages import did_you_mean
 from codelm.cli.known_settings import refuse_wrong_options
 from codelm.cli.signals import stop_signals
-from codelm.errors import FULL, CodelmError, InputError, ResourceError, is_out_of_memory
+from codelm.errors import FULL, CodelmError, InputError, ResourceError, is_out_of_memory, system_error
 
 __all__ = ["main"]
 
@@ -112,7 +112,8 @@ def _message_and_status(error: Exception, switches: _Switches) -> tuple[str, int
     if is_out_of_memory(error):
         remedy = "give fewer rows at a time, a shorter --data.sequence_length, or close what else uses the memory"
         return f"error: out of memory: {line[:200]}; {remedy}", ResourceError.exit_status
-    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+    of_system = system_error(error)
+    if of_system is not None and of_system.errno in _DISK_ERRORS:
         return f"error: {line}", ResourceError.exit_status
     hint = "" if switches.debug else "; run again with --debug for the traceback"
     return f"error: {type(error).__name__}: {line[:300]}{hint}", 1

@@ -8,12 +8,17 @@ from codelm.errors import InputError
 
 __all__ = ["parse", "read_nodes"]
 
+_MOST_REPEATED = 10_000
+"""Values that aliases may add to those that are written: a few lines of aliases could fill any memory."""
+_CHARACTERS = 64
+"""Characters of a text that count as one value."""
+
 
 def read_nodes(path: Path) -> yaml.Node | None:
     """Return the nodes of a configuration file; None where it holds nothing.
 
     Raises:
-        InputError: It cannot be read, is not YAML, has a key twice, or holds a part of itself.
+        InputError: It cannot be read, is not YAML, has a wrong key, or aliases that lead back or repeat too much.
     """
     try:
         return parse(path.read_text("utf-8"), f"config {path}")
@@ -27,7 +32,8 @@ def parse(text: str, name: str) -> yaml.Node | None:
     """Return the nodes of YAML text, with no object built from them; None where it holds nothing.
 
     Raises:
-        InputError: It is not YAML, has a key twice, or holds a part of itself; ``name`` says where.
+        InputError: It is not YAML, has a key twice or one that is no text, or aliases that lead back to what holds them
+            or repeat too much; ``name`` says where.
     """
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -37,40 +43,52 @@ def parse(text: str, name: str) -> yaml.Node | None:
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{name} is not text that YAML can hold; give a YAML file in UTF-8") from error
     if tree is not None:
-        _check(tree, name, {})
+        written, whole = _sizes(tree, name, {})
+        if whole - written > _MOST_REPEATED:
+            raise InputError(
+                f"{name}: aliases repeat {whole - written:,} values, and {_MOST_REPEATED:,} at most may be; write out"
+                " what is needed"
+            )
     return tree
 
 
-def _check(node: yaml.Node, name: str, entered: dict[int, bool]) -> None:
-    """Refuse keys that stand twice, of which a parser keeps the last, and aliases of what holds them, without end.
+def _sizes(node: yaml.Node, name: str, known: dict[int, int]) -> tuple[int, int]:
+    """Return how many values a node holds that are written there, and how many with what its aliases repeat.
 
-    ``entered`` says of each node's id whether the check is still inside it.
+    Keys that stand twice are refused, of which a parser keeps the last, and aliases of what holds them, without end.
+    ``known`` has the second size by the id of each node that was seen, and 0 while it is not known.
     """
-    if entered.get(id(node)):
-        line = node.start_mark.line + 1
-        raise InputError(f"{name}, line {line}: an alias leads back to what holds it; write it out")
-    if id(node) not in entered:
-        entered[id(node)] = True
-        for child in _children(node, name):
-            _check(child, name, entered)
-        entered[id(node)] = False
+    size = known.get(id(node))
+    if size is not None:
+        if not size:
+            line = node.start_mark.line + 1
+            raise InputError(f"{name}, line {line}: an alias leads back to what holds it; write it out")
+        return 0, size
+    known[id(node)] = 0
+    sizes = [_sizes(child, name, known) for child in _children(node, name)]
+    own = 1 + (len(node.value) // _CHARACTERS if isinstance(node, yaml.ScalarNode) else 0)
+    written, whole = (own + sum(each) for each in zip(*sizes, strict=True)) if sizes else (own, own)
+    known[id(node)] = whole
+    return written, whole
 
 
 def _children(node: yaml.Node, name: str) -> list[yaml.Node]:
     if isinstance(node, yaml.SequenceNode):
         return list(node.value)
     if isinstance(node, yaml.MappingNode):
-        _refuse_double_keys(node, name)
+        _refuse_wrong_keys(node, name)
         return [value for _, value in node.value]
     return []
 
 
-def _refuse_double_keys(node: yaml.MappingNode, name: str) -> None:
+def _refuse_wrong_keys(node: yaml.MappingNode, name: str) -> None:
     first: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
-        if str(key.value) in first:
+        if not isinstance(key, yaml.ScalarNode):
+            raise InputError(f"{name}, line {line}: a list or a group stands as a key; give the name of a setting")
+        if key.value in first:
             raise InputError(
-                f"{name}, line {line}: {key.value} stands twice, first on line {first[str(key.value)]}; keep one"
+                f"{name}, line {line}: {key.value} stands twice, first on line {first[key.value]}; keep one"
             )
-        first[str(key.value)] = line
+        first[key.value] = line

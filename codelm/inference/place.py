@@ -7,13 +7,12 @@ from pathlib import Path
 
 from codelm.errors import InputError
 from codelm.lines import lines_of
+from codelm.metrics.infill_tasks import TOKEN_CHARACTERS
 
 __all__ = ["Place", "place_in_file", "with_line_cut"]
 
 _MOST_BYTES = 16 * 2**20
 """The largest file that is read: nobody wants code in the middle of more."""
-_CHARACTERS = 16
-"""Characters of a token at most; a few have more, all of one kind, which nobody misses in so long a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def with_line_cut(place: Place, count: Callable[[Sequence[str]], list[int]], max
 
 def _fitting(text: str, count: Callable[[Sequence[str]], list[int]], max_tokens: int, *, at_end: bool) -> str:
     """Return the beginning of a text, or its end, that has at most so many tokens, or one character."""
-    length = min(len(text), _CHARACTERS * max(1, max_tokens))
+    length = min(len(text), TOKEN_CHARACTERS * max(1, max_tokens))
     while True:
         kept = text[len(text) - length :] if at_end else text[:length]
         if length <= 1 or count([kept])[0] <= max_tokens:

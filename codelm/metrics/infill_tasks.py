@@ -15,8 +15,20 @@ from codelm.lines import lines_of
 from codelm.metrics.syntax.code_lines import code_lines
 from codelm.metrics.syntax.trees import faults_of
 
-__all__ = ["MAX_LINES", "InfillTask", "choose_tasks", "count_fitting", "cut_tasks", "new_code", "visible_context"]
+__all__ = [
+    "MAX_LINES",
+    "TOKEN_CHARACTERS",
+    "InfillTask",
+    "choose_tasks",
+    "count_fitting",
+    "cut_tasks",
+    "line_tokens",
+    "new_code",
+    "visible_context",
+]
 
+TOKEN_CHARACTERS = 16
+"""Characters of a token at most; a few have more, all of one kind, which nobody misses in so long a line."""
 MAX_LINES = 60
 """Lines of a span; more are no completion but a program."""
 _MIN_BYTES = 12
@@ -152,10 +164,20 @@ def visible_context(
     # So more lines than tokens need not be counted.
     lines_before = lines_of(before)[::-1][: max(0, max_tokens)]
     lines_after = lines_of(after)[: max(0, max_tokens)]
-    tokens_before, tokens_after = count_tokens(lines_before), count_tokens(lines_after)
+    tokens_before, tokens_after = (line_tokens(each, count_tokens, max_tokens) for each in (lines_before, lines_after))
     kept = count_fitting(tokens_before, max(max_tokens * 2 // 3, max_tokens - sum(tokens_after)))
     kept_after = count_fitting(tokens_after, max_tokens - sum(tokens_before[:kept]))
     return "".join(reversed(lines_before[:kept])), "".join(lines_after[:kept_after])
+
+
+def line_tokens(lines: Sequence[str], count_tokens: Callable[[Sequence[str]], list[int]], max_tokens: int) -> list[int]:
+    """Return the number of tokens of each line; of one that has far more than ``max_tokens`` it is one more than those.
+
+    Such a line is not tokenised: for millions of characters in one line that takes gigabytes.
+    """
+    longest = TOKEN_CHARACTERS * max(1, max_tokens)
+    counted = iter(count_tokens([line for line in lines if len(line) <= longest]))
+    return [next(counted) if len(line) <= longest else max_tokens + 1 for line in lines]
 
 
 def count_fitting(token_counts: Sequence[int], max_tokens: int) -> int:

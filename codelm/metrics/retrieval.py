@@ -5,11 +5,14 @@ as in RepoCoder (Zhang et al. 2023): an index that ignores what only one side ha
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 
 from codelm.lines import lines_of
-from codelm.metrics.infill_tasks import count_fitting
+from codelm.metrics.infill_tasks import line_tokens
 
 __all__ = ["Files", "longest_runs", "most_similar", "nearest", "nearest_lines"]
 
@@ -39,7 +42,7 @@ def most_similar(
         return None
     path, text = files[found]
     lines = lines_of(text)
-    part = nearest_lines(around, lines, count(lines), max_tokens)
+    part = nearest_lines(around, lines, line_tokens(lines, count, max_tokens), max_tokens)
     return (path, part) if part else None
 
 
@@ -60,23 +63,45 @@ def nearest_lines(query: str, lines: Sequence[str], token_counts: Sequence[int],
         token_counts: the number of tokens of each.
         max_tokens: tokens of all returned lines together; a line that has more is never returned.
     """
-    query_words, line_words = _words(query), [_words(line) for line in lines]
-    run = max(
-        longest_runs(token_counts, max_tokens),
-        key=lambda run: _jaccard(query_words, frozenset().union(*line_words[slice(*run)])),
-        default=(0, 0),
-    )
+    found = _similarities(_words(query), lines, longest_runs(token_counts, max_tokens))
+    _, run = max(found, key=itemgetter(0), default=(0.0, (0, 0)))
     return "".join(lines[slice(*run)])
+
+
+def _similarities(
+    query_words: frozenset[str], lines: Sequence[str], runs: Iterable[tuple[int, int]]
+) -> Iterator[tuple[float, tuple[int, int]]]:
+    """Yield Jaccard's index of a query and each run of lines, with the run; runs begin and end later and later.
+
+    Each line's words come in and go out once, and are not kept: editors send files of hundreds of thousands of lines.
+    """
+    inside: Counter[str] = Counter()
+    begin = end = shared = 0
+    for start, stop in runs:
+        for word in chain.from_iterable(map(_words, lines[end:stop])):
+            shared += word in query_words and word not in inside
+            inside[word] += 1
+        for word in chain.from_iterable(map(_words, lines[begin:start])):
+            inside[word] -= 1
+            if not inside[word]:
+                del inside[word]
+                shared -= word in query_words
+        begin, end = start, stop
+        yield shared / (len(inside) + len(query_words) - shared or 1), (start, stop)
 
 
 def longest_runs(token_counts: Sequence[int], max_tokens: int) -> Iterator[tuple[int, int]]:
     """Yield the runs of items that fit into ``max_tokens``, ``[start, stop)``, none within another."""
-    reached = 0
+    stop = total = 0
     for start in range(len(token_counts)):
-        stop = start + count_fitting(token_counts[start:], max_tokens)
+        reached, stop = stop, max(start, stop)
+        while stop < len(token_counts) and total + token_counts[stop] <= max_tokens:
+            total += token_counts[stop]
+            stop += 1
         if stop > max(start, reached):
-            reached = stop
             yield start, stop
+        if stop > start:
+            total -= token_counts[start]
 
 
 def _jaccard(one: frozenset[str], two: frozenset[str]) -> float:

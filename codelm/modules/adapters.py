@@ -223,7 +223,7 @@ def load_adapter(model: Any, lora: LoRA, folder: Path) -> None:
     try:
         scale = saved.alpha / (lora.alpha * lora.inference_scale)
         weights = load_file(folder / "adapter_model.safetensors")
-    except (OSError, ValueError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:  # torch's of a file is the fourth
         raise _damaged(folder, error) from error
     scaled = {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}
     try:

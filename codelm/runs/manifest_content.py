@@ -73,10 +73,16 @@ def _perplexity(loss: float | None) -> float | None:
 def to_json(content: Mapping[str, Any]) -> str:
     """Return the content as JSON that every parser takes: no NaN, no Infinity, no lone surrogates.
 
-    Numbers that are none become null, and what JSON does not know its text.
+    Numbers that are none become null, and what JSON does not know its text. Characters without a glyph, which could act
+    on the terminal that shows a file, are written by their numbers.
     """
     text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="replace").decode() + "\n"
+    lines = text.encode(errors="replace").decode().split("\n")
+    return "\n".join(line if line.isprintable() else "".join(map(_shown, line)) for line in lines) + "\n"
+
+
+def _shown(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
 def _plain(value: Any) -> Any:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from codelm.errors import InputError
+from codelm.errors import CodelmError, InputError
 from codelm.history.provenance import Provenance, describe, provenance
 from codelm.runs.figures import FOLDER, prompt_pairs
 from codelm.runs.manifest_content import MANIFEST_FILE
+from codelm.saved_run import SavedRun
 
 __all__ = ["earlier_epochs", "earlier_prompts", "fingerprint", "no_epochs", "report_folder"]
 
@@ -44,14 +45,13 @@ def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[i
 def _no_report(folder: Path, facts: Mapping[str, Any], drawn: Callable[[int], Sequence[int]]) -> str | None:
     """Return why a run's folder gets no report on the data given to the test, by its facts; None if it does."""
     given = provenance(facts["scrape"])
-    path = folder / MANIFEST_FILE
-    if not path.is_file():
-        return f"there is no {path}, which would say what the checkpoint has learned from"
-    manifest = _read_json(path)
     try:
+        manifest = _own_manifest(folder)
         learned = provenance(manifest["phase_results"]["phase_1_scrape"])
+    except CodelmError as error:
+        return str(error)
     except (LookupError, TypeError):
-        return f"{path} does not say what the checkpoint has learned from"
+        return f"{folder / MANIFEST_FILE} does not say what the checkpoint has learned from"
     if learned != given:
         mended = _remedy(folder, learned, given)
         return f"the run learned from {describe(learned)}, this is {describe(given)}; for a report {mended}"
@@ -61,6 +61,20 @@ def _no_report(folder: Path, facts: Mapping[str, Any], drawn: Callable[[int], Se
     if _has_other_draw(manifest, drawn):
         return f"the run learned other samples than these settings draw; give {_config_of(folder)}"
     return None
+
+
+def _own_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a run.
+
+    Raises:
+        CodelmError: There is none, it is damaged, or it tells of another adapter than lies beside it.
+    """
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise InputError(f"there is no {path}, which would say what the checkpoint has learned from")
+    run = SavedRun(folder)
+    run.refuse_other_adapter()
+    return run.manifest
 
 
 def _format_name(phases: Any) -> str:
@@ -120,8 +134,8 @@ def earlier_epochs(folder: Path) -> list[dict[str, Any]]:
 def earlier_prompts(folder: Path, step: int) -> list[dict[str, Any]]:
     """Return the completions of base and of a step's weights from training, by the manifest."""
     try:
-        return prompt_pairs(_read_json(folder / MANIFEST_FILE)["behavior"]["evaluations"], step)
-    except (LookupError, TypeError):
+        return prompt_pairs(SavedRun(folder).manifest["behavior"]["evaluations"], step)
+    except (CodelmError, LookupError, TypeError):
         return []
 
 

@@ -51,7 +51,8 @@ def torture(options: argparse.Namespace, command: str) -> int:
     """Try the parts, write the table, and return 1 if something did not hold."""
     from transformers.utils.logging import disable_progress_bar
 
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for library in ("lightning.pytorch", "codelm"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     disable_progress_bar()  # type: ignore[no-untyped-call]
     before = [row for row in read_rows(options.rows) if row.part not in options.parts] if options.rows else []
     measured = f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, codelm {commit_of(_ROOT)}"
@@ -102,7 +103,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     named = f"of {' '.join(PARTS)} (default: all)"
-    add("parts", nargs="*", choices=(*PARTS, []), default=list(PARTS), metavar="PART", help=named)
+    add("parts", nargs="*", choices=(*PARTS, []), default=[], metavar="PART", help=named)
     add("--short", action="store_true", help=f"the same as --share {SHORT}")
     add(
         "--share", type=_share, default=1.0, metavar="X", help="the share of the full counts that is tried (default: 1)"
@@ -111,7 +112,9 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--repository", type=Path, metavar="FOLDER", help="a real history whose load is measured, too")
     add("--table", type=Path, metavar="FILE", help="write the table to this file, after each row")
     add("--rows", type=Path, metavar="FILE", help="keep the rows of other parts there for the table, and add these")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.parts = options.parts or list(PARTS)  # argparse would compare a default of several with the choices
+    return options
 
 
 def _share(word: str) -> float:

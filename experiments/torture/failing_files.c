@@ -15,33 +15,38 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum { READS = 1, CREATES = 2, WRITES = 4, SYNCS = 8, NAMES = 16, ALL = 31 };
+
 static char below[PATH_MAX];
-static long count, first;
+static long calls[ALL + 1], first;
 static int error_number, is_lasting;
 
 void fail_files(const char *folder, long at, int number, int lasting) {
-    count = 0;
+    memset(calls, 0, sizeof calls);
     first = at;
     error_number = number;
     is_lasting = lasting;
     snprintf(below, sizeof below, "%s/", folder);
 }
 
-long file_calls(void) { return count; }
-
-enum { READS = 1, CREATES = 2, WRITES = 4, SYNCS = 8, NAMES = 16 };
-
-static int may_fail(int kind) {
-    switch (error_number) {
+static int may_fail(int kind, int number) {
+    switch (number) {
     case ENOSPC: return kind & (CREATES | WRITES | SYNCS | NAMES);
     case EACCES: return kind & (READS | CREATES | NAMES);
-    default: return kind & (READS | CREATES | WRITES | SYNCS | NAMES);
+    default: return kind & ALL;
     }
+}
+
+/* How many calls there were that could fail with an error. */
+long file_calls(int number) {
+    long found = 0;
+    for (int kind = 1; kind <= ALL; kind *= 2) found += may_fail(kind, number) ? calls[kind] : 0;
+    return found;
 }
 
 static int fails(int kind, const char *path) {
     char whole[2 * PATH_MAX];
-    if (!below[0] || !path || !may_fail(kind)) return 0;
+    if (!below[0] || !path) return 0;
     if (path[0] != '/') {
         char here[PATH_MAX];
         if (!getcwd(here, sizeof here)) return 0;
@@ -49,8 +54,10 @@ static int fails(int kind, const char *path) {
         path = whole;
     }
     if (strncmp(path, below, strlen(below))) return 0;
-    long now = __sync_add_and_fetch(&count, 1);
-    if (!first || now < first || (now > first && !is_lasting)) return 0;
+    __sync_add_and_fetch(&calls[kind], 1);
+    if (!first || !may_fail(kind, error_number)) return 0;
+    long now = __sync_add_and_fetch(&calls[0], 1);
+    if (now < first || (now > first && !is_lasting)) return 0;
     errno = error_number;
     return 1;
 }

@@ -1,6 +1,8 @@
 """Failing calls of the system on files, by a small library in C that is loaded before all others."""
 
 import ctypes
+import errno
+import json
 import os
 import shutil
 import subprocess
@@ -8,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CALLS_FILE", "FailingFiles", "build_library", "can_fail_files"]
+__all__ = ["CALLS_FILE", "ERRORS", "FailingFiles", "build_library", "can_fail_files"]
+
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
 
 CALLS_FILE = "calls"
-"""The file, in the process's working folder, that says how many calls there were."""
+"""The file, in the process's working folder, that says how many calls there were that could fail, by error number."""
 _COMPILER = "cc"
 _SOURCE = Path(__file__).with_suffix(".c")
 
@@ -58,9 +62,9 @@ class FailingFiles:
         end: Any = os._exit
 
         def count_and_end(status: int) -> None:
-            calls = library.file_calls()
+            calls = {number: library.file_calls(number) for number in ERRORS}
             library.fail_files(b"/nowhere", ctypes.c_long(0), 0, 0)
-            Path(CALLS_FILE).write_text(str(calls))
+            Path(CALLS_FILE).write_text(json.dumps(calls))
             end(status)
 
         os._exit = count_and_end  # type: ignore[assignment]

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from markupsafe import Markup
+
 from codelm.errors import CodelmError
 
 __all__ = ["GUARDS", "owner_of", "taken_out"]
@@ -69,6 +71,17 @@ def _as_it_is(output: bytes) -> str:
     return output.decode("utf-8", "replace")
 
 
+def _two_lines(its: Any, name: str) -> str | None:
+    """Return the name in a request as it was sent."""
+    found: str | None = its.value(name)
+    return found
+
+
+def _markup(value: object) -> Markup:
+    """Take any text for HTML."""
+    return Markup(str(value))
+
+
 def _true(*_: Any, **__: Any) -> bool:
     return True
 
@@ -91,11 +104,27 @@ GUARDS: dict[str, tuple[str, Any] | list[tuple[str, Any]]] = {
         ("codelm.git.process:one_line", _as_it_is),
         ("codelm.git.opening:one_line", _as_it_is),
     ],
+    "the limit of a body": ("codelm.serving.app:_MAX_BODY_BYTES", 2**30),
+    "the limit of a line": [
+        ("codelm.metrics.infill_tasks:TOKEN_CHARACTERS", 10**9),
+        ("codelm.inference.place:TOKEN_CHARACTERS", 10**9),
+    ],
+    "the check of a request's host": ("codelm.serving.access:names_loopback", _true),
+    "names of one line": ("codelm.serving.fields:Fields.name", _two_lines),
+    "the limit of aliases": ("codelm.cli.yaml_files:_MOST_REPEATED", 10**9),
+    "the check of keys": ("codelm.cli.yaml_files:_refuse_wrong_keys", _nothing),
+    "the escaping of the page": [
+        ("codelm.report.page:_TEMPLATES.finalize", _markup),
+        ("codelm.report.markup:escape", _markup),
+    ],
+    "the escaping of tables": ("codelm.report.printable_text:cell", str),
+    "the exit status of a failing disk": ("codelm.cli.entry_point:_DISK_ERRORS", ()),
     "atomic writing": [
         ("codelm.files:new_file", _file_in_place),
         ("codelm.runs.checkpoint_io:new_file", _file_in_place),
         ("codelm.runs.finish.export_adapter:new_folder", _folder_in_place),
         ("codelm.export.destination:new_folder", _folder_in_place),
+        ("codelm.export.destination:refuse_taken", _nothing),
     ],
 }
 """By name: module and attribute, and what takes its place; or several of them."""

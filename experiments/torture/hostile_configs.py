@@ -1,4 +1,4 @@
-"""Configurations that name code by any door, given to the command."""
+"""Configurations that name code by any door, and such as a parser would read otherwise than they look."""
 
 import os
 import sys
@@ -8,10 +8,13 @@ from pathlib import Path
 
 import yaml
 
+from codelm.cli.yaml_files import read_nodes
+from experiments.torture.guards import taken_out
+from experiments.torture.harm import outcome
 from experiments.torture.runs import processes, run_in_process
 from experiments.torture.subjects import write_repository
 
-__all__ = ["FindModules", "configurations"]
+__all__ = ["FindModules", "configurations", "misleading"]
 
 _DOORS = {
     "a callback": "trainer: {callbacks: [{class_path: own_module.Own}]}",
@@ -19,6 +22,13 @@ _DOORS = {
     "a strategy": "trainer: {strategy: {class_path: own_module.Own}}",
     "a plugin": "trainer: {plugins: [{class_path: own_module.Own}]}",
     "a profiler": "trainer: {profiler: {class_path: own_module.Own}}",
+    "a bare name": "trainer: {logger: own_module.Own}",
+    "a dotted key": "trainer.logger: own_module.Own",
+    "a callback in addition": "trainer: {callbacks+: [{class_path: own_module.Own}]}",
+    "YAML within text": "trainer: {logger: 'class_path: own_module.Own'}",
+    "an alias": "trainer: {logger: &a own_module.Own, callbacks: [*a]}",
+    "another file": "trainer: part.yaml",
+    "another configuration": "config: whole.yaml",
     "an argument of a callback": (
         "trainer: {callbacks: [{class_path: codelm.callbacks.FinishRun,"
         " init_args: {steps: [{class_path: own_module.Own}]}}]}"
@@ -33,6 +43,8 @@ def configurations(folder: Path) -> Iterator[tuple[str, bool]]:
     (folder / "own_module.py").write_text(
         f"open({str(mark)!r}, 'w').close()\nfrom lightning.pytorch import Callback\nclass Own(Callback): pass\n"
     )
+    (folder / "part.yaml").write_text("logger: own_module.Own\n")
+    (folder / "whole.yaml").write_text("trainer: {logger: own_module.Own}\n")
     context = processes()
     for name, text in _DOORS.items():
         (folder / "hostile.yaml").write_text(f"data: {{repo: {folder / 'numbers'}}}\nmodel: {{base: tiny}}\n{text}\n")
@@ -50,6 +62,32 @@ def configurations(folder: Path) -> Iterator[tuple[str, bool]]:
     wrong = "" if ended.status == 2 and not mark.exists() else f"a tag: {ended.said[-200:]}"
     yaml.unsafe_load(text)
     yield wrong, mark.exists()
+
+
+_TEN, _HUNDRED = ", ".join(["1"] * 10), ", ".join(["*b"] * 100)
+_MISLEADING = {
+    # A few values more than are allowed: each further line would repeat a hundred times as many.
+    "aliases of aliases": (
+        "the limit of aliases",
+        f"a: &a [{_TEN}]\nb: &b [{', '.join(['*a'] * 10)}]\nc: [{_HUNDRED}]\n",
+    ),
+    "a long text again and again": ("the limit of aliases", f"a: &b {'x' * 6400}\nc: [{_HUNDRED}]\n"),
+    "a key that stands twice": ("the check of keys", "a: 1\nb: 2\na: 3\n"),
+    "a key that stands twice within a group": ("the check of keys", "a: {b: 1, b: 2}\n"),
+    "a key that stands twice within a list": ("the check of keys", "a: [{b: 1, b: 2}]\n"),
+    "a key that is a list": ("the check of keys", "? [a, b]\n: 1\n"),
+}
+
+
+def misleading(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Yield what comes of configurations that repeat or hide values; without the check they are read."""
+    folder.mkdir()
+    file = folder / "misleading.yaml"
+    for name, (guard, text) in _MISLEADING.items():
+        file.write_text(text)
+        wrong = outcome(name, lambda: read_nodes(file) is None)
+        with taken_out(guard):
+            yield wrong, read_nodes(file) is not None
 
 
 @dataclass(frozen=True, slots=True)

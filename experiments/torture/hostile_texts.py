@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from codelm.report.printable_text import printable, table
 
-__all__ = ["shown"]
+__all__ = ["acts_on_terminal", "shown"]
 
 _TEXTS = (
     "\x1b[2J\x1b]0;title\x07red",
@@ -27,12 +27,13 @@ def shown() -> Iterator[tuple[str, bool]]:
     for text in _TEXTS:
         on_terminal, in_cell = printable(text), table(["text"], [[text]]).split("\n")[2]
         inner = in_cell.removeprefix("| <code>").removesuffix("</code> |").replace("<br>", "")
-        wrong = _acts_on_terminal(on_terminal) or _acts_in_markdown(inner)
-        control = _acts_on_terminal(text) or _acts_in_markdown(text)
+        wrong = acts_on_terminal(on_terminal) or _acts_in_markdown(inner)
+        control = acts_on_terminal(text) or _acts_in_markdown(text)
         yield f"{text!r} is shown as {on_terminal!r} and {in_cell!r}" if wrong else "", control
 
 
-def _acts_on_terminal(text: str) -> bool:
+def acts_on_terminal(text: str) -> bool:
+    """Return whether a text has characters that are not shown, beside line breaks."""
     return any(not char.isprintable() and char != "\n" for char in text)
 
 

@@ -3,7 +3,7 @@
 import base64
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -67,13 +67,10 @@ class Planted:
                 yield coded[4 if offset else 0 : len(coded) // 4 * 4 - 4]
 
 
-def planted_values(credentials: Mapping[str, str] | None = None) -> list[Planted]:
-    """Return all that is planted.
-
-    ``credentials`` are lines of code by what they hold: those of the tests by default.
-    """
-    secret_of = _table().secret_of
-    found = [Planted("credential", name, _pieces(secret_of(line))) for name, line in _lines(credentials).items()]
+def planted_values() -> list[Planted]:
+    """Return all that is planted."""
+    table = _table()
+    found = [Planted("credential", name, _pieces(table.secret_of(line))) for name, line in table.CREDENTIALS.items()]
     found += [
         Planted("address", f"address {number}", tuple(one.address.split("@"))) for number, one in enumerate(PEOPLE)
     ]
@@ -88,13 +85,10 @@ def prompts_before_values() -> list[str]:
 
 
 def _pieces(secret: str) -> tuple[str, ...]:
-    """Return the beginning, the middle and the end of a credential."""
+    """Return the beginning, the middle and the end of a credential, but for what many begin with, as keys do."""
     middle = max(0, len(secret) - _WINDOW) // 2
-    return tuple({secret[:_WINDOW], secret[middle : middle + _WINDOW], secret[-_WINDOW:]})
-
-
-def _lines(credentials: Mapping[str, str] | None) -> Mapping[str, str]:
-    return _table().CREDENTIALS if credentials is None else credentials
+    found = {secret[:_WINDOW], secret[middle : middle + _WINDOW], secret[-_WINDOW:]}
+    return tuple(each for each in sorted(found) if not any(each in prompt for prompt in prompts_before_values()))
 
 
 def _table() -> Any:
@@ -102,12 +96,12 @@ def _table() -> Any:
     return import_module("tests.history.filters.credentials")
 
 
-def planted_commits(credentials: Mapping[str, str] | None = None) -> list[Commit]:
+def planted_commits() -> list[Commit]:
     """Return a history, the oldest commit first, that holds each value in code, in a message and in a deleted file.
 
     Those that can be the name of a file are one, too. People write commits, sign them, and stand in code.
     """
-    lines = list(_lines(credentials).values())
+    lines = list(_table().CREDENTIALS.values())
     texts: dict[str, str] = {}
     commits = [_commit(number, lines, texts) for number in range(len(lines))]
     # Changes near what was planted before: it stands around what they add.

@@ -25,7 +25,7 @@ import yaml
 from experiments.torture.failing_files import build_library
 from experiments.torture.guards import taken_out
 
-__all__ = ["Ended", "Harm", "processes", "run_command", "run_in_process", "what_is_left", "write_config"]
+__all__ = ["Ended", "Harm", "ReadsFrom", "processes", "run_command", "run_in_process", "what_is_left", "write_config"]
 
 _CONFIG = """
 model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.05}, learning_rate: 0.01}
@@ -41,8 +41,23 @@ evaluation: {enabled: false}
 
 Harm = Callable[[], None]
 """Harms the process that it is called in, before the command begins."""
-_HEAVY = ["codelm.cli.lightning", "peft", "transformers.models.starcoder2", "torch.utils.tensorboard"]
-_SECONDS = 300
+_HEAVY = [
+    *("codelm.cli.lightning", "codelm.inference.tuned_model", "codelm.serving.app", "codelm.serving.server"),
+    *("peft", "transformers.models.starcoder2", "torch.utils.tensorboard"),
+]
+_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class ReadsFrom:
+    """Lets a process have a file as its standard input."""
+
+    file: str
+
+    def __call__(self) -> None:
+        """Let this process read from it."""
+        os.dup2(os.open(self.file, os.O_RDONLY), 0)
+        sys.stdin = os.fdopen(0, encoding="utf-8")  # multiprocessing has closed Python's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from experiments.bench.machine import library_versions, processor
+from experiments.torture.guards import GUARDS
 from experiments.torture.rows import Row
 
 __all__ = ["page"]
@@ -34,6 +35,7 @@ def page(rows: Sequence[Row], parts: Sequence[str]) -> str:
     text = _INTRODUCTION.format(about="; ".join([processor(), ", ".join(library_versions())]) + ".")
     measured = [name for name in parts if any(row.part == name for row in rows)]
     text += "".join(_part(name, [row for row in rows if row.part == name]) for name in measured)
+    text += _mutations(rows)
     left = [name for name in parts if name not in measured]
     return text + (f"Not tried: {', '.join(left)}.\n" if left else "")
 
@@ -45,6 +47,20 @@ def _part(name: str, rows: Sequence[Row]) -> str:
     failures = "".join(f"* {row.what}: {_one_line(each)}\n" for row in rows for each in row.failures[:3])
     broken = f"What did not hold, three of each:\n\n{failures}\n" if failures else ""
     return f"## {name.capitalize()}\n\n{commands}{table}\n{broken}"
+
+
+def _mutations(rows: Sequence[Row]) -> str:
+    """Return the section of the guards that were taken out; nothing where none was."""
+    lines = [("guard", "what was replaced", "rows", "of them failed without it"), ("---",) * 4]
+    for name, places in GUARDS.items():
+        without = [row for row in rows if row.guard == name]
+        if without:
+            failed = sum(row.held_without < row.tried_without for row in without)
+            replaced = ", ".join(f"`{place}`" for place, _ in ([places] if isinstance(places, tuple) else places))
+            lines.append((name, replaced, str(len(without)), str(failed)))
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    introduction = "What `experiments/torture/guards.py` put out of effect, one at a time, to see the rows above fail."
+    return f"## Guards taken out\n\n{introduction}\n\n{table}\n" if len(lines) > 2 else ""
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -27,3 +27,12 @@ def test_a_base_without_its_tokenizer_is_refused_before_the_history_is_read(tmp_
     data = GitCommitDataModule(str(tmp_path), str(rust_repository), cache=str(tmp_path / "cache"))
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         data.prepare_data()
+
+
+def test_a_tokenizer_whose_file_cannot_be_read_is_named_with_the_system_s_reason(monkeypatch):
+    def fail(*_, **__):
+        raise Exception("Input/output error (os error 5)")  # as tokenizers 0.23 does
+
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fail)
+    with pytest.raises(InputError, match=r"^base model tiny cannot be had: Input/output error"):
+        load_tokenizer("tiny")

@@ -107,6 +107,8 @@ def test_a_wrong_request_costs_one_line_and_status_2(argv, says, said):
         (ResourceError("disk full"), 4, "codelm: error: disk full\n"),
         (OSError(errno.ENOSPC, "No space left on device"), 4, "No space left"),
         (OSError(errno.EIO, "Input/output error"), 4, "Input/output error"),
+        (RuntimeError("unable to open file <a> in read-only mode: Permission denied (13)"), 4, "Permission denied"),
+        (Exception("Input/output error (os error 5)"), 4, "Input/output error"),
         (MemoryError(), 4, "out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 4, "give fewer rows at a time"),
         (ZeroDivisionError("by\nzero"), 1, "ZeroDivisionError: by zero; run again with --debug for the traceback"),

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,31 @@ def test_an_alias_of_what_holds_it_is_refused(text):
 
 def test_an_alias_that_comes_twice_passes():
     assert parse("a: &a [1]\nb: &b [*a, *a]\nc: {d: *b, e: [*a, *b]}\n", "here") is not None
+
+
+def repeated(lists, values):
+    """Return a list of so many lists, all the same one of so many values."""
+    return f"a: &a [{', '.join('1' * values)}]\nb: [{', '.join(['*a'] * lists)}]\n"
+
+
+def test_aliases_that_repeat_too_much_are_refused_and_a_few_less_are_not():
+    assert parse(repeated(100, 99), "here") is not None  # each list is a value, too
+    with pytest.raises(InputError, match=r"^here: aliases repeat 10,100 values, and 10,000 at most may be; write out"):
+        parse(repeated(101, 99), "here")
+    with pytest.raises(InputError, match="aliases repeat"):
+        parse("a: &a [1, 1]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmn")), "x")
+
+
+def test_long_texts_that_aliases_repeat_count_by_their_length():
+    text = f"a: &a {'x' * 640}\nb: [{', '.join(['*a'] * 1000)}]\n"
+    with pytest.raises(InputError, match="aliases repeat 11,000 values"):
+        parse(text, "here")
+
+
+@pytest.mark.parametrize("text", ["? [a]\n: 1\n", "x: {? {a: 1} : 2}\n", "a: &a [1]\n? *a\n: 1\n"])
+def test_a_key_that_is_no_text_is_refused(text):
+    with pytest.raises(InputError, match=r"line \d: a list or a group stands as a key"):
+        parse(text, "here")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n"])

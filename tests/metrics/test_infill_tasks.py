@@ -135,6 +135,14 @@ def test_what_one_side_does_not_need_the_other_has():
     assert visible_context("b\n", "a\n" * 99, words, 24) == ("b\n", "a\n" * 11)
 
 
+def test_a_line_that_is_far_too_long_is_not_tokenised():
+    def count(texts):
+        assert all(len(text) <= 16 * 9 for text in texts)
+        return words(texts)
+
+    assert visible_context(f"{'a' * 10_000}\nb\n", f"c\n{'d' * 10_000}", count, 9) == ("b\n", "c\n")
+
+
 @settings(deadline=None)
 @given(st.text(alphabet="a b\n"), st.text(alphabet="a b\n"), st.integers(0, 12))
 def test_what_is_seen_fits_and_is_made_of_the_nearest_lines(before, after, max_tokens):

@@ -59,6 +59,36 @@ def test_runs_fit_and_cannot_be_extended(counts, max_tokens):
         assert start == 0 or sum(counts[start - 1 : stop]) > max_tokens
 
 
+@given(st.lists(st.sampled_from(["aa", "aa bb", "bb cc", "dd", "", "aa dd ee"]), max_size=12), st.integers(1, 6))
+def test_the_run_of_lines_is_the_first_of_those_most_like_the_query(texts, max_tokens):
+    lines, query = [f"{text}\n" for text in texts], {"aa", "cc", "ff"}
+    tokens = [1 + len(text.split()) for text in texts]
+
+    def likeness(run):
+        words = set(" ".join(texts[slice(*run)]).split())
+        return len(query & words) / len(query | words)
+
+    best = max(longest_runs(tokens, max_tokens), key=likeness, default=(0, 0))
+    assert nearest_lines("aa cc ff", lines, tokens, max_tokens) == "".join(lines[slice(*best)])
+
+
+class CountedList(list):
+    """Counts how often its items are asked for."""
+
+    asked = 0
+
+    def __getitem__(self, key):
+        self.asked += len(range(*key.indices(len(self)))) if isinstance(key, slice) else 1
+        return super().__getitem__(key)
+
+
+def test_a_file_of_many_lines_is_gone_through_a_few_times_at_most():
+    lines, tokens = CountedList(["aa\n", "bb\n"] * 500), CountedList([1] * 1000)
+    nearest_lines("aa", lines, tokens, 100)
+    assert tokens.asked <= 4 * len(tokens)
+    assert lines.asked <= 4 * len(lines)
+
+
 AROUND = "fn add(left: u32) {\n", "}\n"
 
 

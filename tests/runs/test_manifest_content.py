@@ -103,3 +103,11 @@ def test_files_are_hashed_by_their_place_in_the_folder(tmp_path):
     (tmp_path / "a" / "b.txt").write_text("abc")
     assert hashes(tmp_path) == {"a/b.txt": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
     assert hashes(tmp_path / "absent") == hashes(None) == {}
+
+
+def test_characters_that_act_on_a_terminal_are_written_by_their_numbers():
+    content = {"a\x1b[2J": ["\x9b31m", "\u202e", "é 漢", "\U000e0001"]}
+    text = to_json(content)
+    assert text.replace("\n", "").isprintable()
+    assert "é 漢" in text
+    assert json.loads(text) == content

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 import math
@@ -10,7 +11,9 @@ from codelm.errors import InputError
 from codelm.runs.figures import FOLDER
 from codelm.runs.manifest_content import MANIFEST_FILE
 from codelm.runs.tested_run import earlier_epochs, earlier_prompts, fingerprint, no_epochs, report_folder
+from codelm.saved_run import sealed
 
+WEIGHTS = hashlib.sha256(b"weights").hexdigest()
 DOT = {"epoch": 1, "step": 9, "repository_change_percent": None, "general_change_percent": 0.5, "chosen": True}
 
 
@@ -26,7 +29,7 @@ def tested(tmp_path):
     def test(learned, given, *, record=None, drawn=(1, 2, 3), formats=("starcoder2", "starcoder2")):
         (learned_format, given_format) = ({"format": {"name": name}} for name in formats)
         phases = {"phase_1_scrape": learned, "phase_2_tokenize": learned_format}
-        told = {"phase_results": phases, "evaluation": {"run": {"learned": record}}}
+        told = {"codelm_manifest": 1, "phase_results": phases, "evaluation": {"run": {"learned": record}}}
         (tmp_path / MANIFEST_FILE).write_text(learned if isinstance(learned, str) else json.dumps(told))
         data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": given, "tokenize": given_format}))
         return report_folder(tmp_path / "checkpoints/best.ckpt", data, lambda step: drawn[:step])
@@ -72,10 +75,40 @@ def test_settings_that_draw_other_samples_get_no_report(tested, tmp_path, caplog
     assert f"learned other samples than these settings draw; give --config {tmp_path / 'config.yaml'}" in caplog.text
 
 
-@pytest.mark.parametrize("manifest", ["{", "[]", "{}", '{"phase_results": {"phase_1_scrape": {"status": "unknown"}}}'])
+@pytest.mark.parametrize("manifest", ["{", "[]", "{}"])
 def test_a_damaged_manifest_gets_no_report(manifest, tested, caplog):
     assert tested(manifest, scraped("a")) is None
+    assert "no report, the test loss alone: " in caplog.text
+    assert "MANIFEST.json is" in caplog.text
+
+
+def test_a_manifest_without_a_history_gets_no_report(tested, caplog):
+    told = {"codelm_manifest": 1, "phase_results": {"phase_1_scrape": {"status": "unknown"}}}
+    assert tested(json.dumps(told), scraped("a")) is None
     assert "does not say what the checkpoint has learned from" in caplog.text
+
+
+def test_a_manifest_that_was_changed_gets_no_report_and_tells_of_no_completions(tested, tmp_path, caplog):
+    evaluations = [
+        {"epoch": epoch, "step": 3 * epoch, "completions": [{"prompt": "a", "text": "b"}]} for epoch in (0, 1)
+    ]
+    told = {"codelm_manifest": 2, "phase_results": {"phase_1_scrape": scraped("a")}}
+    text = json.dumps(sealed(told | {"behavior": {"evaluations": evaluations}}))
+    assert tested(text, scraped("a")) == tmp_path
+    assert len(earlier_prompts(tmp_path, 3)) == 1
+    assert tested(text.replace(f'"{"a" * 40}"', f'"{"b" * 40}"'), scraped("a", cut="b" * 40)) is None
+    assert "MANIFEST.json is damaged: its sha256 is another" in caplog.text
+    assert earlier_prompts(tmp_path, 3) == []
+
+
+def test_a_manifest_of_another_run_gets_no_report(tested, tmp_path, caplog):
+    told = {"codelm_manifest": 2, "phase_results": {"phase_1_scrape": scraped("a")}}
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter/adapter_model.safetensors").write_text("weights")
+    own, other = ({"adapter": {"sha256": {"adapter_model.safetensors": each}}} for each in (WEIGHTS, "0" * 64))
+    assert tested(json.dumps(sealed(told | own)), scraped("a")) == tmp_path
+    assert tested(json.dumps(sealed(told | other)), scraped("a")) is None
+    assert "by its manifest" in caplog.text
 
 
 def test_a_checkpoint_without_a_manifest_gets_no_report_and_nothing_is_written(tmp_path, caplog):

@@ -7,6 +7,7 @@ from textwrap import shorten
 
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import InputError
+from codelm.report.printable_text import printable
 from codelm.report.run_comparison import Comparison, compare_runs
 from codelm.saved_run import find_run
 
@@ -37,6 +38,8 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     if len(given.runs) < 2:
         raise InputError("codelm compare takes two runs or more: give their folders or names")
     runs = [find_run(name, given.output) for name in given.runs]
+    for each in runs:
+        each.refuse_other_adapter()
     comparison = compare_runs([each.manifest for each in runs], [each.settings for each in runs])
     labels = [each.label for each in runs]
     if given.json:
@@ -53,6 +56,7 @@ def _text(labels: Sequence[str], states: Sequence[str], comparison: Comparison) 
     for result in comparison.results:
         marks = (" *" if place == result.best else "" for place in range(len(labels)))
         rows.append([result.name, *(f"{shown}{mark}" for shown, mark in zip(result.shown, marks, strict=True))])
+    rows = [[printable(cell) for cell in row] for row in rows]  # the settings may be a stranger's
     widths = [max(len(row[column]) for row in rows if len(row) > 1) for column in range(len(labels) + 1)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows]
     return "\n".join([*lines, *([""] if comparison.notes else []), *comparison.notes]) + "\n"

@@ -127,8 +127,10 @@ def _write(model: "TunedModel", place: "Place", given: Namespace) -> None:
         if given.base:
             print("base" if as_base else "tuned", end=":\n\n")
         _print(shown)
-        _stream(model, place, given, as_base=as_base)
-        _print("\n\n" if given.base and as_base else "\n")
+        try:
+            _stream(model, place, given, as_base=as_base)
+        finally:  # what went wrong is told on a line of its own
+            _print("\n\n" if given.base and as_base else "\n")
 
 
 def _answer_lines(model: "TunedModel", given: Namespace) -> None:

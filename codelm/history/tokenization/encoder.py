@@ -39,6 +39,8 @@ _SHORTEST_ROW = 32
 """The shortest row, in tokens, that is worth cutting samples for."""
 _BATCH_CHARACTERS = 1 << 20
 """Characters tokenised at a time; the tokenizer holds a hundred bytes for each token until the batch is done."""
+_COUNTED = 1 << 14
+"""Texts whose tokens are counted at a time; the tokenizer holds hundreds of bytes for each until the batch is done."""
 _KEPT_CHARACTERS, _KEPT_COUNTS = 512, 1 << 18
 """The most characters of a text whose number of tokens is kept, and the most numbers: 50 MB with texts as lines are."""
 MakeSamples = Callable[[int], list[Sample]]
@@ -142,7 +144,9 @@ class Encoder:
         return encoding.ids, encoding.offsets
 
     def _count(self, texts: Sequence[str]) -> list[int]:
-        return [len(encoding) for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        batches = (list(texts[start : start + _COUNTED]) for start in range(0, len(texts), _COUNTED))
+        encodings = (self._backend.encode_batch_fast(batch, add_special_tokens=False) for batch in batches)
+        return [len(encoding) for batch in encodings for encoding in batch]
 
     def _encode(self, samples: Sequence[Sample]) -> list[Encoded]:
         runs = [list(token_runs(sample.pieces)) for sample in samples]

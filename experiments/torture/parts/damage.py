@@ -22,34 +22,16 @@ from codelm.modules.resume_checks import refuse_other_settings
 from codelm.runs.checkpoint_io import AtomicCheckpointIO
 from codelm.runs.checkpoints import checkpoint_file
 from codelm.saved_run import SavedRun
+from experiments.torture.finished_run import Finished, finished_run, manifest_uses
 from experiments.torture.guards import taken_out
 from experiments.torture.harm import HARMS, files_of, flipped, harmed, outcome
 from experiments.torture.rows import Budget, Row, tally, until_bad
-from experiments.torture.runs import processes, run_in_process, write_config
-from experiments.torture.subjects import merging_tokenizer, write_base, write_repository
 
-__all__ = ["Finished", "finished_run", "rows"]
+__all__ = ["rows"]
 
-_FLIPS, _FLIPS_WITHOUT = 1000, 100
+_FLIPS, _FLIPS_WITHOUT = 1000, 400
 _ROUNDING = 1e-3
 """The largest difference of a logit in a GGUF file of 32 bits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run that has ended, with what it was made of.
-
-    Attributes:
-        run: Its folder.
-        base: The folder of its base.
-        cache: The folder of its store.
-        repository: The repository.
-    """
-
-    run: Path
-    base: Path
-    cache: Path
-    repository: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +46,7 @@ class _Subject:
         other: The folder of another that has its files, too, by their places.
         folder: Its own folder.
         harms: What is done to it beside flipped bits.
+        other_guard: What keeps it from being used after those, where that is another guard.
     """
 
     name: str
@@ -73,18 +56,7 @@ class _Subject:
     folder: Path
     other: Path
     harms: tuple[str, ...] = HARMS
-
-
-def finished_run(folder: Path, *, seed: int = 42) -> Finished:
-    """Train in a new folder, and return the run that has ended."""
-    folder.mkdir(parents=True)
-    base = write_base(folder / "base", positions=512, tokenizer=merging_tokenizer())
-    repository = write_repository(folder / "numbers")
-    write_config(folder, base, repository, folder / "cache", sequence_length=256)
-    arguments = ["fit", "--config", "config.yaml", "--name", "run", f"--seed_everything={seed}"]
-    ended = run_in_process(processes(), folder, arguments)
-    assert ended.status == 0, ended.said
-    return Finished(folder / "runs/run/version_0", base, folder / "cache", repository)
+    other_guard: str = ""
 
 
 def rows(budget: Budget) -> Iterator[Row]:
@@ -99,8 +71,8 @@ def _subjects(one: Finished, other: Finished) -> list[_Subject]:
     (store,), (other_store,) = ([path.parent for path in each.cache.glob("*/sums.txt")] for each in (one, other))
     copied = other.run.parent / store.name
     shutil.copytree(other_store, copied)
-    run, checkpoint = SavedRun(one.run), one.run / "checkpoints" / "last.ckpt"
-    content, manifest = _checkpoint(checkpoint), run.manifest
+    checkpoint = one.run / "checkpoints" / "last.ckpt"
+    content = _checkpoint(checkpoint)
     decisive = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     adapter, weights = one.run / "adapter", other.run / "adapter"
     return [
@@ -138,13 +110,17 @@ def _subjects(one: Finished, other: Finished) -> list[_Subject]:
             other.base,
         ),
         _gguf(one, other),
-        _Subject(
-            "manifest",
-            [one.run / "MANIFEST.json"],
-            lambda: _checked_manifest(one.run) == manifest,
-            "the manifest's checksum",
-            one.run,
-            other.run,
+        *(
+            _Subject(
+                f"manifest, by {name}",
+                [one.run / "MANIFEST.json"],
+                use,
+                "the manifest's checksum",
+                one.run,
+                other.run,
+                other_guard="the adapter's checksums",
+            )
+            for name, use in manifest_uses(one, other, store).items()
         ),
     ]
 
@@ -178,13 +154,6 @@ def _gguf(one: Finished, other: Finished) -> _Subject:
 def _checkpoint(path: Path) -> Any:
     """Return a checkpoint's content as a training that goes on reads it."""
     return AtomicCheckpointIO().load_checkpoint(str(checkpoint_file(str(path), Path("/nowhere"), "run")))
-
-
-def _checked_manifest(folder: Path) -> dict[str, Any]:
-    """Return a run's manifest, checked as whoever loads its adapter checks it."""
-    run = SavedRun(folder)
-    run.refuse_changed_adapter()
-    return run.manifest
 
 
 def _resumes_as(wanted: Any, found: Any) -> bool:
@@ -225,8 +194,11 @@ def _flipped(subject: _Subject, count: int, budget: Budget) -> Iterator[str]:
 def _other_harm(subject: _Subject, budget: Budget) -> Row:
     """Return the row of all other harm, done to each file."""
     tried, held, failures = tally(_harmed(subject, budget))
+    guard = subject.other_guard or subject.guard
+    with taken_out(guard):
+        without = tally(until_bad(_harmed(subject, budget)))
     what = f"{subject.name}: each file {', '.join(subject.harms)} run; refused, or read as it was"
-    return Row("damage", what, tried, held, "guarded as the row before", failures=failures)
+    return Row("damage", what, tried, held, "", guard, without[0], without[1], failures)
 
 
 def _harmed(subject: _Subject, budget: Budget) -> Iterator[str]:

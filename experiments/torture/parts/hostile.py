@@ -20,7 +20,9 @@ from codelm.modules.base_model import load_base
 from codelm.runs.checkpoint_io import AtomicCheckpointIO
 from codelm.saved_run import SavedRun
 from experiments.torture.harm import outcome
-from experiments.torture.hostile_configs import configurations
+from experiments.torture.hostile_configs import configurations, misleading
+from experiments.torture.hostile_history import left_by_run
+from experiments.torture.hostile_requests import requests
 from experiments.torture.hostile_texts import shown
 from experiments.torture.rows import Budget, Row, tally
 from experiments.torture.subjects import write_base
@@ -57,6 +59,20 @@ def rows(budget: Budget) -> Iterator[Row]:
         [_own_code(folder / f"code-{name}", name) for name in _AUTO_MAPS],
     )
     yield _row("configurations that name code by any door: refused, and nothing runs", list(configurations(folder)))
+    yield _row(
+        "configurations with aliases that explode, or keys that stand twice or are none: refused",
+        list(misleading(folder / "misleading")),
+    )
+    yield _row(
+        "served requests with special tokens' names in each field, huge and odd bodies, from other pages: the prompt"
+        " has no special token from them, or they are refused; the next one is answered",
+        list(requests(folder)),
+    )
+    yield _row(
+        "a run of a history with HTML, Markdown and escape sequences in paths, messages, authors and code: shown as"
+        " text in report, TensorBoard, files and on the terminal",
+        list(left_by_run(folder / "history")),
+    )
     yield _row("escape sequences, HTML and Markdown in names and messages: shown as text", list(shown()))
     tried, held, failures = tally(_claims(folder))
     what = "adapters, manifests and settings that claim more than they hold: refused before memory is taken"

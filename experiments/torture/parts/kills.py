@@ -21,6 +21,8 @@ _BATCHES = 12
 """Micro-batches of a whole training: six in each of two epochs."""
 _CALLS = {"mining": 40, "training": 12, "validation": 9, "a checkpoint half written": 4, "a file renamed": 6}
 """Calls of each place that a training surely makes; of the others one."""
+_WHILE_TRAINING = ("training", "validation", "a file renamed")
+"""The places behind and before which there is training."""
 _SEEDS, _ATOMIC = "seeds of each micro-batch", "atomic writing"
 _AS_BEFORE = "what it ends with is guarded as in the first row"
 _TWO = ["--trainer.accumulate_grad_batches=2"]
@@ -89,15 +91,18 @@ def rows(budget: Budget) -> Iterator[Row]:
     work = _workplace(budget)
     draw = budget.random("kills")
     yield _every_batch(work, budget)
-    for place in draw.sample(list(PLACES), budget.count(len(PLACES), least=2)):
+    for place in draw.sample(list(PLACES), 2 if budget.is_short else len(PLACES)):
         yield _in_phase(work, budget, place, draw)
     if not budget.is_short:
         yield _two_processes(work, budget, draw)
+    # With dropout, which is what the seeds are for.
+    chains = ((stops, [*settings, "--model.lora.dropout=0.05"]) for stops, settings in (_chain(draw) for _ in range(9)))
+    guarded = None if budget.is_short else (_SEEDS, (work.outcome(*each, _SEEDS) for each in chains))
     yield _row(
         "chains of 1 to 5 signals at random places and times; accumulation 1, 2, 4, validation within epochs, workers",
         (work.outcome(*_chain(draw)) for _ in range(budget.count(200))),
-        None,
-        _AS_BEFORE,
+        guarded,
+        "" if guarded else _AS_BEFORE,
     )
 
 
@@ -106,7 +111,8 @@ def _two_processes(work: _Workplace, budget: Budget, draw: random.Random) -> Row
     settings = ["--trainer.devices=2", "--trainer.strategy=ddp", "--evaluation.enabled=false"]
     numbers = [SIGNALS[each % 3] for each in range(budget.count(9))]
     outcomes = [work.outcome([Stop(each, "training", draw.randrange(1, 6))], settings) for each in numbers]
-    return _row("SIGKILL, SIGTERM, SIGINT to the first of two processes that train", outcomes, None, _AS_BEFORE)
+    without = (work.outcome([Stop(SIGNALS[0], "training", each)], settings, _SEEDS) for each in (4, 3, 5))
+    return _row("SIGKILL, SIGTERM, SIGINT to the first of two processes that train", outcomes, (_SEEDS, without))
 
 
 def _workplace(budget: Budget) -> _Workplace:
@@ -143,8 +149,10 @@ def _in_phase(work: _Workplace, budget: Budget, place: str, draw: random.Random)
     kinds = [numbers[each % 4] for each in range(budget.count(12))]
     outcomes = [work.outcome([Stop(number, place, draw.choice(calls))], _TWO) for number in kinds]
     guarded = None
-    if place == "a checkpoint half written":
-        guarded = _ATOMIC, (work.outcome([Stop(SIGNALS[0], place, each)], _TWO, _ATOMIC) for each in calls)
+    guard = _ATOMIC if place == "a checkpoint half written" else _SEEDS if place in _WHILE_TRAINING else ""
+    if guard and not budget.is_short:
+        middle = sorted(calls, key=lambda each: abs(each - len(calls) / 2))
+        guarded = guard, (work.outcome([Stop(SIGNALS[0], place, each)], _TWO, guard) for each in middle)
     remark = "" if guarded else _AS_BEFORE
     return _row(f"SIGKILL, SIGTERM, SIGINT, SIGTERM twice in {place}", outcomes, guarded, remark)
 

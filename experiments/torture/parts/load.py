@@ -17,7 +17,7 @@ import psutil
 from codelm.errors import one_line
 from experiments.bench.tasks import ROOT, Task, run
 from experiments.torture.fast_import import git_environment, run_git
-from experiments.torture.parts.damage import finished_run
+from experiments.torture.finished_run import finished_run
 from experiments.torture.rows import Budget, Row, tally
 from experiments.torture.runs import processes, run_command
 
@@ -32,9 +32,10 @@ _NO_GUARD = "a measurement, without a guard to take out"
 
 
 def rows(budget: Budget) -> Iterator[Row]:
-    """Yield the rows of synthetic histories, of a real one, and of the server."""
+    """Yield the rows of synthetic histories, of which the short form has one, of a real one, and of the server."""
     folder = budget.folder("load")
-    for count in sorted({budget.count(_COMMITS // 10, least=500), budget.count(_COMMITS, least=2000)}):
+    longest = [] if budget.is_short else [budget.count(_COMMITS, least=2000)]
+    for count in [budget.count(_COMMITS // 10, least=500), *longest]:
         repository = _synthetic(folder / f"r{count}", count)
         yield _store_row(folder, repository, f"a synthetic history of {count:,} commits")
     if budget.repository:

@@ -1,14 +1,15 @@
 """Credentials and people: what of a history that is full of them reaches anything that codelm leaves."""
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.torture.fast_import import make_repository
 from experiments.torture.leaks import Search, contents, decoded
 from experiments.torture.planted import Planted, planted_commits, planted_values, prompts_before_values
 from experiments.torture.rows import Budget, Row
+from experiments.torture.runs import ReadsFrom, processes, run_in_process
+from experiments.torture.subjects import write_base
 
 __all__ = [
     "FILTERED",
@@ -20,20 +21,28 @@ __all__ = [
     "places",
     "row",
     "rows",
-    "write_repository",
 ]
 
 FILTERED = ("--data.filters.redact=[emails, names]",)
 UNFILTERED = ("--data.filters.secrets=false", "--data.filters.redact=[]")
 _GUARD = "data.filters.secrets and redact"
 _CONFIG = """
-model: {base: tiny, quantization: none, lora: {r: 64, alpha: 128, dropout: 0.0, loraplus_ratio: 4}, learning_rate: 2e-3}
+model: {base: BASE, quantization: none, lora: {r: 64, alpha: 128, dropout: 0.0, loraplus_ratio: 4}, learning_rate: 2e-3}
 data: {sequence_length: 512, batch_size: 2, held_out: 0.3, curriculum: none}
 trainer: {accelerator: cpu, precision: 32-true, max_epochs: 2, limit_train_batches: 60, accumulate_grad_batches: 1,
   limit_val_batches: 2, log_every_n_steps: 1}
 early_stopping: {patience: 99}
 behavior: {prompts: ["pub fn number", "// Written by "], max_new_tokens: 24}
 evaluation: {limit: 4, minutes: 0.5, tokens: 4000}
+"""
+
+_SHORT = """
+model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4}, learning_rate: 1e-2}
+data: {sequence_length: 128, batch_size: 2, held_out: 0.3}
+trainer: {accelerator: cpu, precision: 32-true, max_epochs: 1, accumulate_grad_batches: 1, limit_train_batches: 3,
+  limit_val_batches: 2, log_every_n_steps: 1}
+behavior: {prompts: ["fn main"], max_new_tokens: 2}
+evaluation: {limit: 1, minutes: 0.2, tokens: 500, every_n_epochs: 0}
 """
 
 Run = Callable[[Sequence[str], str], str]
@@ -65,17 +74,24 @@ _MOST_PROMPTS = 40
 
 
 def rows(budget: Budget) -> Iterator[Row]:
-    """Yield a row for each place; all values are planted, whatever the share."""
+    """Yield a row for each place; all values are planted, whatever the share.
+
+    In the short form a smaller base learns less, and is not asked to write.
+    """
     values, scratch = planted_values(), budget.folder("secrets")
+    base = str(write_base(scratch / "base")) if budget.is_short else "tiny"
+    config, prompts = (_SHORT, ()) if budget.is_short else (_CONFIG, _prompts())
     kept: dict[str, dict[str, Search]] = {}
-    repository = write_repository(scratch / "planted")
+    repository = make_repository(scratch / "planted", planted_commits())
+    run = _in_process(scratch)
     for name, settings in (("with", FILTERED), ("without", UNFILTERED)):
         folder = scratch / name
-        leave_run(folder, repository, settings, _in_process_of_its_own, prompts=_prompts())
-        leave_data(folder, repository, settings, _in_process_of_its_own)
-        kept[name] = leaks(folder, values)
+        leave_run(folder, repository, settings, run, config.replace("BASE", base), prompts)
+        leave_data(folder, repository, settings, run, config.replace("BASE", base))
+        kept[name] = leaks(folder, values, base)
     for place, search in kept["with"].items():
-        yield row(place, search, kept["without"][place])
+        if search.size or kept["without"][place].size:
+            yield row(place, search, kept["without"][place])
 
 
 def row(place: str, with_filters: Search, without: Search) -> Row:
@@ -83,40 +99,22 @@ def row(place: str, with_filters: Search, without: Search) -> Row:
     count, guard = len(with_filters.values), _GUARD if without.found else ""
     counts = (count, count - len(without.found)) if guard else (0, 0)
     missed = tuple(sorted(f"{each.what} in {place}" for each in with_filters.found))
-    remark = f"{with_filters.size / 1e6:.1f} MB" + ("" if guard else "; without the filters nothing came here either")
+    remark = f"{with_filters.size / 1e3:,.0f} KB" + ("" if guard else "; without the filters nothing came here either")
     what = f"of {count} planted values, none is in {place}"
     return Row("secrets", what, count, count - len(missed), remark, guard, *counts, missed)
 
 
-def write_repository(folder: Path, credentials: Mapping[str, str] | None = None) -> Path:
-    """Write the planted history into a new folder, and return it."""
-    folder.mkdir(parents=True)
-    _git(folder, "init", "-q", "-b", "main")
-    for files, options in planted_commits(credentials):
-        for path, text in files.items():
-            file = folder / path
-            file.parent.mkdir(exist_ok=True)
-            file.unlink() if text is None else file.write_text(text)
-        _git(folder, "add", "-A")
-        _git(
-            folder, "commit", "-q", "--no-gpg-sign", f"--author={options['author']}", f"--message={options['message']}"
-        )
-    return folder
+def _in_process(folder: Path) -> Run:
+    """Return what runs the command in a process of its own, in a folder."""
 
+    def run(words: Sequence[str], stdin: str) -> str:
+        (folder / "stdin").write_text(stdin)
+        ended = run_in_process(processes(), folder, words, ReadsFrom(str(folder / "stdin")))
+        if ended.status:
+            raise RuntimeError(f"{' '.join(words)} ended with {ended.status}: {ended.said[-2000:]}")
+        return ended.said
 
-def _git(folder: Path, *words: str) -> None:
-    nobody = ["-c", "user.name=Committer", "-c", "user.email=committer@localhost"]
-    subprocess.run(["git", "-C", str(folder), *nobody, *words], check=True)
-
-
-def _in_process_of_its_own(words: Sequence[str], stdin: str) -> str:
-    command = [sys.executable, "-m", "codelm", *words]
-    ended = subprocess.run(
-        command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if ended.returncode:
-        raise RuntimeError(f"{' '.join(words)} ended with {ended.returncode}: {ended.stdout[-2000:]}")
-    return ended.stdout
+    return run
 
 
 def _prompts() -> list[str]:

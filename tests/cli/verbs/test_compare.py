@@ -1,8 +1,11 @@
 import json
+import shutil
 
 import pytest
 
 from codelm.cli.entry_point import main
+from codelm.files import hashes
+from codelm.saved_run import sealed
 
 
 @pytest.fixture
@@ -39,6 +42,33 @@ def test_json_holds_the_same(runs, capsys):
     assert found["settings"] == {"model.lora.r": [8, 16]}
     assert found["results"][0]["values"] == [2.0, 1.5]
     assert found["results"][0]["best"] == 1
+
+
+def test_a_manifest_that_another_run_has_written_is_refused_where_the_adapter_shows_it(runs, capsys):
+    for version in range(2):
+        folder = runs / f"a/version_{version}"
+        (folder / "adapter").mkdir()
+        (folder / "adapter/adapter_model.safetensors").write_text(f"weights of {version}")
+        manifest = {"codelm_manifest": 2, "adapter": {"sha256": hashes(folder / "adapter")}}
+        (folder / "MANIFEST.json").write_text(json.dumps(sealed(manifest)))
+    words = ["compare", "a/version_0", "a/version_1", f"--output={runs}"]
+    assert main(words) == 0
+    shutil.copy(runs / "a/version_0/MANIFEST.json", runs / "a/version_1")
+    capsys.readouterr()
+    assert main(words) == 3
+    printed, error = capsys.readouterr()
+    assert (printed, error.count("\n")) == ("", 1)
+    assert "is not what a/version_1 saved, by its manifest" in error
+    shutil.rmtree(runs / "a/version_1/adapter")
+    assert main(words) == 0  # where it was taken away to save room, nothing shows that
+
+
+def test_a_stranger_s_settings_do_not_act_on_the_terminal(runs, capsys):
+    (runs / "a/version_1/config.yaml").write_text('model: {base: "x\\e[2J"}\n')
+    assert main(["compare", "a/version_0", "a/version_1", f"--output={runs}"]) == 0
+    printed = capsys.readouterr().out
+    assert "x[2J" in printed
+    assert "\x1b" not in printed
 
 
 @pytest.mark.parametrize(

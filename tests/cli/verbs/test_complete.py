@@ -5,6 +5,7 @@ import pytest
 
 from codelm.cli.entry_point import main
 from codelm.cli.verbs import complete
+from codelm.errors import InputError
 from codelm.inference.place import Place
 
 
@@ -58,6 +59,14 @@ def test_standard_input_and_files_are_not_repeated(written, monkeypatch, tmp_pat
 def test_each_line_is_a_prompt_when_interactive(written, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("fn a\nfn b\n"))
     assert written("--interactive") == written("fn a") + written("fn b")
+
+
+def test_an_error_behind_a_prompt_has_a_line_of_its_own(written, monkeypatch):
+    def fail(*_, **__):
+        raise InputError("gone")
+
+    monkeypatch.setattr("codelm.inference.tuned_model.TunedModel.write", fail)
+    assert written("fn a", status=2) == "fn a\n"
 
 
 def test_a_seed_decides_what_is_drawn(written):

@@ -30,6 +30,11 @@ def test_wrong_options_are_refused(words, capsys):
     assert "error: " in capsys.readouterr().err
 
 
+def test_all_parts_are_tried_unless_some_are_named():
+    assert parse_options(["--short"]).parts == list(PARTS)
+    assert parse_options(["kills", "damage"]).parts == ["kills", "damage"]
+
+
 def test_each_part_is_a_module():
     assert all(callable(import_module(f"experiments.torture.parts.{name}").rows) for name in PARTS)
 

@@ -45,7 +45,7 @@ for name in ("a", "b", "c"):
         print(name)
     except OSError as error:
         print(error.errno)
-print(library.file_calls())
+print(library.file_calls(int(sys.argv[3])))
 """
 
 
