@@ -33,6 +33,7 @@ pub fn {verb}_{noun}(registry: &mut Registry, account: AccountId) -> Outcome<{No
 }}
 """
 
+
 @pytest.fixture
 def accounts(make_repository):
     """A history of one idiom: each commit adds a function that is new, in words that others have."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.datamodules.prompt_format import encoder_for
-from codelm.history.tokenization.encoder import Encoder
+from codelm.inference.prompt_maker import PromptMaker
 from codelm.inference.tuned_model import TunedModel
 from codelm.modules import LoRA, LoRACausalLM
 from codelm.serving.app import application
@@ -37,8 +37,8 @@ _FINE = {"prompt": "fn a", "max_tokens": 2}
 _CONTROL_TEXT = "".join(SPECIAL_TOKENS)
 
 
-class _RecordingModel(TunedModel):
-    """Remembers the token ids of the prompt it was asked last."""
+class _RecordingPrompts(PromptMaker):
+    """Remembers the token ids of the prompt it was asked for last."""
 
     last: Sequence[int] = ()
 
@@ -72,13 +72,13 @@ def requests(folder: Path) -> Iterator[tuple[str, bool]]:
     module = LoRACausalLM(base, quantization="none", lora=LoRA(r=2, alpha=4))
     module.configure_model()
     encoder = encoder_for(base, None, "starcoder2")
-    model = _RecordingModel(module.eval(), encoder, repository="numbers", row_tokens=_ROW)
+    prompts = _RecordingPrompts(encoder, base_name=base, repository="numbers", row_tokens=_ROW)
     plain = load_tokenizer(base)(_CONTROL_TEXT)["input_ids"]
     is_read = set(encoder.special_ids.values()) <= set(plain)
-    with _served(model) as port:
+    with _served(TunedModel(module.eval(), prompts)) as port:
         for path, fields in _FIELDS:
             for name in fields:
-                yield _steered(model, encoder, port, path, fields, name), is_read
+                yield _steered(prompts, port, path, fields, name), is_read
         for name, send in _LONG.items():
             yield _grown(name, send, port), _grows_without_limit(send, port)
         for case in _CASES:
@@ -110,14 +110,14 @@ _FIELDS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def _steered(model: _RecordingModel, encoder: Encoder, port: int, path: str, fields: dict[str, Any], name: str) -> str:
+def _steered(prompts: _RecordingPrompts, port: int, path: str, fields: dict[str, Any], name: str) -> str:
     """Put the names of all special tokens into a field; return what went wrong, if anything."""
     found = []
     for text in ("abc", _CONTROL_TEXT):
         status, said = post(port, json.dumps(_with_extra(fields | {name: fields[name] + text})).encode(), path)
         if status != 200:
             return f"{path}, {name}: status {status}: {said[:200]}"
-        found.append([each for each in model.last if each in encoder.special_ids.values()])
+        found.append([each for each in prompts.last if each in prompts.encoder.special_ids.values()])
     return "" if found[0] == found[1] else f"{path}, {name}: its text became special tokens"
 
 

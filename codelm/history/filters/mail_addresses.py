@@ -16,7 +16,7 @@ _LONGEST_LOCAL = 64
 """Characters before the @, by RFC 5321."""
 _NAMED = re.compile(r"<(?<=[\w.)\"'\]] <)(\w[\w.+()\[\]-]*)@([^<>\s@{}$%^*\\]+)>")
 """Behind a name and in angle brackets, as git writes them, also an address of a host without a domain is one. What
-stands before the bracket is looked at behind it: a pattern that begins with a sign is 30 times as fast to search for."""
+stands before the bracket is looked at behind it: patterns that begin with a sign are 30 times as fast to search for."""
 _COUNTRIES = (
     "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc "
     "cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga "
