@@ -40,13 +40,18 @@ def what_is_left(run):
 
 
 CHAINS = [
-    ({"accumulate": 1, "interval": 1.0}, [(signal.SIGTERM, 12), (signal.SIGKILL, 4)]),
-    ({"accumulate": 2, "interval": 3}, [(signal.SIGKILL, 23), (signal.SIGKILL, 8)]),
-    ({"accumulate": 1, "interval": 4}, [(signal.SIGINT, 14)]),
+    pytest.param({"accumulate": 2, "interval": 3}, [(signal.SIGKILL, 23), (signal.SIGKILL, 8)], id="within a step"),
+    pytest.param({"accumulate": 1, "interval": 4}, [(signal.SIGINT, 14)], id="within an epoch"),
+    pytest.param(
+        {"accumulate": 1, "interval": 1.0},
+        [(signal.SIGTERM, 12), (signal.SIGKILL, 4)],
+        id="behind an epoch",
+        marks=pytest.mark.slow,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("settings", "stops"), CHAINS, ids=["epoch", "within-step", "within-epoch"])
+@pytest.mark.parametrize(("settings", "stops"), CHAINS)
 def test_a_run_that_was_stopped_ends_as_one_that_never_was(train, settings, stops):
     assert train(stops, **settings) == train(**settings)
 

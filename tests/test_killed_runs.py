@@ -30,17 +30,26 @@ def left_by(run):
 
 
 CHAINS = [
-    ([(signal.SIGKILL, 5), (signal.SIGKILL, 4)], []),
-    ([(signal.SIGTERM, 9), (signal.SIGKILL, 9), (signal.SIGINT, 2)], ["--trainer.val_check_interval=3"]),
-    ([(signal.SIGKILL, 12), (signal.SIGTERM, 8)], ["--trainer.max_steps=6", "--trainer.max_epochs=9"]),
-    ([(signal.SIGTERM, 4)], ["--trainer.limit_train_batches=0.2"]),
-    ([(signal.SIGTERM, 20), (signal.SIGINT, 2)], ["--trainer.accumulate_grad_batches=4"]),
+    pytest.param(
+        [(signal.SIGTERM, 9), (signal.SIGKILL, 9), (signal.SIGINT, 2)],
+        ["--trainer.val_check_interval=3"],
+        id="within an accumulation",
+    ),
+    pytest.param(
+        [(signal.SIGTERM, 20), (signal.SIGINT, 2)], ["--trainer.accumulate_grad_batches=4"], id="within validations"
+    ),
+    pytest.param([(signal.SIGKILL, 5), (signal.SIGKILL, 4)], [], id="epochs", marks=pytest.mark.slow),
+    pytest.param(
+        [(signal.SIGKILL, 12), (signal.SIGTERM, 8)],
+        ["--trainer.max_steps=6", "--trainer.max_epochs=9"],
+        id="steps",
+        marks=pytest.mark.slow,
+    ),
+    pytest.param([(signal.SIGTERM, 4)], ["--trainer.limit_train_batches=0.2"], id="a share", marks=pytest.mark.slow),
 ]
 
 
-@pytest.mark.parametrize(
-    ("stops", "settings"), CHAINS, ids=["epochs", "within an accumulation", "steps", "a share", "within validations"]
-)
+@pytest.mark.parametrize(("stops", "settings"), CHAINS)
 def test_a_run_that_was_killed_ends_as_one_that_never_was(train, stops, settings):
     whole, stopped = train((), *settings), train(stops, *settings)
     assert left_by(stopped) == left_by(whole)

@@ -77,11 +77,10 @@ def test_long_runs_of_white_space_are_passed_over_in_no_time():
 
 
 @given(st.text(st.sampled_from("ab_.(;\n\t \u00e9"), max_size=20), st.integers(0, 20))
-def test_tokens_of_the_text_agree_with_what_was_typed(text, end):
-    tokenizer = load_tokenizer("tiny")
+def test_tokens_of_the_text_agree_with_what_was_typed(bundled, text, end):
     kept, typed = cut_back(text[:end])
-    following = tokenizer.encode(text)[len(tokenizer.encode(kept)) :]
-    tokens = vocabulary(tokenizer, len(tokenizer))
+    following = bundled.encode(text)[len(bundled.encode(kept)) :]
+    tokens = vocabulary(bundled, len(bundled))
     choices = dict(tokens.choices(typed, following))
     assert all(following[place] in allowed for place, allowed in choices.items())
     assert bool(choices) == bool(typed)

@@ -30,6 +30,7 @@ def test_steps_are_measured_in_a_process_of_their_own(trained):
     assert 100 < trained["memory"] < 4000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("peer", "package"), [("transformers", "transformers"), ("trl", "trl")])
 def test_peers_train_on_as_many_tokens(peer, package, tiny_base, tmp_path, trained):
     pytest.importorskip(package)
