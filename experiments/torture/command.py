@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -49,15 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def torture(options: argparse.Namespace, command: str) -> int:
     """Try the parts, write the table, and return 1 if something did not hold."""
-    from transformers.utils.logging import disable_progress_bar
-
-    for library in ("lightning.pytorch", "codelm"):
-        logging.getLogger(library).setLevel(logging.ERROR)
-    disable_progress_bar()  # type: ignore[no-untyped-call]
     before = [row for row in read_rows(options.rows) if row.part not in options.parts] if options.rows else []
     measured = f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, codelm {commit_of(_ROOT)}"
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="codelm-torture-") as scratch:
+    with _errors_alone(), tempfile.TemporaryDirectory(prefix="codelm-torture-") as scratch:
         share = SHORT if options.short else options.share
         budget = Budget(Path(scratch), share, options.seed, options.repository)
         for name in options.parts:
@@ -66,6 +62,20 @@ def torture(options: argparse.Namespace, command: str) -> int:
                 _tell(row)
                 _write(options, [*before, *rows])  # after each row, so that a run that is ended has left something
     return int(not all(row.is_kept for row in rows))
+
+
+@contextmanager
+def _errors_alone() -> Iterator[None]:
+    """Log nothing but errors for a while: what goes wrong on purpose is told by the rows."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    with ExitStack() as cleanup:
+        for name in ("lightning.pytorch", "codelm"):
+            logger = logging.getLogger(name)
+            cleanup.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.ERROR)
+        yield
 
 
 def _write(options: argparse.Namespace, rows: Sequence[Row]) -> None:
