@@ -9,7 +9,7 @@ from codelm.errors import InputError
 from codelm.lines import lines_of
 from codelm.metrics.infill_tasks import TOKEN_CHARACTERS
 
-__all__ = ["Place", "place_in_file", "with_line_cut"]
+__all__ = ["Place", "code_of_file", "place_in_file", "with_line_cut"]
 
 _MOST_BYTES = 16 * 2**20
 """The largest file that is read: nobody wants code in the middle of more."""
@@ -43,17 +43,26 @@ def place_in_file(file: Path, at: str | None, path: str | None = None) -> Place:
     Raises:
         InputError: The file cannot be read, or has no such place.
     """
+    known_path, text = code_of_file(file)
+    place = len(text) if at is None else _offset(text, at, file)
+    after = None if at is None else text[place:]
+    return Place(path or known_path, text[:place], after)
+
+
+def code_of_file(file: Path) -> tuple[str, str]:
+    """Return the path of a file in the git repository that holds it, or else its name, and its text.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
     try:
         if file.stat().st_size > _MOST_BYTES:
             raise InputError(f"{file} has more than {_MOST_BYTES // 2**20} MB; give a smaller file")
-        text = file.read_bytes().decode("utf-8")
+        return _path_in_repository(file), file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not text in UTF-8; give a source file") from error
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}; give a source file") from error
-    place = len(text) if at is None else _offset(text, at, file)
-    after = None if at is None else text[place:]
-    return Place(path or _path_in_repository(file), text[:place], after)
 
 
 def with_line_cut(place: Place, count: Callable[[Sequence[str]], list[int]], max_tokens: int) -> Place:

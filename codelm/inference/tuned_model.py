@@ -12,6 +12,7 @@ from codelm.datamodules.prompt_format import encoder_for
 from codelm.errors import DamagedDataError, InputError
 from codelm.inference.place import Place
 from codelm.inference.prompt_maker import PromptMaker
+from codelm.metrics.retrieval import Files
 from codelm.modules import LoRACausalLM
 from codelm.modules.adapters import LoRA, load_adapter
 from codelm.modules.base_identity import changed_files
@@ -44,6 +45,7 @@ class TunedModel:
         sampling: Sampling,
         *,
         as_base: bool = False,
+        files: Files = (),
         until: Sequence[Callable[[str], bool]] = (),
     ) -> list[Generated]:
         """Return what is written at each place.
@@ -52,12 +54,13 @@ class TunedModel:
             places: The places.
             sampling: How tokens are chosen, and how many there may be.
             as_base: Whether the untouched base writes.
+            files: Other code, of which the part most like that around a place is shown first.
             until: For each place, or for none, whether a text needs no more, asked after each token.
 
         Raises:
             InputError: The base cannot fill in, or has no room for so long an answer.
         """
-        prompts = self.prompts.encode(places, sampling.max_new_tokens)
+        prompts = self.prompts.encode(places, sampling.max_new_tokens, files)
         return self.write_prompts(prompts, sampling, as_base=as_base, until=until)
 
     @torch.inference_mode()

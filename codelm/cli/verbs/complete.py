@@ -16,6 +16,7 @@ from codelm.saved_run import find_run
 if TYPE_CHECKING:
     from codelm.inference.place import Place
     from codelm.inference.tuned_model import TunedModel
+    from codelm.metrics.retrieval import Files
 
 __all__ = ["run"]
 
@@ -25,7 +26,7 @@ newest run by default.
 
   codelm complete "fn process"
   codelm complete ripgrep "let size = " --suffix ";"
-  codelm complete ripgrep --file src/main.rs --at 12:9
+  codelm complete ripgrep --file src/main.rs --at 12:9 --show src/args.rs
   git show HEAD:src/lib.rs | head -40 | codelm complete ripgrep -
 
 What is written goes to standard output, a prompt from the command line before it. Left to right the text ends with the
@@ -45,6 +46,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     _refuse_wrong_values(given)
     name, prompt = _run_and_prompt(given)
     place = None if given.interactive else _place(given, prompt)
+    files = _shown_files(given)
     chosen = find_run(name, given.output)
     from codelm.cli.logging import run_logging
     from codelm.inference.tuned_model import load_tuned
@@ -52,9 +54,9 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     with run_logging(quiet=quiet, debug=debug):
         model = load_tuned(chosen, base_of_run(chosen))
         if place is not None:
-            _write(model, place, given)
+            _write(model, place, files, given)
         else:
-            _answer_lines(model, given)
+            _answer_lines(model, files, given)
 
 
 def _parser() -> VerbParser:
@@ -64,6 +66,8 @@ def _parser() -> VerbParser:
     parser.add_argument("--file", metavar="FILE", help="write at a place in this file, which is not changed")
     parser.add_argument("--at", metavar="LINE:COLUMN", help="the place in the file, counted from 1 (default: its end)")
     parser.add_argument("--path", metavar="PATH", help="the path that the model is told (default: FILE's, src/lib.rs)")
+    shown = "other code, such as a file of the same change: the part most like the place is shown first; repeatable"
+    parser.add_argument("--show", metavar="FILE", action="append", default=[], help=shown)
     parser.add_argument("--base", action="store_true", help="show what the base writes without the adapter, too")
     parser.add_argument("--interactive", action="store_true", help="complete each line of standard input")
     parser.add_argument("--lines", type=int, metavar="N", help="lines at most")
@@ -86,6 +90,8 @@ def _refuse_wrong_values(given: Namespace) -> None:
         "--top_p: give a share above 0, up to 1": not 0 < given.top_p <= 1,
         "--at names a place in a file: give --file, too": given.at and not given.file,
         "--file holds the text behind the place: leave --suffix out": given.file and given.suffix is not None,
+        "--show names the file itself, which is shown anyhow: give other code": given.file
+        and Path(given.file).resolve() in [Path(shown).resolve() for shown in given.show],
         "--interactive reads prompts from standard input: leave --file out": given.interactive and given.file,
     }
     for message, is_so in wrong.items():
@@ -120,7 +126,18 @@ def _place(given: Namespace, prompt: str | None) -> "Place":
     return Place(given.path or _PATH, before, given.suffix)
 
 
-def _write(model: "TunedModel", place: "Place", given: Namespace) -> None:
+def _shown_files(given: Namespace) -> "Files":
+    """Return path and text of the other code.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    from codelm.inference.place import code_of_file
+
+    return [code_of_file(Path(file)) for file in given.show]
+
+
+def _write(model: "TunedModel", place: "Place", files: "Files", given: Namespace) -> None:
     """Print what is written at a place, as it is written; with ``--base`` what either model writes, under its name."""
     shown = place.before if not given.file and "-" not in given.words else ""
     for as_base in (True, False) if given.base else (False,):
@@ -128,21 +145,21 @@ def _write(model: "TunedModel", place: "Place", given: Namespace) -> None:
             print("base" if as_base else "tuned", end=":\n\n")
         _print(shown)
         try:
-            _stream(model, place, given, as_base=as_base)
+            _stream(model, place, files, given, as_base=as_base)
         finally:  # what went wrong is told on a line of its own
             _print("\n\n" if given.base and as_base else "\n")
 
 
-def _answer_lines(model: "TunedModel", given: Namespace) -> None:
+def _answer_lines(model: "TunedModel", files: "Files", given: Namespace) -> None:
     """Complete each line of standard input until it ends."""
     from codelm.inference.place import Place
 
     sys.stderr.write("a line is a prompt; Ctrl-D ends\n" if sys.stdin.isatty() else "")
     for line in sys.stdin:
-        _write(model, Place(given.path or _PATH, line.rstrip("\r\n")), given)
+        _write(model, Place(given.path or _PATH, line.rstrip("\r\n")), files, given)
 
 
-def _stream(model: "TunedModel", place: "Place", given: Namespace, *, as_base: bool) -> None:
+def _stream(model: "TunedModel", place: "Place", files: "Files", given: Namespace, *, as_base: bool) -> None:
     """Print what a model writes at a place, token by token."""
     from lightning.pytorch import seed_everything
 
@@ -161,7 +178,7 @@ def _stream(model: "TunedModel", place: "Place", given: Namespace, *, as_base: b
         return is_complete
 
     sampling = Sampling(given.max_new_tokens, given.temperature, given.top_p, batch_size=1)
-    [written] = model.write([place], sampling, as_base=as_base, until=[show])
+    [written] = model.write([place], sampling, as_base=as_base, files=files, until=[show])
     show(written.text)
 
 

@@ -61,6 +61,26 @@ def test_each_line_is_a_prompt_when_interactive(written, monkeypatch):
     assert written("--interactive") == written("fn a") + written("fn b")
 
 
+def test_other_code_is_shown_before_the_place(written, monkeypatch, tmp_path):
+    from codelm.inference.prompt_maker import PromptMaker
+
+    prompts, encode = [], PromptMaker.encode
+
+    def kept(maker, places, new_tokens, files=()):
+        prompts.extend(maker.prompt(place, new_tokens, files).text for place in places)
+        return encode(maker, places, new_tokens, files)
+
+    monkeypatch.setattr(PromptMaker, "encode", kept)
+    (tmp_path / "other.rs").write_text("fn a_thing() -> Thing {}\n")
+    (tmp_path / "far.rs").write_text("struct Nothing;\n")
+    show = [f"--show={tmp_path / name}" for name in ("far.rs", "other.rs")]
+    alone, shown = written("fn a_thing"), written("fn a_thing", *show)
+    assert alone != shown
+    assert ["fn a_thing() -> Thing" in each for each in prompts] == [False, True]
+    assert "other.rs" in prompts[1]
+    assert "Nothing" not in prompts[1]
+
+
 def test_an_error_behind_a_prompt_has_a_line_of_its_own(written, monkeypatch):
     def fail(*_, **__):
         raise InputError("gone")
@@ -98,6 +118,8 @@ def test_a_text_is_kept_up_to_the_end_of_what_was_begun(place, text, lines, kept
         (["--file=a", "--suffix=b"], "leave --suffix out"),
         (["--file=a", "--interactive"], "leave --file out"),
         (["--file=nowhere.rs"], "cannot be read"),
+        (["a", "--show=nowhere.rs"], "cannot be read"),
+        (["--file=a.rs", "--show=./a.rs"], "names the file itself"),
         (["a", "--max_new_tokens=0"], "1 or more"),
         (["a", "--lines=0"], "1 or more"),
         (["a", "--lines=x"], "invalid int value"),
