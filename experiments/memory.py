@@ -8,6 +8,7 @@ No weights are needed, and no GPU: see `codelm.modules.step_memory`.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -81,6 +82,7 @@ def lines(base: str) -> Iterator[str]:
         "backward",
         "counted",
         "with the margin",
+        "kept by the host",
     )
     yield f"| {' | '.join(heads)} |"
     yield f"|{'---|' * len(heads)}"
@@ -89,11 +91,11 @@ def lines(base: str) -> Iterator[str]:
         set_value(settings, "model.base", base)
         model, data = instantiate(settings)
         model.check()
-        for rows in counts:
+        for model.activation_offloading, rows in product((False, True), counts):
             step = trace_step(model, rows=rows, tokens=data.sequence_length, dtype=torch.bfloat16)
-            plan = MemoryPlan(rows, step, 0, "")
-            sizes = (*step.parts.values(), step.peak, step.peak + plan.margin)
-            what = f"{name}, {rows} x {data.sequence_length:,}"
+            plan = MemoryPlan(rows, step, 0, "", 0)
+            sizes = (*step.parts.values(), step.peak, step.peak + plan.margin, step.host)
+            what = f"{name}{', offloading' if model.activation_offloading else ''}, {rows} x {data.sequence_length:,}"
             yield f"| {what} | {' | '.join(f'{size / _GIB:.2f}' for size in sizes)} |"
 
 

@@ -35,3 +35,24 @@ def test_dropout_draws_on_the_gpu_as_before_when_a_feed_forward_part_is_computed
     [gradient] = torch.autograd.grad(output.sum(), x)
     assert torch.equal(gradient, output)
     assert set(output.flatten().tolist()) == {0.0, 2.0}
+
+
+def test_activations_come_back_from_the_host_as_they_were():
+    from codelm.modules.offloading import activations_on_host
+
+    torch.manual_seed(0)
+    layers = torch.nn.ModuleList(torch.nn.Linear(256, 256) for _ in range(8)).cuda()
+    x = torch.randn(4096, 256, device="cuda", requires_grad=True)
+
+    def step(*, wanted):
+        torch.cuda.reset_peak_memory_stats()
+        state = x
+        with activations_on_host(x.device, wanted=wanted):
+            for layer in layers:
+                state = torch.utils.checkpoint.checkpoint(layer, state, use_reentrant=False).tanh()
+        kept = torch.cuda.memory_allocated()
+        return kept, torch.autograd.grad(state.sum(), [x, *layers.parameters()])
+
+    (kept, plain), (offloaded_kept, offloaded) = step(wanted=False), step(wanted=True)
+    assert all(torch.equal(one, other) for one, other in zip(plain, offloaded, strict=True))
+    assert offloaded_kept < kept

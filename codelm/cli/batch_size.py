@@ -9,6 +9,7 @@ import yaml
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 
+from codelm.devices import free_memory
 from codelm.errors import ResourceError
 from codelm.modules.memory_plan import MemoryPlan, free_bytes, largest_batch
 from codelm.modules.precision import compute_dtype
@@ -96,22 +97,26 @@ def _plan(trainer: Trainer, model: Any, datamodule: Any, wanted: int | None) -> 
     With ``auto`` the datamodule has one row at a time until it is settled.
     """
     device, dtype = trainer.strategy.root_device, compute_dtype(model.precision)
-    free, name = free_bytes(device), str(device)
+    there_is = free_bytes(device), str(device), free_memory()
 
     def trace(rows: int) -> StepMemory:
         return trace_step(model, rows=rows, tokens=datamodule.sequence_length, dtype=dtype, device=device.type)
 
     rows_of_step = datamodule.batch_size * trainer.accumulate_grad_batches
     if wanted and rows_of_step % wanted == 0:
-        plan = MemoryPlan(wanted, trace(wanted), free, name)
+        plan = MemoryPlan(wanted, trace(wanted), *there_is)
         if plan.fits or not datamodule.chooses_batch_size:
             return plan
-    return largest_batch(trace, rows_of_step, free, name)
+    return largest_batch(trace, rows_of_step, *there_is)
 
 
 def _remedy(plan: MemoryPlan, trainer: Trainer, *, auto: bool) -> str:
     """Return what makes a step need less."""
+    if plan.host_is_short:
+        return "the host has to keep activations: give fewer rows at a time, or --model.activation_offloading false"
     overlay = "" if plan.device == "cpu" else "--config configs/hardware/6gb.yaml, "
+    if overlay and not plan.step.host:
+        overlay += "--model.activation_offloading true, "
     if plan.rows > 1 and not auto:
         return f"give {overlay}--data.batch_size auto: a step's {plan.rows * trainer.accumulate_grad_batches} rows stay"
     return f"give {overlay}a shorter --data.sequence_length or a smaller base, or close what else uses the memory"

@@ -22,6 +22,7 @@ from codelm.modules.batch_seed import seed_batch
 from codelm.modules.decoder import decoder_of, packed_states, states_by_sample, states_one_by_one
 from codelm.modules.finite import refuse_not_finite, report_failure
 from codelm.modules.losses import Choices, token_nll, weighted_nll_sum
+from codelm.modules.offloading import activations_on_host
 from codelm.modules.optimizers import OptimizerName, build_optimizer, warmup_cosine
 from codelm.modules.resume_checks import refuse_other_settings, refuse_other_weights, result_settings
 
@@ -64,6 +65,7 @@ class CausalLM(LightningModule):
         # Checkpoints hold only trained parameters: `on_load_checkpoint` does the strict check on those.
         self.strict_loading = False
         self.keeps_samples_apart, self.attends_by_sample = True, False
+        self.activation_offloading = False
         self.step_loss = torch.zeros(())
         self.failures = self.skipped_steps = 0
         # Two sums: torchmetrics' MeanMetric ignores its weights if nan_strategy is "disable".
@@ -103,7 +105,8 @@ class CausalLM(LightningModule):
         """Return the decoder's last hidden states, ``[B, T, H]``."""
         together = states_by_sample if self.attends_by_sample else packed_states
         states = together if self.keeps_samples_apart else states_one_by_one
-        return states(decoder_of(self.language_model), batch)
+        with activations_on_host(self.device, wanted=self.activation_offloading):
+            return states(decoder_of(self.language_model), batch)
 
     def weighted_nll(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weighted sum of nll over the learned labels, in nats, and the sum of their weights; scalars."""

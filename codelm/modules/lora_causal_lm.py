@@ -11,6 +11,7 @@ from torch import Tensor
 
 from codelm.bases import public_name
 from codelm.bases.tokenizer import load_tokenizer
+from codelm.errors import InputError
 from codelm.lightning_internals import attached_trainer
 from codelm.modules.adapter_targets import refuse_unknown_targets
 from codelm.modules.adapters import Coverage, LoRA, add_adapter, coverage, save_adapter
@@ -64,6 +65,8 @@ class LoRACausalLM(CausalLM):
             far more memory on a CPU, and adds noise to adapters that have a dropout of their own; null for the
             configuration's.
         gradient_checkpointing: Keep only each block's input for the backward pass; slower, with far less memory.
+        activation_offloading: Keep these inputs in the host's memory, not in a GPU's, until the backward pass: the same
+            result, with two copies over the bus.
         learning_rate: The highest learning rate, reached at the end of the warm-up.
         weight_decay: AdamW's weight decay of matrices; vectors do not decay.
         warmup: Share of all steps over which the learning rate rises; afterwards it falls as a half cosine.
@@ -85,6 +88,7 @@ class LoRACausalLM(CausalLM):
         adapter: str | None = None,
         base_dropout: ClosedUnitInterval | None = 0.0,
         gradient_checkpointing: bool = True,
+        activation_offloading: bool = False,
         learning_rate: PositiveFloat = 1e-4,
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.1,
@@ -108,6 +112,7 @@ class LoRACausalLM(CausalLM):
         self.rate_factors = {"lora_B": float(lora.loraplus_ratio)}
         self.base_dropout = base_dropout
         self.gradient_checkpointing = gradient_checkpointing
+        self.activation_offloading = activation_offloading
         self.max_new_tokens = max_new_tokens
         self.base_identity: Identity | None = None
         self.used_base_dropout: float | dict[str, float] | None = None
@@ -134,6 +139,8 @@ class LoRACausalLM(CausalLM):
         The first time it warns of what `notices` returns.
         """
         compute_dtype(self.precision)
+        if self.activation_offloading and not self.gradient_checkpointing:
+            raise InputError("model.activation_offloading keeps what model.gradient_checkpointing keeps: set both")
         check_first_adapter(self.lora, self.adapter, self.base_name)
         small = small_model(self.base, load_config(self.base, self.revision), self.attention)
         self.keeps_samples_apart = try_base(self.base, small)

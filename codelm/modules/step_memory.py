@@ -7,10 +7,11 @@ on top.
 
 import weakref
 from collections import Counter
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from codelm.modules.decoder import decoder_of, states_within
 from codelm.modules.four_bits import empty_weight, pack_linear_layers
 from codelm.modules.lora_causal_lm import LoRACausalLM
 from codelm.modules.losses import chunk_size, learned_nll_sum
+from codelm.modules.offloading import can_offload, traced_as_offloaded
 from codelm.modules.packed_attention import BY_SAMPLE
 
 __all__ = ["StepMemory", "UntraceableError", "trace_step"]
@@ -49,6 +51,7 @@ class StepMemory:
         activations: What the forward pass keeps for the backward pass.
         loss: What the loss makes.
         backward: What the backward pass makes: gradients, and what it computes again.
+        host: What the host keeps of the activations, in its own memory.
     """
 
     weights: int
@@ -56,16 +59,27 @@ class StepMemory:
     activations: int
     loss: int
     backward: int
+    host: int = 0
 
     @property
     def peak(self) -> int:
-        """All of it."""
+        """All of it that the device holds."""
         return sum(self.parts.values())
 
     @property
     def parts(self) -> dict[str, int]:
-        """The bytes by name."""
-        return asdict(self)
+        """The bytes of the device by name."""
+        return {name: size for name, size in asdict(self).items() if name != "host"}
+
+
+class _Step(NamedTuple):
+    """Rows and their tokens, the type of products, logits made at a time, and whether the host keeps activations."""
+
+    rows: int
+    tokens: int
+    dtype: torch.dtype
+    logits: int
+    offloads: bool
 
 
 class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -77,6 +91,7 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live: Counter[str] = Counter()
         self.peaks: dict[str, Counter[str]] = {}
         self.seen: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+        self.host: list[int] = []
 
     def add(self, value: Any) -> None:
         """Count the storage of a tensor that is new."""
@@ -108,7 +123,8 @@ def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtyp
         rows: Rows at a time.
         tokens: Tokens in a row.
         dtype: The type of products, and of the base's weights that are not in 4 bits.
-        device: The name of the type of device that trains, which decides how many logits are made at a time.
+        device: The name of the type of device that trains, which decides how many logits are made at a time, and
+            whether the host can keep activations for it.
 
     Raises:
         UntraceableError: The base, or adapters of this kind, compute with values, so that the memory is not known.
@@ -117,12 +133,11 @@ def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtyp
     layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
     try:
         logits = chunk_size(device, config.get_text_config().hidden_size)
+        step = _Step(rows, tokens, dtype, logits, model.activation_offloading and can_offload(device))
         with torch.random.fork_rng(devices=[]):
             if layers <= max(_FEW_LAYERS) or not _are_equal(config):
-                return max(_traced(model, config, rows, tokens, dtype, logits).values(), key=attrgetter("peak"))
-            few, more = (
-                _traced(model, _shortened(config, count), rows, tokens, dtype, logits) for count in _FEW_LAYERS
-            )
+                return max(_traced(model, config, step).values(), key=attrgetter("peak"))
+            few, more = (_traced(model, _shortened(config, count), step) for count in _FEW_LAYERS)
     except Exception as error:  # of code of two hundred architectures, on tensors that it was not written for
         raise UntraceableError(
             f"the memory that base model {model.base} needs is unknown: {one_line(error)}"
@@ -130,7 +145,7 @@ def trace_step(model: LoRACausalLM, *, rows: int, tokens: int, dtype: torch.dtyp
     share = (layers - _FEW_LAYERS[0]) / (_FEW_LAYERS[1] - _FEW_LAYERS[0])
     grown = (
         StepMemory(
-            **{name: round(low + share * (more[part].parts[name] - low)) for name, low in few[part].parts.items()}
+            **{name: round(low + share * (getattr(more[part], name) - low)) for name, low in asdict(few[part]).items()}
         )
         for part in few
     )
@@ -152,9 +167,7 @@ def _shortened(config: PretrainedConfig, layers: int) -> PretrainedConfig:
     return shortened
 
 
-def _traced(
-    model: LoRACausalLM, config: PretrainedConfig, rows: int, tokens: int, dtype: torch.dtype, logits: int
-) -> dict[str, StepMemory]:
+def _traced(model: LoRACausalLM, config: PretrainedConfig, step: _Step) -> dict[str, StepMemory]:
     """Run a step of a base of that configuration and return the memory at the peak of each of its parts."""
     auto_model: Any = AutoModelForCausalLM
     attention = BY_SAMPLE if model.attends_by_sample else model.attention
@@ -165,21 +178,23 @@ def _traced(
     counter = _Counter()
     with FakeTensorMode():
         for layer in packed:
-            layer.weight = empty_weight(layer.weight.shape, dtype, nested=model.double_quantization)
-        _give_memory(adapted, dtype)
+            layer.weight = empty_weight(layer.weight.shape, step.dtype, nested=model.double_quantization)
+        _give_memory(adapted, step.dtype)
         base.tie_weights()
         adapted.train()
         _count_weights(counter, adapted, _MOMENTS[model.optimizer])
-        with counter, torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        with counter, torch.autocast("cpu", step.dtype, enabled=step.dtype != torch.float32):
             counter.part = "activations"
-            hidden = _hidden_states(decoder_of(base), rows, tokens, by_sample=model.attends_by_sample)
+            with traced_as_offloaded(counter.host.append) if step.offloads else nullcontext():
+                hidden = _hidden_states(decoder_of(base), step.rows, step.tokens, by_sample=model.attends_by_sample)
             counter.part = "loss"
-            loss = _loss(hidden, base.get_output_embeddings(), logits)
+            loss = _loss(hidden, base.get_output_embeddings(), step.logits)
             del hidden
             counter.part = "backward"
             loss.backward()  # type: ignore[no-untyped-call]
+    host = {"host": sum(counter.host)}
     names = [field.name for field in fields(StepMemory)]
-    return {part: StepMemory(*(peak[name] for name in names)) for part, peak in counter.peaks.items()}
+    return {part: StepMemory(**{name: peak[name] for name in names} | host) for part, peak in counter.peaks.items()}
 
 
 def _give_memory(model: nn.Module, dtype: torch.dtype) -> None:

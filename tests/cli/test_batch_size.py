@@ -54,6 +54,17 @@ def test_auto_takes_what_fits_and_keeps_the_rows_of_a_step_and_of_an_epoch(settl
     }
 
 
+def test_rows_are_fewer_where_the_host_cannot_keep_their_activations(settle, monkeypatch, caplog):
+    def trace(model, *, rows, tokens, dtype, device):
+        return StepMemory(2 * GIB, 0, 0, 0, 0, host=rows * GIB)
+
+    monkeypatch.setattr(batch_size, "free_memory", lambda: 5 * GIB)
+    assert settle(80, auto=True, trace=trace)["data.batch_size"] == 4
+    monkeypatch.setattr(batch_size, "free_memory", lambda: 4.5 * GIB)
+    settle(80, trace=trace)
+    assert "memory may run out: the host has to keep activations: give fewer rows at a time" in caplog.text
+
+
 def test_what_may_not_fit_is_told_and_tried(settle, caplog):
     settle(6.5)
     assert "memory may run out: give --data.batch_size auto: a step's 16 rows stay" in caplog.text

@@ -121,3 +121,18 @@ def test_random_numbers_are_left_alone(tmp_path):
     torch.manual_seed(0)
     trace_step(model, rows=1, tokens=64, dtype=torch.bfloat16)
     assert torch.rand(()) == expected
+
+
+def test_what_the_host_keeps_is_not_counted_for_the_device(tmp_path):
+    model = make(config_of(tmp_path))
+    kept = trace_step(model, rows=2, tokens=512, dtype=torch.bfloat16)
+    model.activation_offloading = True
+    offloaded, cpu = (
+        trace_step(model, rows=2, tokens=512, dtype=torch.bfloat16, device=each) for each in ("cuda", "cpu")
+    )
+    one_layer = 2 * 512 * 128 * 2  # rows, tokens, width, and bytes of bfloat16
+    assert kept.host == cpu.host == 0
+    assert offloaded.host >= 7 * one_layer
+    assert kept.activations - offloaded.activations >= 6 * one_layer
+    assert (offloaded.weights, offloaded.adapters) == (kept.weights, kept.adapters)
+    assert offloaded.peak < kept.peak
