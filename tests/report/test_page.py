@@ -53,6 +53,12 @@ def test_the_page_forbids_scripts_and_the_network_to_what_was_smuggled_in(some_f
     assert policy["content"].startswith("default-src 'none'; style-src 'unsafe-inline';")
 
 
+def test_what_each_epoch_forgot_is_no_reason_to_say_that_nothing_was_measured(some_figures):
+    figures = some_figures() | {"general": None}
+    assert "Not measured again at the end: the picture has what each epoch forgot. Why not?" in words(page(figures))
+    assert '<p class="absent">Not measured. <a href="#not">Why not?</a></p>' in page(figures | {"epochs": []})
+
+
 def test_where_nothing_was_gained_or_lost_the_page_says_so(some_figures):
     figures = some_figures()
     assert "Nowhere did it come" not in page(figures)
@@ -80,7 +86,7 @@ def test_long_texts_do_not_make_a_long_page(some_figures):
     assert longer < harmless * 4
 
 
-@pytest.mark.parametrize("section", ["likelihood", "holes", "idioms", "general", "memory", "epochs"])
+@pytest.mark.parametrize("section", ["likelihood", "holes", "idioms", "memory", "epochs"])
 def test_a_section_that_was_not_measured_says_so_and_where_the_reason_stands(some_figures, section):
     assert "Not measured." not in page(some_figures())
     shown = page(some_figures() | {section: None})
