@@ -51,6 +51,24 @@ def test_a_span_put_back_is_the_file(spans):
         assert found.before.count("\n") == found.start
 
 
+@pytest.mark.parametrize(
+    ("language", "end"),
+    [
+        ("rust", "pub use walker::Walker;"),
+        ("rust", "pub use walker::{\n    Walker,\n};"),
+        ("rust", "/* Walks\nfiles. */"),
+        ("python", "from walker import Walker"),
+        ("python", '"""Walks\nfiles."""'),
+    ],
+)
+def test_a_file_may_end_without_a_line_feed_in_what_is_no_code(language, end):
+    code = {"rust": "fn walk_all() {}\n", "python": "walked = walk()\n"}[language]
+    lines = (code + end).count("\n") + 1
+    assert cut([(1, lines)], code + end, language=language) == []
+    (found,) = cut([(0, lines)], code + end, language=language)
+    assert found.text == code + end
+
+
 def test_blank_lines_at_the_ends_are_not_part_of_the_span():
     (found,) = cut([(7, 9)], FILE.replace("impl Walker {", "impl Walker {\n"))
     assert (found.start, found.text, found.kind) == (8, "impl Walker {\n", "line")

@@ -31,8 +31,9 @@ def code_lines(language: str, text: str) -> list[str]:
     """Return the lines of a text, comments, docstrings, imports and attributes blanked; unchanged without a lexer."""
     if language not in LEXERS:
         return lines_of(text)
-    code = "".join(blank(token) if _is_documentation(token, text) else token.text for token in LEXERS[language](text))
-    return lines_of(_PREAMBLES[language].sub(lambda found: "\n" * found[0].count("\n"), code))
+    tokens = LEXERS[language](text)
+    code = "".join(blank(token.text) if _is_documentation(token, text) else token.text for token in tokens)
+    return lines_of(_PREAMBLES[language].sub(lambda found: blank(found[0]), code))
 
 
 def _is_documentation(token: Token, text: str) -> bool:

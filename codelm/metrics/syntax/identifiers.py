@@ -47,9 +47,12 @@ def without_comments(language: str, text: str) -> str:
     """Return the text without its comments, with as many lines as before; unchanged for a language without a lexer."""
     if language not in LEXERS:
         return text
-    return "".join(blank(token) if token.kind in COMMENTS else token.text for token in LEXERS[language](text))
+    return "".join(blank(token.text) if token.kind in COMMENTS else token.text for token in LEXERS[language](text))
 
 
-def blank(token: Token) -> str:
-    """Return what replaces a token that is removed: its line feeds, or a space."""
-    return "\n" * token.text.count("\n") or " "
+def blank(text: str) -> str:
+    """Return what replaces a text that is removed: its line feeds, and a space in place of what follows the last one.
+
+    Without that, a file that ends with it and has no last line feed would have a line less.
+    """
+    return "\n" * text.count("\n") + " " * (not text.endswith("\n"))

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codelm.lines import lines_of
 from codelm.metrics.syntax.identifiers import identifiers, own_names, without_comments
 
 CODELIKE = st.text(alphabet="ab'\"#r{}/*\\\n .", max_size=60)
@@ -53,6 +54,7 @@ def test_comments_go_and_what_looks_like_one_stays():
 @given(st.sampled_from(["rust", "python", "cobol"]), CODELIKE)
 def test_lines_stay_where_they_were(language, text):
     assert without_comments(language, text).count("\n") == text.count("\n")
+    assert len(lines_of(without_comments(language, text))) == len(lines_of(text))
 
 
 def test_of_an_unknown_language_no_comments_are_known():
