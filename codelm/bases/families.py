@@ -14,7 +14,7 @@ from pathlib import Path
 
 from codelm.bases import locate, public_name
 from codelm.errors import InputError
-from codelm.special_tokens import AUTO, FORMATS, LEFT_TO_RIGHT, STARCODER2, SUFFIX_FIRST, PromptFormat
+from codelm.special_tokens import AUTO, FORMATS, LEFT_TO_RIGHT, SUFFIX_FIRST, PromptFormat
 
 __all__ = ["Decision", "Family", "Trained", "decide", "family_of", "identities"]
 
@@ -45,7 +45,7 @@ _UNTRAINED = (
 """Models that have the tokens and were not trained with them, by their makers' word or that of those who tried."""
 
 _TRAINED = (
-    (r"starcoder2", "starcoder2"),
+    (r"starcoder2", "starcoder2"),  # its architecture's name, too: no other family has it
     (r"starcoder|codeshell|stable-code-3b|refact-1[._]6b-fim|codeqwen1[.]5-7b$", "starcoder"),
     (r"granite-(3|8|20|34)b-code-base", "starcoder"),
     (r"santacoder", "santacoder"),
@@ -86,8 +86,6 @@ _STILL_TRAINED = re.compile(r"^qwen")
 """Qwen's models keep what they learned of it through tuning on conversations, by their maker's word."""
 _BUNDLED = {"tiny": Family(SUFFIX_FIRST, Trained.YES)}
 """Of the package's own, which learned both orders: with the suffix first it fills in better (MODEL_CARD.md)."""
-_ARCHITECTURES = {"starcoder2": Family(STARCODER2, Trained.YES)}
-"""Architectures of one family alone: a folder of any name is known by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +140,7 @@ def family_of(names: Sequence[str], has_token: Callable[[str], bool]) -> Family 
                     return _alike(has_token) or family
                 forgets = _TUNED_TO_TALK.search(last) and not _STILL_TRAINED.search(last)
                 return replace(family, trained=Trained.UNKNOWN) if forgets and family.trained == Trained.YES else family
-    known = (_ARCHITECTURES[name] for name in names if name in _ARCHITECTURES)
-    return next(known, None) or _alike(has_token)
+    return _alike(has_token)
 
 
 def _alike(has_token: Callable[[str], bool]) -> Family | None:
