@@ -12,7 +12,7 @@ from random import Random
 from codelm.errors import InputError
 from codelm.evaluation.data import SnapshotPath
 from codelm.history.tokenization.encoder import Encoder
-from codelm.special_tokens import END_OF_TEXT, MIDDLE, PREFIX, SUFFIX
+from codelm.special_tokens import MIDDLE, PREFIX, SUFFIX
 
 __all__ = ["FimIds", "Ids", "documents", "first_tokens", "permute", "split"]
 
@@ -61,11 +61,12 @@ def documents(texts: Sequence[str], encoder: Encoder, seed: int) -> Iterator[Ids
         if encoder.format.infill_tokens == (PREFIX, SUFFIX, MIDDLE)
         else None
     )
+    end = [ids_of[encoder.format.end]] if encoder.format.end else []
     encoded = [encoder.locate(text)[0] for text in texts]
     random = Random(f"documents {seed}")
     while True:
         for ids in random.sample(encoded, len(encoded)):
-            yield [*(permute(ids, fim, random) if fim else ids), ids_of[END_OF_TEXT]]
+            yield [*(permute(ids, fim, random) if fim else ids), *end]
 
 
 def first_tokens(stream: Iterator[Ids], most: int) -> list[Ids]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codelm.errors import InputError
-from codelm.special_tokens import END_OF_TEXT, SPECIAL_TOKENS
+from codelm.special_tokens import END_OF_TEXT, FORMATS, SPECIAL_TOKENS
 from experiments.ablation.recipe import FimIds, documents, first_tokens, permute, split
 
 FIM = FimIds(prefix=-1, suffix=-2, middle=-3)
@@ -92,3 +92,12 @@ def test_a_tokenizer_without_the_tokens_reads_files_as_they_are():
     assert {tuple(next(stream)) for _ in range(20)} == {
         (*plain.locate("fn main() {}\n")[0], plain.special_ids[END_OF_TEXT])
     }
+
+
+def test_texts_end_as_those_of_the_base_s_family_do():
+    from codelm.history.tokenization.encoder import Encoder
+    from tests.history.conftest import tokenizer
+
+    encoder = Encoder(tokenizer([*FORMATS["granite-3.3"].tokens]), FORMATS["granite-3.3"])
+    ids = next(documents(["fn main() {}\n"], encoder, seed=0))
+    assert ids[-1] == encoder.special_ids["<|end_of_text|>"]
