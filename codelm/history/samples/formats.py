@@ -6,9 +6,9 @@ StarCoder2's is::
     <repo_name>NAME<file_sep><fim_prefix>PATH\n  before  <fim_suffix>  after  <fim_middle>  middle  <|endoftext|>
 
 A window shows the file after the commit: the lines that the commit added are learned, the unchanged ones around them
-are context. It ends with the end of text only where the file ends. A middle is what one hunk added, so it always ends
-with the end of text. Each added line of a change is learned in exactly one of its samples; in the others it may be
-context.
+are context. It ends with the end of text only where the file ends. A middle is what one hunk added, or a part that
+begins inside a line, so it always ends with the end of text. Each added line of a change is learned in exactly one of
+its samples; in the others it may be context.
 
 Without the special tokens of the heading, or where the path would fill half a row, a sample has no heading:
 a bare path would teach a model that files begin with their names.
