@@ -87,14 +87,20 @@ def cursor(evaluation: InfillEvaluation, limit: int, budget: TimeBudget) -> dict
 
 
 def chosen_cursor_tasks(evaluation: InfillEvaluation, limit: int) -> list[CursorTask]:
-    """Return the tasks of at most ``limit`` changes, of each shape one a change, in random order of the changes."""
-    return [cut for task in evaluation.tasks(limit) for cut in cursor_tasks(task, evaluation.data.known_lines)]
+    """Return the tasks of at most ``limit`` changes, of each shape one a change, in random order of the changes.
+
+    Those are left out whose prompt and real text have no room in a row together.
+    """
+    cut = [each for task in evaluation.tasks(limit) for each in cursor_tasks(task, evaluation.data.known_lines)]
+    lengths = (len(prompt.ids) + len(real) for prompt, real in zip(*_encoded(evaluation, cut), strict=True))
+    return [each for each, length in zip(cut, lengths, strict=True) if length < evaluation.evaluated.max_tokens]
 
 
 def cursor_tasks(task: InfillTask, known: frozenset[str]) -> Iterator[CursorTask]:
     """Yield a task of each shape, cut in one of the lines of code that the snapshot does not hold."""
     lines = lines_of(task.text)
-    new = new_code(lines, code_lines(task.language, task.text), known)
+    code = code_lines(task.language, task.before + task.text + task.after)[task.start : task.start + len(lines)]
+    new = new_code(lines, code, known)
     random = Random(f"{task.commit} {task.path} {task.start}")
     for shape in SHAPES:
         if not new:

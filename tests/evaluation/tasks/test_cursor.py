@@ -1,9 +1,17 @@
 import pytest
 
 from codelm.evaluation.notes import UnmeasuredError
-from codelm.evaluation.tasks.cursor import SHAPES, answer_of, cursor, cursor_prompt, cursor_tasks
+from codelm.evaluation.tasks.cursor import (
+    SHAPES,
+    answer_of,
+    chosen_cursor_tasks,
+    cursor,
+    cursor_prompt,
+    cursor_tasks,
+)
 from codelm.evaluation.tasks.infilling import InfillEvaluation
 from codelm.evaluation.time_budget import TimeBudget
+from codelm.metrics.infill_tasks import InfillTask
 from codelm.special_tokens import LEFT_TO_RIGHT
 
 LIMIT = 4
@@ -70,6 +78,25 @@ def test_lines_that_the_snapshot_holds_are_not_asked_for(evaluation):
     [task, *_] = evaluation.tasks(LIMIT)
     known = frozenset(line.strip() for line in task.text.split("\n"))
     assert list(cursor_tasks(task, known)) == []
+
+
+def test_a_line_inside_a_comment_that_begins_before_the_hunk_is_not_asked_for():
+    """The hunk alone would look like code, and what stands behind the end of the comment like a comment."""
+    parts = {"before": 'def area(width):\n    """Return it\n\n', "after": "    return area\n"}
+    text = '    in square units.\n    """\n    area = width * width\n'
+    task = InfillTask("c0ffee", "a.py", "python", 3, text=text, **parts)
+    assert {each.task.start for each in cursor_tasks(task, frozenset())} == {5}
+
+
+def test_what_is_longer_than_a_row_is_left_out(make_evaluated, make_data, make_repository):
+    short = [f"fn add_{number}() {{\n    first_{number} + second_{number}\n}}\n" for number in range(24)]
+    long = f"const ALL: [u8; 500] = [{'zero, ' * 500}];\n"
+    commits = [{"all.rs": "".join(short[:12])}, *({f"{each}.rs": short[each]} for each in range(12, 24))]
+    data = make_data(make_repository([*commits, {"all.rs": "".join(short[:12]) + long}]), sequence_length=512)
+    evaluation = InfillEvaluation(make_evaluated(max_tokens=512), data, 0)
+    assert any(long in task.text for task in evaluation.tasks(9))
+    assert cursor(evaluation, 9, TimeBudget(600))["rest_of_line"]["tasks"] > 0
+    assert not any(each.task.path == "all.rs" for each in chosen_cursor_tasks(evaluation, 9))
 
 
 def test_no_prompt_shows_the_real_text_and_each_shows_what_follows(evaluation, encoder):
