@@ -1,6 +1,7 @@
 """A small history as evaluation data, and a model of some ten thousand random weights to evaluate on it."""
 
 from contextlib import contextmanager
+from itertools import count
 
 import pytest
 
@@ -32,10 +33,12 @@ def make_data(tmp_path, encoder):
     from codelm.history.store import new_store, open_store
     from codelm.history.store_settings import StoreSettings
 
+    numbers = count()
+
     def make(*folders, sequence_length=LENGTH, formats=None, learned=None, encoder=encoder):
         ignored = Filters(ignore=["target/", "Cargo.lock"])
         recipe = StoreSettings(sequence_length, ignored, formats or Formats(), HELD_OUT, max_commits=None, seed=1)
-        store = tmp_path / f"store-{sequence_length}"
+        store = tmp_path / f"store-{next(numbers)}"
         with new_store(store) as (writer, facts):
             facts |= build_store(
                 [open_repository(folder) for folder in folders], recipe, encoder, writer, without_progress

@@ -1,6 +1,7 @@
 from collections import Counter
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 import pytest
 
@@ -12,7 +13,7 @@ from codelm.history.filters.settings import Filters
 from codelm.history.held_out_changes import held_out_changes
 from codelm.history.samples.formats import Formats
 from codelm.history.samples.pieces import Kind
-from codelm.history.store import Split, new_store, open_store, remove_store
+from codelm.history.store import Split, new_store, open_store
 from codelm.history.store_settings import StoreSettings, store_key
 from tests.git.test_blobs import remove_blob
 
@@ -26,10 +27,11 @@ def in_silence(items, total, description):
 
 @pytest.fixture
 def store_of(encoder, tmp_path):
-    """Build a store: ``store_of(open_repository(folder), max_commits=3)``."""
+    """Build a store, each in a folder of its own: ``store_of(open_repository(folder), max_commits=3)``."""
+    numbers = count()
 
     def make(*repositories, **changes):
-        folder = tmp_path / "store"
+        folder = tmp_path / f"store-{next(numbers)}"
         with new_store(folder) as (writer, facts):
             facts |= build_store(repositories, replace(SETTINGS, **changes), encoder, writer, in_silence)
         return open_store(folder)
@@ -96,6 +98,16 @@ def test_training_commits_of_a_fork_are_not_held_out_of_another_repository(store
         kept, total = (sum(history[fact][split] for history in histories) for fact in ("kept", "split"))
         assert kept + sum(dropped[split]["commits"].values()) == total
     assert dropped["validation"]["commits"]["shared with another repository"] > 0
+
+
+def test_held_out_holes_are_whole_hunks_whatever_share_of_those_in_training_is_at_a_cursor(store_of_rust):
+    found = []
+    for rate in (0.0, 1.0):
+        store = store_of_rust(formats=Formats(fim_rate=1.0, cursor_rate=rate))
+        found.append([[store.sample(index)[0].tolist() for index in store.indices(split).tolist()] for split in Split])
+    (training, *held_out), (at_cursors, *held_out_too) = found
+    assert training != at_cursors
+    assert held_out == held_out_too
 
 
 def test_each_added_line_of_the_training_commits_is_a_target_once(store_of_rust, encoder, rust_repository, read):
@@ -203,7 +215,6 @@ def test_attributes_that_cannot_be_read_are_counted_and_awaited(make_repository,
     source = make_repository([*commits, {"made/.gitattributes": "*.rs linguist-generated\n"}])
     whole = store_of(open_repository(source)).facts
     assert [path for path in whole["paths"] if path.startswith("made/")] == ["made/.gitattributes"]
-    remove_store(source.parent / "store")
     repository = open_repository(remove_blob(source, git, "HEAD:made/.gitattributes"))
     store = store_of(repository)
     (history,) = store.facts["scrape"]["repositories"]
