@@ -54,6 +54,21 @@ def test_a_base_that_only_reads_what_follows_does_not_fill_in(encoder):
     assert not probe_infill(Scorer(gain), encoder).fills_in
 
 
+def test_a_base_that_knows_lines_best_by_what_stands_before_them_does_not_fill_in(encoder):
+    """However much harder the same text makes them where it comes first."""
+    scorer, gains = Scorer(lambda ids: 0.0), iter([0.5, 0.0, 0.25])
+    token_nll = scorer.token_nll
+
+    def of_form(texts, choices):
+        gain = next(gains)
+        return [nll - gain for nll in token_nll(texts, choices)]
+
+    scorer.token_nll = of_form
+    found = probe_infill(scorer, encoder)
+    assert found.without < found.in_format < found.shown_first
+    assert not found.fills_in
+
+
 @pytest.mark.parametrize("gain", [0.0, -0.5])
 def test_a_base_that_gains_nothing_does_not_fill_in(encoder, gain):
     middle = encoder.special_ids["<fim_middle>"]
