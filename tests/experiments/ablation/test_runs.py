@@ -13,7 +13,7 @@ from codelm.bases.tokenizer import load_tokenizer
 from codelm.errors import CodelmError, InputError
 from codelm.evaluation.model import EvaluatedModel
 from codelm.git.repository import open_repository
-from experiments.ablation import ours, runs
+from experiments.ablation import ours, peer, runs
 from experiments.ablation.command import main
 from experiments.ablation.measure import AdapterEvaluator, CommitNll, Measured, commit_nll, load_float32
 from experiments.ablation.objects import instantiate, open_evaluation_data
@@ -161,6 +161,21 @@ def test_a_run_last_measured_before_its_end_is_refused_with_nothing_said_of_a_fo
     training = {"training_stats": {}, "history": [{"step": 2}]}
     with pytest.raises(CodelmError, match=r"at step 2 of 3, .*; take from the configuration what ends a run early"):
         figures(experiment.run_settings(OURS, 0), {"phase_results": {"phase_4_training": training}})
+
+
+@pytest.mark.parametrize(("factor", "rate"), [(1.0, 2e-2), (0.5, 1e-2)])
+def test_the_peer_s_rate_lies_between_those_of_our_two_matrices(experiment, monkeypatch, tmp_path, factor, rate):
+    settings = merged(experiment.run_settings(OURS, 0), nested({"model.lora.loraplus_ratio": 4}))
+    rates = []
+
+    def stop(settings, model, documents, scratch):
+        rates.append(model.learning_rate)
+        raise CodelmError("far enough")
+
+    monkeypatch.setattr(peer, "_sft_trainer", stop)
+    with pytest.raises(CodelmError, match="far enough"):
+        peer.train_peer(settings, experiment.settings(), tmp_path, rate_factor=factor)
+    assert rates == pytest.approx([rate])
 
 
 def test_the_peer_reads_nothing_of_the_future(experiment, git):
