@@ -55,7 +55,7 @@ _UNUSED_GROUPS = ("evaluation", "behavior")
 """Groups of settings that `_step_limits` switches off."""
 VALIDATIONS = 3
 """How often a run of ours is validated; the best validation's adapter is taken, as `codelm fit` does."""
-_VERSION = 6
+_VERSION = 7
 """Part of every experiment's key: raise it with what changes figures and is not given, as defaults do."""
 
 
