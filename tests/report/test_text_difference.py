@@ -1,5 +1,3 @@
-import time
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +33,6 @@ def test_blanks_are_no_difference():
     assert {piece.kind for piece in difference("a(b)", "a (\n  b )")} == {"same"}
 
 
-def test_a_text_of_one_mark_a_thousand_times_is_compared_in_no_time():
-    began = time.process_time()
-    assert list(difference("," * 9000, ";" + "," * 8000))
-    assert time.process_time() - began < 1
+def test_a_mark_that_stands_everywhere_is_no_place_to_compare_from():
+    real, written = "," * 9000, ";" + "," * 8000
+    assert [tuple(piece) for piece in difference(real, written)] == [(written, "extra", real)]
