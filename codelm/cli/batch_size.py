@@ -112,6 +112,8 @@ def _plan(trainer: Trainer, model: Any, datamodule: Any, wanted: int | None) -> 
 
 def _remedy(plan: MemoryPlan, trainer: Trainer, *, auto: bool) -> str:
     """Return what makes a step need less."""
+    if plan.step.adapters > plan.free:
+        return "the adapters alone need more than there is, at any number of rows: give a smaller --model.lora.r"
     if plan.host_is_short:
         return "the host has to keep activations: give fewer rows at a time, or --model.activation_offloading false"
     overlay = "" if plan.device == "cpu" else "--config configs/hardware/6gb.yaml, "

@@ -109,6 +109,14 @@ def test_a_bad_request_costs_one_line_and_leaves_nothing(arguments, says, codelm
     assert files(folder) == set()
 
 
+def test_a_rank_that_no_memory_holds_costs_one_line_and_no_memory(codelm, folder):
+    status, error = codelm("fit", "--quiet", "--model.lora.r=1000000000")
+    assert (status, error.count("\n")) == (4, 1), error
+    assert "the adapters alone need more than there is" in error
+    assert "give a smaller --model.lora.r" in error
+    assert files(folder) == set()
+
+
 def test_where_everything_is_filtered_away_the_error_comes_below_the_reasons(codelm, folder):
     status, error = codelm("fit", "--quiet", "--data.filters.ignore=['*']")
     *table, line, end = error.split("\n")
