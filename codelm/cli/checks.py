@@ -59,7 +59,10 @@ _IMPOSSIBLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("model.base_dropout", lambda value: value == 1, "give less than 1, at which nothing is left to learn from"),
     ("model.lora.inference_scale", not_, "give more than 0, at which nothing of the adapter is used"),
     ("model.lora.alpha", isinf, "give a number above 0"),
+    ("model.lora.loraplus_ratio", isinf, "give a number above 0, such as 4"),
     ("model.weight_decay", isinf, "give 0 or more"),
+    ("evaluation.minutes", isinf, "give a number above 0, such as 1e6 where time is no matter"),
+    ("checkpoint.last_every_minutes", isinf, "give 0 or more, such as 1e6 where time is no matter"),
     ("behavior.temperature", isinf, "give 0 or more"),
 )
 """Values of settings at which a run fails in its middle, or which it would pass over."""

@@ -51,6 +51,7 @@ TAKEN = {
         *("trainer.num_sanity_val_steps", "trainer.overfit_batches", "trainer.reload_dataloaders_every_n_epochs"),
     },
     ".nan": set(),
+    "inf": {"model.learning_rate"},  # the model itself refuses it
 }
 """The settings that take a number that others do not."""
 
@@ -82,7 +83,7 @@ def is_refused(defaults, name, text):
     """Whether a command refuses a setting before it reads or makes anything."""
     try:
         refuse_wrong_options([f"--{name}={text}"])
-        value = yaml.safe_load(text) if text != "1e9" else 1e9
+        value = float(text) if text in ("1e9", "inf") else yaml.safe_load(text)
         check_settings(Namespace({**defaults.as_flat().__dict__, name: value}), trains=True)
         if name.startswith("data."):
             *group, last = name.split(".")[1:]
