@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Timer
 from torch.cuda import is_available as cuda_is_available
 
 from codelm.cli.slurm import refuse_uncounted_tasks
+from codelm.cli.typed_text import refuse_broken_text
 from codelm.errors import InputError
 
 __all__ = ["absolute_path", "check_settings", "first_adapter", "refuse_long_rows"]
@@ -79,6 +80,8 @@ def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
     if not isinstance(seed, bool) and not 0 <= seed <= _HIGHEST_SEED:
         raise InputError(f"seed_everything is {seed}: give a number from 0 to {_HIGHEST_SEED}")
     _refuse_nameless(settings)
+    for prompt in settings["behavior.prompts"]:
+        refuse_broken_text("behavior.prompts", prompt)
     _refuse_impossible(settings)
     _refuse_optimizer_without_gpu(settings)
     refuse_uncounted_tasks()

@@ -56,9 +56,11 @@ def code_of_file(file: Path) -> tuple[str, str]:
         InputError: The file cannot be read.
     """
     try:
-        if file.stat().st_size > _MOST_BYTES:
+        with file.open("rb") as opened:  # no more of it, as devices and pipes have no size and need not end
+            content = opened.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
             raise InputError(f"{file} has more than {_MOST_BYTES // 2**20} MB; give a smaller file")
-        return _path_in_repository(file), file.read_bytes().decode("utf-8")
+        return _path_in_repository(file), content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not text in UTF-8; give a source file") from error
     except OSError as error:

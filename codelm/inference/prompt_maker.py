@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from codelm.errors import InputError
+from codelm.history.samples.pieces import valid_utf8
 from codelm.history.samples.prompts import Prompt, prompt
 from codelm.history.tokenization.encoder import Encoder
 from codelm.inference.place import Place, with_line_cut
@@ -56,7 +57,7 @@ class PromptMaker:
                 f"base model {self.base_name} writes from left to right: leave the text behind the place out"
             )
         repository = place.repository or self.repository
-        names = sum(self.encoder.count([repository, place.path])) + _OTHER_TOKENS // 2
+        names = sum(self.encoder.count([valid_utf8(repository), valid_utf8(place.path)])) + _OTHER_TOKENS // 2
         room = self.row_tokens - new_tokens - max(_OTHER_TOKENS, names)
         if room < _FEWEST_TOKENS:
             most = self.row_tokens - max(_OTHER_TOKENS, names) - _FEWEST_TOKENS

@@ -82,6 +82,7 @@ BAD = {
     "a boundless rate": (["--model.learning_rate=inf"], "learning_rate is inf: give a number above 0"),
     "a boundless ratio of rates": (["--model.lora.loraplus_ratio=inf"], "loraplus_ratio is inf: give a number above 0"),
     "boundless time": (["--evaluation.minutes=inf"], "evaluation.minutes is inf: give a number above 0"),
+    "a prompt that is no text": (["--behavior.prompts+=\udcff"], "behavior.prompts is not text in UTF-8"),
     "negative seed": (["--seed_everything=-1"], "seed_everything is -1"),
     "stopping by what is not logged": (["--early_stopping.monitor=val/bleu"], "early_stopping.monitor is val/bleu"),
     "choosing by what is not logged": (["--checkpoint.monitor=val_loss"], "checkpoint.monitor is val_loss"),

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,11 @@ def test_the_path_is_that_in_the_repository_or_the_given_one(file, tmp_path):
 def test_an_empty_file_has_one_place(file):
     file.write_bytes(b"")
     assert place_in_file(file, "1:1").before == ""
+
+
+def test_no_more_than_the_largest_file_is_read_of_what_has_no_end():
+    with pytest.raises(InputError, match="more than 16 MB"):
+        place_in_file(Path("/dev/zero"), None)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
+from os.path import samefile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codelm.cli.base_folder import base_of_run
+from codelm.cli.typed_text import refuse_broken_text, typed_lines
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import InputError
 from codelm.metrics.completion import completion
@@ -91,12 +94,21 @@ def _refuse_wrong_values(given: Namespace) -> None:
         "--at names a place in a file: give --file, too": given.at and not given.file,
         "--file holds the text behind the place: leave --suffix out": given.file and given.suffix is not None,
         "--show names the file itself, which is shown anyhow: give other code": given.file
-        and Path(given.file).resolve() in [Path(shown).resolve() for shown in given.show],
+        and any(_is_same_file(shown, given.file) for shown in given.show),
+        "--path: give the path of a file, one line of text": given.path
+        and any(character < " " for character in given.path),
         "--interactive reads prompts from standard input: leave --file out": given.interactive and given.file,
     }
     for message, is_so in wrong.items():
         if is_so:
             raise InputError(message)
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    """Return whether two paths lead to one file; not where one leads to none, as whoever reads it will say."""
+    with suppress(OSError):
+        return samefile(one, other)
+    return False
 
 
 def _run_and_prompt(given: Namespace) -> tuple[str | None, str | None]:
@@ -122,7 +134,9 @@ def _place(given: Namespace, prompt: str | None) -> "Place":
 
     if given.file:
         return place_in_file(Path(given.file), given.at, given.path)
-    before = sys.stdin.read() if prompt == "-" else prompt or ""
+    before = "".join(typed_lines()) if prompt == "-" else prompt or ""
+    refuse_broken_text("the prompt", before)
+    refuse_broken_text("--suffix", given.suffix or "")
     return Place(given.path or _PATH, before, given.suffix)
 
 
@@ -155,7 +169,7 @@ def _answer_lines(model: "TunedModel", files: "Files", given: Namespace) -> None
     from codelm.inference.place import Place
 
     sys.stderr.write("a line is a prompt; Ctrl-D ends\n" if sys.stdin.isatty() else "")
-    for line in sys.stdin:
+    for line in typed_lines():
         _write(model, Place(given.path or _PATH, line.rstrip("\r\n")), files, given)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from codelm.cli.inspection.facts import inspect_repository, inspect_tokens
 from codelm.cli.inspection.sample_text import samples_text
 from codelm.cli.inspection.text import summary, tokens_text
+from codelm.cli.typed_text import refuse_broken_text
 from codelm.cli.verbs.parser import VerbParser, split_settings
 from codelm.errors import InputError
 
@@ -41,6 +42,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     if given.tokens is not None:
         if given.repository is not None or samples:
             raise InputError("--tokens reads no repository: leave out REPOSITORY and --samples")
+        refuse_broken_text("--tokens", given.tokens)
         found = inspect_tokens(settings, given.tokens)
         sys.stdout.write(_json(found) if given.json else tokens_text(found))
         return

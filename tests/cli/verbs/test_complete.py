@@ -109,6 +109,37 @@ def test_a_text_is_kept_up_to_the_end_of_what_was_begun(place, text, lines, kept
     assert complete._kept(place, text, lines) == kept
 
 
+def test_bytes_on_standard_input_that_are_no_text_are_refused_in_a_line(tuned_run, monkeypatch, capsys):
+    for errors in ("strict", "surrogateescape"):
+        for arguments in (["-"], ["--interactive"]):
+            monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"fn \xff"), "utf-8", errors))
+            assert main(["complete", *arguments, f"--output={tuned_run[0].parent.parent}"]) == 2
+            assert capsys.readouterr().err.count("standard input is not text in UTF-8") == 1
+
+
+def test_a_file_and_its_folders_may_have_names_that_are_no_text(written, tmp_path):
+    file = tmp_path / "b\udcff.rs"
+    file.write_text("fn a")
+    assert written("numbers", f"--file={file}") == written("numbers", f"--file={file}", "--path=b?.rs")
+
+
+def test_the_file_itself_is_refused_by_whatever_name(tuned_run, capsys, tmp_path):
+    (tmp_path / "a.rs").write_text("fn a")
+    (tmp_path / "hard.rs").hardlink_to(tmp_path / "a.rs")
+    (tmp_path / "soft.rs").symlink_to("a.rs")
+    for name in ("hard.rs", "soft.rs", "../" + tmp_path.name + "/a.rs"):
+        arguments = [f"--file={tmp_path / 'a.rs'}", f"--show={tmp_path / name}"]
+        assert main(["complete", *arguments, f"--output={tuned_run[0].parent.parent}"]) == 2
+        assert "names the file itself" in capsys.readouterr().err
+
+
+def test_a_circle_of_links_costs_a_line(tuned_run, capsys, tmp_path):
+    (tmp_path / "loop.rs").symlink_to("loop.rs")
+    arguments = [f"--file={tmp_path / 'loop.rs'}", f"--show={tmp_path / 'loop.rs'}"]
+    assert main(["complete", *arguments, f"--output={tuned_run[0].parent.parent}"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -119,7 +150,9 @@ def test_a_text_is_kept_up_to_the_end_of_what_was_begun(place, text, lines, kept
         (["--file=a", "--interactive"], "leave --file out"),
         (["--file=nowhere.rs"], "cannot be read"),
         (["a", "--show=nowhere.rs"], "cannot be read"),
-        (["--file=a.rs", "--show=./a.rs"], "names the file itself"),
+        (["fn \udcff a"], "the prompt is not text in UTF-8"),
+        (["a", "--suffix=\udcff"], "--suffix is not text in UTF-8"),
+        (["a", "--path=a\nb.rs"], "one line of text"),
         (["a", "--max_new_tokens=0"], "1 or more"),
         (["a", "--lines=0"], "1 or more"),
         (["a", "--lines=x"], "invalid int value"),

@@ -125,6 +125,7 @@ def test_a_base_whose_tokenizer_is_not_here_is_said_and_the_bundled_one_taken(in
         (["--samples=many"], "--samples many: give a number"),
         (["--samples"], "expected one argument"),
         (["--tokens=x", "."], "--tokens reads no repository"),
+        (["--tokens=\udcff"], "--tokens is not text in UTF-8"),
         (["--config=nowhere"], "no config file 'nowhere'"),
         (["--config"], "no config file ''"),
         (["--data.max_comits=3"], "did you mean --data.max_commits?"),
