@@ -11,6 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Timer
 from torch.cuda import is_available as cuda_is_available
 
+from codelm.cli.defaults import HIGHEST_SEED
 from codelm.cli.slurm import refuse_uncounted_tasks
 from codelm.cli.typed_text import refuse_broken_text
 from codelm.errors import InputError
@@ -19,9 +20,6 @@ __all__ = ["absolute_path", "check_settings", "first_adapter", "refuse_long_rows
 
 _LOGGED = ("val/loss", "val/perplexity", "train/loss", "train/gradient_norm", "train/learning_rate")
 """The metrics that early stopping and the choice of the best checkpoint may go by."""
-
-_HIGHEST_SEED = 2**32 - 1
-"""The highest seed that NumPy takes."""
 
 _IMPOSSIBLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("trainer.accumulate_grad_batches", lambda value: value < 1, "give 1 or more"),
@@ -77,8 +75,8 @@ def check_settings(settings: Mapping[str, Any], *, trains: bool) -> None:
         trains: Whether the command trains, and so validates, stops early and keeps the best checkpoint.
     """
     seed = settings["seed_everything"]
-    if not isinstance(seed, bool) and not 0 <= seed <= _HIGHEST_SEED:
-        raise InputError(f"seed_everything is {seed}: give a number from 0 to {_HIGHEST_SEED}")
+    if not isinstance(seed, bool) and not 0 <= seed <= HIGHEST_SEED:
+        raise InputError(f"seed_everything is {seed}: give a number from 0 to {HIGHEST_SEED}")
     _refuse_nameless(settings)
     for prompt in settings["behavior.prompts"]:
         refuse_broken_text("behavior.prompts", prompt)

@@ -1,6 +1,9 @@
-"""Defaults of settings that are not those of their classes, most of them Lightning's."""
+"""Defaults of settings that are not those of their classes, most of them Lightning's, and the bound of seeds."""
 
-__all__ = ["DEFAULTS", "TRAINER"]
+__all__ = ["DEFAULTS", "HIGHEST_SEED", "TRAINER"]
+
+HIGHEST_SEED = 2**32 - 1
+"""The highest seed that NumPy takes."""
 
 TRAINER = {
     "max_epochs": 6,

@@ -29,6 +29,9 @@ __all__ = [
     "vocabulary",
 ]
 
+_LEAST_TEMPERATURE = 1e-6
+"""Below it a score divided by the temperature may be no number any more, and the likeliest token is as good as sure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -190,7 +193,8 @@ def _beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 def _generation_config(sampling: Sampling, end_ids: list[int], new_tokens: int, most: int) -> GenerationConfig:
     """Return ``sampling`` as a `GenerationConfig` for so many tokens, and no more than ``most``."""
-    draw = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampling.temperature else {}
+    temperature = max(sampling.temperature, _LEAST_TEMPERATURE)
+    draw = {"temperature": temperature, "top_p": sampling.top_p, "top_k": 0} if sampling.temperature else {}
     make: type[Any] = GenerationConfig  # untyped in transformers
     config: GenerationConfig = make(
         max_new_tokens=max(1, min(new_tokens, most)),

@@ -4,11 +4,13 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from os.path import samefile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codelm.cli.base_folder import base_of_run
+from codelm.cli.defaults import HIGHEST_SEED
 from codelm.cli.typed_text import refuse_broken_text, typed_lines
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import InputError
@@ -89,8 +91,9 @@ def _refuse_wrong_values(given: Namespace) -> None:
     wrong = {
         "--max_new_tokens: give 1 or more": given.max_new_tokens < 1,
         "--lines: give 1 or more": given.lines is not None and given.lines < 1,
-        "--temperature: give 0 or more": not given.temperature >= 0,
+        "--temperature: give 0 or more, such as 0.8": not 0 <= given.temperature < inf,
         "--top_p: give a share above 0, up to 1": not 0 < given.top_p <= 1,
+        f"--seed: give a number from 0 to {HIGHEST_SEED}": not 0 <= given.seed <= HIGHEST_SEED,
         "--at names a place in a file: give --file, too": given.at and not given.file,
         "--file holds the text behind the place: leave --suffix out": given.file and given.suffix is not None,
         "--show names the file itself, which is shown anyhow: give other code": given.file

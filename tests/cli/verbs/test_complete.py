@@ -89,6 +89,10 @@ def test_an_error_behind_a_prompt_has_a_line_of_its_own(written, monkeypatch):
     assert written("fn a", status=2) == "fn a\n"
 
 
+def test_a_temperature_near_zero_takes_the_likeliest(written):
+    assert written("fn a", "--temperature=1e-320") == written("fn a")
+
+
 def test_a_seed_decides_what_is_drawn(written):
     one, same, other = (written("fn a", "--temperature=1", f"--seed={seed}") for seed in (1, 1, 2))
     assert one == same != other
@@ -158,6 +162,9 @@ def test_a_circle_of_links_costs_a_line(tuned_run, capsys, tmp_path):
         (["a", "--lines=x"], "invalid int value"),
         (["a", "--temperature=-1"], "0 or more"),
         (["a", "--temperature=nan"], "0 or more"),
+        (["a", "--temperature=inf"], "0 or more"),
+        (["a", "--seed=-1"], "--seed: give a number from 0 to 4294967295"),
+        (["a", "--seed=4294967296"], "--seed: give a number"),
         (["nothing", "--temperature", "-1", "a"], "--temperature"),
         (["a", "--top_p=0"], "above 0"),
         (["a", "--sufix=b"], "did you mean --suffix"),
