@@ -137,11 +137,17 @@ def _message_factor(message: str, rules: Mapping[str, float]) -> float:
 @lru_cache
 def _whole_words(words: str) -> re.Pattern[str]:
     try:
-        return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+        found = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
     except re.error as error:
         raise InputError(
             f"data.importance.message_rules: {words!r} cannot be read ({error}); write words as 'impl|trait'"
         ) from error
+    if found.search(""):
+        raise InputError(
+            f"data.importance.message_rules: {words!r} holds an empty word, which every message has; write words as"
+            " 'impl|trait'"
+        )
+    return found
 
 
 def author_digests(sha: str, name: str, address: str) -> list[str]:

@@ -94,6 +94,7 @@ def test_a_commit_weighs_no_more_than_the_cap():
     "settings",
     [
         {"message_rules": {"(impl": 1.5}},
+        {"message_rules": {"impl|": 1.5}},
         {"file_rules": {"src/": -1.0}},
         {"directories": {"src": float("inf")}},
         {"authors": {"jo": float("nan")}},
