@@ -47,7 +47,8 @@ class CheckpointReport(RecordingCallback):
         self.folder = self.failure = None
         if self.settings.enabled and trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path:
             checkpoint, data = Path(trainer.ckpt_path).resolve(), trainer.datamodule  # type: ignore[attr-defined]
-            self.folder = report_folder(checkpoint, data, lambda step: learned_samples(trainer, step))
+            lora = getattr(pl_module, "lora", None)
+            self.folder = report_folder(checkpoint, data, lambda step: learned_samples(trainer, step), lora)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Evaluate the weights of the checkpoint."""

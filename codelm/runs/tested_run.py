@@ -19,17 +19,24 @@ __all__ = ["earlier_epochs", "earlier_prompts", "fingerprint", "no_epochs", "rep
 
 log = logging.getLogger(__name__)
 
+_SCALE = ("alpha", "rslora", "dora", "inference_scale")
+"""The settings of an adapter that decide what its weights are worth; a checkpoint has the others in their shapes."""
 
-def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[int]]) -> Path | None:
+
+def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[int]], lora: Any = None) -> Path | None:
     """Return the folder of the run that a checkpoint belongs to; None, with a warning, where a report would be wrong.
 
-    ``drawn`` returns the samples that the settings of the test would have learned by an optimizer step.
+    Args:
+        checkpoint: The file of the checkpoint.
+        data: The datamodule of the test.
+        drawn: Returns the samples that the settings of the test would have learned by an optimizer step.
+        lora: The settings of the test's adapter; None where it has none.
 
     Raises:
         InputError: The folder cannot be written to.
     """
     folder = checkpoint.parent.parent
-    reason = _no_report(folder, data.store.facts, drawn)
+    reason = _no_report(folder, data.store.facts, drawn, lora)
     if reason is not None:
         log.warning("no report, the test loss alone: %s", reason)
         return None
@@ -42,8 +49,8 @@ def report_folder(checkpoint: Path, data: Any, drawn: Callable[[int], Sequence[i
     return folder
 
 
-def _no_report(folder: Path, facts: Mapping[str, Any], drawn: Callable[[int], Sequence[int]]) -> str | None:
-    """Return why a run's folder gets no report on the data given to the test, by its facts; None if it does."""
+def _no_report(folder: Path, facts: Mapping[str, Any], drawn: Callable[[int], Sequence[int]], lora: Any) -> str | None:
+    """Return why a run's folder gets no report on data and adapter of the test, by their facts; None if it does."""
     given = provenance(facts["scrape"])
     try:
         manifest = _own_manifest(folder)
@@ -58,9 +65,8 @@ def _no_report(folder: Path, facts: Mapping[str, Any], drawn: Callable[[int], Se
     learned_format, format_ = (_format_name(phases) for phases in (manifest["phase_results"], facts))
     if learned_format not in (format_, "unknown"):
         return f"the run learned samples in format {learned_format}, these are in {format_}; give {_config_of(folder)}"
-    if _has_other_draw(manifest, drawn):
-        return f"the run learned other samples than these settings draw; give {_config_of(folder)}"
-    return None
+    other = _other_scale(manifest, lora) or _other_draw(manifest, drawn)
+    return other and f"{other}; give {_config_of(folder)}"
 
 
 def _own_manifest(folder: Path) -> dict[str, Any]:
@@ -102,13 +108,25 @@ def _remedy(folder: Path, learned: Provenance, given: Provenance) -> str:
     return f"rename the folder{'s' if len(names) > 1 else ''} back to {', '.join(names)}"
 
 
-def _has_other_draw(manifest: Any, drawn: Callable[[int], Sequence[int]]) -> bool:
-    """Return whether the test's settings draw other samples than the manifest records; False where it records none."""
+def _other_scale(manifest: Any, lora: Any) -> str | None:
+    """Return by which setting the test's adapter counts for more or less than the run's; None where by none."""
+    try:
+        recorded = dict(manifest["model"]["lora"])
+    except (LookupError, TypeError, ValueError):
+        return None
+    both = ((name, recorded[name], getattr(lora, name)) for name in _SCALE if name in recorded and hasattr(lora, name))
+    found = (f"the run has model.lora.{name} {its}, this is {given}" for name, its, given in both if its != given)
+    return next(found, None)
+
+
+def _other_draw(manifest: Any, drawn: Callable[[int], Sequence[int]]) -> str | None:
+    """Return that the test's settings draw other samples than the manifest records; None where it records none."""
     try:
         recorded = manifest["evaluation"]["run"]["learned"]
-        return bool(fingerprint(recorded["step"], drawn(recorded["step"])) != recorded)
+        is_other = fingerprint(recorded["step"], drawn(recorded["step"])) != recorded
+        return "the run learned other samples than these settings draw" if is_other else None
     except (ValueError, LookupError, TypeError):
-        return False
+        return None
 
 
 def fingerprint(step: int, samples: Sequence[int]) -> dict[str, Any]:

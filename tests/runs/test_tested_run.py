@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from codelm.errors import InputError
+from codelm.modules.adapters import LoRA
 from codelm.runs.figures import FOLDER
 from codelm.runs.manifest_content import MANIFEST_FILE
 from codelm.runs.tested_run import earlier_epochs, earlier_prompts, fingerprint, no_epochs, report_folder
@@ -26,13 +27,14 @@ def scraped(*names, cut="a" * 40):
 def tested(tmp_path):
     """Return a function that makes a run which learned from one thing, and tests its checkpoint on another."""
 
-    def test(learned, given, *, record=None, drawn=(1, 2, 3), formats=("starcoder2", "starcoder2")):
+    def test(learned, given, *, record=None, drawn=(1, 2, 3), formats=("starcoder2", "starcoder2"), loras=(None, None)):
         (learned_format, given_format) = ({"format": {"name": name}} for name in formats)
         phases = {"phase_1_scrape": learned, "phase_2_tokenize": learned_format}
         told = {"codelm_manifest": 1, "phase_results": phases, "evaluation": {"run": {"learned": record}}}
+        told |= {"model": {"lora": loras[0]}}
         (tmp_path / MANIFEST_FILE).write_text(learned if isinstance(learned, str) else json.dumps(told))
         data = SimpleNamespace(store=SimpleNamespace(facts={"scrape": given, "tokenize": given_format}))
-        return report_folder(tmp_path / "checkpoints/best.ckpt", data, lambda step: drawn[:step])
+        return report_folder(tmp_path / "checkpoints/best.ckpt", data, lambda step: drawn[:step], loras[1])
 
     return test
 
@@ -66,6 +68,17 @@ def test_a_renamed_repository_is_to_get_its_name_back_as_the_settings_of_the_run
 def test_samples_in_another_format_get_no_report(tested, tmp_path, caplog):
     assert tested(scraped("a"), scraped("a"), formats=("starcoder2", "left-to-right")) is None
     assert f"samples in format starcoder2, these are in left-to-right; give --config {tmp_path}" in caplog.text
+
+
+@pytest.mark.parametrize("other", [{"alpha": 8.0}, {"rslora": True}, {"inference_scale": 1.0}], ids=str)
+def test_an_adapter_that_counts_for_more_than_the_runs_gets_no_report(tested, tmp_path, caplog, other):
+    recorded = {"r": 4, "alpha": 4.0, "rslora": False, "dora": False, "inference_scale": 0.75, "loraplus_ratio": 4.0}
+    same, scaled = (LoRA(**recorded | each) for each in ({"loraplus_ratio": 1.0}, other))
+    assert tested(scraped("a"), scraped("a"), loras=(recorded, same)) == tmp_path
+    assert tested(scraped("a"), scraped("a"), loras=(recorded, scaled)) is None
+    [(name, value)] = other.items()
+    said = f"model.lora.{name} {recorded[name]}, this is {value}; give --config {tmp_path / 'config.yaml'}"
+    assert said in caplog.text
 
 
 def test_settings_that_draw_other_samples_get_no_report(tested, tmp_path, caplog):
