@@ -13,7 +13,8 @@ from codelm.modules.resume_checks import refuse_other_settings, result_settings
 MODEL_ELSEWHERE = {"base": "base_identity", "base_name": "base_identity", "revision": "base_identity"}
 DATA_ELSEWHERE = {"tokenizer_revision": "tokenizer", "curriculum": "curriculum_epochs"}
 MAY_CHANGE = {
-    "model": {"adapter", "gradient_checkpointing", "max_new_tokens"},  # the weights of the checkpoint take its place
+    # The weights of the checkpoint take the adapter's place.
+    "model": {"adapter", "activation_offloading", "gradient_checkpointing", "max_new_tokens"},
     "data": {"cache", "num_workers", "prompts"},
 }
 LEARNED_FROM = {"repo", "revision"}  # the datamodule's state names repositories and commits
