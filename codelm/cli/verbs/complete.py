@@ -137,9 +137,9 @@ def _place(given: Namespace, prompt: str | None) -> "Place":
 
     if given.file:
         return place_in_file(Path(given.file), given.at, given.path)
-    before = "".join(typed_lines()) if prompt == "-" else prompt or ""
-    refuse_broken_text("the prompt", before)
+    refuse_broken_text("the prompt", prompt or "")
     refuse_broken_text("--suffix", given.suffix or "")
+    before = "".join(typed_lines()) if prompt == "-" else prompt or ""
     return Place(given.path or _PATH, before, given.suffix)
 
 
