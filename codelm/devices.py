@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 
 import psutil
 
-__all__ = ["Device", "found_devices", "free_memory", "processor_name"]
+__all__ = ["HOST_SHARE", "Device", "found_devices", "free_memory", "processor_name"]
+
+HOST_SHARE = 0.8
+"""The share of the host's free memory that may be pinned for a device: what is pinned cannot be swapped out."""
 
 _LIBRARY = "libnvidia-ml.so.1"
 """NVML, which comes with the driver; its functions are those of nvml.h."""

@@ -32,6 +32,7 @@ _CLASS_DEFAULTS = {
     "model.base": "bigcode/starcoder2-3b",
     "model.quantization": "nf4",
     "model.gradient_checkpointing": True,
+    "model.activation_offloading": False,
     "model.lora.r": 8,
     "model.lora.targets": ["q_proj", "k_proj", "v_proj", "o_proj", "c_fc", "c_proj"],
     "trainer.max_steps": -1,

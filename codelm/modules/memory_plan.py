@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from codelm.devices import free_memory
+from codelm.devices import HOST_SHARE, free_memory
 from codelm.modules.step_memory import StepMemory
 
 __all__ = ["MemoryPlan", "free_bytes", "largest_batch"]
@@ -15,8 +15,6 @@ _GIB, _MIB = 2**30, 2**20
 _SHARE, _FIXED = 0.1, 0.7 * _GIB
 """What is set aside for workspaces of kernels, the device's context and fragmentation, which nothing here counts: a
 share of what is counted, and bytes. Estimates: they have not been measured on a GPU."""
-_HOST_SHARE = 0.8
-"""The share of the host's free memory that may be pinned for a device: what is pinned cannot be swapped out."""
 _TOLERANCE = 1.05
 """By how much rows may seem not to fit, from what one row adds, and are traced all the same."""
 
@@ -51,7 +49,7 @@ class MemoryPlan(NamedTuple):
     @property
     def host_is_short(self) -> bool:
         """Whether the host has too little memory for the activations that it is to keep."""
-        return self.step.host > _HOST_SHARE * self.host_free
+        return self.step.host > HOST_SHARE * self.host_free
 
     @property
     def is_hopeless(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from codelm.bases import public_name
 from codelm.bases.traced_memory import traced_steps
 from codelm.cli.quick_settings import QuickSettings
-from codelm.devices import Device
+from codelm.devices import HOST_SHARE, Device, free_memory
 from codelm.errors import CodelmError
 from codelm.history.epochs.refresh import training_draw
 from codelm.history.epochs.training_rows import training_difficulty, training_rows
@@ -92,11 +92,13 @@ def memory_facts(settings: QuickSettings, device: Device, runs: Iterable[SavedRu
     data, others = settings.data, settings.others
     base = _base(settings)
     free = device.free / _GIB
+    host = HOST_SHARE * free_memory() / _GIB
     known = {"device": device.name, "total_gib": device.total / _GIB, "free_gib": free}
-    steps = traced_steps(base, others["model.lora.r"], data.sequence_length)
+    offloads = device.kind == "cuda" and others["model.activation_offloading"]
+    steps = traced_steps(base, others["model.lora.r"], data.sequence_length, offloads=offloads)
     if steps and all(others[name] == value for name, value in _TRACED.items()):
         wanted = [step for step in steps if data.batch_size in ("auto", step.rows)]
-        fitting = [step for step in wanted if step.with_margin <= free]
+        fitting = [step for step in wanted if step.with_margin <= free and step.host <= host]
         if wanted:
             step = (fitting or wanted[:1])[-1]
             return known | {"source": "traced", "fits": bool(fitting), **asdict(step)}

@@ -167,6 +167,7 @@ def _memory(memory: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     device = f"{memory['device']} has {memory['free_gib']:.1f} of {memory['total_gib']:.1f} GiB free"
     if memory["source"] == "traced":
         need = f"{memory['counted']:.2f} GiB counted, {memory['with_margin']:.2f} with a margin"
+        need += f", and {memory['host']:.2f} kept by the host" if memory["host"] else ""
         verdict = f"{memory['rows']} rows at a time" if memory["fits"] else "not even one row at a time fits"
         yield "memory", f"{verdict}: {need}; {device}"
     elif memory["source"]:

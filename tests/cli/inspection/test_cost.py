@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from codelm.cli.inspection import cost
 from codelm.cli.inspection.cost import epoch_facts, memory_facts, time_facts
 from codelm.cli.quick_settings import quick_settings
 from codelm.devices import Device
@@ -77,6 +78,23 @@ def test_of_traced_steps_the_most_rows_that_fit_are_taken(given, free, rows, fit
     found = memory_facts(quick_settings(given), CARD._replace(free=int(free * GIB)), [])
     assert [found["source"], found["rows"], found["fits"]] == ["traced", rows, fits]
     assert found["free_gib"] == pytest.approx(free, abs=0.01)
+
+
+OFFLOADING = "--model.activation_offloading=true"
+
+
+@pytest.mark.parametrize(("host_free", "rows"), [(64, 16), (14, 8), (3, 2), (0.5, 1)])
+def test_what_the_host_is_to_keep_fits_into_its_memory_too(monkeypatch, host_free, rows):
+    monkeypatch.setattr(cost, "free_memory", lambda: int(host_free * GIB))
+    found = memory_facts(quick_settings(["--config=rust", OFFLOADING]), CARD, [])
+    assert [found["source"], found["rows"], found["fits"]] == ["traced", rows, host_free > 0.5]
+    assert 0 < found["host"] <= max(0.8 * host_free, 0.73)
+
+
+def test_a_processor_offloads_nothing():
+    given = ["--config=rust"]
+    plain = memory_facts(quick_settings(given), PROCESSOR, [])
+    assert memory_facts(quick_settings([*given, OFFLOADING]), PROCESSOR, []) == plain
 
 
 @pytest.mark.parametrize("change", ["--model.quantization=none", "--model.lora.r=7", "--model.lora.targets=[q_proj]"])
