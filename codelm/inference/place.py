@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codelm.errors import InputError
-from codelm.lines import lines_of
+from codelm.lines import line_end, lines_of, with_line_feeds
 from codelm.metrics.infill_tasks import TOKEN_CHARACTERS
 
-__all__ = ["Place", "code_of_file", "place_in_file", "with_line_cut"]
+__all__ = ["Place", "as_learned", "code_of_file", "place_in_file", "with_line_cut"]
 
 _MOST_BYTES = 16 * 2**20
 """The largest file that is read: nobody wants code in the middle of more."""
@@ -30,6 +30,11 @@ class Place:
     before: str
     after: str | None = None
     repository: str | None = None
+
+    @property
+    def line_end(self) -> str:
+        """The end that lines have there, LF or CRLF; an answer, whose lines end with LF, is to have it too."""
+        return line_end(self.before + (self.after or ""))
 
 
 def place_in_file(file: Path, at: str | None, path: str | None = None) -> Place:
@@ -65,6 +70,12 @@ def code_of_file(file: Path) -> tuple[str, str]:
         raise InputError(f"{file} is not text in UTF-8; give a source file") from error
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}; give a source file") from error
+
+
+def as_learned(place: Place) -> Place:
+    """Return a place in text whose lines end with LF, as all text that was learned."""
+    after = None if place.after is None else with_line_feeds(place.after)
+    return replace(place, before=with_line_feeds(place.before), after=after)
 
 
 def with_line_cut(place: Place, count: Callable[[Sequence[str]], list[int]], max_tokens: int) -> Place:

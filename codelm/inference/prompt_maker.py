@@ -6,7 +6,8 @@ from codelm.errors import InputError
 from codelm.history.samples.pieces import valid_utf8
 from codelm.history.samples.prompts import Prompt, prompt
 from codelm.history.tokenization.encoder import Encoder
-from codelm.inference.place import Place, with_line_cut
+from codelm.inference.place import Place, as_learned, with_line_cut
+from codelm.lines import with_line_feeds
 from codelm.metrics.infill_tasks import visible_context
 from codelm.metrics.retrieval import Files, most_similar
 from codelm.token_healing import HealedPrompt
@@ -44,6 +45,8 @@ class PromptMaker:
     def prompt(self, place: Place, new_tokens: int, files: Files = ()) -> Prompt:
         """Return the prompt for a place, with as much of the code around it as there is room for.
 
+        Lines end with LF in it, whatever ends they have at the place: all text that was learned has.
+
         Args:
             place: The place.
             new_tokens: Tokens to keep free for the answer.
@@ -56,6 +59,7 @@ class PromptMaker:
             raise InputError(
                 f"base model {self.base_name} writes from left to right: leave the text behind the place out"
             )
+        place, files = as_learned(place), [(path, with_line_feeds(text)) for path, text in files]
         repository = place.repository or self.repository
         names = sum(self.encoder.count([valid_utf8(repository), valid_utf8(place.path)])) + _OTHER_TOKENS // 2
         room = self.row_tokens - new_tokens - max(_OTHER_TOKENS, names)

@@ -17,12 +17,12 @@ def before_stop(text: str, stop_sequences: Sequence[str]) -> tuple[str, str]:
 
 
 def stable_part(text: str, stop_sequences: Sequence[str]) -> str:
-    r"""Return an unfinished text without an end that may turn out as part of a stop sequence or of a character.
+    r"""Return an unfinished text without an end that may turn out as part of a stop sequence, character or line end.
 
     >>> stable_part("a = 1\n", ["\n\n"])
     'a = 1'
     """
-    text = text.rstrip("\ufffd")
+    text = text.rstrip("\ufffd\r")
     longest = max((len(stop) for stop in stop_sequences), default=1)
     for length in range(min(longest - 1, len(text)), 0, -1):
         if any(stop.startswith(text[-length:]) for stop in stop_sequences):

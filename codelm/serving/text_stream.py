@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from codelm.lines import with_line_end, with_line_feeds
 from codelm.serving.engine import Completion
 from codelm.serving.generation_request import GenerationRequest
 from codelm.serving.stop_sequences import before_stop, stable_part
@@ -11,7 +12,7 @@ __all__ = ["TextStream"]
 
 
 class TextStream:
-    """Emits a text while it is generated, and ends it where no more of it is wanted.
+    """Emits a text while it is generated, with the line ends of its place, and ends it where no more is wanted.
 
     Args:
         request: What was asked for.
@@ -28,6 +29,7 @@ class TextStream:
         max_tokens: int,
     ) -> None:
         self._request = request
+        self._stops = [with_line_feeds(each) for each in request.stop_sequences]
         self._max_tokens = max_tokens
         self._emit = emit
         self._is_cancelled = is_cancelled
@@ -45,11 +47,12 @@ class TextStream:
             new_tokens: Tokens since the last call: some engines hold back those that end within a character.
         """
         # End tokens write nothing, some others only what was typed; the first bytes of a character are "\ufffd".
+        text = with_line_feeds(text)
         self._tokens += new_tokens if text != self._text or text.endswith("\ufffd") else 0
         self._text = text
         self._first_token_time = self._first_token_time or time.monotonic()
-        kept, stop = before_stop(text, self._request.stop_sequences)
-        self._emit_new(kept if stop else stable_part(kept, self._request.stop_sequences))
+        kept, stop = before_stop(text, self._stops)
+        self._emit_new(kept if stop else stable_part(kept, self._stops))
         is_over = self._tokens >= self._max_tokens or self._is_cancelled() or self._is_over_time(text)
         self._is_cut_off = not stop and is_over
         return bool(stop) or self._is_cut_off
@@ -62,11 +65,11 @@ class TextStream:
             has_ended: Whether the model has ended it.
             prompt_tokens: Tokens of the prompt.
         """
-        kept, stop = before_stop(text, self._request.stop_sequences)
+        kept, stop = before_stop(with_line_feeds(text), self._stops)
         self._emit_new(kept)
         first, end = self._first_token_time or time.monotonic(), time.monotonic()
         return Completion(
-            kept,
+            with_line_end(kept, self._request.place.line_end),
             "word" if stop else "eos" if has_ended and not self._is_cut_off else "limit",
             stop,
             prompt_tokens=prompt_tokens,
@@ -78,7 +81,7 @@ class TextStream:
     def _emit_new(self, text: str) -> None:
         """Emit what a text has beyond that which was emitted before."""
         if len(text) > len(self._emitted) and text.startswith(self._emitted):
-            self._emit(text[len(self._emitted) :])
+            self._emit(with_line_end(text[len(self._emitted) :], self._request.place.line_end))
             self._emitted = text
 
     def _is_over_time(self, text: str) -> bool:

@@ -51,6 +51,17 @@ def test_a_place_is_shown_as_a_sample_is(model):
     assert hole.index("<fim_prefix>") < hole.index("fn add") < hole.index("<fim_suffix>") < hole.index("<fim_middle>")
 
 
+def test_line_ends_of_another_kind_do_not_change_a_prompt(model):
+    texts = "fn a() {\n}\n\nfn b(", ") {\n}\n"
+    files = [("src/other.rs", "fn b(a: i32) {\n    a();\n}\n" * 3)]
+    crlf = [text.replace("\n", "\r\n") for text in texts]
+    crlf_files = [(path, text.replace("\n", "\r\n")) for path, text in files]
+    asked = model.prompts.prompt(Place("src/lib.rs", *crlf), 12, crlf_files)
+    assert asked == model.prompts.prompt(Place("src/lib.rs", *texts), 12, files)
+    assert "other.rs" in asked.text
+    assert [Place("", *crlf).line_end, Place("", *texts).line_end, Place("", "").line_end] == ["\r\n", "\n", "\n"]
+
+
 def test_a_place_may_be_in_another_repository(model):
     shown = model.prompts.prompt(replace(LEFT, repository="other"), 12)
     assert shown.text.startswith("other")

@@ -14,6 +14,7 @@ from codelm.cli.defaults import HIGHEST_SEED
 from codelm.cli.typed_text import refuse_broken_text, typed_lines
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import InputError
+from codelm.lines import with_line_end
 from codelm.metrics.completion import completion
 from codelm.report.printable_text import printable
 from codelm.saved_run import find_run
@@ -189,7 +190,8 @@ def _stream(model: "TunedModel", place: "Place", files: "Files", given: Namespac
         """Print what is new of a text, and return whether it is complete."""
         nonlocal printed
         kept, is_complete = _kept(place, text, given.lines)
-        kept = kept.rstrip("\ufffd")  # the beginning of a character
+        kept = kept.rstrip("\ufffd\r")  # the beginning of a character, or of a line end
+        kept = with_line_end(kept, place.line_end)
         _print(kept[len(printed) :])
         printed = kept if len(kept) > len(printed) else printed
         return is_complete

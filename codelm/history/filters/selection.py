@@ -21,6 +21,7 @@ from codelm.history.filters.people import People, people_of
 from codelm.history.filters.private_values import PrivateValues
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.settings import PATTERNS, Filters
+from codelm.lines import CRLF, with_line_feeds
 
 __all__ = ["filter_commits", "filter_files", "path_filter"]
 
@@ -147,6 +148,7 @@ def filter_files(
     """
     state = _FilterState(filters, drops, people or people_of(filters.redact), judged=judged or JudgedTexts())
     for file in files:
+        file = replace(file, text=with_line_feeds(file.text)) if file.text else file
         reason = state.file_reason(file)
         if reason:
             drops.add("files", reason, state.values.place(file.path))
@@ -182,6 +184,7 @@ class _FilterState:
 
     def filter_change(self, change: Change) -> Change | str:
         """Return a change with the hunks to learn, or why there are none."""
+        change = _with_line_feeds(change)
         reason = change.dropped or _nothing_added(change) or self.values.path_reason(change.path)
         reason = reason or self._judge_content(change.path, change.after or "", change.new_blob)
         if reason:
@@ -209,6 +212,17 @@ class _FilterState:
         limits = [getattr(self.filters, name) for name in _CONTENT_FILTERS]
         rule = f"content {limits} {path}"
         return self.judged.judge(rule, blob, lambda: _content_reason(path, text, self.filters))
+
+
+def _with_line_feeds(change: Change) -> Change:
+    """Return a change whose lines end with LF: prompts have no other, whatever ends an editor's file has."""
+    if CRLF not in (change.after or "") and not any(CRLF in line for hunk in change.hunks for line in hunk.removed):
+        return change
+    hunks = [
+        replace(each, removed=tuple(map(with_line_feeds, each.removed)), added=tuple(map(with_line_feeds, each.added)))
+        for each in change.hunks
+    ]
+    return replace(change, after=None if change.after is None else with_line_feeds(change.after), hunks=tuple(hunks))
 
 
 def _nothing_added(change: Change) -> str | None:

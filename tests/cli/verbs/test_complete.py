@@ -7,6 +7,8 @@ from codelm.cli.entry_point import main
 from codelm.cli.verbs import complete
 from codelm.errors import InputError
 from codelm.inference.place import Place
+from codelm.inference.tuned_model import TunedModel
+from codelm.modules.generation import Generated
 
 
 @pytest.fixture
@@ -54,6 +56,17 @@ def test_standard_input_and_files_are_not_repeated(written, monkeypatch, tmp_pat
     assert "fn a" + piped == written("fn a")
     (tmp_path / "lib.rs").write_text("fn a")
     assert written("numbers", f"--file={tmp_path / 'lib.rs'}", "--path=src/lib.rs") == piped
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_is_written_has_the_line_ends_of_the_file(written, monkeypatch, tmp_path, end):
+    def write(model, places, sampling, *, until, **options):
+        assert not any(until[0](text) for text in ("a", "a\r", "a\r\n", "a\r\nb\n"))
+        return [Generated("a\r\nb\n", stopped=True)]
+
+    monkeypatch.setattr(TunedModel, "write", write)
+    (tmp_path / "lib.rs").write_bytes(f"fn a() {{{end}{end}}}{end}".encode())
+    assert written("numbers", f"--file={tmp_path / 'lib.rs'}", "--at=2:1") == f"a{end}b{end}\n"
 
 
 def test_each_line_is_a_prompt_when_interactive(written, monkeypatch):

@@ -13,7 +13,7 @@ from codelm.history.filters.drops import DropCounts, Place
 from codelm.history.filters.reverts import RevertDetector
 from codelm.history.filters.selection import filter_commits, filter_files, path_filter
 from codelm.history.filters.settings import Filters
-from codelm.lines import lines_of
+from codelm.lines import lines_of, with_line_feeds
 
 SECRET = f'let t = "{"gh" + "p_"}{"".join(random.Random(0).choices(string.ascii_letters, k=36))}";\n'
 
@@ -177,9 +177,24 @@ def test_the_same_lines_in_place_of_others_are_another_hunk():
     ],
 )
 def test_hunks_whose_sides_differ_in_white_space_alone_are_left_out(removed, added):
-    given = commit(change(added, removed=removed, after="a();\n"))
+    given = commit(change(added, removed=with_line_feeds(removed), after="a();\n"))
+    ends_differ = commit(change(added, removed=removed, after="a();\n"))
+    assert reasons(ends_differ) == reasons(given)
     assert reasons(given) == {name: {"white space only": 1} for name in ("commits", "files", "hunks")}
     assert kept_and_dropped(given, white_space=False)[0] == [given]
+
+
+def test_lines_that_end_with_crlf_are_learned_as_those_that_end_with_lf():
+    texts = ["a();\nb\rc();\n", "a();\n", "old();\n"]
+    as_lf, as_crlf = (
+        commit(change(added, removed=removed, after=after))
+        for after, added, removed in (texts, [text.replace("\n", "\r\n") for text in texts])
+    )
+    assert kept_and_dropped(as_crlf) == kept_and_dropped(as_lf)
+    assert kept_and_dropped(as_lf)[0] == [as_lf]
+    files = [File("a.rs", "1", "a();\r\nb();\r\n"), File("b.rs", "2", "a();\nb();\n")]
+    [kept] = filter_files(files, Filters(), DropCounts())
+    assert kept.text == files[1].text
 
 
 def test_what_a_commit_adds_beside_new_indentation_is_kept():
