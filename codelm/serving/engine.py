@@ -21,7 +21,7 @@ class Completion:
         prompt_tokens: Tokens of the prompt.
         completion_tokens: Tokens generated, without an end token and those that only write what was typed before the
             cursor.
-        prompt_seconds: Time to the first token.
+        prompt_seconds: Time to the first token, making the prompt included.
         completion_seconds: Time from there to the last.
     """
 

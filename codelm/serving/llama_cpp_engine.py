@@ -9,16 +9,16 @@ It generates what `codelm.serving.tuned_engine` does, with these differences:
 * while what was typed is written, ``top_p`` keeps tokens before those are ruled out that disagree with it.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
 from codelm.inference.prompt_maker import PromptMaker
-from codelm.serving.engine import Completion
 from codelm.serving.generation_request import GenerationRequest
 from codelm.serving.llama_cpp import LlamaCpp
+from codelm.serving.prompted_engine import PromptedEngine
 from codelm.serving.text_stream import TextStream
-from codelm.token_healing import without_typed
+from codelm.token_healing import HealedPrompt, without_typed
 
 __all__ = ["LlamaCppEngine"]
 
@@ -34,44 +34,35 @@ class _Step(NamedTuple):
     has_ended: bool
 
 
-class LlamaCppEngine:
+class LlamaCppEngine(PromptedEngine):
     """A run's model as an engine.
 
     Args:
         llama: llama.cpp with the model.
         prompts: Makes its prompts, which are no longer than llama.cpp's context.
-        max_tokens: Tokens of an answer at most; at least half of a row is left to the prompt.
+        max_tokens: Tokens of an answer at most; see `PromptedEngine`.
     """
 
     def __init__(self, llama: LlamaCpp, prompts: PromptMaker, max_tokens: int) -> None:
+        super().__init__(prompts, max_tokens)
         self._llama = llama
-        self._prompts = prompts
-        self._max_tokens = min(max_tokens, prompts.row_tokens // 2)
         encoder = prompts.encoder
         self._special = frozenset(encoder.special_ids.values())
         self._end = encoder.special_ids.get(encoder.wanted_format.end or "", 0)
 
-    def generate(
-        self, request: GenerationRequest, emit: Callable[[str], None], is_cancelled: Callable[[], bool]
-    ) -> Completion:
-        """Return the text for a request; see `codelm.serving.engine.Engine`."""
-        max_tokens = min(request.max_tokens, self._max_tokens)
-        if max_tokens == 0 or is_cancelled():
-            return Completion("", "limit")
-        [(ids, typed)] = self._prompts.encode([request.place], max_tokens, request.files)
-        most = max_tokens + len(typed)  # the stream ends it at max_tokens
-        body = _body(ids or [self._end], typed, request, most)  # a text follows an end
-        stream = TextStream(request, emit, is_cancelled, max_tokens)
+    def write(self, prompt: HealedPrompt, request: GenerationRequest, stream: TextStream) -> tuple[str, bool]:
+        """Return the text behind a prompt, without what was typed, and whether the model has ended it."""
+        most = stream.max_tokens + len(prompt.typed)  # the stream ends it at max_tokens
+        body = _body(prompt.ids or [self._end], prompt.typed, request, most)  # a text follows an end
         last = _Step("", 0, has_ended=False)
         with closing(self._steps(body)) as steps:
             for step in steps:
                 is_read = step.tokens > 0 and not step.has_ended
-                text, new = without_typed(step.text, typed), step.tokens - last.tokens
+                text, new = without_typed(step.text, prompt.typed), step.tokens - last.tokens
                 last = step
-                if stream(text, new) if is_read else is_cancelled():
+                if stream(text, new) if is_read else stream.is_cancelled():
                     break
-        text = without_typed(last.text, typed)
-        return stream.completion(text, has_ended=last.has_ended, prompt_tokens=len(ids))
+        return without_typed(last.text, prompt.typed), last.has_ended
 
     def _steps(self, body: dict[str, Any]) -> Generator[_Step, None, None]:
         """Yield how far a text has come: before its first token while the prompt is read, then after each of them."""

@@ -14,6 +14,8 @@ __all__ = ["TextStream"]
 class TextStream:
     """Emits a text while it is generated, with the line ends of its place, and ends it where no more is wanted.
 
+    It is made before the prompt: the time that the prompt takes is part of that to the first token.
+
     Args:
         request: What was asked for.
         emit: Is handed each chunk of the text once it can change no more.
@@ -30,9 +32,10 @@ class TextStream:
     ) -> None:
         self._request = request
         self._stops = [with_line_feeds(each) for each in request.stop_sequences]
-        self._max_tokens = max_tokens
+        self._line_end = request.place.line_end
+        self.max_tokens = max_tokens
         self._emit = emit
-        self._is_cancelled = is_cancelled
+        self.is_cancelled = is_cancelled
         self._text = self._emitted = ""
         self._tokens = 0
         self._start = time.monotonic()
@@ -53,7 +56,7 @@ class TextStream:
         self._first_token_time = self._first_token_time or time.monotonic()
         kept, stop = before_stop(text, self._stops)
         self._emit_new(kept if stop else stable_part(kept, self._stops))
-        is_over = self._tokens >= self._max_tokens or self._is_cancelled() or self._is_over_time(text)
+        is_over = self._tokens >= self.max_tokens or self.is_cancelled() or self._is_over_time(text)
         self._is_cut_off = not stop and is_over
         return bool(stop) or self._is_cut_off
 
@@ -69,11 +72,11 @@ class TextStream:
         self._emit_new(kept)
         first, end = self._first_token_time or time.monotonic(), time.monotonic()
         return Completion(
-            with_line_end(kept, self._request.place.line_end),
+            with_line_end(kept, self._line_end),
             "word" if stop else "eos" if has_ended and not self._is_cut_off else "limit",
             stop,
             prompt_tokens=prompt_tokens,
-            completion_tokens=min(self._tokens, self._max_tokens),
+            completion_tokens=min(self._tokens, self.max_tokens),
             prompt_seconds=first - self._start,
             completion_seconds=end - first,
         )
@@ -81,7 +84,7 @@ class TextStream:
     def _emit_new(self, text: str) -> None:
         """Emit what a text has beyond that which was emitted before."""
         if len(text) > len(self._emitted) and text.startswith(self._emitted):
-            self._emit(with_line_end(text[len(self._emitted) :], self._request.place.line_end))
+            self._emit(with_line_end(text[len(self._emitted) :], self._line_end))
             self._emitted = text
 
     def _is_over_time(self, text: str) -> bool:
