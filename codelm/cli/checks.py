@@ -63,6 +63,7 @@ _IMPOSSIBLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("evaluation.minutes", isinf, "give a number above 0, such as 1e6 where time is no matter"),
     ("checkpoint.last_every_minutes", isinf, "give 0 or more, such as 1e6 where time is no matter"),
     ("behavior.temperature", isinf, "give 0 or more"),
+    ("behavior.top_p", not_, "give a number above 0, up to 1; at 0 no token is kept"),
 )
 """Values of settings at which a run fails in its middle, or which it would pass over."""
 

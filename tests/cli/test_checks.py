@@ -38,7 +38,7 @@ TAKEN = {
         *("early_stopping.divergence_threshold", "early_stopping.stopping_threshold"),  # of any metric
     },
     "0": {
-        *("behavior.temperature", "behavior.top_p", "data.context_weight", "data.curriculum_epochs"),
+        *("behavior.temperature", "data.context_weight", "data.curriculum_epochs"),
         *("data.filters.max_data_run", "data.filters.max_data_share", "data.filters.max_file_bytes"),
         *("data.filters.max_line", "data.filters.max_mean_line", "data.filters.min_letters"),
         *("data.formats.context_lines", "data.formats.cursor_rate", "data.formats.fim_rate"),
@@ -119,6 +119,7 @@ def test_only_shares_have_an_upper_end(defaults):
         ("model.base_dropout", 1.0, "nothing is left to learn from"),
         ("model.lora.alpha", float("inf"), "give a number above 0"),
         ("model.lora.inference_scale", 0.0, "nothing of the adapter is used"),
+        ("behavior.top_p", 0.0, "give a number above 0, up to 1"),
         ("weights_only", False, "a checkpoint could run code"),
     ],
 )
