@@ -105,7 +105,7 @@ def read_infill(fields: Fields, defaults: Defaults) -> GenerationRequest:
         raise RequestError(400, "n: one answer is written at a time; leave it out", field="n")
     path = fields.name("filename") or fields.name("path") or defaults.path
     tokens = fields.integer("n_predict", _MAX_TOKENS, -2)
-    limit_ms = fields.integer("t_max_predict_ms", 0, -1)
+    limit_ms = min(fields.integer("t_max_predict_ms", 0, -1), _LARGEST_INTEGER)  # a larger one is no float
     seed = fields.value("seed")
     wanted = fields.value("response_fields") or []
     if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):

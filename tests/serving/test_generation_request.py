@@ -156,7 +156,7 @@ def test_a_wrong_field_of_an_infill_is_named(fields, field):
     assert raised.value.field == field
 
 
-ODD = [None, True, False, 0, -1, 1, 10**30, -0.5, 1e300, "", "a", "\ud800", "\0", [], [None], ["a"], [[]], {}, {"a": 1}]
+ODD = [None, True, False, 0, -1, 1, 9**400, -0.5, 1e300, "", "a", "\ud800", "\0", [], [None], ["a"], [[]], {}, {"a": 1}]
 NAMES = [*LLAMA_VIM, "model", "suffix", "max_tokens", "temperature", "seed", "stop", "n", "path", "stream_options"]
 
 
@@ -167,6 +167,10 @@ def test_whatever_a_field_holds_it_is_read_or_refused(fields, read):
         request = read(**{"prompt": "a", "input_prefix": "", "input_suffix": ""} | fields)
         assert request.max_tokens >= 0
         assert request.seed is None or 0 <= request.seed < 2**63
+
+
+def test_a_time_limit_may_be_of_any_length():
+    assert infill(input_prefix="", input_suffix="", t_max_predict_ms=10**400).seconds > 1e12
 
 
 @pytest.mark.parametrize("body", [b'{"a": NaN}', b'{"a": Infinity}', b'{"a": 1e999}'])
