@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codelm.serving.request_errors import RequestError
@@ -108,15 +109,25 @@ def read_fields(body: bytes) -> Fields:
     """Return the fields of a request's body.
 
     Raises:
-        RequestError: It is no JSON object.
+        RequestError: It is no JSON object, or has two fields of one name.
     """
     try:
-        values = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        values = json.loads(body, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise RequestError(400, "the body is not JSON; send an object in UTF-8") from error
     if not isinstance(values, dict):
         raise RequestError(400, 'the body is JSON, but not an object; send one such as {"prompt": "fn main"}')
     return Fields(values)
+
+
+def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of two fields with one name, Python would take the last without a word."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        name = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)[:100]
+        field = name.encode("utf-8", "replace").decode()
+        raise RequestError(400, f"{json.dumps(name)} is there twice; send each field once", field=field)
+    return values
 
 
 def _no_number(name: str) -> float:

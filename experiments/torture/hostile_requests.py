@@ -208,6 +208,7 @@ _BODIES = {
     "a list": b'["fn a"]',
     "a text": b'"fn a"',
     "a prompt that is an object": b'{"prompt": {"a": 1}}',
+    "a prompt that is there twice": b'{"prompt": "fn a", "prompt": "fn b"}',
     "a truth for a number": b'{"prompt": "fn a", "max_tokens": true}',
     "a list of numbers for a prompt": b'{"prompt": [1, 2]}',
 }

@@ -81,6 +81,7 @@ def test_the_model_and_health_are_told(client):
         ("POST", "/v1/completions", b'["a"]', JSON, 400),
         ("POST", "/v1/completions", b'{"prompt": "a", "seed": ' + b"9" * 5000 + b"}", JSON, 400),
         ("POST", "/v1/completions", b'{"prompt": 1}', JSON, 400),
+        ("POST", "/v1/completions", b'{"\\ud800\\n": 1, "\\ud800\\n": 2}', JSON, 400),
         ("POST", "/v1/completions", b'{"prompt": "a"}', {}, 415),
         ("POST", "/v1/completions", b'{"prompt": "a"}', {"Content-Type": "text/plain"}, 415),
         ("POST", "/v1/completions", b"{}", JSON | {"Content-Length": str(9 * 2**20)}, 413),

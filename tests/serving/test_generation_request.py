@@ -173,6 +173,20 @@ def test_a_time_limit_may_be_of_any_length():
     assert infill(input_prefix="", input_suffix="", t_max_predict_ms=10**400).seconds > 1e12
 
 
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        (b'{"prompt": "a", "n": 1, "prompt": "b"}', "prompt", '"prompt" is there twice; send each field once'),
+        (b'{"input_extra": [{"text": "a", "text": "a"}]}', "text", '"text" is there twice; send each field once'),
+        (b'{"\\ud800\\n": 1, "\\ud800\\n": 2}', "?\n", '"\\ud800\\n" is there twice; send each field once'),
+    ],
+)
+def test_two_fields_of_one_name_are_refused(body, field, message):
+    with pytest.raises(RequestError) as raised:
+        read_fields(body)
+    assert (raised.value.status, raised.value.field, str(raised.value)) == (400, field, message)
+
+
 @pytest.mark.parametrize("body", [b'{"a": NaN}', b'{"a": Infinity}', b'{"a": 1e999}'])
 def test_numbers_that_json_does_not_have_are_refused(body):
     with pytest.raises(RequestError, match="not JSON"):
