@@ -26,7 +26,9 @@ def test_the_figures_are_those_of_the_documentation():
     for (name, length, offloads), steps in found.items():
         config = yaml.safe_load((ROOT / "configs" / name).read_text("utf-8"))
         assert config["data"]["sequence_length"] == length
-        assert traced_steps(config["model"]["base"], config["model"]["lora"]["r"], length, offloads=offloads) == tuple(steps)
+        assert traced_steps(config["model"]["base"], config["model"]["lora"]["r"], length, offloads=offloads) == tuple(
+            steps
+        )
 
 
 @pytest.mark.slow
