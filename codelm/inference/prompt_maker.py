@@ -64,8 +64,7 @@ class PromptMaker:
         names = sum(self.encoder.count([valid_utf8(repository), valid_utf8(place.path)])) + _OTHER_TOKENS // 2
         room = self.row_tokens - new_tokens - max(_OTHER_TOKENS, names)
         if room < _FEWEST_TOKENS:
-            most = self.row_tokens - max(_OTHER_TOKENS, names) - _FEWEST_TOKENS
-            raise InputError(f"{new_tokens} new tokens leave no room for a prompt: give at most {most}")
+            raise self._no_room(new_tokens, room + new_tokens - _FEWEST_TOKENS)
         most = min(_MOST_SHOWN, room // _SHARE_SHOWN)
         example = most_similar(place.before, place.after or "", files, self.encoder.count, most)
         room -= sum(self.encoder.count(example)) if example else 0
@@ -73,3 +72,12 @@ class PromptMaker:
         before, after = visible_context(place.before, place.after or "", self.encoder.count, room)
         shown = None if place.after is None else after
         return prompt(repository, place.path, before, shown, self.encoder.format, example=example)
+
+    def _no_room(self, new_tokens: int, most: int) -> InputError:
+        """Return the error that there is no room for an answer of so many tokens; a row has room for ``most``."""
+        if most > 0:
+            return InputError(f"{new_tokens} new tokens leave no room for a prompt: give at most {most}")
+        return InputError(
+            f"rows of {self.row_tokens} tokens have no room for an answer beside a prompt and the names of file and "
+            "repository: give shorter names, or a run with longer rows"
+        )

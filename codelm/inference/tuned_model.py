@@ -118,7 +118,8 @@ def _new_module(run: SavedRun, base: str | None) -> LoRACausalLM:
 
 def _prompt_maker(run: SavedRun, module: LoRACausalLM) -> PromptMaker:
     encoder = encoder_for(module.base, module.revision, run.settings.get("data.formats.fim_format", "auto"))
-    row = min(run.settings.get("data.sequence_length") or _ROW_TOKENS, module.max_positions or _ROW_TOKENS)
+    learned = run.settings.get("data.sequence_length") or _ROW_TOKENS
+    row = min(learned, module.max_positions or learned)
     names = [each["name"] for each in run.figure("phase_results", "phase_1_scrape", "repositories") or []]
     return PromptMaker(encoder, base_name=module.base_name, repository=names[0] if names else "", row_tokens=row)
 

@@ -9,7 +9,8 @@ import torch
 from codelm.errors import DamagedDataError, InputError
 from codelm.files import hashes
 from codelm.inference.place import Place
-from codelm.inference.tuned_model import load_tuned
+from codelm.inference.tuned_model import load_prompt_maker, load_tuned
+from codelm.modules import LoRACausalLM
 from codelm.modules.generation import Sampling
 from codelm.saved_run import SavedRun
 
@@ -97,6 +98,23 @@ def test_code_too_long_for_a_row_is_shown_as_far_as_there_is_room(model):
 def test_an_answer_that_leaves_no_room_is_refused(model):
     with pytest.raises(InputError, match="at most 896"):
         model.write([LEFT], replace(GREEDY, max_new_tokens=900))
+
+
+def test_rows_too_short_for_any_answer_are_refused_without_a_number_to_give(model, monkeypatch):
+    monkeypatch.setattr(model.prompts, "row_tokens", 128)
+    with pytest.raises(InputError, match="rows of 128 tokens have no room for an answer"):
+        model.prompts.prompt(LEFT, 1)
+    monkeypatch.setattr(model.prompts, "row_tokens", 129)
+    assert model.prompts.prompt(LEFT, 1)
+
+
+def test_a_base_without_a_longest_sequence_has_the_rows_of_its_training(tuned_run, monkeypatch):
+    run = SavedRun(tuned_run[0])
+    monkeypatch.setattr(LoRACausalLM, "max_positions", None)
+    monkeypatch.setitem(run.settings, "data.sequence_length", 8192)
+    assert load_prompt_maker(run).row_tokens == 8192
+    monkeypatch.delitem(run.settings, "data.sequence_length")
+    assert load_prompt_maker(run).row_tokens == 4096
 
 
 def test_a_base_that_cannot_fill_in_says_so(model, monkeypatch):
