@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+from urllib.parse import quote
 
 __all__ = ["PEOPLE", "Person", "Planted", "planted_commits", "planted_values", "prompts_before_values"]
 
@@ -57,11 +58,11 @@ class Planted:
 
     @property
     def patterns(self) -> Iterator[bytes]:
-        """The parts as UTF-8, UTF-16, JSON in JSON, in an address of the web, and within base64 at each offset."""
+        """The parts as UTF-8, which JSON leaves as they are, as UTF-16, in a URL, and within base64 at each offset."""
         for part in self.parts:
             yield part.encode()
             yield part.encode("utf-16-le")
-            yield part.replace("@", "%40").encode()
+            yield quote(part, safe="").encode()
             for offset in range(3):
                 coded = base64.b64encode(b"\0" * offset + part.encode())
                 yield coded[4 if offset else 0 : len(coded) // 4 * 4 - 4]
