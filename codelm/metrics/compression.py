@@ -22,7 +22,7 @@ def xz(text: bytes) -> float:
 def xz_given(snapshot: bytes, *texts: bytes, check: Callable[[], None] = lambda: None) -> list[float]:
     """Return the bits per byte of each text, compressed behind the snapshot and without the other texts.
 
-    Of a snapshot that is too long to look back at, the end is used. ``check`` is called some times a second, and may
+    Of a snapshot that is too long to look back at, the end is used. ``check`` is called several times a second, and may
     end the work with an error.
 
     Raises:

@@ -18,8 +18,8 @@ TWICE = -signal.SIGTERM
 _MOMENT = 0.05
 
 PLACES = {
-    "mining": "codelm.history.store:StoreWriter.add",
-    "the end of mining": "codelm.history.store:sync_files",
+    "building the store": "codelm.history.store:StoreWriter.add",
+    "the end of building the store": "codelm.history.store:sync_files",
     "training": "codelm.modules:CausalLM.training_step",
     "validation": "codelm.modules:CausalLM.validation_step",
     "a checkpoint half written": "pathlib:Path.write_bytes",

@@ -19,7 +19,13 @@ __all__ = ["rows"]
 
 _BATCHES = 12
 """Micro-batches of a whole training: six in each of two epochs."""
-_CALLS = {"mining": 40, "training": 12, "validation": 9, "a checkpoint half written": 4, "a file renamed": 6}
+_CALLS = {
+    "building the store": 40,
+    "training": 12,
+    "validation": 9,
+    "a checkpoint half written": 4,
+    "a file renamed": 6,
+}
 """Calls of each place that a training surely makes; of the others one."""
 _WHILE_TRAINING = ("training", "validation", "a file renamed")
 """The places behind and before which there is training."""
@@ -60,7 +66,7 @@ class _Workplace:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         shutil.copy(self.folder / "config.yaml", folder)
-        if any(stop.place.endswith("mining") for stop in stops):
+        if any(stop.place.endswith("building the store") for stop in stops):
             shutil.rmtree(self.folder / "cache", ignore_errors=True)
         for stop in (*stops, Stop(0)):
             resume = ["--ckpt_path=last"] if list(folder.glob("runs/*/*/checkpoints/last.ckpt")) else []
