@@ -17,7 +17,8 @@ def refresh_texts(refresh: Mapping[str, Any], run: str | None) -> tuple[str, str
     """
     before = f"the adapter of {run}" if run else "the adapter before"
     if "unmeasured" in refresh:
-        return f"{before} was not compared with: {refresh['unmeasured']}", "the new adapter"
+        kept = "the new adapter" if refresh["kept"] == "new" else f"{before}, until the run has gone on to its end"
+        return f"{before} was not compared with: {refresh['unmeasured']}", kept
     interval = refresh["interval"]
     sure = "too few for an interval" if interval is None else f"95 % interval {interval[0]:.1f} to {interval[1]:.1f}"
     bits = f"{refresh['before']:.3f} -> new {refresh['after']:.3f} bits per byte"

@@ -29,6 +29,11 @@ def test_a_gain_is_said_with_its_interval():
         ({"interval": [-40.0, 0.5]}, "interval -40.0 to 0.5", "became easier, though the interval allows for chance"),
         ({"kept": "old", "change_percent": 0.0}, "(+0.0 %", "the adapter before: later commits became no easier"),
         ({"unmeasured": "no time"}, "the adapter before was not compared with: no time", "the new adapter"),
+        (
+            {"unmeasured": "stopped", "kept": "old"},
+            ": stopped",
+            "the adapter before, until the run has gone on to its end",
+        ),
     ],
 )
 def test_what_is_not_sure_is_not_said_as_if_it_were(other, compared, kept):

@@ -14,6 +14,7 @@ from codelm.cli.verbs.parser import VerbParser, split_settings
 from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 from codelm.history.moved import Moved, moved_history
+from codelm.metrics.number_format import counted
 from codelm.saved_run import ADAPTER, SavedRun, find_run
 
 __all__ = ["run"]
@@ -56,9 +57,11 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool, allow_code: bool 
     revision = _revision(saved, found)
     before, after = _repositories(saved, found, revision)
     moved = _moved(saved, found, before, after)
+    status = saved.figure("status")
     if not any(each.new for each in moved):
         tips = ", ".join(f"{each.name} at {each.tip[:10]}" for each in before)
-        sys.stdout.write(f"already up to date: {saved.label} has read {tips}\n")
+        ended = "" if status == "completed" else f"; its status is {status}: {_going_on(saved)} ends it"
+        sys.stdout.write(f"already up to date: {saved.label} has read {tips}{ended}\n")
         return
     _refuse_nothing_to_learn(saved, moved)
     learned = json.dumps([sha for each in moved for sha in each.learned])
@@ -72,7 +75,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool, allow_code: bool 
     with run_logging(quiet=quiet, debug=debug):
         refuse_changed_base(find_source(saved, base), "--model.base")
         log.info(_news(saved, before, moved))
-        if (status := saved.figure("status")) != "completed":
+        if status != "completed" and not _keeps_first(saved):
             log.warning(
                 "%s was %s: commits that it had not come to count as learned, and are only replayed; %s ends it first",
                 saved.label,
@@ -161,10 +164,14 @@ def _moved(
     """Return how far each history has moved on since a run."""
     shares = float(saved.settings.get("data.held_out", found.data.held_out)), found.data.held_out
     learned = _learned_before(saved)
-    was_kept = saved.figure("adapter", "weights") == "first"
-    cuts = [None if was_kept else each["split"]["cut"] for each in _read_by(saved)]
+    cuts = [None if _keeps_first(saved) else each["split"]["cut"] for each in _read_by(saved)]
     histories = zip(before, after, cuts, strict=True)
     return [moved_history(old, new, shares, learned, cut) for old, new, cut in histories]
+
+
+def _keeps_first(saved: SavedRun) -> bool:
+    """Return whether a run's adapter is the one that it began with, so that nothing it trained on is learned."""
+    return bool(saved.figure("adapter", "weights") == "first")
 
 
 def _refuse_nothing_to_learn(saved: SavedRun, moved: Sequence[Moved]) -> None:
@@ -204,6 +211,6 @@ def _news(saved: SavedRun, before: Sequence[Repository], moved: Sequence[Moved])
     new, learn, held = (sum(getattr(each, name) for each in moved) for name in ("new", "to_learn", "held_out"))
     since = ", ".join(f"{each.name} at {each.tip[:10]}" for each in before)
     return (
-        f"refreshing {saved.label}: {new:,} new commits since {since}; the training part gains {learn:,}, and {held:,} "
-        "are held out, none of which its adapter has learned"
+        f"refreshing {saved.label}: {counted(new, 'new commit')} since {since}; the training part gains {learn:,}, "
+        f"and {held:,} are held out, none of which its adapter has learned"
     )

@@ -37,6 +37,8 @@ class KeepBetter(FinishingStep):
     It stands behind `ExportAdapter`, and does nothing after a training of a new adapter. Both adapters read the lines
     that the test part added. Where the new one needs as many bits per byte or more, the run's ``adapter`` is the old
     one, and the new one lies in ``adapter-not-kept``. Where that cannot be measured, the new one stays, with a warning.
+    After a training that was stopped or failed, or whose comparison was stopped, the old one stands there until the run
+    goes on: nothing says that the other is better.
 
     Args:
         settings: How many tokens and minutes an evaluation has.
@@ -51,6 +53,8 @@ class KeepBetter(FinishingStep):
         Raises:
             ResourceError: An adapter cannot be written.
         """
+        if writes_files(trainer):
+            shutil.rmtree(run_folder(trainer) / NOT_KEPT, ignore_errors=True)  # of the run before it went on
         first = getattr(pl_module, "first_weights", None)
         if not (first and writes_files(trainer) and has_history(trainer) and trainer.global_step > 0):
             return
@@ -69,6 +73,15 @@ class KeepBetter(FinishingStep):
             self._put_back(trainer, pl_module)
         self.record.refresh = found | {"kept": "new" if is_easier else "old"}
 
+    def abort(self, trainer: Trainer, pl_module: Any, error: BaseException) -> None:
+        """Put back the first where a new one was saved, and leave the model as it is: a checkpoint may follow."""
+        if not (getattr(pl_module, "first_weights", None) and writes_files(trainer) and self.record.adapter):
+            return
+        self.record.refresh = {"unmeasured": "failed" if isinstance(error, Exception) else "stopped", "kept": "new"}
+        if self.record.weights != "first":
+            self._save_first(trainer, pl_module)
+        self.record.refresh["kept"] = "old"
+
     def _compare(self, trainer: Trainer, pl_module: Any) -> dict[str, Any]:
         """Return the change that the training made on held-out commits, and the seconds it took to measure."""
         started, settings = time.perf_counter(), self.settings
@@ -85,10 +98,13 @@ class KeepBetter(FinishingStep):
         return found | {"seconds": time.perf_counter() - started}
 
     def _put_back(self, trainer: Trainer, pl_module: Any) -> None:
+        self._save_first(trainer, pl_module)
+        set_weights(pl_module, pl_module.first_weights)  # for the evaluation
+
+    def _save_first(self, trainer: Trainer, pl_module: Any) -> None:
         folder = run_folder(trainer)
         with new_folder(folder / NOT_KEPT) as copy:
             shutil.copytree(folder / "adapter", copy, dirs_exist_ok=True)
         with weights_set(pl_module, pl_module.first_weights):
             write_adapter(pl_module, folder / "adapter")
-        set_weights(pl_module, pl_module.first_weights)  # for the evaluation
         self.record.weights, self.record.weights_step = "first", 0

@@ -210,6 +210,10 @@ def test_a_run_that_did_not_come_to_its_end_is_refreshed_with_a_warning(saved, b
     said = begun()[1]
     assert "numbers/version_0 was interrupted: commits that it had not come to count as learned" in said
     assert f"{goes_on} ends it first" in said
+    saved({}, adapter={"weights": "first"})  # a refresh that was stopped: its adapter has learned none of them
+    assert "count as learned" not in begun()[1]
+    go_to("all~10")
+    assert f"; its status is interrupted: {goes_on} ends it\n" in refresh().out
     saved({}, status="running")
     assert f"numbers/version_0 has not ended: let it end, go on with {goes_on}" in refresh(status=2).err
 

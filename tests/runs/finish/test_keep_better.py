@@ -103,6 +103,34 @@ def test_where_the_first_one_cannot_be_put_back_the_new_one_is_kept_and_said_to_
     assert not same(weights(path.parent / "adapter"), weights(first))
 
 
+@pytest.mark.parametrize(
+    ("error", "why"), [(KeyboardInterrupt(), "stopped"), (ValueError("broken"), "failed")], ids=str
+)
+def test_a_training_that_did_not_come_to_its_end_leaves_the_first_one(
+    run_history, make_module, stop_at, first, error, why
+):
+    with pytest.raises((SystemExit, ValueError)):
+        run_history(stop_at(4, error), module=make_module(adapter=str(first)), max_epochs=2)
+    [path] = first.parent.rglob("MANIFEST.json")
+    manifest = json.loads(path.read_text())
+    assert manifest["refresh"] == {"unmeasured": why, "kept": "old"}
+    assert manifest["adapter"]["weights"] == "first"
+    assert same(weights(path.parent / "adapter"), weights(first))
+    assert not same(weights(path.parent / "adapter-not-kept"), weights(first))
+
+
+def test_a_comparison_that_is_stopped_leaves_the_first_one(refresh, monkeypatch, first):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("codelm.runs.finish.keep_better.adapter_change", stop)
+    with pytest.raises((SystemExit, KeyboardInterrupt)):
+        refresh()
+    [path] = first.parent.rglob("MANIFEST.json")
+    assert json.loads(path.read_text())["refresh"] == {"unmeasured": "stopped", "kept": "old"}
+    assert same(weights(path.parent / "adapter"), weights(first))
+
+
 def test_a_training_of_a_new_adapter_compares_nothing(run_history):
     trainer, _, _ = run_history(max_epochs=1)
     manifest = json.loads((Path(trainer.log_dir) / "MANIFEST.json").read_text())
