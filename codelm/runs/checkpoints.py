@@ -63,7 +63,8 @@ def checkpoint_file(wanted: str | None, output: Path, name: str, configs: Sequen
         other = {"last": "best", "best": "last"}[wanted]
         there = f"--ckpt_path {other}, which there is, or " if _first_checkpoint(other, runs) else ""
         place = f"the run {given[0]} has none" if given else f"no run in {output / name} has one"
-        raise InputError(f"--ckpt_path {wanted}: {place}; give {there}the file itself")
+        anew = "" if there or not given else ", or leave --ckpt_path out to begin it anew"
+        raise InputError(f"--ckpt_path {wanted}: {place}; give {there}the file itself{anew}")
     if path.is_dir():
         raise InputError(f"--ckpt_path {path} is a folder; give a file in it, or last or best")
     if not path.is_file():

@@ -12,6 +12,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from codelm.errors import DamagedDataError, InputError, ResourceError, cannot_write
 from codelm.files import remove_unfinished
+from codelm.runs.manifest_content import MANIFEST_FILE
 
 __all__ = [
     "CHECKPOINTS",
@@ -51,7 +52,8 @@ def run_name(name: str | None, repositories: Sequence[str]) -> str:
 def folders_of_configs(configs: Sequence[Path]) -> list[Path]:
     """Return the folders of the runs that some configurations were written by, the last configuration's first."""
     of_runs = [config.resolve().parent for config in reversed(configs) if config.name == _CONFIG]
-    return [folder for folder in of_runs if (folder / CHECKPOINTS).is_dir()]
+    # A run that was killed before its first checkpoint has a manifest alone.
+    return [each for each in of_runs if (each / CHECKPOINTS).is_dir() or (each / MANIFEST_FILE).is_file()]
 
 
 @contextmanager

@@ -39,6 +39,16 @@ def test_the_run_whose_configuration_is_given_is_named_where_it_has_none(runs):
         checkpoint_file("best", runs, "x", [config])
 
 
+def test_a_run_that_was_killed_before_its_first_checkpoint_does_not_go_on_in_another(runs):
+    killed = runs / "x/version_11"
+    killed.mkdir()
+    (killed / "MANIFEST.json").touch()
+    with pytest.raises(
+        InputError, match=r"version_11 has none; give the file itself, or leave --ckpt_path out to begin"
+    ):
+        checkpoint_file("last", runs, "x", [killed / "config.yaml"])
+
+
 def test_a_folder_is_no_checkpoint(runs):
     with pytest.raises(InputError, match="is a folder; give a file in it, or last or best"):
         checkpoint_file(str(runs / "x/version_2/checkpoints"), runs, "x")
