@@ -17,7 +17,7 @@ __all__ = ["ADAPTER", "SavedRun", "find_run", "saved_runs", "sealed"]
 
 ADAPTER = "adapter"
 """Of a run's folder, the one that holds its adapter."""
-_MANIFEST, _CONFIG = "MANIFEST.json", "config.yaml"
+_MANIFEST, _CONFIG, _CHECKPOINTS = "MANIFEST.json", "config.yaml", "checkpoints"
 _MOST_BYTES = 64 * 2**20
 """The largest manifest or configuration that is read: those of runs have a hundredth of it."""
 
@@ -101,6 +101,12 @@ class SavedRun:
     def settings(self) -> dict[str, Any]:
         """The same by their full names, such as ``model.lora.r``."""
         return dict(_flat(self.configuration, ""))
+
+    @property
+    def going_on(self) -> str:
+        """The command that ends its training: from its last checkpoint, or anew where it was killed before the first."""
+        last = " --ckpt_path last" if any((self.folder / _CHECKPOINTS).glob("*.ckpt")) else ""
+        return f"codelm fit --config {self.folder / _CONFIG}{last}"
 
     def figure(self, *keys: str) -> Any:
         """Return a value of the manifest by the keys on the way to it, or None."""

@@ -62,7 +62,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         "a run's model at work",
         {"datamodules", "errors", "history", "lines", "metrics", "modules", "saved_run", "token_healing"},
     ),
-    "serving": ("a run's model for editors, over HTTP", {"errors", "inference", "modules", "token_healing"}),
+    "serving": ("a run's model for editors, over HTTP", {"errors", "inference", "lines", "modules", "token_healing"}),
     "export": (
         "an adapter or samples on their way to others",
         {
@@ -74,8 +74,8 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         "the command",
         {
             *("bases", "callbacks", "datamodules", "devices", "errors", "evaluation", "export", "files"),
-            *("git", "history", "inference", "lightning_internals", "metrics", "modules", "report", "runs"),
-            *("saved_run", "serving", "special_tokens"),
+            *("git", "history", "inference", "lightning_internals", "lines", "metrics", "modules", "report"),
+            *("runs", "saved_run", "serving", "special_tokens"),
         },
     ),
 }

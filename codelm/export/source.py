@@ -90,10 +90,7 @@ def find_source(run: SavedRun, base: str | None = None) -> Source:
     """
     status = run.figure("status")
     if status == "running":
-        raise InputError(
-            f"{run.label} has not ended: let it, or go on where it was killed with codelm fit --config"
-            f" {run.folder / 'config.yaml'} --ckpt_path last"
-        )
+        raise InputError(f"{run.label} has not ended: let it, or end it with {run.going_on} if it was killed")
     if not all((run.folder / ADAPTER / name).is_file() for name in _NEEDED):
         raise InputError(f"{run.label} ({status}) has no adapter: give a run that has trained to its first validation")
     run.refuse_changed_adapter()

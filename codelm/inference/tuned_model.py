@@ -89,7 +89,8 @@ def load_tuned(run: SavedRun, base: str | None = None) -> TunedModel:
     """
     if not (run.folder / ADAPTER).is_dir():
         state = run.figure("status") or "not ended"
-        raise InputError(f"run {run.label} has no adapter, its training is {state}; let it end, or give another run")
+        remedy = "" if state == "completed" else f"let it end, or end it with {run.going_on} if it was killed; or "
+        raise InputError(f"run {run.label} has no adapter, its training is {state}: {remedy}give another run")
     run.refuse_changed_adapter()
     module = _new_module(run, base)
     prompts = _prompt_maker(run, module)

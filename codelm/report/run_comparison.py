@@ -62,7 +62,7 @@ class _Measure:
         better: Which values are the better ones.
         part: The held-out commits that it was measured on; "" for what depends on none.
         digits: Decimals.
-        change: The way to the change against the base: a number in percent with its ``interval`` beside it, or a
+        change: The way to the change against the base, or the adapter before a refresh: a number in percent with its ``interval`` beside it, or a
             difference with its ends.
         scale: Factor from the manifest's unit to the shown one.
     """
@@ -108,6 +108,7 @@ _MEASURES = [
             ("continuing code", "evaluation.holes.left_to_right"),
         )
     ),
+    _Measure("after a refresh, bits per byte", "refresh.after", "low", "test", 3, "refresh.change_percent"),
     _Measure("general code forgotten, %", "evaluation.general.forgetting_percent", "low"),
     _Measure("training, minutes", f"{_STATS}.training_time_minutes", "low"),
     _Measure("memory of the process, GiB", "hardware.peaks.ram_gib", "low", digits=2),

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -28,8 +29,15 @@ def test_a_stopped_run_has_an_adapter_too(change_manifest, make_source, status):
 
 
 def test_a_run_that_has_not_ended_is_refused_with_the_way_on(change_manifest, make_source):
-    with pytest.raises(InputError, match=r"has not ended.*--ckpt_path last"):
-        make_source(change_manifest(status="running"))
+    folder = change_manifest(status="running")
+    anew = f"has not ended: let it, or end it with codelm fit --config {folder / 'config.yaml'}"
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    with pytest.raises(InputError, match=f"{re.escape(anew)} if it was killed"):
+        make_source(folder)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").touch()
+    with pytest.raises(InputError, match=f"{re.escape(anew)} --ckpt_path last if"):
+        make_source(folder)
 
 
 @pytest.mark.parametrize("missing", ["adapter", "adapter/adapter_config.json", "adapter/adapter_model.safetensors"])

@@ -147,7 +147,7 @@ def test_a_damaged_run_is_refused_in_a_sentence(run_copy, file, content, error):
 
 def test_a_run_without_an_adapter_says_how_far_it_came(run_copy):
     shutil.rmtree(run_copy / "adapter")
-    with pytest.raises(InputError, match="has no adapter, its training is completed"):
+    with pytest.raises(InputError, match="has no adapter, its training is completed: give another run"):
         load_tuned(SavedRun(run_copy))
 
 

@@ -47,6 +47,14 @@ def by_name(comparison):
     return {result.name: result for result in comparison.results}
 
 
+def test_what_a_refresh_gained_is_shown_beside_the_run_that_it_began_with():
+    refresh = {"before": 1.2, "after": 1.1, "change_percent": -8.3, "interval": [-12.0, -4.0], "kept": "new"}
+    found = by_name(compare_runs([manifest(refresh=None), manifest(refresh=refresh)], [{}, {}]))
+    assert found["after a refresh, bits per byte"].shown == ["-", "1.100 (-8.3 %, -12.0 to -4.0)"]
+    unmeasured = {"unmeasured": "stopped", "kept": "old"}
+    assert "after a refresh, bits per byte" not in by_name(compare_runs([manifest(refresh=unmeasured)], [{}]))
+
+
 def test_only_the_settings_that_differ_are_shown():
     settings = [{"model.lora.r": 8, "output": "a", "data.seed": 1}, {"model.lora.r": 16, "output": "b", "new": 3}]
     found = compare_runs([manifest(), manifest()], [*settings])

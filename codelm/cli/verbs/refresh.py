@@ -60,7 +60,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool, allow_code: bool 
     status = saved.figure("status")
     if not any(each.new for each in moved):
         tips = ", ".join(f"{each.name} at {each.tip[:10]}" for each in before)
-        ended = "" if status == "completed" else f"; its status is {status}: {_going_on(saved)} ends it"
+        ended = "" if status == "completed" else f"; its status is {status}: {saved.going_on} ends it"
         sys.stdout.write(f"already up to date: {saved.label} has read {tips}{ended}\n")
         return
     _refuse_nothing_to_learn(saved, moved)
@@ -80,7 +80,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool, allow_code: bool 
                 "%s was %s: commits that it had not come to count as learned, and are only replayed; %s ends it first",
                 saved.label,
                 status,
-                _going_on(saved),
+                saved.going_on,
             )
     fit(["fit", *checked_arguments(begun)], quiet=quiet, debug=debug, allow_code=allow_code)
 
@@ -95,13 +95,8 @@ def _run(arguments: Sequence[str]) -> SavedRun:
     status, adapter = saved.figure("status"), saved.folder / ADAPTER
     if status == "running" or not adapter.is_dir():
         lacks = "has not ended" if status == "running" else f"({status}) has no adapter to go on from"
-        raise InputError(f"{saved.label} {lacks}: let it end, go on with {_going_on(saved)}, or give another run")
+        raise InputError(f"{saved.label} {lacks}: let it end, go on with {saved.going_on}, or give another run")
     return saved
-
-
-def _going_on(saved: SavedRun) -> str:
-    """Return the command that goes on with a run that was stopped."""
-    return f"codelm fit --config {saved.folder / 'config.yaml'} --ckpt_path last"
 
 
 def _settings_of(saved: SavedRun) -> list[str]:
@@ -179,8 +174,8 @@ def _refuse_nothing_to_learn(saved: SavedRun, moved: Sequence[Moved]) -> None:
     if not sum(each.to_learn for each in moved):
         new, held = (sum(getattr(each, name) for each in moved) for name in ("new", "held_out"))
         raise InputError(
-            f"{new} new commits are too few to refresh {saved.label}: {held} are held out, and none is left to learn; "
-            "wait for more, or give a smaller --data.held_out"
+            f"no commit is left to learn of {counted(new, 'new one')} since {saved.label}, as {held} are held out; wait "
+            "for more, or give a smaller --data.held_out"
         )
 
 

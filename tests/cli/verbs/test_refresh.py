@@ -175,7 +175,11 @@ def test_what_cannot_be_refreshed_is_said_in_a_line(trained, refresh, go_to, git
     tree = git(repository, "rev-parse", "all^{tree}")
     other = git(repository, "commit-tree", tree, "-p", "all~15", "-m", "Other")
     for revision, argument, says in [
-        ("all~9", "--data.held_out=0.9", "1 new commits are too few to refresh numbers/version_0: 7 are held out"),
+        (
+            "all~9",
+            "--data.held_out=0.9",
+            "no commit is left to learn of 1 new one since numbers/version_0, as 7 are held out",
+        ),
         (other, "--quiet", "the history was rewritten, or this is another branch"),
         ("all", "--model.adapter=x", "codelm refresh finds --model.adapter by itself: leave it out"),
         ("all", "--model.lora.r=4", "has r, rslora, dora, targets"),
@@ -205,7 +209,7 @@ def test_no_configuration_overrules_the_place_and_the_adapter(saved, begun, go_t
 
 def test_a_run_that_did_not_come_to_its_end_is_refreshed_with_a_warning(saved, begun, refresh, go_to):
     go_to("all")
-    goes_on = "codelm fit --config runs/numbers/version_0/config.yaml --ckpt_path last"
+    goes_on = "codelm fit --config runs/numbers/version_0/config.yaml"
     saved({}, status="interrupted")
     said = begun()[1]
     assert "numbers/version_0 was interrupted: commits that it had not come to count as learned" in said
