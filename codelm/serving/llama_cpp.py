@@ -32,8 +32,9 @@ def has_gpu() -> bool:
     """Return whether llama.cpp, as it is installed, computes on a GPU of this machine."""
     from xllamacpp import get_device_info, ggml_backend_dev_type
 
-    kinds = {each["type"] for each in get_device_info()}
-    return bool(kinds - {ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU})
+    # Not every other device is one: a library for matrices on the processor is an "ACCEL".
+    gpus = {ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_GPU, ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_IGPU}
+    return any(each["type"] in gpus for each in get_device_info())
 
 
 class LlamaCpp:

@@ -14,7 +14,7 @@ from codelm.inference.place import Place
 from codelm.inference.tuned_model import TunedModel, load_prompt_maker
 from codelm.saved_run import SavedRun
 from codelm.serving.generation_request import GenerationRequest
-from codelm.serving.llama_cpp import LlamaCpp
+from codelm.serving.llama_cpp import LlamaCpp, has_gpu
 from codelm.serving.llama_cpp_engine import LlamaCppEngine
 from codelm.serving.tuned_engine import TunedEngine
 from tests.serving.conftest import servers
@@ -210,6 +210,18 @@ def test_no_other_user_and_no_browser_reaches_it(exported):
     assert stat.S_IMODE(Path(path).parent.stat().st_mode) == 0o700
     llama.close()
     assert not Path(path).parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [(["CPU"], False), (["CPU", "ACCEL"], False), (["GPU", "CPU"], True), (["IGPU", "CPU"], True)],
+)
+def test_a_library_for_matrices_is_no_gpu(monkeypatch, kinds, expected):
+    import xllamacpp
+
+    devices = [{"type": getattr(xllamacpp.ggml_backend_dev_type, f"GGML_BACKEND_DEVICE_TYPE_{kind}")} for kind in kinds]
+    monkeypatch.setattr(xllamacpp, "get_device_info", lambda: devices)
+    assert has_gpu() is expected
 
 
 def test_what_llama_cpp_refuses_is_an_error(llama):
