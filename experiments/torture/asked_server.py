@@ -58,7 +58,7 @@ def _ask(port: int) -> None:
 def _answer(port: int) -> tuple[int, str]:
     try:
         return post(port, json.dumps({"prompt": "fn a", "max_tokens": 2}).encode())
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return 0, one_line(error)
 
 

@@ -1,6 +1,5 @@
 """Load: long histories, with the time and memory of all processes, and a server with many clients."""
 
-import http.client
 import json
 import re
 import signal
@@ -9,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import psutil
 
 from codelm.errors import one_line
 from experiments.bench.tasks import ROOT, Task, run
+from experiments.torture.asked_server import post
 from experiments.torture.fast_import import git_environment, run_git
 from experiments.torture.finished_run import finished_run
 from experiments.torture.rows import Budget, Row, tally
@@ -166,21 +167,14 @@ def _asked(port: int, seconds: int) -> list[str]:
 
 
 def _answer(port: int, client: int, number: int) -> str:
+    """Ask once, and return what was wrong with the answer, if anything."""
     fields = {"prompt": f"fn f{client}_{number}(", "max_tokens": 1 + number % 8, "stream": number % 3 == 0}
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        connection.request("POST", "/v1/completions", json.dumps(fields), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-    except OSError as error:
+        status, text = post(port, json.dumps(fields).encode())
+        if status == 200:
+            is_whole = "[DONE]" in text if fields["stream"] else json.loads(text)["choices"]
+            return "" if is_whole else f"no answer: {text[:100]}"
+        is_refused = status in (429, 503) and "error" in json.loads(text)
+        return "" if is_refused else f"status {status}: {text[:100]}"
+    except (OSError, HTTPException, ValueError, KeyError) as error:  # half an answer, or no JSON
         return one_line(error)
-    if answer.status == 200:
-        return (
-            ""
-            if ("[DONE]" in text if fields["stream"] else json.loads(text)["choices"])
-            else f"no answer: {text[:100]}"
-        )
-    return (
-        "" if answer.status in (429, 503) and "error" in json.loads(text) else f"status {answer.status}: {text[:100]}"
-    )
