@@ -104,7 +104,7 @@ class SavedRun:
 
     @property
     def going_on(self) -> str:
-        """The command that ends its training: from its last checkpoint, or anew where it was killed before the first."""
+        """The command that ends its training: from its last checkpoint, or anew where it has none."""
         last = " --ckpt_path last" if any((self.folder / _CHECKPOINTS).glob("*.ckpt")) else ""
         return f"codelm fit --config {self.folder / _CONFIG}{last}"
 

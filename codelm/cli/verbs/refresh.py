@@ -174,8 +174,8 @@ def _refuse_nothing_to_learn(saved: SavedRun, moved: Sequence[Moved]) -> None:
     if not sum(each.to_learn for each in moved):
         new, held = (sum(getattr(each, name) for each in moved) for name in ("new", "held_out"))
         raise InputError(
-            f"no commit is left to learn of {counted(new, 'new one')} since {saved.label}, as {held} are held out; wait "
-            "for more, or give a smaller --data.held_out"
+            f"no commit is left to learn of {counted(new, 'new one')} since {saved.label}, as {held} are held out; "
+            "wait for more, or give a smaller --data.held_out"
         )
 
 
