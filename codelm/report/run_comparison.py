@@ -62,7 +62,7 @@ class _Measure:
         better: Which values are the better ones.
         part: The held-out commits that it was measured on; "" for what depends on none.
         digits: Decimals.
-        change: The way to the change against the base, or against the adapter before a refresh: a number in percent with
+        change: The way to the change against the base, or the adapter before a refresh: a number in percent with
             its ``interval`` beside it, or a difference with its ends.
         scale: Factor from the manifest's unit to the shown one.
     """
