@@ -1,5 +1,6 @@
 """The report on a checkpoint that ``codelm test`` measures."""
 
+import logging
 from pathlib import Path
 
 from lightning.pytorch import LightningModule, Trainer
@@ -16,6 +17,8 @@ from codelm.runs.standard_output import print_result
 from codelm.runs.tested_run import earlier_epochs, earlier_prompts, report_folder
 
 __all__ = ["CheckpointReport"]
+
+log = logging.getLogger(__name__)
 
 
 class CheckpointReport(RecordingCallback):
@@ -45,10 +48,14 @@ class CheckpointReport(RecordingCallback):
             InputError: It cannot be written to.
         """
         self.folder = self.failure = None
-        if self.settings.enabled and trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path:
+        if not (trainer.is_global_zero and has_history(trainer) and trainer.ckpt_path):
+            return
+        if self.settings.enabled:
             checkpoint, data = Path(trainer.ckpt_path).resolve(), trainer.datamodule  # type: ignore[attr-defined]
             lora = getattr(pl_module, "lora", None)
             self.folder = report_folder(checkpoint, data, lambda step: learned_samples(trainer, step), lora)
+        else:
+            log.info("evaluation.enabled is false: the loss alone is measured; --evaluation.enabled true evaluates")
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Evaluate the weights of the checkpoint."""

@@ -5,6 +5,7 @@ import torch
 
 from codelm.callbacks import CheckpointReport
 from codelm.errors import CodelmError
+from codelm.evaluation.settings import EvaluationSettings
 
 MODULE = "codelm.callbacks.checkpoint_report"
 FIGURES = dict.fromkeys(("likelihood", "general", "cursor", "holes", "idioms", "memory")) | {"notes": []}
@@ -57,3 +58,13 @@ def test_a_test_whose_evaluation_fails_ends_with_its_error_once_the_loss_is_prin
     callback.teardown(None, None, "fit")
     with pytest.raises(CodelmError, match="no report, the test loss stands: RuntimeError: no memory"):
         callback.teardown(None, None, "test")
+
+
+def test_a_test_says_that_it_evaluates_nothing(tested, monkeypatch, caplog):
+    callback, trainer, _ = tested
+    monkeypatch.setattr(f"{MODULE}.has_history", lambda _: True)
+    callback.settings, trainer.is_global_zero = EvaluationSettings(enabled=False), True
+    with caplog.at_level("INFO"):
+        callback.on_test_start(trainer, None)
+    assert callback.folder is None
+    assert "--evaluation.enabled true evaluates" in caplog.text
