@@ -91,7 +91,8 @@ def test_long_texts_do_not_make_a_long_page(some_figures):
 def test_a_section_that_was_not_measured_says_so_and_where_the_reason_stands(some_figures, section):
     assert "Not measured." not in page(some_figures())
     shown = page(some_figures() | {section: None})
-    assert '<p class="absent">Not measured. <a href="#not">Why not?</a></p>' in shown
+    says = "No picture: the epochs were not measured on both sides" if section == "epochs" else "Not measured"
+    assert f'<p class="absent">{says}. <a href="#not">Why not?</a></p>' in shown
     assert '<section id="not">' in shown
 
 
