@@ -36,7 +36,10 @@ class Fields:
 
     def refuse(self, name: str, wanted: str) -> RequestError:
         """Return the error that says what a field must be."""
-        given = json.dumps(self._values[name]) if name in self._values else "nothing"
+        try:
+            given = json.dumps(self._values[name]) if name in self._values else "nothing"
+        except RecursionError:  # json reads a few levels more than it writes
+            given = "something nested too deeply"
         shown = given if len(given) <= 60 else f"{given[:60]}..."
         return RequestError(400, f"{self._inside}{name}: {shown} was sent; send {wanted}", field=self._inside + name)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codelm.inference.place import Place
-from codelm.serving.fields import read_fields
+from codelm.serving.fields import Fields, read_fields
 from codelm.serving.generation_request import Defaults, GenerationRequest, read_completion, read_infill
 from codelm.serving.request_errors import RequestError
 
@@ -87,6 +87,19 @@ def test_no_limit_in_an_infill_is_the_server_s():
     assert infill(input_prefix="", input_suffix="", n_predict=0, seed=-1, t_max_predict_ms=-1) == GenerationRequest(
         Place("src/lib.rs", "", ""), max_tokens=0
     )
+
+
+def test_a_time_limit_beyond_all_time_is_one():
+    limit = infill(input_prefix="", input_suffix="", t_max_predict_ms=10**400).seconds
+    assert 1e12 < limit < float("inf")
+
+
+def test_a_value_nested_too_deeply_to_be_shown_is_refused_all_the_same():
+    value = []
+    for _ in range(2000):  # json reads a few levels more than it writes; which, depends on what has called it
+        value = [value]
+    with pytest.raises(RequestError, match="nested too deeply"):
+        Fields({"prompt": value}).text("prompt")
 
 
 def test_half_a_character_is_no_error():
