@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,8 +43,9 @@ class SavedRun:
             DamagedDataError: It is none of codelm's.
         """
         path = self.folder / _MANIFEST
+        text = _read(path)
         try:
-            manifest = json.loads(_read(path))
+            manifest = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise DamagedDataError(f"{path} is damaged: it is not JSON; take a copy of it, or another run") from error
         if not isinstance(manifest, dict) or "codelm_manifest" not in manifest:
@@ -177,11 +179,14 @@ def _read(path: Path) -> str:
     """Return the text of a run's file.
 
     Raises:
-        InputError: It cannot be read.
+        InputError: It cannot be read, or is no file.
         DamagedDataError: It is no text, or far too large.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device need not end
+            raise InputError(f"{path} is no file; give the folder of a run")
+        if found.st_size > _MOST_BYTES:
             raise DamagedDataError(f"{path} has more than {_MOST_BYTES // 2**20} MB; give the folder of a run")
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:

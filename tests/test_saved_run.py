@@ -119,6 +119,16 @@ def test_bytes_that_are_no_text_are_damage_and_a_missing_file_is_a_wrong_folder(
         _ = SavedRun(folder).settings
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "MANIFEST.json"])
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_what_is_no_file_is_not_waited_for(make_run, name, put):
+    path = make_run("a", 0) / name
+    path.unlink()
+    put(path)
+    with pytest.raises(InputError, match=f"{name} is no file; give the folder of a run"):
+        getattr(SavedRun(path.parent), "settings" if name == "config.yaml" else "manifest")
+
+
 def test_a_file_of_no_sensible_size_is_not_read(make_run, monkeypatch):
     monkeypatch.setattr("codelm.saved_run._MOST_BYTES", 10)
     with pytest.raises(DamagedDataError, match="more than"):

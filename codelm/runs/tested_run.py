@@ -95,8 +95,8 @@ def _format_name(phases: Any) -> str:
 def _read_json(path: Path) -> Any:
     """Return the content of a JSON file; None where it is damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -163,7 +163,7 @@ def _is_epoch(found: Any) -> bool:
         counts = all(type(found[name]) is int for name in ("epoch", "step"))
         of_repository, of_general = found["repository_change_percent"], found["general_change_percent"]
         return counts and math.isfinite(of_general) and (of_repository is None or math.isfinite(of_repository))
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, OverflowError):
         return False
 
 

@@ -147,7 +147,7 @@ def test_the_dots_of_a_run_are_those_it_left(epochs, tmp_path):
     assert earlier_epochs(tmp_path) == epochs
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"epochs": null}', "{", '{"epochs": [1, 2]}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"epochs": null}', "{", '{"epochs": [1, 2]}', "[" * 100_000])
 def test_a_damaged_record_has_no_epochs(content, tmp_path):
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "figures.json").write_text(content)
@@ -155,8 +155,21 @@ def test_a_damaged_record_has_no_epochs(content, tmp_path):
     assert "figures.json of the run holds none that can be read" in no_epochs(tmp_path)
 
 
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(tmp_path):
+    (tmp_path / FOLDER).mkdir()
+    os.mkfifo(tmp_path / FOLDER / "figures.json")
+    assert earlier_epochs(tmp_path) == []
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"epoch": "<b>"}, {"step": None}, {"general_change_percent": math.nan}, {"general_change_percent": None}]
+    "wrong",
+    [
+        {"epoch": "<b>"},
+        {"step": None},
+        {"general_change_percent": math.nan},
+        {"general_change_percent": None},
+        {"general_change_percent": 10**400},
+    ],
 )
 def test_what_is_no_dot_is_not_taken_for_one(wrong, tmp_path):
     (tmp_path / FOLDER).mkdir()
