@@ -169,7 +169,7 @@ def test_a_wrong_field_of_an_infill_is_named(fields, field):
     assert raised.value.field == field
 
 
-ODD = [None, True, False, 0, -1, 1, 9**400, -0.5, 1e300, "", "a", "\ud800", "\0", [], [None], ["a"], [[]], {}, {"a": 1}]
+ODD = [None, True, False, 0, -1, 1, 9**999, -0.5, 1e300, "", "a", "\ud800", "\0", [], [None], ["a"], [[]], {}, {"a": 1}]
 NAMES = [*LLAMA_VIM, "model", "suffix", "max_tokens", "temperature", "seed", "stop", "n", "path", "stream_options"]
 
 

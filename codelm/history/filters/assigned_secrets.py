@@ -13,9 +13,9 @@ from codelm.history.filters.secret_values import is_key, is_password, is_random
 
 __all__ = ["assigned_secrets"]
 
-_NAME_ANCHORS = ("pass", "pw", "secret", "token", "key", "credential", "auth")
+_NAME_ANCHORS = ("pass", "pw", "secret", "token", "key", "credential", "auth", "kennwort")
 _PASSWORD = re.compile(
-    r"passw(?:or)?d|passphrase|passcode|passwrd|pwd|(?:^|[_.-]|[a-z](?=P))(?:pass|pw)$", re.IGNORECASE
+    r"passw(?:or)?[dt]|kennwort|passphrase|passcode|passwrd|pwd|(?:^|[_.-]|[a-z](?=P))(?:pass|pw)$", re.IGNORECASE
 )
 _KEY = re.compile(
     r"secret|token(?!iz)|credential|authorization|_auth$|[A-Z0-9]_KEY$"
@@ -35,6 +35,13 @@ _NAME = re.compile(r"[\w.-]{0,40}")
 _SIGN = re.compile(
     r"([\w.-]{0,40})(?:\\?[\"'`])?[\])]{0,2}[ \t]{0,12}(:=|[=-]>|[!=]={1,2}|[:=,(>]|[ \t])(?:\*\*)?[ \t]{0,8}"
 )
+_VALUE_FIELD = re.compile(
+    r"([\w.-]{0,40}+)[\"'`]?+\s?(?:,?+\s{0,40}+|\{\s{0,40}+(?:[^\n{}]{1,120}+\n\s{0,40}+){0,4}?)"
+    r"[\"'`]?(?:[Vv]alue|VALUE|default)[\"'`]?[ \t]{0,20}[:=][ \t]{0,8}"
+)
+"""From a name that stands as a string itself to the string it is given, in the next field of JSON, YAML, XML or HCL."""
+_BLOCK = re.compile(r"[|>][-+]?[ \t]{0,8}\n[ \t]{1,40}")
+"""What YAML writes between a name and the text below it."""
 _QUOTED = re.compile(r"([\"'`])((?:(?!\1)[^\\\n]){6,400})\\?\1")
 _BARE = re.compile(r"[^\s\"'`,;<>(){}\[\]\\]{6,400}")
 
@@ -62,14 +69,16 @@ def _positions(text: str, anchor: str) -> Iterator[int]:
 
 def _named(text: str, position: int) -> Iterator[Secret]:
     """Yield the values that the name at a position is given, as far as they look real."""
-    sign = _SIGN.match(text, position)
-    if not sign:
+    sign, field = _SIGN.match(text, position), _VALUE_FIELD.match(text, position)
+    found = sign or field
+    if not found:
         return
-    name = "".join(_NAME.findall(text[max(0, position - 40) : position])[-2:]) + sign[1]
+    name = "".join(_NAME.findall(text[max(0, position - 40) : position])[-2:]) + found[1]
     judgement = _judgement(name)
     if judgement:
         kind, is_real = judgement
-        yield from (Secret(*span, kind) for span in _values(text, name, sign) if is_real(text[slice(*span)]))
+        spans = [*(_values(text, name, sign) if sign else ()), *(_at_once(text, field.end()) if field else ())]
+        yield from (Secret(*span, kind) for span in spans if is_real(text[slice(*span)]))
 
 
 def _judgement(name: str) -> tuple[str, Callable[[str], bool]] | None:
@@ -84,6 +93,8 @@ def _judgement(name: str) -> tuple[str, Callable[[str], bool]] | None:
 def _values(text: str, name: str, sign: re.Match[str]) -> Iterable[tuple[int, int]]:
     """Return where the strings after a name begin and end; where there is none, where the bare word does."""
     start, stop = sign.end(), _line_end(text, sign.end())
+    if block := _BLOCK.match(text, start):
+        return _at_once(text, block.end())
     if sign[2].isspace():
         return _following(text, name, start, stop)
     if text[start:stop].rstrip().endswith((" =", "(")) or not text[start:stop].strip():
@@ -91,6 +102,15 @@ def _values(text: str, name: str, sign: re.Match[str]) -> Iterable[tuple[int, in
     quoted = [found.span(2) for found in _QUOTED.finditer(text, start, stop)]
     bare = None if quoted or sign[2] in ",(" else _BARE.match(text, start, stop)
     return [bare.span()] if bare else quoted
+
+
+def _at_once(text: str, start: int) -> Iterable[tuple[int, int]]:
+    """Return where the string or bare word that begins at a position does so, and where it ends."""
+    stop = _line_end(text, start)
+    if quoted := _QUOTED.match(text, start, stop):
+        return (quoted.span(2),)
+    bare = _BARE.match(text, start, stop)
+    return (bare.span(),) if bare else ()
 
 
 def _following(text: str, name: str, start: int, stop: int) -> Iterable[tuple[int, int]]:
@@ -157,6 +177,7 @@ _PLACES = [
         ("identified by", r".{13}\s+[\"']([^\"'\n]+)", "password", is_password),
         ("login", r".{5}\s+\S{1,80}\s+password\s+(\S+)", "password", is_password),
         ("://", r"://[^\s:/@'\"`{}<>$\\()]{0,64}:([^\s/@'\"`{}<>\\()]{5,})@[\w.-]+", "url-password", _in_address),
+        ("://", r"://([\w.~-]{20,})(?::[^\s/@\"'`]{0,64})?@[\w.-]+", "url-password", is_random),
         ('"d"', r"\"d\\?\"\s*:\s*\\?\"([A-Za-z0-9_-]{40,})\\?\"", "private-key", is_random),
         ("mnemonic", _WORDS, "mnemonic", _is_mnemonic),
     )

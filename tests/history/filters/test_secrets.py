@@ -86,11 +86,27 @@ def test_nothing_of_a_private_key_is_left(name):
         "sqlcmd -S db -U sa -P {}",
         "zip -r -P {} out.zip a",
         'Credentials::new("robot@example.com".to_string(), "{}".to_string())',
+        '<add key="DbPassword" value="{}"/>',
+        '{{"name": "DB_PASSWORD", "value": "{}"}}',
+        '{{\n  "name": "DB_PASSWORD",\n  "value": "{}"\n}}',
+        "env:\n  - name: DB_PASSWORD\n    value: {}",
+        'variable "db_password" {{\n  type    = string\n  default = "{}"\n}}',
+        "password: >-\n  {}",
+        "db-password: |\n    {}",
+        "passwort = '{}'",
+        "Kennwort: {}",
     ],
 )
 def test_a_password_is_found_in_its_common_spellings(line):
     secret = human()
     text = line.format(secret) + "\n"
+    assert secret not in redact(text, find_secrets(text))
+
+
+@pytest.mark.parametrize("address", ["https://{}@git.example.net/a.git", "git+https://{}:x-oauth-basic@h.net/a"])
+def test_a_token_in_the_place_of_a_user_is_found(address):
+    secret = "x7" + some(30)
+    text = address.format(secret) + "\n"
     assert secret not in redact(text, find_secrets(text))
 
 
@@ -122,6 +138,10 @@ def test_a_password_is_found_in_its_common_spellings(line):
         "pass `TRYBUILD=overwrite` to accept",
         'let sk_test_helper_for_payments = "a";',
         "scp user@host:/etc/passwd .",
+        "- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef: {name: db, key: db-password1}",
+        'variable "db_password" {\n  type = string\n}\n\nvariable "size" {\n  default = "t3.medium-2xL"\n}',
+        "password: |\n  The second line of a text",
+        "https://some.long-user-name_of.a-build-robot@git.example.com/a.git",
         f'"integrity-of-token": "sha512-{some(86)}=="',
         "https://github.com/rust-lang/cargo/pull/1/files#diff-4317936c037e49f70800a86656c67569L308",
     ],
