@@ -11,7 +11,7 @@ from codelm.history.filters.assigned_secrets import assigned_secrets
 from codelm.history.filters.issued_secrets import Secret, issued_secrets
 from codelm.history.filters.judged_texts import JudgedTexts
 from codelm.history.filters.redaction import redact, redacted_change
-from codelm.history.filters.secret_values import is_filler
+from codelm.history.filters.secret_values import is_filler, is_random
 from codelm.lines import lines_of
 
 __all__ = ["SecretScan", "find_secrets", "kinds_of"]
@@ -23,6 +23,13 @@ _KEY_LENGTH = 20_000
 """No private key is longer, in characters."""
 _KEY_GAP = 24
 """Characters between the lines of a key whose end is not marked: quotes, signs, indentation."""
+_TOKEN_HEADER = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}")
+_TOKEN_WORD = re.compile(r"[A-Za-z0-9_.-]{8,4000}")
+_TOKEN_JOINT = re.compile(r"[\\\"'`\s+,]{1,60}")
+_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.ey[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}")
+"""A JSON web token: header, claims and signature."""
+_TOKEN_WORDS = 100
+"""A token is not written in more lines than these."""
 _PREFIX = re.compile(r"^(?:[a-z]+[-_])+")
 _MIN_VALUE, _MIN_REST = 8, 12
 """Characters of a credential that is looked for in other text, and of one without its prefix. What is left of one that
@@ -42,6 +49,8 @@ def find_secrets(text: str, known: Mapping[str, str] = MappingProxyType({})) -> 
     found += [
         Secret(*each.span(), kind) for value, kind in known.items() for each in re.finditer(re.escape(value), text)
     ]
+    for header in _TOKEN_HEADER.finditer(text) if "eyJ" in text else ():
+        found += _words_of_token(text, header.start())
     found += [word for key in found if key.kind == "private-key" for word in _words_of_key(text, key.start)]
     for header in _KEY_HEADER.finditer(text) if "-----BEGIN " in text or "Private-Lines" in text else ():
         words = list(_words_of_key(text, header.end()))
@@ -61,6 +70,22 @@ def _words_of_key(text: str, start: int) -> Iterator[Secret]:
             return
         yield Secret(*word.span(1), "private-key")
         previous = word.end()
+
+
+def _words_of_token(text: str, start: int) -> list[Secret]:
+    """Return the words of a JSON web token that is written in several lines or joined literals; none for other text."""
+    words: list[Secret] = []
+    joined, word = "", _TOKEN_WORD.match(text, start)
+    while word and len(words) < _TOKEN_WORDS and joined.count(".") <= 2:
+        if joined and word[0].startswith("eyJ") and not joined.endswith("."):  # the next token
+            break
+        if _TOKEN.fullmatch(joined) and not is_random(word[0]):  # what follows may be other text
+            break
+        words.append(Secret(*word.span(), "jwt"))
+        joined += word[0]
+        joint = _TOKEN_JOINT.match(text, word.end())
+        word = joint and _TOKEN_WORD.match(text, joint.end())
+    return words if len(words) > 1 and _TOKEN.fullmatch(joined) and not is_filler(joined) else []
 
 
 def _without_overlaps(secrets: Sequence[Secret]) -> Iterator[Secret]:

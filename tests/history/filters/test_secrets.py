@@ -3,7 +3,18 @@ import pytest
 from codelm.git.commits import Change, Hunk
 from codelm.history.filters.redaction import redact
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of
-from tests.history.filters.credentials import CREDENTIALS, DIGITS, HARMLESS, LETTERS, LOWER, UPPER, human, pem, some
+from tests.history.filters.credentials import (
+    CREDENTIALS,
+    DIGITS,
+    HARMLESS,
+    LETTERS,
+    LOWER,
+    UPPER,
+    human,
+    jwt,
+    pem,
+    some,
+)
 
 SECRET = CREDENTIALS["GitHub personal"] + "\n"
 KEY = pem() + "\n"
@@ -101,6 +112,28 @@ def test_a_password_is_found_in_its_common_spellings(line):
     secret = human()
     text = line.format(secret) + "\n"
     assert secret not in redact(text, find_secrets(text))
+
+
+@pytest.mark.parametrize("between", ["\n", "\\\n    ", '",\n    "', '" +\n    "', "' '"])
+@pytest.mark.parametrize("width", [30, 64, 76])
+def test_nothing_of_a_token_in_several_lines_is_left(between, width):
+    token = jwt()
+    words = [token[start : start + width] for start in range(0, len(token), width)]
+    text = f'let a = "{between.join(words)}";\nlet other_identifier = 1;\n'
+    cleaned = redact(text, find_secrets(text))
+    assert cleaned == f'let a = "{between.join("REDACTED" for _ in words)}";\nlet other_identifier = 1;\n'
+
+
+def test_each_of_two_tokens_in_several_lines_is_found():
+    halves = [part for token in (jwt(), jwt()) for part in (token[:60], token[60:])]
+    text = "".join(f'    "{half}",\n' for half in halves)
+    assert redact(text, find_secrets(text)) == '    "REDACTED",\n' * 4
+
+
+def test_words_behind_a_token_in_two_lines_stay():
+    header, rest = jwt().split(".", 1)
+    text = f"token: >\n  {header}.\n  {rest}\n  another_name_of_something\n"
+    assert redact(text, find_secrets(text)) == "token: >\n  REDACTED\n  REDACTED\n  another_name_of_something\n"
 
 
 @pytest.mark.parametrize("address", ["https://{}@git.example.net/a.git", "git+https://{}:x-oauth-basic@h.net/a"])
