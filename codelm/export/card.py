@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from codelm.export.plain_text import plain
 from codelm.metrics.likelihood import main_comparison, main_kind
 
 __all__ = ["card"]
@@ -44,12 +45,13 @@ ollama create {name} -f Modelfile
 
 
 def card(record: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> str:
-    """Return the text of ``README.md``.
+    """Return the text of ``README.md``; the run that the record tells of may be a stranger's.
 
     Args:
         record: What ``export.json`` holds; see `codelm.export.record`.
         evaluation: The evaluation in the run's manifest.
     """
+    record = {**record, **plain({name: record[name] for name in ("name", "run", "base", "repositories", "use")})}
     parts = [
         _front_matter(record),
         f"# {record['name']}\n",

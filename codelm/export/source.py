@@ -1,6 +1,7 @@
 """What an export takes from a finished run: its adapter, checked, and what its base was."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from codelm.special_tokens import AUTO, FORMATS
 
 __all__ = ["Source", "find_source", "refuse_changed_base", "trained_format"]
 
+_PART = re.compile(r"[^\"`\x00-\x09\x0b-\x1f\x7f]*")
+"""Of a format of prompts: special tokens and slots, which have no quotes, and no control characters but line feeds."""
 _NEEDED = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -124,9 +127,18 @@ def refuse_changed_base(source: Source, option: str = "--base") -> bool:
 
 
 def trained_format(source: Source, tokenizer: Any) -> dict[str, Any]:
-    """Return the format of prompts that the adapter has learned, as the manifest has it: ``name``, ``infill``, ..."""
+    """Return the format of prompts that the adapter has learned, as the manifest has it: ``name``, ``infill``, ...
+
+    Raises:
+        DamagedDataError: It is none of codelm's: a card and Ollama's Modelfile quote it.
+    """
     found = source.run.figure("phase_results", "phase_2_tokenize", "format")
     if isinstance(found, dict) and "infill" in found:
+        parts = found["infill"]
+        if not isinstance(parts, list) or not all(isinstance(part, str) and _PART.fullmatch(part) for part in parts):
+            raise DamagedDataError(
+                f"the manifest of {source.run.label} has a format of prompts that is none of codelm's; take another run"
+            )
         return found
     # The rows came from a datamodule of somebody's own.
     decided = decide(AUTO, identities(source.base_name), tokenizer.get_vocab().__contains__).format

@@ -68,6 +68,23 @@ def test_the_card_says_how_good_it_is():
     assert "another model" in text
 
 
+def test_names_of_a_stranger_s_run_are_text():
+    hostile = 'x"); import os; ("\nlicense: mit\n---\n# `T` | <img src=x> [a](b:c) \x1b[31m\u202e'
+    base = RECORD["base"] | {"name": hostile, "license": hostile}
+    run = RECORD["run"] | {"label": hostile, "status": hostile}
+    repositories = [{"name": hostile, "tip": hostile}]
+    made = changed(
+        name=hostile, base=base, run=run, repositories=repositories, format="adapter", use={"model": hostile}
+    )
+    honest = card(changed(format="adapter", use={"model": "x"}), None)
+    text = card(made, None)
+    assert len(text.splitlines()) == len(honest.splitlines())
+    assert not [part for part in ("<img", "](", "`T`", "\x1b", "\u202e") if part in text]
+    [code] = [line for line in text.splitlines() if line.startswith("model = ")]
+    compile(code, "the card", "exec")
+    assert code.count('"') == 4
+
+
 def test_what_is_not_known_is_said():
     base = RECORD["base"] | {"license": None, "revision": None}
     text = card(changed(held_out=None, not_measured="the repository is gone", base=base, repositories=[]), None)

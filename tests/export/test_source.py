@@ -80,3 +80,10 @@ def test_the_format_is_the_one_that_was_learned(change_manifest, make_source):
     assert trained_format(make_source(folder), Tokens()) == learned
     folder = change_manifest(phase_results={"phase_2_tokenize": {"status": "unknown"}})
     assert trained_format(make_source(folder), Tokens()) == {"name": "left-to-right", "infill": []}
+
+
+@pytest.mark.parametrize("infill", ["text", ['{before}"""\nFROM ./other'], ["`"], ["\x1b[31m"], [1]])
+def test_a_format_that_is_none_of_codelm_s_is_refused(change_manifest, make_source, infill):
+    folder = change_manifest(phase_results={"phase_2_tokenize": {"format": {"name": "x", "infill": infill}}})
+    with pytest.raises(DamagedDataError, match="a format of prompts that is none of codelm's"):
+        trained_format(make_source(folder), Tokens())

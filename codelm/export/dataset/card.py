@@ -5,6 +5,7 @@ from typing import Any
 
 from codelm.bases import BUNDLED
 from codelm.export.dataset.columns import Columns
+from codelm.export.plain_text import plain
 
 __all__ = ["dataset_card"]
 
@@ -83,6 +84,7 @@ Headings, paths and what is shown around a change are learned, too, and held-out
 
 def dataset_card(record: Mapping[str, Any]) -> str:
     """Return the text of ``README.md``; ``record`` is what ``dataset.json`` holds."""
+    record = {**record, **plain({name: record[name] for name in ("name", "tokenizer", "repositories")})}
     columns = Columns(record["columns"])
     settings, base = record["settings"], record["tokenizer"]["base"]
     values = {"base": base, "length": settings["sequence_length"], "name": record["name"], "format": record["format"]}
