@@ -14,6 +14,7 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from codelm.errors import InputError
 from codelm.serving.access import is_loopback
+from codelm.serving.connections import BoundedConnection
 from codelm.serving.request_queue import RequestQueue
 
 __all__ = ["Server", "listen", "url_of"]
@@ -67,7 +68,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="h11",
+                http=BoundedConnection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
