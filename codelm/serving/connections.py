@@ -1,6 +1,5 @@
 """Connections of clients: bounded in number, and in the time that they may be silent."""
 
-import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -19,10 +18,10 @@ class BoundedConnection(H11Protocol):
     One with a request is never closed so: its body has a time limit of its own, and its answer takes what it takes.
     """
 
-    _silent_for: asyncio.TimerHandle | None = None
+    _silent_for: Any = None
     _opened = 0.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         """Begin, and give the place of the one that has been silent longest to this one if there are too many."""
         super().connection_made(transport)
         self._opened = self.loop.time()
