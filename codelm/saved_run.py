@@ -14,11 +14,13 @@ import yaml
 from codelm.errors import DamagedDataError, InputError
 from codelm.files import hashes
 
-__all__ = ["ADAPTER", "SavedRun", "find_run", "saved_runs", "sealed"]
+__all__ = ["ADAPTER", "CHECKPOINTS", "SavedRun", "find_run", "saved_runs", "sealed"]
 
 ADAPTER = "adapter"
 """Of a run's folder, the one that holds its adapter."""
-_MANIFEST, _CONFIG, _CHECKPOINTS = "MANIFEST.json", "config.yaml", "checkpoints"
+CHECKPOINTS = "checkpoints"
+"""Of a run's folder, the one that holds them."""
+_MANIFEST, _CONFIG = "MANIFEST.json", "config.yaml"
 _MOST_BYTES = 64 * 2**20
 """The largest manifest or configuration that is read: those of runs have a hundredth of it."""
 
@@ -107,7 +109,7 @@ class SavedRun:
     @property
     def going_on(self) -> str:
         """The command that ends its training: from its last checkpoint, or anew where it has none."""
-        last = " --ckpt_path last" if any((self.folder / _CHECKPOINTS).glob("*.ckpt")) else ""
+        last = " --ckpt_path last" if any((self.folder / CHECKPOINTS).glob("*.ckpt")) else ""
         return f"codelm fit --config {self.folder / _CONFIG}{last}"
 
     def figure(self, *keys: str) -> Any:

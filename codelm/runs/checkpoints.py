@@ -13,8 +13,9 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from codelm.errors import DamagedDataError, InputError
-from codelm.runs.folder import CHECKPOINTS, folders_of_configs, version_number
+from codelm.runs.folder import folders_of_configs, version_number
 from codelm.runs.record import RunRecord
+from codelm.saved_run import CHECKPOINTS
 
 __all__ = [
     "LAST",

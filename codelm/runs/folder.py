@@ -13,9 +13,9 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from codelm.errors import DamagedDataError, InputError, ResourceError, cannot_write
 from codelm.files import remove_unfinished
 from codelm.runs.manifest_content import MANIFEST_FILE
+from codelm.saved_run import CHECKPOINTS
 
 __all__ = [
-    "CHECKPOINTS",
     "claimed_folder",
     "folders_of_configs",
     "next_version",
@@ -23,8 +23,6 @@ __all__ = [
     "version_number",
 ]
 
-CHECKPOINTS = "checkpoints"
-"""Of a run's folder, the one that holds them."""
 _CONFIG = "config.yaml"
 """The file in a run's folder with all its settings."""
 

@@ -184,14 +184,14 @@ def _stream(model: "TunedModel", place: "Place", files: "Files", given: Namespac
     from codelm.modules.generation import Sampling
 
     seed_everything(given.seed, verbose=False)
-    printed = ""
+    printed, end = "", place.line_end
 
     def show(text: str) -> bool:
         """Print what is new of a text, and return whether it is complete."""
         nonlocal printed
         kept, is_complete = _kept(place, text, given.lines)
         kept = kept.rstrip("\ufffd\r")  # the beginning of a character, or of a line end
-        kept = with_line_end(kept, place.line_end)
+        kept = with_line_end(kept, end)
         _print(kept[len(printed) :])
         printed = kept if len(kept) > len(printed) else printed
         return is_complete
