@@ -10,15 +10,19 @@ _MOST = 200
 """Connections at once: a process has some hundred files, and a system without one left answers nobody."""
 _SILENT_SECONDS = 30
 """Time in which the head of a request must have come."""
+_UNREAD_SECONDS = 30
+"""Time in which a client must have read some of an answer that the buffers have no room for."""
 
 
 class BoundedConnection(H11Protocol):
-    """A connection that is closed where no request comes in time, or others need its place.
+    """A connection that is closed where no request comes in time, no answer is read, or others need its place.
 
-    One with a request is never closed so: its body has a time limit of its own, and its answer takes what it takes.
+    One with a request is closed for an unread answer alone: its body has a time limit of its own, and its answer takes
+    what it takes.
     """
 
     _silent_for: Any = None
+    _unread_for: Any = None
     _opened = 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -32,10 +36,32 @@ class BoundedConnection(H11Protocol):
             min(silent, key=lambda each: each._opened)._close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the wait with the connection."""
-        if self._silent_for is not None:
-            self._silent_for.cancel()
+        """End the waits with the connection."""
+        for wait in (self._silent_for, self._unread_for):
+            if wait is not None:
+                wait.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read; asyncio calls this once its buffer is full."""
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        """End the wait: the buffer is nearly empty."""
+        super().resume_writing()
+        self._unread_for.cancel()
+
+    def _wait_for_reader(self) -> None:
+        """Close the connection later, unless the client has read something by then."""
+        unread = self.transport.get_write_buffer_size()
+        self._unread_for = self.loop.call_later(_UNREAD_SECONDS, self._abort_or_wait, unread)
+
+    def _abort_or_wait(self, unread: int) -> None:
+        if self.transport.get_write_buffer_size() < unread:
+            self._wait_for_reader()
+        else:
+            self.transport.abort()  # to close it would wait for the reader
 
     def _wait(self, last: Any) -> None:
         """Close the connection later, unless it has another request than the ``last`` by then."""

@@ -30,7 +30,7 @@ class RequestQueue:
     def __init__(self, engine: Engine, max_waiting: int) -> None:
         self._engine = engine
         self._max_waiting = max_waiting
-        self._turn = anyio.Lock()
+        self._turn = anyio.Semaphore(1)  # no lock: the task of a request takes its turn, that of its text gives it back
         self._thread = anyio.CapacityLimiter(1)  # one thread all the time: torch keeps threads of its own for each
         self._is_closed = False  # no lock, at which a handler of a signal could wait for the code that it interrupts
 
@@ -56,10 +56,11 @@ class RequestQueue:
         Raises:
             RequestError: Too many requests wait.
         """
-        if self._turn.locked() and self.waiting >= self._max_waiting:
+        if not self._turn.value and self.waiting >= self._max_waiting:
             message = f"{self._max_waiting} requests wait already; try again"
             raise RequestError(503, message, headers={"Retry-After": "1"})
-        async with self._turn, anyio.create_task_group() as tasks:
+        await self._turn.acquire()
+        async with anyio.create_task_group() as tasks:
             send, receive = anyio.create_memory_object_stream[Output](math.inf)
             is_over = Event()
             tasks.start_soon(self._run, request, lambda: is_disconnected.is_set() or is_over.is_set(), send)
@@ -72,16 +73,19 @@ class RequestQueue:
     async def _run(
         self, request: GenerationRequest, is_cancelled: Callable[[], bool], send: MemoryObjectSendStream[Output]
     ) -> None:
-        """Run the engine in its thread, and send its output."""
+        """Run the engine in its thread, send its output, and end the turn: a client may be slow to read the rest."""
 
         def emit(text: str) -> None:
             if request.stream and not is_cancelled():
                 from_thread.run_sync(send.send_nowait, text)
 
-        with send:
-            last = await to_thread.run_sync(self._result, request, emit, is_cancelled, limiter=self._thread)
-            if not is_cancelled():
-                send.send_nowait(last)
+        try:
+            with send:
+                last = await to_thread.run_sync(self._result, request, emit, is_cancelled, limiter=self._thread)
+                if not is_cancelled():
+                    send.send_nowait(last)
+        finally:
+            self._turn.release()
 
     def _result(
         self, request: GenerationRequest, emit: Callable[[str], None], is_cancelled: Callable[[], bool]

@@ -23,6 +23,7 @@ class FakeEngine:
     def __init__(self):
         self.requests = []
         self.ended = []
+        self.chunks = CHUNKS
         self.error = self.late_error = None
         self.may_generate = threading.Event()
         self.may_generate.set()
@@ -46,12 +47,12 @@ class FakeEngine:
             if is_cancelled():
                 self.ended.append("cancelled")
                 return Completion("", "limit")
-        for chunk in CHUNKS:
+        for chunk in self.chunks:
             emit(chunk)
             if self.late_error:
                 raise self.late_error
         self.ended.append("done")
-        text = "".join(CHUNKS)
+        text = "".join(self.chunks)
         return Completion(text, "eos", prompt_tokens=7, completion_tokens=3, prompt_seconds=0.1, completion_seconds=0.2)
 
 
