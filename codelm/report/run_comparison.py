@@ -12,6 +12,7 @@ __all__ = ["Comparison", "Result", "compare_runs"]
 _NAMES_A_RUN = frozenset({"output", "name", "config", "ckpt_path"})
 """Settings that decide nothing of what a run learns."""
 _STATS = "phase_results.phase_4_training.training_stats"
+_HELD_OUT = "phase_results.phase_4_training.held_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +140,25 @@ def _differing(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _parts_that_differ(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return why the results on a held-out part cannot be compared, by the part."""
+    """Return why the results on a held-out part cannot be compared, by the part; what was not measured is no reason."""
     reasons = {}
-    held_out = [
-        (_at(each, "evaluation.run.cuts"), _at(each, "phase_results.phase_4_training.held_out")) for each in manifests
-    ]
-    if _differ(held_out):
+    # Not by batches and rows: a run with more rows at a time, or in more processes, has others of the same commits.
+    targets = [_at(each, f"{_HELD_OUT}.targets") for each in manifests if _at(each, _HELD_OUT)]
+    if _differ([_cuts(each, "cut") for each in manifests]) or _differ(targets):
         reasons["validation"] = "the runs were validated on other rows: their losses cannot be compared"
     tested = [
-        [_at(each, f"evaluation.{way}") for way in ("run.test_cuts", "likelihood.bytes", "cursor.asked", "holes.tasks")]
+        [_at(each, f"evaluation.{way}") for way in ("likelihood.bytes", "cursor.asked", "holes.tasks")]
         for each in manifests
-        if "evaluation" in each
+        if _at(each, "evaluation.run")
     ]
-    if _differ(tested):
+    if _differ([_cuts(each, "second_cut") for each in manifests]) or _differ(tested):
         reasons["test"] = "the runs were tested on other text: compare the changes against the base"
     return reasons
+
+
+def _cuts(manifest: Mapping[str, Any], name: str) -> list[Any]:
+    """Return where a part ends in each repository that a run has read, by the name of the cut."""
+    return [_at(each, f"split.{name}") for each in _at(manifest, "phase_results.phase_1_scrape.repositories") or []]
 
 
 def _differ(values: Sequence[Any]) -> bool:

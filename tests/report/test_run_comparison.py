@@ -9,13 +9,14 @@ def manifest(**changes):
     """A manifest with what is compared, and values changed by their keys, joined by dots."""
     found = {
         "phase_results": {
+            "phase_1_scrape": {"repositories": [{"split": {"cut": "a", "second_cut": "b"}}]},
             "phase_4_training": {
                 "training_stats": {"final_val_loss": 2.0, "final_perplexity": 7.4, "training_time_minutes": 10.0},
-                "held_out": {"rows": 30},
-            }
+                "held_out": {"batches": 6, "of_batches": 6, "rows": 30, "targets": 900},
+            },
         },
         "evaluation": {
-            "run": {"cuts": ["a"], "test_cuts": ["b"]},
+            "run": {"name": "a"},
             "likelihood": {
                 "bytes": 100,
                 "new": {"base": 1.0, "tuned": 0.9, "change_percent": -10.0, "interval": [-12.0, -8.0]},
@@ -86,10 +87,19 @@ def test_a_result_is_shown_with_its_change_and_interval():
 @pytest.mark.parametrize(
     ("changes", "kept", "lost"),
     [
-        ({"evaluation__run__test_cuts": ["c"]}, "validation loss, nats per token", "new lines, bits per byte"),
+        (
+            {"phase_results__phase_1_scrape__repositories": [{"split": {"cut": "a", "second_cut": "c"}}]},
+            "validation loss, nats per token",
+            "new lines, bits per byte",
+        ),
+        (
+            {"phase_results__phase_1_scrape__repositories": [{"split": {"cut": "c", "second_cut": "b"}}]},
+            "new lines, bits per byte",
+            "validation loss, nats per token",
+        ),
         ({"evaluation__likelihood__bytes": 99}, "validation loss, nats per token", "new lines, bits per byte"),
         (
-            {"phase_results__phase_4_training__held_out": {"rows": 31}},
+            {"phase_results__phase_4_training__held_out__targets": 901},
             "new lines, bits per byte",
             "validation loss, nats per token",
         ),
@@ -114,13 +124,36 @@ def test_what_was_measured_on_other_text_has_no_best(changes, kept, lost):
     assert "other" in note
 
 
-def test_a_run_without_an_evaluation_has_hyphens():
-    stopped = manifest()
-    del stopped["evaluation"]
-    found = by_name(compare_runs([manifest(), stopped], [{}, {}]))
-    assert found["new lines, bits per byte"].values == [0.9, None]
-    assert found["new lines, bits per byte"].shown[1] == "-"
-    assert found["new lines, bits per byte"].best is None
+def test_other_batches_of_the_same_rows_are_no_other_text():
+    other = {"batches": 3, "of_batches": 3, "rows": 31, "targets": 900}  # two processes, one of which had a row less
+    better = manifest(
+        phase_results__phase_4_training__held_out=other,
+        phase_results__phase_4_training__training_stats__final_val_loss=1.9,
+    )
+    found = compare_runs([manifest(), better], [{}, {}])
+    assert found.notes == []
+    assert by_name(found)["validation loss, nats per token"].best == 1
+
+
+@pytest.mark.parametrize("evaluation", [None, {"unfinished": "stopped"}])
+def test_a_run_that_was_not_evaluated_has_hyphens_and_keeps_no_others_from_being_compared(evaluation):
+    better = manifest(evaluation__general={"forgetting_percent": 1.0})
+    better["evaluation"]["likelihood"]["new"]["tuned"] = 0.8
+    found = compare_runs([manifest(), better, manifest(evaluation=evaluation)], [{}, {}, {}])
+    assert found.notes == []
+    result = by_name(found)["new lines, bits per byte"]
+    assert (result.values, result.shown[2], result.best) == ([0.9, 0.8, None], "-", 1)
+
+
+def test_a_run_that_was_not_validated_keeps_no_others_from_being_compared():
+    better = manifest(phase_results__phase_4_training__training_stats__final_val_loss=1.9)
+    stopped = manifest(
+        phase_results__phase_4_training__held_out=None,
+        phase_results__phase_4_training__training_stats__final_val_loss=None,
+    )
+    found = compare_runs([manifest(), better, stopped], [{}, {}, {}])
+    assert found.notes == []
+    assert by_name(found)["validation loss, nats per token"].best == 1
 
 
 @pytest.mark.parametrize("value", [None, "2.0", True, float("nan"), [1.0], {}])
