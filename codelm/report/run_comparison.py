@@ -113,7 +113,7 @@ _MEASURES = [
     _Measure("general code forgotten, %", "evaluation.general.forgetting_percent", "low"),
     _Measure("training, minutes", f"{_STATS}.training_time_minutes", "low"),
     _Measure("memory of the process, GiB", "hardware.peaks.ram_gib", "low", digits=2),
-    _Measure("memory of the GPU, GiB", "hardware.peaks.gpu_gib", "low", digits=2),
+    _Measure("memory of the GPU, GiB", "hardware.peaks.gpu_reserved_gib", "low", digits=2),
 ]
 
 

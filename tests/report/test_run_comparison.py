@@ -56,6 +56,19 @@ def test_what_a_refresh_gained_is_shown_beside_the_run_that_it_began_with():
     assert "after a refresh, bits per byte" not in by_name(compare_runs([manifest(refresh=unmeasured)], [{}]))
 
 
+def test_the_memory_of_the_gpu_is_that_which_a_manifest_names(monkeypatch):
+    import torch
+
+    from codelm.runs.environment import peaks
+
+    for name, peak in (("max_memory_allocated", 3), ("max_memory_reserved", 4)):
+        monkeypatch.setattr(torch.cuda, name, lambda device, peak=peak: peak * 2**30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    found = by_name(compare_runs([manifest(hardware={"peaks": peaks()}), manifest()], [{}, {}]))
+    assert found["memory of the GPU, GiB"].values == [4.0, None]
+
+
 def test_only_the_settings_that_differ_are_shown():
     settings = [{"model.lora.r": 8, "output": "a", "data.seed": 1}, {"model.lora.r": 16, "output": "b", "new": 3}]
     found = compare_runs([manifest(), manifest()], [*settings])
