@@ -24,7 +24,7 @@ def adapter_change(
     """Return bits per byte of held-out commits before and after, and the change with its 95 % interval, in percent.
 
     They are those of the ``lines`` that count in the report: the "new" ones, which no file held when training ended, or
-    all "added" ones where none is new.
+    all "added" ones where none is new, or no whole files say which are.
 
     Args:
         evaluated: The model as it is after the training.
@@ -42,7 +42,7 @@ def adapter_change(
         "new": sum_by_commit((run.commit, run.new) for run in runs),
         "added": sum_by_commit((run.commit, run.added) for run in runs),
     }
-    lines = "new" if any(nll.bytes for nll in kinds["new"].values()) else "added"
+    lines = "new" if data.snapshot and any(nll.bytes for nll in kinds["new"].values()) else "added"
     nlls = list(kinds[lines].values())
     found = comparison(nlls)
     if found is None:

@@ -6,6 +6,7 @@ from codelm.evaluation.notes import UnmeasuredError
 from codelm.evaluation.tasks.adapter_change import adapter_change
 from codelm.evaluation.tasks.likelihood import likelihood
 from codelm.evaluation.time_budget import TimeBudget
+from codelm.history.samples.formats import Formats
 
 MANY = 1_000_000
 
@@ -31,6 +32,11 @@ def test_where_no_line_is_new_all_that_were_added_count(data, evaluated, monkeyp
     found = adapter_change(evaluated, data, MANY, TimeBudget(600), evaluated.as_base)
     assert found["lines"] == "added"
     assert found["bytes"] == likelihood(evaluated, data, MANY, TimeBudget(600))["bytes"]
+
+
+def test_without_whole_files_nothing_is_called_new(make_data, rust_repository, evaluated):
+    data = make_data(rust_repository, formats=Formats(whole_files=False))
+    assert adapter_change(evaluated, data, MANY, TimeBudget(600), nullcontext)["lines"] == "added"
 
 
 def test_a_model_that_did_not_change_made_no_difference(data, evaluated):
