@@ -81,6 +81,8 @@ def _draw_prompts(
 ) -> list[tuple[SnapshotPath, str]]:
     """Return pairs of a file, in random order and spread over the repository, and a head, by turns.
 
+    Where there are fewer files than pairs, each comes again with the next head.
+
     Args:
         files: The files of the snapshot.
         heads: The beginnings of items.
@@ -88,9 +90,9 @@ def _draw_prompts(
         seed: Decides the order of the files.
     """
     chosen = evenly_spaced(files, count)
-    order = enumerate(Random(seed).sample(chosen, len(chosen)))
-    prompts = [(file, heads[index % len(heads)]) for index, file in order]
-    return (prompts * (1 + count // max(1, len(prompts))))[:count]
+    order = Random(seed).sample(chosen, len(chosen))
+    turns = (divmod(place, len(order)) for place in range(count))
+    return [(order[index], heads[(index + turn) % len(heads)]) for turn, index in turns]
 
 
 def _draw_functions(functions: Sequence[str], encoder: Encoder, seed: int) -> list[str]:

@@ -56,6 +56,19 @@ def test_both_models_have_the_same_prompts_under_the_repository_s_name(data, mak
     assert len(set(shown)) > LIMIT // 2
 
 
+@pytest.mark.parametrize("parts", [1, 4, 5])
+def test_every_head_is_asked_for_in_each_of_few_files(parts, make_data, make_repository, make_writer):
+    body = "-> u64 {{ let found_{0} = {0} * 37; let other_{0} = found_{0} + 11; found_{0} * other_{0} }}\n"
+    commits = [{f"part_{number % parts}.rs": (f"fn take_{number}() " + body).format(number)} for number in range(12)]
+    writer = make_writer([FUNCTION], [FUNCTION])
+    data = make_data(make_repository(commits))
+    idioms(writer, data, 4 * parts, TimeBudget(600), 0)
+    shown = [data.encoder.decode([token for token in ids if token > 5]) + typed for ids, typed in writer.prompts]
+    asked = {tuple(text.rpartition(".rs\n")[::2]) for text in shown if text.endswith(HEADS)}
+    assert len({path for path, _ in asked}) == parts
+    assert len(asked) == parts * len(HEADS)
+
+
 def test_both_models_write_lists_of_traits_that_they_derive_together(make_data, make_repository, make_writer):
     item = "#[derive(Clone, Debug)]\npub struct Name {{ number_{0}: u32 }}\n\n"
     function = "pub fn number_{0}(name: &Name) -> u32 {{ let found = name.number_{0}; found + found.count_ones() }}\n"
