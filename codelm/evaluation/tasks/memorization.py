@@ -46,8 +46,10 @@ def memorization(
         seed: Decides on the windows.
 
     Raises:
-        UnmeasuredError: There is no window of one kind, or no time was left.
+        UnmeasuredError: Nothing was learned, there is no window of one kind, or no time was left.
     """
+    if not len(data.learned):  # a refresh has kept the adapter that it began with
+        raise UnmeasuredError("the adapter has learned in an earlier run, whose report says what it recites")
     learned = data.windows(Split.TRAIN, WINDOW, limit, seed)
     held_out = data.windows(Split.TEST, WINDOW, limit, seed)
     for windows, kind, remedy in ((learned, "learned", _LONGER), (held_out, "held out", _MORE)):

@@ -121,6 +121,12 @@ def test_rows_too_short_for_a_window_measure_nothing(make_data, rust_repository,
         memorization(make_reciter([]), data, LIMIT, TimeBudget(600), 0)
 
 
+def test_an_adapter_that_learned_in_another_run_is_not_said_to_have_had_too_short_rows(long_rows, make_reciter):
+    data = EvaluationData(long_rows.store, long_rows.encoder, learned=[])
+    with pytest.raises(UnmeasuredError, match="learned in an earlier run, whose report says what it recites"):
+        memorization(make_reciter([]), data, LIMIT, TimeBudget(600), 0)
+
+
 def test_no_held_out_sample_as_long_as_a_window_is_an_error_that_says_so(long_rows, make_reciter, monkeypatch):
     monkeypatch.setattr(long_rows, "windows", lambda split, *_: [[0]] if split == Split.TRAIN else [])
     with pytest.raises(UnmeasuredError, match=r"no 100 tokens in one piece were held out.*data.held_out"):
