@@ -53,13 +53,14 @@ class TrainingHistory(RecordingCallback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count what the validation loss rests on."""
-        self.counts: Tensor = torch.zeros(3)
+        self.counts: Tensor = torch.zeros(3, dtype=torch.int64)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *rest: Any
     ) -> None:
-        """Count a batch, its rows and its targets."""
-        self.counts += torch.tensor([1, len(batch["input_ids"]), int(learned_tokens(batch))])
+        """Count a batch, its rows and its targets; a process for which no row is left has an empty one."""
+        rows = int(batch["weights"].any(1).sum())
+        self.counts += torch.tensor([1, rows, int(learned_tokens(batch))])
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record a validation of training."""
@@ -98,7 +99,7 @@ def _validation_size(trainer: Trainer, counts: Tensor, facts: Mapping[str, Any])
     ``counts`` ``[3]`` are this process's; the batches are its own, rows and targets those of all processes.
     """
     loaders: Any = trainer.val_dataloaders
-    _, rows, targets = sum_over_ranks(trainer, counts.clone()).long().tolist()
+    _, rows, targets = sum_over_ranks(trainer, counts.clone()).tolist()
     return {
         "batches": int(counts[0]),
         "of_batches": len(loaders) if hasattr(loaders, "__len__") else None,

@@ -232,3 +232,14 @@ def test_it_says_on_how_much_the_held_out_loss_rests(run, make_rows, batches):
     targets = sum(int((row["weights"] > 0)[:, 1:].sum()) for row in make_rows(2, start=9)[:batches])
     held_out = content["phase_results"]["phase_4_training"]["held_out"]
     assert held_out == {"batches": batches, "of_batches": 2, "rows": batches, "targets": targets, "of_targets": None}
+
+
+def test_the_rows_of_a_validation_are_those_that_hold_something_and_its_targets_are_counted_exactly(make_rows):
+    [full] = make_rows(1)
+    empty = {name: torch.zeros_like(value) for name, value in full.items()}
+    history = TrainingHistory()
+    history.on_validation_start(None, None)
+    history.counts += torch.tensor([0, 0, 2**25])
+    for batch in (full, empty):
+        history.on_validation_batch_end(None, None, None, batch)
+    assert history.counts.tolist() == [2, 1, 2**25 + int((full["weights"] > 0)[:, 1:].sum())]
