@@ -79,8 +79,17 @@ def _gain_sentence(figures: Mapping[str, Any]) -> str:
     if bare_percent(gain) == "0":
         sentence = "Your next commits became neither easier nor harder to predict"
     else:
-        sentence = f"Your next commits became {percent(abs(gain))} {'easier' if gain > 0 else 'harder'} to predict"
+        size = _unlike_goal(abs(gain), GAIN, misses=gain < GAIN)
+        sentence = f"Your next commits became {size} {'easier' if gain > 0 else 'harder'} to predict"
     return f"{sentence}{_certainty(main)}."
+
+
+def _unlike_goal(value: float, goal: float, *, misses: bool) -> str:
+    """Return a number of percent; one that misses a goal and is rounded to it would read as if the goal were met."""
+    shown = percent(value)
+    if not misses or shown != percent(goal):
+        return shown
+    return f"a little {'over' if value > goal else 'under'} {shown}"
 
 
 def _certainty(main: Mapping[str, Any]) -> str:
@@ -108,7 +117,8 @@ def _gain_goal(figures: Mapping[str, Any]) -> _Goal:
     gain, found = -main["change_percent"], _gains(main)
     if found is None:
         return _Goal(text, f"{percent(gain)}, {_too_few(main['commits'])}", _Outcome.UNKNOWN, missed)
-    shown = f"{percent(gain)} ({bare_percent(found[1])} to {bare_percent(found[2])})"
+    size = _unlike_goal(gain, GAIN, misses=gain < GAIN)
+    shown = f"{size} ({bare_percent(found[1])} to {bare_percent(found[2])})"
     return _Goal(text, shown, _Outcome.of(gain >= GAIN and found[1] > 0), missed)
 
 
@@ -188,10 +198,10 @@ def _forgetting_goal(figures: Mapping[str, Any]) -> _Goal:
     if general is None:
         return _Goal(text)
     lost = general["forgetting_percent"]
-    # 5.04 rounded to 5 would read as if the goal were met.
-    above = percent(lost) if percent(lost) != percent(FORGETTING) else f"a little over {percent(FORGETTING)}"
-    missed = f"It forgot: general code became {above} harder to predict, the goal is at most {percent(FORGETTING)}."
-    return _Goal(text, change(lost), _Outcome.of(lost <= FORGETTING), missed)
+    size = _unlike_goal(lost, FORGETTING, misses=lost > FORGETTING)
+    missed = f"It forgot: general code became {size} harder to predict, the goal is at most {percent(FORGETTING)}."
+    shown = change(lost) if size == percent(lost) else size
+    return _Goal(text, shown, _Outcome.of(lost <= FORGETTING), missed)
 
 
 def _secret_goal(figures: Mapping[str, Any]) -> _Goal:

@@ -117,6 +117,11 @@ def test_a_miss_does_not_read_as_if_the_goal_were_met(some_figures):
     figures = some_figures("missed")
     figures["general"]["forgetting_percent"] = 5.04
     assert "general code became a little over 5\N{NO-BREAK SPACE}% harder to predict, the goal" in page(figures)
+    assert goals(figures)[7].found == "a little over 5\N{NO-BREAK SPACE}%"
+    with_change(figures, -9.97, [-12.0, -8.0])
+    assert headline(figures)[0].startswith("Your next commits became a little under 10\N{NO-BREAK SPACE}% easier")
+    assert goals(figures)[0].found == "a little under 10\N{NO-BREAK SPACE}% (8 to 12)"
+    assert goals(with_change(figures, -10.3, [-12.0, -8.0]))[0].found == "10\N{NO-BREAK SPACE}% (8 to 12)"
 
 
 def test_secrets_that_were_not_asked_for_are_shown_as_such(some_figures):
