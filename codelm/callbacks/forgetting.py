@@ -67,8 +67,8 @@ class Forgetting(RecordingCallback):
         except Exception as error:  # whatever it is, training goes on
             log.warning("general code after epoch %d was not measured, training goes on: %s", epoch, one_line(error))
             return
-        epochs = self.record.forgetting
-        epochs.append({"epoch": epoch, "step": trainer.global_step, "bits": bits, "loss": self._losses(trainer, epoch)})
+        epochs, step = self.record.forgetting, trainer.global_step if epoch else 0
+        epochs.append({"epoch": epoch, "step": step, "bits": bits, "loss": self._losses(trainer, epoch)})
         percent = 100 * (bits / epochs[0]["bits"] - 1)
         log_scalars(trainer, {"general/bits_per_byte": bits, "general/forgetting_percent": percent})
 

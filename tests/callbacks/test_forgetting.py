@@ -107,6 +107,13 @@ def test_a_resumed_run_keeps_the_measurements(run_history):
     assert [each["epoch"] for each in figures(second)["epochs"]] == [0, 1, 2]
 
 
+def test_the_base_is_that_of_step_0_also_where_it_is_first_measured_when_a_run_goes_on(run_history):
+    first, _, _ = run_history(max_epochs=1, evaluation={"every_n_epochs": 0})
+    best = first.checkpoint_callback.best_model_path
+    _, _, resumed = run_history(max_epochs=2, ckpt_path=best)
+    assert [(each["epoch"], each["step"]) for each in resumed.forgetting] == [(0, 0), (2, 6)]
+
+
 def test_a_measurement_that_fails_ends_no_training(run_history, monkeypatch, caplog):
     from codelm.callbacks import forgetting as module
 
