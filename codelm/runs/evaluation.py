@@ -85,7 +85,6 @@ def evaluate_weights(
         head = {"codelm_evaluation": 1, "run": run, "notes": result.notes}
         figures = head | result.figures | {"epochs": epochs, "prompts": prompts}
         write_report(folder, figures, result.infill_rows)
-        log_evaluation(trainer, figures, step)
     except Exception as error:
         log.debug("evaluation", exc_info=error)
         return None, str(error) if isinstance(error, CodelmError) else one_line(error)
@@ -95,7 +94,16 @@ def evaluate_weights(
         adapter = f"; the adapter is {folder / 'adapter'}" if (folder / "adapter").is_dir() else ""
         log.warning("the evaluation was stopped, everything else stands%s; %s makes the report", adapter, command)
         raise
+    _log(trainer, figures, step)
     return figures, None
+
+
+def _log(trainer: Trainer, figures: dict[str, Any], step: int) -> None:
+    """Write the figures to the loggers; where one fails, they are in the report all the same."""
+    try:
+        log_evaluation(trainer, figures, step)
+    except Exception as error:  # of whatever logger a user has, such as one that has lost its network
+        log.warning("the evaluation was not written to the loggers, the report stands: %s", one_line(error))
 
 
 def _run_facts(folder: Path, pl_module: Any, data: Any, epochs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -32,9 +32,7 @@ def test_only_what_the_saved_weights_have_learned_counts_as_learned(run_history,
     assert manifest(trainer)["evaluation"]["run"]["learned"] == fingerprint(4, learned)
 
 
-@pytest.mark.parametrize(
-    "what", ["evaluation.evaluate", "evaluation.EvaluationData", "figures.new_file", "evaluation.log_evaluation"]
-)
+@pytest.mark.parametrize("what", ["evaluation.evaluate", "evaluation.EvaluationData", "figures.new_file"])
 def test_a_failure_costs_neither_the_adapter_nor_the_manifest(run_history, monkeypatch, caplog, what):
     def fail(*_, **__):
         raise RuntimeError("no memory\nat all")
@@ -47,6 +45,18 @@ def test_a_failure_costs_neither_the_adapter_nor_the_manifest(run_history, monke
     content = manifest(trainer)
     assert content["status"] == "completed"
     assert content["evaluation"] == {"unfinished": "RuntimeError: no memory at all"}
+
+
+def test_a_logger_that_fails_costs_no_figure(run_history, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("no network\nat all")
+
+    monkeypatch.setattr("codelm.runs.evaluation.log_evaluation", fail)
+    with caplog.at_level(logging.WARNING):
+        trainer, _, _ = run_history(max_epochs=1)
+    assert "not written to the loggers, the report stands: RuntimeError: no network at all" in caplog.text
+    assert (folder(trainer) / "report.html").is_file()
+    assert manifest(trainer)["evaluation"]["run"]["part"] == "test"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
