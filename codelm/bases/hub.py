@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from codelm.bases import locate
-from codelm.errors import InputError, system_error
+from codelm.errors import CodelmError, DamagedDataError, InputError, is_out_of_memory, one_line, system_error
 
 __all__ = ["one_line_errors", "refuse_adapter", "warnings_hidden"]
 
@@ -16,15 +16,20 @@ os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 
 @contextmanager
 def one_line_errors(name: str) -> Iterator[None]:
-    """Turn what transformers raises about base ``name`` into an `InputError`; hide the hub's warnings of retries."""
+    """Turn what the libraries raise about base ``name`` into one-line errors; hide the hub's warnings of retries.
+
+    Where a file holds what they do not expect, they raise errors of all kinds (transformers 5.23, tokenizers 0.23).
+    """
     try:
         with warnings_hidden("huggingface_hub"):
             yield
-    except InputError:
+    except CodelmError:
         raise
     except Exception as error:
-        if not isinstance(error, ValueError) and system_error(error) is None:
+        if is_out_of_memory(error):
             raise
+        if not isinstance(error, ValueError) and system_error(error) is None:
+            raise DamagedDataError(f"base model {name} cannot be read: {one_line(error)}; fetch it again") from error
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise InputError(
             f"base model {name} cannot be had: {reason}; give the folder of a model that is on this machine, or 'tiny'"

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -243,7 +242,5 @@ def _plain_errors_of_weights(name: str) -> Iterator[None]:
     try:
         with one_line_errors(name):
             yield
-    except SafetensorError as error:
-        raise DamagedDataError(f"base model {name} cannot be read: {error}; fetch it again") from error
     except torch.OutOfMemoryError as error:
         raise ResourceError(f"base model {name} does not fit into GPU memory: try quantization nf4") from error

@@ -5,7 +5,7 @@ import pytest
 from codelm.bases import BUNDLED
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.datamodules import GitCommitDataModule
-from codelm.errors import InputError
+from codelm.errors import DamagedDataError, InputError
 
 
 def test_the_bundled_tokenizer_reads():
@@ -36,3 +36,13 @@ def test_a_tokenizer_whose_file_cannot_be_read_is_named_with_the_system_s_reason
     monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fail)
     with pytest.raises(InputError, match=r"^base model tiny cannot be had: Input/output error"):
         load_tokenizer("tiny")
+
+
+@pytest.mark.parametrize(("right", "wrong"), [('"rstrip"', '"rstriq"'), ("{", "["), ('"ByteLevel"', '"ByteLevem"')])
+def test_a_damaged_tokenizer_is_refused_in_one_line(tmp_path, right, wrong):
+    folder = shutil.copytree(BUNDLED["tiny"], tmp_path / "base")
+    file = folder / "tokenizer.json"
+    file.write_text(file.read_text().replace(right, wrong, 1))
+    with pytest.raises((DamagedDataError, InputError), match=r"^base model \S+ cannot be (read|had): .*") as refused:
+        load_tokenizer(str(folder))
+    assert "\n" not in str(refused.value)

@@ -88,6 +88,17 @@ def test_truncated_weights_are_damage(copy):
         load_base(str(copy))
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"), [("dtype", "floatt32"), ("hidden_act", "gelt"), ("layer_types", ["full_attentiom"] * 2)]
+)
+def test_a_configuration_that_the_library_cannot_take_is_refused_in_one_line(copy, setting, value):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {setting: value}))
+    with pytest.raises((DamagedDataError, InputError), match=r"^base model \S+ cannot be (read|had): .*") as refused:
+        load_base(str(copy))
+    assert "\n" not in str(refused.value)
+
+
 def test_code_that_comes_with_a_model_is_not_run(copy):
     config = json.loads((copy / "config.json").read_text())
     config |= {"model_type": "stranger", "auto_map": {"AutoConfig": "evil.Config"}}
