@@ -28,6 +28,7 @@ __all__ = [
     "read_settings",
     "read_step",
     "read_weights",
+    "refuse_folders",
     "saved_step",
 ]
 
@@ -35,6 +36,8 @@ LAST = "last.ckpt"
 MARK = "codelm"
 """The key under which a checkpoint says how good it is: ``score``, None where unknown, and ``mode``, min or max."""
 
+_FOLDER = 0x10
+"""The mark of a folder among the attributes of a record of an archive, MS-DOS's."""
 _LAST = re.compile(r"last(-v\d+)?")
 _LIGHTNING = re.compile(r"ModelCheckpoint\{.*'mode': '(min|max)'")
 
@@ -201,4 +204,16 @@ def _read(checkpoint: Path, key: str, *, mmap: bool = False, default: Any = None
 
 def load(checkpoint: str | Path, *, mmap: bool = False) -> Any:
     """Return the content of a file that torch wrote, on the CPU; whoever wrote it, it runs no code."""
+    refuse_folders(checkpoint)
     return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+def refuse_folders(checkpoint: str | Path) -> None:
+    """Raise an error where a record of a file that torch wrote is marked as a folder: one bit that is flipped does it.
+
+    torch 2.13 reads such a record without looking at its sum, as whatever was in memory before: the reader of archives
+    that it builds upon (miniz) takes a folder for read, since it is empty.
+    """
+    with zipfile.ZipFile(checkpoint) as archive:
+        if any(record.external_attr & _FOLDER for record in archive.infolist()):
+            raise zipfile.BadZipFile("a record is marked as a folder")
