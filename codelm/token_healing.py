@@ -31,6 +31,8 @@ a line end to the indentation behind it: punctuation before a line end goes with
 character may be several tokens, so that the tokens of the text before it cannot be told by their own text.
 Backwards the end is found in one go; from the front, each run of spaces would be tried from each of its places.
 """
+_MOST_TYPED = 64
+"""Characters that are cut off at most: each token of them, which may be one character, is a step and takes room."""
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -44,12 +46,14 @@ class HealedPrompt(NamedTuple):
 def cut_back(text: str) -> tuple[str, str]:
     r"""Return a text up to a place that no token crosses, and the rest of it.
 
+    Within a longer word, such as a key in base64, a token may cross it: it is so far back that this decides little.
+
     >>> cut_back("    let resp")
     ('    let', ' resp')
     >>> cut_back("fn main() {\n    ")
     ('fn main()', ' {\n    ')
     """
-    found = _OPEN_END.match(text[::-1])
+    found = _OPEN_END.match(text[: -_MOST_TYPED - 1 : -1])
     place = len(text) - (found.end() if found else 0)
     return text[:place], text[place:]
 
