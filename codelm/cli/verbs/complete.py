@@ -66,7 +66,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
 
 
 def _parser() -> VerbParser:
-    parser = VerbParser("complete", _DESCRIPTION)
+    parser = VerbParser("complete", _DESCRIPTION, may_be_empty=["--suffix"])
     parser.add_argument("words", nargs="*", metavar="[RUN] [PROMPT]", help="the prompt alone, or the run before it")
     parser.add_argument("--suffix", metavar="TEXT", help="the text behind the place: the model fills in between")
     parser.add_argument("--file", metavar="FILE", help="write at a place in this file, which is not changed")

@@ -10,7 +10,6 @@ from codelm.cli.base_folder import base_folder
 from codelm.cli.config_files import checked_arguments
 from codelm.cli.quick_settings import QuickSettings, quick_settings
 from codelm.cli.verbs.parser import VerbParser, split_settings
-from codelm.errors import InputError
 from codelm.export.dataset.columns import Columns
 from codelm.export.dataset.tables import FORMATS, refuse_format
 from codelm.export.destination import DATASET, refuse_taken, refuse_unwritable
@@ -41,8 +40,6 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     """
     settings, rest = split_settings(arguments)
     given = _parser().parse_args(rest)
-    if not given.to:
-        raise InputError("--to is empty: give the folder to write the dataset to")
     if given.repository is not None:
         settings = [*settings, f"--data.repo={given.repository}"]
     found, folder = quick_settings(settings), Path(given.to).expanduser()

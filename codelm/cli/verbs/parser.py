@@ -1,7 +1,7 @@
 """The parser of a command beside Lightning's, whose mistakes are errors of one line, and the settings it may take."""
 
 import re
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -17,9 +17,12 @@ class VerbParser(ArgumentParser):
     Args:
         command: The command's name.
         description: What it does, and examples.
+        may_be_empty: Options that an empty text says something to.
     """
 
-    def __init__(self, command: str, description: str) -> None:
+    def __init__(self, command: str, description: str, may_be_empty: Sequence[str] = ()) -> None:
+        self.may_be_empty = may_be_empty
+        self.actions: list[Action] = []
         super().__init__(
             f"codelm {command}",
             description=description,
@@ -27,9 +30,24 @@ class VerbParser(ArgumentParser):
             allow_abbrev=False,
         )
 
+    def add_argument(self, *names: Any, **settings: Any) -> Action:
+        """Add an argument, and keep it: argparse tells no others which it has."""
+        self.actions.append(super().add_argument(*names, **settings))
+        return self.actions[-1]
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Return the values of arguments, among which options may stand anywhere."""
-        return self.parse_intermixed_args(args, namespace)
+        """Return the values of arguments, among which options may stand anywhere.
+
+        Raises:
+            InputError: They are wrong, or an option has an empty value, as of a variable that is not set.
+        """
+        given = self.parse_intermixed_args(args, namespace)
+        for action in self.actions:
+            option = next(iter(action.option_strings), "")
+            if option and option not in self.may_be_empty and getattr(given, action.dest, None) == "":
+                remedy = f"give {action.metavar}{'' if action.required else ', or leave it out'}"
+                raise InputError(f"{option} is empty: {remedy}")
+        return given
 
     def error(self, message: str) -> NoReturn:
         """Raise `InputError` for what is wrong with the arguments."""

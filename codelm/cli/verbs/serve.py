@@ -114,7 +114,7 @@ def _refuse_wrong_values(given: Namespace) -> None:
         "--port: give a number from 0 to 65535": not 0 <= given.port <= 65535,
         "--max_tokens: give 1 or more": given.max_tokens < 1,
         "--waiting: give 0 or more": given.waiting < 0,
-        "--path: give the path of a file": not given.path.isprintable() or not given.path,
+        "--path: give the path of a file": not given.path.isprintable(),
         "--name: Continue stops early at names with starcoder2; give another": "starcoder2" in name,
     }
     for message, is_so in wrong.items():

@@ -166,6 +166,7 @@ def test_a_circle_of_links_costs_a_line(tuned_run, capsys, tmp_path):
         (["--file=a", "--suffix=b"], "leave --suffix out"),
         (["--file=a", "--interactive"], "leave --file out"),
         (["--file=nowhere.rs"], "cannot be read"),
+        (["a", "--file="], "--file is empty: give FILE, or leave it out"),
         (["a", "--show=nowhere.rs"], "cannot be read"),
         (["fn \udcff a"], "the prompt is not text in UTF-8"),
         (["a", "--suffix=\udcff"], "--suffix is not text in UTF-8"),
