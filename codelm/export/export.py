@@ -12,7 +12,7 @@ from transformers import PretrainedConfig
 from codelm.bases.tokenizer import load_tokenizer
 from codelm.errors import CodelmError
 from codelm.export.card import card
-from codelm.export.destination import RECORD, new_export, refuse_full_disk, refuse_taken
+from codelm.export.destination import RECORD, new_export, refuse_full_disk, refuse_taken, refuse_unwritable
 from codelm.export.gguf_adapter import refuse_unlike_lora
 from codelm.export.gguf_model import refuse_gguf
 from codelm.export.held_out import HeldOut, compare, finished_module, held_out_text, nll_by
@@ -58,6 +58,7 @@ def export(source: Source, options: Options, folder: Path, *, tokens: int, force
         CodelmError: It cannot be done; nothing was written.
     """
     refuse_taken(folder, force=force)
+    refuse_unwritable(folder)
     known = options.format == "adapter" or refuse_changed_base(source)
     _refuse_unfit(source, options, folder)
     before = _measure_trained(source, tokens)

@@ -9,6 +9,7 @@ from typing import Any
 from codelm.cli.base_folder import base_of_run
 from codelm.cli.verbs.parser import VerbParser
 from codelm.errors import InputError
+from codelm.export.destination import refuse_taken, refuse_unwritable
 from codelm.files import size_of
 from codelm.saved_run import SavedRun, find_run
 
@@ -39,6 +40,8 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     _refuse_contradictions(given)
     saved = find_run(given.run, given.output)
     folder = Path(given.to).expanduser() if given.to else saved.folder / "export" / given.format
+    refuse_taken(folder, force=given.force)
+    refuse_unwritable(folder)
     from codelm.cli.logging import run_logging  # seconds of imports, for which wrong arguments need not wait
     from codelm.export.export import export
     from codelm.export.source import find_source

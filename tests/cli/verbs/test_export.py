@@ -65,8 +65,8 @@ def test_what_was_measured_is_printed(monkeypatch, runs, capsys, tmp_path):
         return record
 
     monkeypatch.setattr("codelm.export.export.export", fake)
-    arguments = ["--format", "gguf", "--type", "q8_0", "--merge", "exact", "--tokens", "5", "--to", str(tmp_path)]
-    assert main(["export", "numbers", f"--output={runs}", *arguments]) == 0
+    arguments = ["--format", "gguf", "--type", "q8_0", "--merge", "exact", "--tokens", "5"]
+    assert main(["export", "numbers", f"--output={runs}", *arguments, "--to", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "read back  largest difference of a logit 0.013\n" in printed
     assert "held out   before 1.0000 -> after 1.0123 bits per byte (+1.23 %) over 7 commits, 12,345 bytes\n" in printed
@@ -124,6 +124,29 @@ def test_a_foreign_or_damaged_run_is_refused_in_a_line(command, runs, damage, st
     assert found == status
     assert message in printed.err
     assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "message"),
+    [
+        ("taken", 2, "taken is there, and no export of codelm: give another folder with --to"),
+        ("file", 2, "file is there, and no export of codelm: give another folder with --to"),
+        ("file/below", 4, "file is no folder; choose another with --to"),
+        ("", 2, "--to is empty: give FOLDER, or leave it out"),
+    ],
+)
+def test_a_place_that_cannot_be_had_is_refused_before_anything_is_loaded_or_measured(
+    monkeypatch, runs, tmp_path, capsys, to, status, message
+):
+    monkeypatch.setattr("codelm.export.source.find_source", pytest.fail)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "own").write_text("")
+    assert main(["export", "numbers", f"--output={runs}", "--to", to, "--force"]) == status
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
 
 
 def test_a_full_disk_is_refused_beforehand(command, monkeypatch, tmp_path):
