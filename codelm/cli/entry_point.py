@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,12 +15,16 @@ from codelm.cli.config_files import checked_arguments
 from codelm.cli.error_messages import did_you_mean
 from codelm.cli.known_settings import refuse_wrong_options
 from codelm.cli.signals import stop_signals
+from codelm.cli.standard_streams import drop_unwritable_output, open_closed_streams
 from codelm.errors import FULL, CodelmError, InputError, ResourceError, is_out_of_memory, system_error
 
 __all__ = ["main"]
 
 _DISK_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """Error numbers of the system for a disk that is full, fails, or cannot be written to."""
+
+_UNREAD = 128 + signal.SIGPIPE
+"""The status where nobody reads what is printed, as after ``| head``: that of most programs."""
 
 _WAIT_POLICY = "OMP_WAIT_POLICY", "PASSIVE"
 """Lets torch's threads sleep while they wait for one another, where the user has not decided; read when it is imported.
@@ -47,22 +52,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (the program's own by default) and return the exit status.
 
     0 done, 1 failed, 2 wrong request, 3 damaged data, 4 out of something, 130 stopped by Ctrl-C, 138 by SIGUSR1,
-    143 by SIGTERM.
+    141 by whoever read its output and reads no more, 143 by SIGTERM.
     """
+    open_closed_streams()
     switches, arguments = _split_switches(sys.argv[1:] if argv is None else argv)
     with stop_signals() as received:
         try:
-            return _dispatch(arguments, switches)
+            return _printed(arguments, switches)
         except KeyboardInterrupt:
             return _print_error("stopped", 128 + received[0] if received else 130)
-        except SystemExit as exit_:  # --help and --print_config; and Lightning after Ctrl-C, with a status of its own
+        except SystemExit as exit_:  # Lightning's after Ctrl-C, with a status of its own
             if received:
                 return _print_error("stopped", 128 + received[0])
             return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         except Exception as error:
-            if switches.debug:
-                traceback.print_exc()
-            return _print_error(*_message_and_status(error, switches))
+            return _failed(error, switches)
+
+
+def _printed(arguments: Sequence[str], switches: _Switches) -> int:
+    """Run a command, print the rest of its output, and return its status: a failure to print is one of the command."""
+    try:
+        status = _dispatch(arguments, switches)
+    except SystemExit:  # --help and --print_config
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return status
 
 
 def _split_switches(argv: Sequence[str]) -> tuple[_Switches, list[str]]:
@@ -102,6 +117,15 @@ def _require_command(word: str) -> None:
         raise InputError(f"the command comes first: codelm {'|'.join(COMMANDS)}, then {word}")
     if word not in COMMANDS:
         raise InputError(f"no command {word!r}{did_you_mean(word, COMMANDS)} (there are {', '.join(COMMANDS)})")
+
+
+def _failed(error: Exception, switches: _Switches) -> int:
+    """Say what an error is, and return the exit status; nothing where nobody reads, as a program that SIGPIPE ends."""
+    if drop_unwritable_output() and isinstance(error, BrokenPipeError):
+        return _UNREAD
+    if switches.debug:
+        traceback.print_exc()
+    return _print_error(*_message_and_status(error, switches))
 
 
 def _message_and_status(error: Exception, switches: _Switches) -> tuple[str, int]:

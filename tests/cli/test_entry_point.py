@@ -176,3 +176,44 @@ def test_a_refresh_may_be_allowed_code_as_a_training_may(monkeypatch):
     for arguments in (["refresh", "--allow_code", "x"], ["refresh", "x"]):
         assert main(arguments) == 0
     assert [(rest, switches["allow_code"]) for rest, switches in given] == [(["x"], True), (["x"], False)]
+
+
+UNBUFFERED = pytest.mark.parametrize("unbuffered", ["", "1"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unbuffered"), [(["--help"], ""), (["--help"], "1"), (["compare", "--help"], "")]
+)
+def test_output_that_nobody_reads_ends_the_command_without_a_word(arguments, unbuffered):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "codelm", *arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with os.fdopen(writing) as output:
+        result = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
+
+
+@UNBUFFERED
+def test_output_for_which_the_disk_has_no_room_costs_one_line(unbuffered):
+    command = [sys.executable, "-m", "codelm", "--help"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as output:
+        result = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+    assert result.returncode == 4
+    assert result.stderr == "codelm: error: [Errno 28] No space left on device\n"
+
+
+def test_a_pipe_of_something_else_that_breaks_is_an_error(failing_run, said):
+    failing_run(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+    assert main(["fit"]) == 1
+    assert said().startswith("codelm: error: BrokenPipeError")
+
+
+def test_a_command_whose_streams_are_closed_works_as_one_that_nobody_hears(tmp_path):
+    """Python has None for them; and what is opened next would be standard output of every program below."""
+    code = "from codelm.cli import main; main(['--version']); assert open('own', 'w').fileno() > 2"
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code], cwd=tmp_path, check=False
+    )
+    assert closed.returncode == 0
