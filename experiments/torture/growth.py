@@ -1,13 +1,14 @@
-"""The memory that some work takes in this process."""
+"""The memory that some work takes: in this process, or in those that it starts."""
 
 import ctypes
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import psutil
 
-__all__ = ["with_growth"]
+__all__ = ["with_growth", "with_peak_of_children"]
 
 _Outcome = TypeVar("_Outcome")
 _SECONDS = 0.005
@@ -33,3 +34,43 @@ def with_growth(work: Callable[[], _Outcome]) -> tuple[_Outcome, float]:
     finally:
         is_over.set()
         sampler.join()
+
+
+def with_peak_of_children(work: Callable[[], _Outcome], seconds: float = 0.1) -> tuple[_Outcome, float]:
+    """Return the outcome of some work, and the most memory in MB that the processes it started had at once.
+
+    They are looked at: what ``getrusage`` says of a process begins with the memory of the one that started it.
+
+    Args:
+        work: The work.
+        seconds: Time between two looks.
+    """
+    peak, is_over = 0.0, threading.Event()
+
+    def sample() -> None:
+        nonlocal peak
+        while not is_over.wait(seconds):
+            peak = max(peak, _memory_of_children())
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        return work(), peak
+    finally:
+        is_over.set()
+        sampler.join()
+
+
+def _memory_of_children() -> float:
+    """Return the memory in MB of the processes below this one, without servers of forks.
+
+    One that has not begun its program yet still has the words, and all the memory, of the one that started it.
+    """
+    found, this = 0, psutil.Process()
+    words = {this.pid: this.cmdline()}
+    for each in this.children(recursive=True):
+        with suppress(psutil.Error):
+            words[each.pid] = each.cmdline()
+            has_begun = words[each.pid] != words.get(each.ppid())
+            found += each.memory_info().rss if has_begun and "forkserver" not in " ".join(words[each.pid]) else 0
+    return found / 1e6

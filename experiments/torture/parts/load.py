@@ -6,11 +6,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -19,6 +17,7 @@ from experiments.bench.tasks import ROOT, Task, run
 from experiments.torture.asked_server import post
 from experiments.torture.fast_import import git_environment, run_git
 from experiments.torture.finished_run import finished_run
+from experiments.torture.growth import with_peak_of_children
 from experiments.torture.rows import Budget, Row, tally
 from experiments.torture.runs import processes, run_command
 
@@ -77,7 +76,7 @@ def _store_row(folder: Path, repository: Path, what: str) -> Row:
     options = {"repository": str(repository), "revision": "HEAD", "sequence_length": 1024}
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
-    outcome, peak = _with_peak(lambda: run(Task("stores.build", ROOT, options), scratch))
+    outcome, peak = with_peak_of_children(lambda: run(Task("stores.build", ROOT, options), scratch))
     held = peak <= _MOST_MEGABYTES
     remark = (
         f"{outcome['seconds']:,.0f} s, {outcome['tokens']:,} tokens, {outcome['memory']:,.0f} MB in codelm's process,"
@@ -85,28 +84,6 @@ def _store_row(folder: Path, repository: Path, what: str) -> Row:
     )
     what = f"the store of {what}: built, in {_MOST_MEGABYTES:,} MB of all processes at most"
     return Row("load", what, 1, int(held), remark, failures=() if held else (remark,))
-
-
-def _with_peak(work: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], float]:
-    """Return the outcome of some work, and the most memory in MB that the processes it started had at once."""
-    peak, is_over = 0.0, threading.Event()
-
-    def sample() -> None:
-        nonlocal peak
-        while not is_over.wait(0.1):
-            found = 0
-            for each in psutil.Process().children(recursive=True):
-                with suppress(psutil.Error):
-                    found += each.memory_info().rss if "forkserver" not in " ".join(each.cmdline()) else 0
-            peak = max(peak, found / 1e6)
-
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    try:
-        return work(), peak
-    finally:
-        is_over.set()
-        sampler.join()
 
 
 def _server_row(folder: Path, seconds: int) -> Row:
