@@ -11,7 +11,7 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 from codelm.errors import InputError, cannot_write
 from codelm.files import new_file
 from codelm.lightning_internals import use_checkpoint_io
-from codelm.runs.checkpoints import damaged_checkpoint, refuse_folders
+from codelm.runs.checkpoints import damaged_checkpoint
 
 __all__ = ["AtomicCheckpointIO", "use_atomic_checkpoints"]
 
@@ -50,8 +50,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if kwargs.get("weights_only") is False:
             raise InputError("weights_only is false: a checkpoint could run code; leave it out")
         try:
-            if "://" not in str(path):
-                refuse_folders(path)
             checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **(kwargs | {"weights_only": True}))
         except (OSError, MemoryError):
             raise

@@ -28,7 +28,6 @@ __all__ = [
     "read_settings",
     "read_step",
     "read_weights",
-    "refuse_folders",
     "saved_step",
 ]
 
@@ -82,9 +81,18 @@ def _is_whole(path: Path) -> bool:
     """Return whether a file is an archive, as checkpoints are, whose parts all have the sums they were written with."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
+            return not _has_folder(archive) and archive.testzip() is None
     except Exception:  # damaged bytes raise BadZipFile, zlib.error, RuntimeError and more
         return False
+
+
+def _has_folder(archive: zipfile.ZipFile) -> bool:
+    """Return whether a record of an archive is marked as a folder, as one bit that is flipped does it.
+
+    torch 2.13 reads such a record as whatever was in memory before, and looks at no sum: the reader of archives that it
+    builds upon (miniz) takes a folder for read, since it is empty.
+    """
+    return any(record.external_attr & _FOLDER for record in archive.infolist())
 
 
 def damaged_checkpoint(path: str | Path) -> DamagedDataError:
@@ -204,16 +212,7 @@ def _read(checkpoint: Path, key: str, *, mmap: bool = False, default: Any = None
 
 def load(checkpoint: str | Path, *, mmap: bool = False) -> Any:
     """Return the content of a file that torch wrote, on the CPU; whoever wrote it, it runs no code."""
-    refuse_folders(checkpoint)
-    return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=mmap)
-
-
-def refuse_folders(checkpoint: str | Path) -> None:
-    """Raise an error where a record of a file that torch wrote is marked as a folder: one bit that is flipped does it.
-
-    torch 2.13 reads such a record without looking at its sum, as whatever was in memory before: the reader of archives
-    that it builds upon (miniz) takes a folder for read, since it is empty.
-    """
     with zipfile.ZipFile(checkpoint) as archive:
-        if any(record.external_attr & _FOLDER for record in archive.infolist()):
+        if _has_folder(archive):
             raise zipfile.BadZipFile("a record is marked as a folder")
+    return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=mmap)

@@ -172,3 +172,17 @@ def test_what_was_saved_is_of_the_best_checkpoint_s_step_or_of_this_one_where_th
     assert saved_step(record, trainer) == 9
     best.write_bytes(b"nothing")
     assert saved_step(RunRecord(), trainer) is None
+
+
+@pytest.mark.parametrize("record", [0, 1, -1])
+def test_an_archive_with_a_record_that_is_marked_as_a_folder_is_refused(tmp_path, record):
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {"weight": torch.ones(3)}}, path)
+    with zipfile.ZipFile(path) as archive:
+        content, name = path.read_bytes(), archive.infolist()[record].filename.encode()
+        place = content.index(name, archive.start_dir) - 8  # external attributes, in the central directory
+    path.write_bytes(content[:place] + b"\x10" + content[place + 1 :])
+    with pytest.raises(DamagedDataError, match="is damaged"):
+        checkpoint_file(str(path), tmp_path, "run")
+    with pytest.raises(DamagedDataError, match="is damaged"):
+        read_weights(path)
