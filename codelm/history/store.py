@@ -98,7 +98,7 @@ class StoreWriter:
         self.folder = folder
         self._tokens = (folder / "tokens.bin").open("wb")
         self._roles = (folder / "roles.bin").open("wb")
-        self._table: list[tuple[int, ...]] = []
+        self._table = bytearray()  # a tuple of each sample would take six times as much memory
         self._end = 0
 
     def add(self, encoded: Encoded, split: Split, *, commit: int, path: int) -> bool:
@@ -112,27 +112,27 @@ class StoreWriter:
         """
         roles = encoded.roles.copy()
         roles[:1] = Role.IGNORED  # nothing comes before the first token, so it cannot be predicted
-        targets = int((roles == Role.TARGET).sum())
+        targets, contexts = (int((roles == role).sum()) for role in (Role.TARGET, Role.CONTEXT))
         if not targets:
             return False
-        contexts = int((roles == Role.CONTEXT).sum())
         self._tokens.write(encoded.ids.astype(_IDS).tobytes())
         self._roles.write(roles.tobytes())
-        self._table.append((self._end, len(roles), targets, contexts, encoded.kind, split, commit, path))
+        row = (self._end, len(roles), targets, contexts, encoded.kind, split, commit, path)
+        self._table += np.array(row, dtype=SAMPLE).tobytes()
         self._end += len(roles)
         return True
 
     @property
     def table(self) -> NDArray[np.void]:
         """The samples added so far, ``[samples]`` of `SAMPLE`."""
-        return np.array(self._table, dtype=SAMPLE)
+        return np.frombuffer(self._table, dtype=SAMPLE).copy()
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the table, the facts and the checksums of all files, and sync them to the disk."""
         self.close()
         np.save(self.folder / "samples.npy", self.table)
-        content = json.dumps({"tokens": self._end, **facts}, indent=1, sort_keys=True)
-        (self.folder / "facts.json").write_text(content, encoding="utf-8")
+        with (self.folder / "facts.json").open("w", encoding="utf-8") as file:
+            json.dump({"tokens": self._end, **facts}, file, indent=1, sort_keys=True)
         write_checksums(self.folder)
         sync_files(self.folder)
 
