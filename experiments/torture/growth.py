@@ -20,20 +20,9 @@ def with_growth(work: Callable[[], _Outcome]) -> tuple[_Outcome, float]:
     memory = psutil.Process().memory_info
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # of the GNU C library
         trim(0)  # what earlier work had and freed would hide what this one takes
-    before, is_over, peak = memory().rss, threading.Event(), 0
-
-    def sample() -> None:
-        nonlocal peak
-        while not is_over.wait(_SECONDS):
-            peak = max(peak, memory().rss)
-
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    try:
-        return work(), (max(peak, memory().rss) - before) / 1e6
-    finally:
-        is_over.set()
-        sampler.join()
+    before = memory().rss
+    outcome, peak = _with_peak(work, lambda: memory().rss, _SECONDS)
+    return outcome, (max(peak, memory().rss) - before) / 1e6
 
 
 def with_peak_of_children(work: Callable[[], _Outcome], seconds: float = 0.1) -> tuple[_Outcome, float]:
@@ -45,12 +34,24 @@ def with_peak_of_children(work: Callable[[], _Outcome], seconds: float = 0.1) ->
         work: The work.
         seconds: Time between two looks.
     """
-    peak, is_over = 0.0, threading.Event()
+    outcome, peak = _with_peak(work, _memory_of_children, seconds)
+    return outcome, peak / 1e6
+
+
+def _with_peak(work: Callable[[], _Outcome], memory: Callable[[], int], seconds: float) -> tuple[_Outcome, int]:
+    """Return the outcome of some work, and the most memory in bytes that there was meanwhile.
+
+    Args:
+        work: The work.
+        memory: Returns how much there is now.
+        seconds: Time between two looks.
+    """
+    peak, is_over = 0, threading.Event()
 
     def sample() -> None:
         nonlocal peak
         while not is_over.wait(seconds):
-            peak = max(peak, _memory_of_children())
+            peak = max(peak, memory())
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -61,8 +62,8 @@ def with_peak_of_children(work: Callable[[], _Outcome], seconds: float = 0.1) ->
         sampler.join()
 
 
-def _memory_of_children() -> float:
-    """Return the memory in MB of the processes below this one, without servers of forks.
+def _memory_of_children() -> int:
+    """Return the memory in bytes of the processes below this one, without servers of forks.
 
     One that has not begun its program yet still has the words, and all the memory, of the one that started it.
     """
@@ -73,4 +74,4 @@ def _memory_of_children() -> float:
             words[each.pid] = each.cmdline()
             has_begun = words[each.pid] != words.get(each.ppid())
             found += each.memory_info().rss if has_begun and "forkserver" not in " ".join(words[each.pid]) else 0
-    return found / 1e6
+    return found
