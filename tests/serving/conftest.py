@@ -42,17 +42,18 @@ class FakeEngine:
     def completion(self, emit, is_cancelled):
         if self.error:
             raise self.error
+        chunks = self.chunks  # those of this request, whatever a test gives the next one
         self.has_begun.set()
         while not self.may_generate.wait(0.01):
             if is_cancelled():
                 self.ended.append("cancelled")
                 return Completion("", "limit")
-        for chunk in self.chunks:
+        for chunk in chunks:
             emit(chunk)
             if self.late_error:
                 raise self.late_error
         self.ended.append("done")
-        text = "".join(self.chunks)
+        text = "".join(chunks)
         return Completion(text, "eos", prompt_tokens=7, completion_tokens=3, prompt_seconds=0.1, completion_seconds=0.2)
 
 
