@@ -240,5 +240,5 @@ class GitCommitDataModule(PackedDataModule):
     @cached_property
     def draw(self) -> tuple[NDArray[np.float64], int]:
         """Importances by the rules of `Importance`, and the draws of an epoch; both as far as `Refresh` has them."""
-        training, facts = self.store.samples[self.store.indices(Split.TRAIN)], self.store.facts
-        return training_draw(training, facts["commits"], facts["paths"], self.importance, self.refresh)
+        training, paths = self.store.samples[self.store.indices(Split.TRAIN)], self.store.facts["paths"]
+        return training_draw(training, self.store.commits, paths, self.importance, self.refresh)

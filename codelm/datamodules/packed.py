@@ -145,7 +145,7 @@ class PackedDataModule(LightningDataModule):
         slicing = limit if isinstance(limit, float) else 1.0, trainer.accumulate_grad_batches, trainer.world_size
         earlier, rows = (self._rows_of_steps(steps, *slicing) for steps in (step, step + 1))
         samples = [index for row in rows[len(earlier) :] for index in row]
-        commits = self.store.facts.get("commits", ())
+        commits = self.store.commits
         return (
             list(dict.fromkeys(commits[each]["sha"] for each in self.store.samples["commit"][samples]))
             if commits

@@ -53,8 +53,7 @@ class EvaluationData:
 
     def commit(self, number: int) -> dict[str, Any]:
         """Return the record of a commit: ``sha``, ``repository``, ``time`` in seconds since 1970, ``message``."""
-        record: dict[str, Any] = self.store.facts["commits"][number]
-        return record
+        return self.store.commits[number]
 
     @cached_property
     def snapshot(self) -> dict[SnapshotPath, str]:

@@ -51,7 +51,9 @@ def read_graph(repository: Repository) -> list[Node]:
     with isolated_git(repository, 0) as environment, Process(environment, arguments) as git:
         lines = git.output.rest().decode().splitlines()
         _raise_if_failed(git, repository)
-    return [Node(sha, tuple(parents)) for sha, *parents in map(str.split, lines)]
+    ids: dict[str, str] = {}  # a commit and its children share one string
+    shared = [[ids.setdefault(sha, sha) for sha in line.split()] for line in lines]
+    return [Node(sha, tuple(parents)) for sha, *parents in shared]
 
 
 def read_signatures(repository: Repository) -> Iterator[tuple[tuple[str, ...], str]]:

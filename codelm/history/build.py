@@ -55,7 +55,8 @@ def build_store(
     ):
         samples = SampleWriter(encoder, writer, settings.sequence_length, earlier)
         judged = JudgedTexts(earlier.judged if earlier else frozenset())
-        reader = HistoryReader(settings, encoder.count, encoder.format, samples.write, write_held_out, progress, judged)
+        write = samples.write, write_held_out, writer.add_commit
+        reader = HistoryReader(settings, encoder.count, encoder.format, *write, progress, judged)
         reader.read(histories)
     write_reusable(writer.folder, family_of(repositories, settings, encoder), samples.groups, judged.passed)
     write_unread(writer.folder, repositories, [history.readability for history in histories])
@@ -74,7 +75,6 @@ def build_store(
             "format": encoder.format_facts(),
             **{split.name.lower(): split_totals(writer.table, split) for split in Split},
         },
-        "commits": reader.commits,
         "paths": list(reader.paths),
     }
 

@@ -8,23 +8,26 @@ equals one that is built whole.
 
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from codelm.history.digest_set import DigestSet
+from codelm.history.filters.judged_texts import DIGEST_LENGTH
 from codelm.history.samples.pieces import Kind
 from codelm.history.store import DamagedStoreError, Store, open_store
 from codelm.history.tokenization.encoder import Encoded
 
-__all__ = ["EarlierStore", "Group", "content_key", "newest_store", "write_reusable"]
+__all__ = ["EarlierStore", "Group", "GroupTable", "content_key", "newest_store", "write_reusable"]
 
 log = logging.getLogger(__name__)
 
-_GROUP = np.dtype([("key", "V32"), ("first", "<u8"), ("samples", "<u4"), ("without_targets", "<u4")])
+_GROUP = np.dtype([("key", "S32"), ("first", "<u8"), ("samples", "<u4"), ("without_targets", "<u4")])
 
 _JUDGED_FILE = "judged.bin"
 
@@ -45,6 +48,22 @@ class Group(NamedTuple):
     without_targets: int
 
 
+class GroupTable:
+    """Groups in the bytes of a table, a fifth of what a tuple of each would take."""
+
+    def __init__(self) -> None:
+        self._rows = bytearray()
+
+    def add(self, group: Group) -> None:
+        """Append a group."""
+        self._rows += np.array(group, _GROUP).tobytes()
+
+    def array(self) -> NDArray[np.void]:
+        """Return the groups sorted by their keys, ``[groups]``; of those with one key, the last comes last."""
+        table = np.frombuffer(self._rows, _GROUP)
+        return table[np.argsort(table["key"], kind="stable")]
+
+
 def content_key(decided_by: Sequence[object], text: str) -> bytes:
     """Return the digest of a text and of what decides, beside the family of a store, which samples are made of it."""
     digest = blake2b(json.dumps(decided_by).encode(), digest_size=32)
@@ -52,17 +71,17 @@ def content_key(decided_by: Sequence[object], text: str) -> bytes:
     return digest.digest()
 
 
-def write_reusable(folder: Path, family: str, groups: Sequence[Group], judged: Collection[bytes]) -> None:
+def write_reusable(folder: Path, family: str, groups: GroupTable, judged: DigestSet) -> None:
     """Write into a store that is being built what another one can use again.
 
     Args:
         folder: The folder of the store.
         family: The name of the stores that can.
         groups: Which samples were made of what.
-        judged: Digests of texts in which filters found nothing (`JudgedTexts`), 16 bytes each.
+        judged: Digests of texts in which filters found nothing (`JudgedTexts`).
     """
-    np.save(folder / _file_name(family), np.array(groups, _GROUP))
-    (folder / _JUDGED_FILE).write_bytes(b"".join(sorted(judged)))
+    np.save(folder / _file_name(family), groups.array())
+    (folder / _JUDGED_FILE).write_bytes(judged.sorted_bytes())
 
 
 def _file_name(family: str) -> str:
@@ -74,7 +93,8 @@ class EarlierStore:
     """A finished store, and how often it was asked for the samples of a change or file and had them."""
 
     store: Store
-    groups: Mapping[bytes, Group]
+    groups: NDArray[np.void]
+    """Which of its samples were made of what, sorted by key."""
     judged: Set[bytes]
     """Digests of texts in which filters found nothing, as of `write_reusable`."""
     asked: int = 0
@@ -83,12 +103,13 @@ class EarlierStore:
     def take(self, key: bytes) -> tuple[list[Encoded], int] | None:
         """Return the samples with a key, and the number of those that were not written; None if there are none."""
         self.asked += 1
-        group = self.groups.get(key)
-        if group is None:
+        wanted = np.array(key, _GROUP["key"])
+        place = int(np.searchsorted(self.groups["key"], wanted, "right")) - 1
+        if place < 0 or self.groups["key"][place] != wanted:
             return None
         self.found += 1
-        rows = self.store.samples[group.first : group.first + group.samples]
-        return [self._encoded(row) for row in rows], group.without_targets
+        _, first, samples, without_targets = self.groups[place].tolist()
+        return [self._encoded(row) for row in self.store.samples[first : first + samples]], without_targets
 
     def _encoded(self, row: Any) -> Encoded:
         place = slice(int(row["offset"]), int(row["offset"]) + int(row["length"]))
@@ -120,6 +141,4 @@ def _opened(path: Path) -> EarlierStore | None:
                 "history: ignoring the cache %s, which is damaged (%s): what it holds is made anew", path.parent, what
             )
         return None
-    groups = (Group(row[0].tobytes(), *row.tolist()[1:]) for row in table)
-    digests = (judged[start : start + 16] for start in range(0, len(judged), 16))
-    return EarlierStore(store, {group.key: group for group in groups}, frozenset(digests))
+    return EarlierStore(store, table, DigestSet(DIGEST_LENGTH, judged))

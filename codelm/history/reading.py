@@ -44,10 +44,11 @@ class HistoryReader:
         prompt_format: The format that samples are written in.
         write: Takes the changes and files of a split, in their order.
         write_held_out: Takes the changes of the test split as text.
+        write_commit: Takes each commit of which something was kept, by which its samples are weighted.
         progress: Displays how many files and commits have been read.
         judged: Texts that need not be judged again, added to.
         drops: What was dropped of the files, and of the commits of each split.
-        commits: The commits of which something was kept, by which samples are weighted.
+        commits: Number of commits that were written.
         paths: The paths of what was kept, each with its index.
     """
 
@@ -56,10 +57,11 @@ class HistoryReader:
     prompt_format: PromptFormat
     write: Callable[[Iterator[Job]], None]
     write_held_out: HeldOutWriter
+    write_commit: Callable[[dict[str, Any]], None]
     progress: Progress
     judged: JudgedTexts
     drops: dict[str, DropCounts] = field(default_factory=lambda: {name: DropCounts() for name in _DROP_GROUPS})
-    commits: list[dict[str, Any]] = field(default_factory=list)
+    commits: int = 0
     paths: dict[str, int] = field(default_factory=dict)
     near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
     people: People = field(default_factory=People)
@@ -118,9 +120,9 @@ class HistoryReader:
         kept = filter_commits(commits_shown, filters, drops, reverts, self.judged, self.people)
         if split != Split.TRAIN:
             kept = drop_near_duplicates(kept, self.near_duplicates, drops)
-        before = len(self.commits)
+        before = self.commits
         self.write(self._change_jobs(history, kept, split))
-        history.kept[name] = len(self.commits) - before
+        history.kept[name] = self.commits - before
 
     def _file_jobs(self, history: History, files: Iterable[File], commit: int) -> Iterator[Job]:
         for file in files:
@@ -161,9 +163,10 @@ class HistoryReader:
             self.write_held_out(held_out_change(change, commit))
 
     def _add_commit(self, **facts: Any) -> int:
-        """Add what is kept of a commit, by which its samples are weighted; return its index."""
-        self.commits.append(facts)
-        return len(self.commits) - 1
+        """Write what is kept of a commit, by which its samples are weighted; return its index."""
+        self.write_commit(facts)
+        self.commits += 1
+        return self.commits - 1
 
     def _path_index(self, path: str) -> int:
         return self.paths.setdefault(path, len(self.paths))

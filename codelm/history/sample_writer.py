@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from codelm.history.earlier_stores import EarlierStore, Group, content_key
+from codelm.history.earlier_stores import EarlierStore, Group, GroupTable, content_key
 from codelm.history.store import Split, StoreWriter
 from codelm.history.tokenization.encoder import Encoded, Encoder, MakeSamples, encode_within
 
@@ -49,6 +49,7 @@ class SampleWriter:
         max_tokens: The most tokens of a sample.
         earlier: The store whose samples are used again.
         groups: Which samples were made of what.
+        without_targets: Number of samples that were not written, since they have no target.
         seconds: Time spent on encoding and writing; reading goes on in the meantime.
     """
 
@@ -56,8 +57,11 @@ class SampleWriter:
     writer: StoreWriter
     max_tokens: int
     earlier: EarlierStore | None = None
-    groups: list[Group] = field(default_factory=list)
+    groups: GroupTable = field(default_factory=GroupTable)
+    without_targets: int = 0
     seconds: float = 0.0
+    _first: int = 0
+    """Index of the next sample."""
 
     def write(self, jobs: Iterator[Job]) -> None:
         """Write the samples of all jobs in their order; while some are encoded, the next jobs are read."""
@@ -69,11 +73,6 @@ class SampleWriter:
                 writing = thread.submit(self._write_block, block)
             if writing is not None:
                 writing.result()
-
-    @property
-    def without_targets(self) -> int:
-        """Number of samples that were not written, since they have no target."""
-        return sum(group.without_targets for group in self.groups)
 
     def _write_block(self, jobs: Sequence[Job]) -> None:
         started = time.perf_counter()
@@ -87,6 +86,8 @@ class SampleWriter:
         self.seconds += time.perf_counter() - started
 
     def _add(self, job: Job, key: bytes, samples: Sequence[Encoded], unwritten: int) -> None:
-        first = self.groups[-1].first + self.groups[-1].samples if self.groups else 0
         written = sum(self.writer.add(each, job.split, commit=job.commit, path=job.path) for each in samples)
-        self.groups.append(Group(key, first, written, unwritten + len(samples) - written))
+        without_targets = unwritten + len(samples) - written
+        self.groups.add(Group(key, self._first, written, without_targets))
+        self.without_targets += without_targets
+        self._first += written

@@ -7,6 +7,7 @@ groups.*.npy  which samples were made of which change or file, for later stores 
 judged.bin    digests of texts in which filters found nothing, for later stores
 unread.txt    blobs that could not be read, if there were any (`codelm.history.completeness`)
 test.jsonl.gz the changes of the test split as text, for evaluation (`codelm.history.held_out_changes`)
+commits.jsonl the commits of which something was kept, by which samples are weighted
 facts.json    what was read, dropped, split and written, and the name of the store
 sums.txt      checksums of the files above (`codelm.history.checksums`)
 """
@@ -16,8 +17,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from codelm.errors import FULL, DamagedDataError, InputError, cannot_write
 from codelm.files import sync_files, sync_folder
 from codelm.history.checksums import damage, write_checksums
+from codelm.history.json_lines import JsonLines, json_line
 from codelm.history.samples.pieces import Role
 from codelm.history.tokenization.encoder import Encoded
 
@@ -44,10 +46,11 @@ SAMPLE = np.dtype(
         ("contexts", "u4"),  # tokens with the role CONTEXT
         ("kind", "u1"),
         ("split", "u1"),
-        ("commit", "u4"),  # index into facts["commits"]
+        ("commit", "u4"),  # index into the commits
         ("path", "u4"),  # index into facts["paths"]
     ]
 )
+_COMMITS_FILE = "commits.jsonl"
 _UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.\w{8}\.tmp")
 """Names of the temporary folders in which `new_store` builds stores, after the store's key."""
 _ABANDONED = 24 * 60 * 60
@@ -70,6 +73,7 @@ class Store:
     tokens: NDArray[np.unsignedinteger]
     roles: NDArray[np.uint8]
     samples: NDArray[np.void]
+    commits: Sequence[dict[str, Any]]
     facts: dict[str, Any]
 
     def sample(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
@@ -98,18 +102,11 @@ class StoreWriter:
         self.folder = folder
         self._tokens = (folder / "tokens.bin").open("wb")
         self._roles = (folder / "roles.bin").open("wb")
-        self._table = bytearray()  # a tuple of each sample would take six times as much memory
-        self._end = 0
+        self._commits = (folder / _COMMITS_FILE).open("wb")
+        self._table, self._end = bytearray(), 0  # a tuple of each sample would take six times as much memory
 
     def add(self, encoded: Encoded, split: Split, *, commit: int, path: int) -> bool:
-        """Append a sample and return True; write nothing and return False if it has no target.
-
-        Args:
-            encoded: The sample.
-            split: The split it belongs to.
-            commit: Index of its commit in ``facts["commits"]``.
-            path: Index of its path in ``facts["paths"]``.
-        """
+        """Append a sample, whose commit and path are given by their indices; False, and unwritten, without a target."""
         roles = encoded.roles.copy()
         roles[:1] = Role.IGNORED  # nothing comes before the first token, so it cannot be predicted
         targets, contexts = (int((roles == role).sum()) for role in (Role.TARGET, Role.CONTEXT))
@@ -122,6 +119,10 @@ class StoreWriter:
         self._end += len(roles)
         return True
 
+    def add_commit(self, facts: dict[str, Any]) -> None:
+        """Append a commit: what its samples are weighted by, in values that JSON can hold."""
+        self._commits.write(json_line(facts))
+
     @property
     def table(self) -> NDArray[np.void]:
         """The samples added so far, ``[samples]`` of `SAMPLE`."""
@@ -131,17 +132,15 @@ class StoreWriter:
         """Write the table, the facts and the checksums of all files, and sync them to the disk."""
         self.close()
         np.save(self.folder / "samples.npy", self.table)
-        with (self.folder / "facts.json").open("w", encoding="utf-8") as file:
-            json.dump({"tokens": self._end, **facts}, file, indent=1, sort_keys=True)
+        text = json.dumps({"tokens": self._end, **facts}, indent=1, sort_keys=True)
+        (self.folder / "facts.json").write_text(text, encoding="utf-8")
         write_checksums(self.folder)
         sync_files(self.folder)
 
     def close(self) -> None:
-        """Close the files of tokens and roles."""
-        try:
-            self._tokens.close()
-        finally:
-            self._roles.close()
+        """Close the files of tokens, roles and commits."""
+        with closing(self._commits), closing(self._roles), closing(self._tokens):
+            pass
 
 
 @contextmanager
@@ -210,8 +209,7 @@ def _remove_abandoned(cache: Path) -> None:
 
 def _last_written(folder: Path) -> float:
     """Return when a folder or a file in it was last written to, in seconds since 1970; now if it no longer exists."""
-    try:
-        # Writing to a file does not change the time of its folder, and a long history may take more than a day.
+    try:  # writing to a file does not change the time of its folder, and a long history may take more than a day
         return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
     except OSError:
         return time.time()
@@ -247,4 +245,4 @@ def open_store(folder: Path) -> Store:
         raise DamagedStoreError(folder, f"it was made as {facts['name']}")
     tokens = np.memmap(folder / "tokens.bin", dtype=_IDS, mode="r")
     roles = np.memmap(folder / "roles.bin", dtype=np.uint8, mode="r")
-    return Store(folder, tokens, roles, np.load(folder / "samples.npy"), facts)
+    return Store(folder, tokens, roles, np.load(folder / "samples.npy"), JsonLines(folder / _COMMITS_FILE), facts)

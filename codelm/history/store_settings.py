@@ -15,7 +15,7 @@ from codelm.history.tokenization.encoder import Encoder
 
 __all__ = ["STORE_VERSION", "StoreSettings", "cache_folder", "family_of", "store_key", "with_format"]
 
-STORE_VERSION = 21
+STORE_VERSION = 22
 """Part of every store's key: raise it when the same history and settings would give other samples or other facts."""
 
 

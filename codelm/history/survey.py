@@ -77,9 +77,9 @@ def survey(
     estimate = SampleEstimate(encoder, settings.sequence_length, settings.formats.context_lines, settings.seed)
     with open_histories(repositories, settings.filters, settings.held_out, settings.learned) as histories:
         judged = JudgedTexts(earlier.judged if earlier else frozenset())
-        reader = HistoryReader(
-            settings, encoder.count, encoder.format, estimate.write, lambda change: None, progress, judged
-        )
+        commits: list[dict[str, Any]] = []
+        write = estimate.write, lambda change: None, commits.append
+        reader = HistoryReader(settings, encoder.count, encoder.format, *write, progress, judged)
         reader.read(histories)
     table = estimate.table() if store is None else _table(store)
     return Survey(
@@ -89,7 +89,7 @@ def survey(
         reader.drops,
         table,
         store is not None,
-        reader.commits if store is None else store.facts["commits"],
+        commits if store is None else store.commits,
         list(reader.paths) if store is None else store.facts["paths"],
     )
 

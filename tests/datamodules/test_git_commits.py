@@ -104,7 +104,7 @@ def test_the_commits_of_a_step_are_those_of_its_rows(make_data):
     data = ready(make_data(batch_size=1))
     data.trainer = SimpleNamespace(limit_train_batches=1.0, accumulate_grad_batches=2, world_size=1)
     batches = data.micro_batches(0, accumulate=2)
-    commits = [each["sha"] for each in data.store.facts["commits"]]
+    commits = [each["sha"] for each in data.store.commits]
     for step in (0, 1, len(batches) // 2 - 1):
         rows = [row for batch in batches[2 * step : 2 * step + 2] for row in batch.rows]
         wanted = {commits[data.store.samples["commit"][index]] for row in rows for index in row}
@@ -297,7 +297,7 @@ def test_several_repositories_are_learned_together(make_data, make_repository, r
     )
     data = make_data()
     data.repo = [str(rust_repository), str(other)]
-    names = {commit["repository"] for commit in ready(data).store.facts["commits"]}
+    names = {commit["repository"] for commit in ready(data).store.commits}
     assert names == {"numbers", "other"}
 
 

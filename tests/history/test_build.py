@@ -75,7 +75,7 @@ def test_no_sample_comes_from_an_ignored_path(store_of_rust):
 def test_held_out_commits_are_the_newest_and_share_nothing_with_training(store_of_rust, rust_repository):
     store = store_of_rust()
     order = [node.sha for node in read_graph(open_repository(rust_repository))]
-    commits = store.facts["commits"]
+    commits = store.commits
     places = {
         split: {order.index(commits[row["commit"]]["sha"]) for row in store.samples[store.indices(split)]}
         for split in Split
@@ -86,7 +86,7 @@ def test_held_out_commits_are_the_newest_and_share_nothing_with_training(store_o
 
 def test_training_commits_of_a_fork_are_not_held_out_of_another_repository(store_of, rust_repository):
     store = store_of(*(open_repository(rust_repository, revision) for revision in ("HEAD~8", "HEAD")))
-    commits = store.facts["commits"]
+    commits = store.commits
     shas = [
         {commits[row["commit"]]["sha"] for row in store.samples[store.indices(split)] if row["kind"] != Kind.FILE}
         for split in Split
@@ -112,7 +112,7 @@ def test_held_out_holes_are_whole_hunks_whatever_share_of_those_in_training_is_a
 
 def test_each_added_line_of_the_training_commits_is_a_target_once(store_of_rust, encoder, rust_repository, read):
     store = store_of_rust(formats=Formats(whole_files=False), filters=Filters(ignore=IGNORE, duplicates=False))
-    learned = {store.facts["commits"][row["commit"]]["sha"] for row in store.samples[store.indices(Split.TRAIN)]}
+    learned = {store.commits[row["commit"]]["sha"] for row in store.samples[store.indices(Split.TRAIN)]}
     changes = [change for commit in read(rust_repository) if commit.sha in learned for change in commit.changes]
     hunks = [hunk for change in changes if change.path.startswith("src/") for hunk in change.hunks]
     rows = store.samples[store.indices(Split.TRAIN)]
@@ -253,7 +253,7 @@ def test_the_changes_of_the_test_split_are_kept_as_text(store_of_rust, git, rust
     kept = store.facts["scrape"]["repositories"][0]["kept"]["test"]
     assert len({change.commit for change in changes}) == kept
     for change in changes:
-        sha = store.facts["commits"][change.commit]["sha"]
+        sha = store.commits[change.commit]["sha"]
         shown = git(rust_repository, "show", "-U0", "--format=", sha, "--", change.path).split("\n")
         lines = change.text.split("\n")
         added = [line for start, stop in change.spans for line in lines[start:stop]]

@@ -107,10 +107,10 @@ def test_the_split_moves_with_the_history(build, make_repository):
     cuts = {store.facts["scrape"]["repositories"][0]["split"]["cut"] for store in (before, after)}
     assert len(cuts) == 2
     commit_of = {
-        split: {before.facts["commits"][row]["sha"] for row in before.samples["commit"][before.indices(split)]}
+        split: {before.commits[row]["sha"] for row in before.samples["commit"][before.indices(split)]}
         for split in Split
     }
-    learned = {after.facts["commits"][row]["sha"] for row in after.samples["commit"][after.indices(Split.TRAIN)]}
+    learned = {after.commits[row]["sha"] for row in after.samples["commit"][after.indices(Split.TRAIN)]}
     assert commit_of[Split.VALIDATION] & learned
     assert earlier.found
 

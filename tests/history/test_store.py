@@ -112,19 +112,28 @@ def test_a_store_that_another_process_finished_first_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
-ALL_FILES = ["facts.json", "roles.bin", "samples.npy", "sums.txt", "test.jsonl.gz", "tokens.bin", "unread.txt"]
+ALL_FILES = [
+    "commits.jsonl",
+    "facts.json",
+    "roles.bin",
+    "samples.npy",
+    "sums.txt",
+    "test.jsonl.gz",
+    "tokens.bin",
+    "unread.txt",
+]
 
 
 @pytest.fixture
 def whole(tmp_path):
     """The folder of a store with every file that one can have."""
     random = np.random.default_rng(13)
-    with new_store(tmp_path / "store") as (writer, facts), held_out_writer(writer.folder) as write:
+    with new_store(tmp_path / "store") as (writer, _), held_out_writer(writer.folder) as write:
         for number in range(40):
+            writer.add_commit({"sha": f"{number:040x}"})
             writer.add(encoded(*random.integers(0, 3, 50), Role.TARGET), Split.TRAIN, commit=number, path=0)
             write(HeldOutChange(number, "a.rs", f"fn number_{number}() {{}}\n", ((0, 1),)))
         (writer.folder / "unread.txt").write_text(f"{13:040x}\n")
-        facts["commits"] = [{"sha": f"{number:040x}"} for number in range(40)]
     open_store(tmp_path / "store")
     return tmp_path / "store"
 

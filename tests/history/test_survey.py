@@ -49,7 +49,7 @@ def test_of_a_small_history_it_finds_the_very_table_and_the_very_counts(compared
     assert found.table.error == 0
     assert found.table.tokenised == found.table.of > 0
     np.testing.assert_array_equal(found.table.samples[DECIDING], store.samples[DECIDING])
-    assert [found.commits, list(found.paths)] == [store.facts["commits"], store.facts["paths"]]
+    assert [found.commits, list(found.paths)] == [list(store.commits), store.facts["paths"]]
     assert found.scraped == {name: store.facts["scrape"][name] for name in ("repositories", "dropped", "table")}
     assert found.analysis[0]["languages"] == store.facts["analysis"]["repositories"][0]["languages"]
 

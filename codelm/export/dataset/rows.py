@@ -70,7 +70,7 @@ class DatasetRows:
     def _facts(self, index: int, weight: float) -> dict[str, Any]:
         """Return what is said about a sample: a value for each of `codelm.export.dataset.columns.FACTS`."""
         row = self.store.samples[index]
-        commit = self.store.facts["commits"][row["commit"]]
+        commit = self.store.commits[row["commit"]]
         path = self.store.facts["paths"][row["path"]]
         return {
             "sample": index,

@@ -1,6 +1,6 @@
 """How often each training sample is drawn, by the rules of `Importance`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ def sample_weights(
         importance: The rules.
     """
     changes, inverse = np.unique(samples[["commit", "path"]], return_inverse=True)
-    now = _newest_time([commits[index] for index in np.unique(samples["commit"])])
+    now = _newest_time(commits[index] for index in np.unique(samples["commit"]))
     factors = file_factors([paths[index] for index in np.unique(samples["path"])], importance)
     weights = []
     for change in changes:
@@ -38,7 +38,7 @@ def sample_weights(
     return np.array(weights)[inverse] * np.where(samples["kind"] == Kind.FILE, importance.whole_files, caps)
 
 
-def _newest_time(commits: Sequence[dict[str, Any]]) -> int:
+def _newest_time(commits: Iterable[dict[str, Any]]) -> int:
     """Return when the newest of the repositories' newest commits was written, in Unix seconds; 0 for no commit."""
     newest: dict[str, int] = {}  # the first of each by ancestry: a date in the future would make all others look old
     for commit in commits:

@@ -1,15 +1,20 @@
 """Hunks and files that add nothing new: deletions, changes of white space, duplicates."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 
 from codelm.git.commits import Hunk
+from codelm.history.digest_set import DigestSet
 
 __all__ = ["DELETED", "DUPLICATE", "WHITE_SPACE", "Novelty"]
 
 DELETED = "deleted"
 DUPLICATE = "duplicate"
 WHITE_SPACE = "white space only"
+
+_LENGTH = 8
+"""Bytes of a digest."""
 
 
 @dataclass(slots=True)
@@ -24,7 +29,7 @@ class Novelty:
 
     white_space: bool
     duplicates: bool
-    seen: set[int] = field(default_factory=set)
+    seen: DigestSet = field(default_factory=partial(DigestSet, _LENGTH))
 
     def hunk_reason(self, hunk: Hunk) -> str | None:
         """Return why a hunk adds nothing new, None where it does."""
@@ -51,7 +56,7 @@ def _without_space(text: str) -> str:
     return "".join(text.split()).replace("\ufeff", "")
 
 
-def _digest(removed: str, added: str) -> int:
-    """Return a 64-bit digest of the texts that does not depend on their white space."""
+def _digest(removed: str, added: str) -> bytes:
+    """Return a digest of the texts that does not depend on their white space."""
     text = " ".join(removed.split()) + "\0" + " ".join(added.split())
-    return int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest())
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=_LENGTH).digest()

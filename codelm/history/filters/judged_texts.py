@@ -1,13 +1,20 @@
 """Texts in which a filter found nothing, remembered so that it need not look at them again."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from typing import TypeVar
 
-__all__ = ["JudgedTexts"]
+from codelm.history.digest_set import DigestSet
+
+__all__ = ["DIGEST_LENGTH", "JudgedTexts"]
 
 _Found = TypeVar("_Found")
+
+
+DIGEST_LENGTH = 16
+"""Bytes of a digest."""
 
 
 @dataclass(slots=True)
@@ -19,8 +26,8 @@ class JudgedTexts:
         passed: Digests of the texts asked for, whether judged now or known.
     """
 
-    known: Set[bytes] = frozenset()
-    passed: set[bytes] = field(default_factory=set)
+    known: Container[bytes] = frozenset()
+    passed: DigestSet = field(default_factory=partial(DigestSet, DIGEST_LENGTH))
 
     def judge(self, rule: str, blob: str, find: Callable[[], _Found]) -> _Found | None:
         """Return what a rule finds in a text; None without looking, where it is known to find nothing.
@@ -30,7 +37,7 @@ class JudgedTexts:
             blob: The id of the text; one without is always judged.
             find: Judges the text.
         """
-        key = blake2b(f"{rule}\0{blob}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        key = blake2b(f"{rule}\0{blob}".encode("utf-8", "surrogatepass"), digest_size=DIGEST_LENGTH).digest()
         found = None if blob and key in self.known else find()
         if blob and not found:
             self.passed.add(key)

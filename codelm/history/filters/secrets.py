@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
 from itertools import accumulate
 from types import MappingProxyType
 
 from codelm.git.commits import Change, Hunk
+from codelm.history.digest_set import DigestSet
 from codelm.history.filters.assigned_secrets import assigned_secrets
 from codelm.history.filters.issued_secrets import Secret, issued_secrets
 from codelm.history.filters.judged_texts import JudgedTexts
@@ -31,6 +34,8 @@ _TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.ey[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{
 _TOKEN_WORDS = 100
 """A token is not written in more lines than these."""
 _PREFIX = re.compile(r"^(?:[a-z]+[-_])+")
+_LENGTH = 16
+"""Bytes of a digest."""
 _MIN_VALUE, _MIN_REST = 8, 12
 """Characters of a credential that is looked for in other text, and of one without its prefix. What is left of one that
 overlaps another may be a single sign."""
@@ -114,17 +119,18 @@ class SecretScan:
     """
 
     judged: JudgedTexts = field(default_factory=JudgedTexts)
-    clean: set[str] = field(default_factory=set)
+    clean: DigestSet = field(default_factory=partial(DigestSet, _LENGTH))
+    """Digests of the ids of texts without any."""
     values: dict[str, str] = field(default_factory=dict)
     """The credentials found in changes since it was last cleared, with their kinds."""
 
     def of_text(self, text: str, blob: str = "") -> list[Secret]:
         """Return the credentials in a text."""
-        if blob and blob in self.clean:
+        if blob and _digest(blob) in self.clean:
             return []
         found = self.judged.judge("secrets", blob, lambda: find_secrets(text)) or []
         if blob and not found:
-            self.clean.add(blob)
+            self.clean.add(_digest(blob))
         return found
 
     def of_change(self, change: Change) -> tuple[Change, list[Secret], list[list[Secret]]]:
@@ -134,7 +140,7 @@ class SecretScan:
         if not in_after and not find_secrets("\n".join(removed)):
             # The hunks of a type change, such as link to file, do not relate its two sides.
             if change.status != "T" and not any(map(_PART_OF_SECRET.search, removed)):
-                self.clean.add(change.old_blob)
+                self.clean.add(_digest(change.old_blob))
             return change, [], [[] for _ in change.hunks]
         in_removed = list(map(find_secrets, removed))
         for text, secrets in zip([after, *removed], [in_after, *in_removed], strict=True):
@@ -144,6 +150,10 @@ class SecretScan:
         others = [*set(in_after).difference(*added), *(secret for secrets in in_removed for secret in secrets)]
         cleaned = redacted_change(change, redact(after, in_after), list(map(redact, removed, in_removed)))
         return cleaned, others, added
+
+
+def _digest(blob: str) -> bytes:
+    return blake2b(blob.encode(), digest_size=_LENGTH).digest()
 
 
 def _without_prefix(value: str) -> str:

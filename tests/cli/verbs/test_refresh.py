@@ -145,10 +145,10 @@ def test_a_run_is_refreshed_and_refreshed_again(trained, refresh, go_to, here, m
     stores = map(open_store, (here.parent / "cache").iterdir())
     store = max(stores, key=lambda each: each.facts["scrape"]["repositories"][0]["non_merges"])
     learned = set(git(repository, "rev-list", cut).split())
-    held_out = {store.facts["commits"][row["commit"]]["sha"] for row in store.samples[store.samples["split"] != 0]}
+    held_out = {store.commits[row["commit"]]["sha"] for row in store.samples[store.samples["split"] != 0]}
     assert held_out
     assert not held_out & learned
-    assert {each["sha"] for each in store.facts["commits"] if "learned" in each} == learned
+    assert {each["sha"] for each in store.commits if "learned" in each} == learned
     config = (here / "runs/numbers/version_1/config.yaml").read_text()
     assert f"- {cut}" in config
     assert f"adapter: {trained / 'adapter'}" in config

@@ -22,7 +22,7 @@ def kept(text, judged, blob="1", path="a.rs", **settings):
 def test_what_was_judged_is_not_judged_again(monkeypatch):
     first = JudgedTexts()
     assert kept(GOOD, first) == 1
-    again = JudgedTexts(known=frozenset(first.passed))
+    again = JudgedTexts(known=first.passed)
     monkeypatch.setattr(
         "codelm.history.filters.selection._content_reason", lambda *_: pytest.fail("the text was judged again")
     )
@@ -34,7 +34,7 @@ def test_what_was_judged_is_not_judged_again(monkeypatch):
 def test_what_a_filter_left_out_is_left_out_again(text):
     first = JudgedTexts()
     assert kept(text, first) == 0
-    assert kept(text, JudgedTexts(known=frozenset(first.passed))) == 0
+    assert kept(text, JudgedTexts(known=first.passed)) == 0
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_a_filter_left_out_is_left_out_again(text):
 def test_another_text_path_or_limit_is_judged_anew(other):
     first = JudgedTexts()
     assert kept(GOOD, first) == 1
-    again = JudgedTexts(known=frozenset(first.passed))
+    again = JudgedTexts(known=first.passed)
     kept(GOOD, again, **other)
     assert again.passed != first.passed
 
