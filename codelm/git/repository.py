@@ -49,11 +49,18 @@ def read_graph(repository: Repository) -> list[Node]:
     arguments = ["rev-list", "--topo-order", "--reverse", "--parents", repository.tip]
     arguments += [f"^{repository.base}"] if repository.base else []
     with isolated_git(repository, 0) as environment, Process(environment, arguments) as git:
-        lines = git.output.rest().decode().splitlines()
+        ids: dict[str, str] = {}  # a commit and its children share one string
+        named = ([ids.setdefault(sha, sha) for sha in line.split()] for line in _parts(git.output, b"\n"))
+        nodes = [Node(sha, tuple(parents)) for sha, *parents in named]
         _raise_if_failed(git, repository)
-    ids: dict[str, str] = {}  # a commit and its children share one string
-    shared = [[ids.setdefault(sha, sha) for sha in line.split()] for line in lines]
-    return [Node(sha, tuple(parents)) for sha, *parents in shared]
+    return nodes
+
+
+def _parts(output: PipeReader, end: bytes) -> Iterator[str]:
+    """Yield what stands before each ``end``, as it comes: memory does not hold all."""
+    with suppress(GitEndedError):
+        while output.peek():
+            yield output.until(end).decode("utf-8", "replace")
 
 
 def read_signatures(repository: Repository) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -66,11 +73,10 @@ def read_signatures(repository: Repository) -> Iterator[tuple[tuple[str, ...], s
     """
     arguments = ["log", "-z", "--encoding=UTF-8", "--format=%an%x00%aN%x00%cn%x00%cN%x00%B", repository.tip]
     with isolated_git(repository, 0) as environment, Process(environment, arguments) as git:
-        fields = git.output.rest().decode("utf-8", "replace").split("\0")
+        fields = _parts(git.output, b"\0")
+        while len(commit := tuple(islice(fields, 5))) == 5:
+            yield commit[:4], commit[4]
         _raise_if_failed(git, repository)
-    for start in range(0, len(fields) - 4, 5):
-        *names, message = fields[start : start + 5]
-        yield tuple(names), message
 
 
 def _raise_if_failed(git: Process, repository: Repository) -> None:

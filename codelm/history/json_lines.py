@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -26,10 +27,13 @@ class JsonLines(Sequence[dict[str, Any]]):
     """
 
     def __init__(self, file: Path) -> None:
-        self._text = np.memmap(file, np.uint8, "r") if file.stat().st_size else np.empty(0, np.uint8)
-        blocks = range(0, len(self._text), _BLOCK)
-        ends = [start + 1 + np.flatnonzero(self._text[start : start + _BLOCK] == ord("\n")) for start in blocks]
+        with file.open("rb") as blocks:  # and not by the map, all of which would count as this process's memory
+            ends = [
+                number * _BLOCK + 1 + np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+                for number, block in enumerate(iter(partial(blocks.read, _BLOCK), b""))
+            ]
         self._borders = np.concatenate([[0], *ends]).astype(np.int64)
+        self._text = np.memmap(file, np.uint8, "r") if ends else np.empty(0, np.uint8)
 
     def __len__(self) -> int:
         return len(self._borders) - 1

@@ -19,7 +19,7 @@ _N = 5
 _MIN_CONTAINMENT = 0.8
 """Share of the n-grams of a hunk, known from training, from which the hunk is a near duplicate."""
 _MAX_PENDING = 1 << 23
-"""Digests that are collected before they are merged into the sorted ones: 64 MB."""
+"""Bytes of digests that are collected at least before they are merged into the sorted ones."""
 _NEAR_DUPLICATE = "near copy of training"
 _ONLY_NEAR_DUPLICATES = "only near copies of training"
 
@@ -35,14 +35,13 @@ class NearDuplicates:
 
     known: _Digests = field(default_factory=lambda: np.empty(0, np.uint64))
     """Sorted, each once."""
-    pending: list[_Digests] = field(default_factory=list)
-    count_pending: int = 0
+    pending: bytearray = field(default_factory=bytearray)
+    """Those to be merged into it; an array for each text would take several times as much."""
 
     def add(self, text: str) -> None:
         """Add training text: what one hunk added, or a whole file."""
-        self.pending.append(_ngrams(text))
-        self.count_pending += len(self.pending[-1])
-        if self.count_pending > _MAX_PENDING:
+        self.pending += _ngrams(text).tobytes()
+        if len(self.pending) > max(_MAX_PENDING, self.known.nbytes // 8):
             self._merge_pending()
 
     def contains(self, hunk: Hunk) -> bool:
@@ -59,8 +58,8 @@ class NearDuplicates:
 
     def _merge_pending(self) -> None:
         if self.pending:
-            self.known = _distinct(np.concatenate([self.known, *self.pending]))
-            self.pending, self.count_pending = [], 0
+            self.known = _distinct(np.concatenate([self.known, np.frombuffer(self.pending, np.uint64)]))
+            self.pending = bytearray()
 
 
 def drop_near_duplicates(
@@ -106,9 +105,9 @@ def _ngrams(text: str) -> _Digests:
 
 
 def _distinct(digests: _Digests) -> _Digests:
-    """Return digests sorted, each once; of millions several times as fast as `numpy.unique`."""
-    ordered = np.sort(digests)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
+    """Sort digests in place, and return each once; of millions several times as fast as `numpy.unique`."""
+    digests.sort()
+    return digests[np.append(True, digests[1:] != digests[:-1])] if len(digests) else digests
 
 
 @lru_cache(maxsize=1 << 17)

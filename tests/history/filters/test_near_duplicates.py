@@ -66,7 +66,7 @@ def test_much_text_is_remembered_once_and_compactly(monkeypatch):
     near_duplicates, words = NearDuplicates(), [f"w{number}" for number in range(2000)]
     for _ in range(10):
         near_duplicates.add(" ".join(words))
-        assert near_duplicates.count_pending <= 5000
+        assert len(near_duplicates.pending) <= 5000
     assert near_duplicates.contains(hunk(" ".join(words[1000:2000])))
     assert near_duplicates.known.dtype == np.uint64
     assert len(near_duplicates.known) == len(words) - 4
