@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from codelm.history.filters.issued_secrets import Secret
 from codelm.history.filters.secret_values import is_key, is_password, is_random
@@ -50,21 +51,25 @@ def assigned_secrets(text: str) -> Iterator[Secret]:
     """Yield the credentials in a text that are known by their name or place; some may be yielded more than once."""
     # Of bytes, because str.lower() may change the length of a text.
     lowered = text.encode(errors="surrogatepass").lower().decode(errors="surrogatepass")
-    for anchor in _NAME_ANCHORS:
-        for position in _positions(lowered, anchor):
-            yield from _named(text, position)
+    positions = {anchor: _positions(lowered, anchor) for anchor in _NAME_ANCHORS}
+    for position in chain.from_iterable(positions.values()):
+        yield from _named(text, position)
     for anchor, pattern, kind, is_real in _PLACES:
-        for position in _positions(lowered, anchor):
+        if anchor not in positions:  # a literal is looked for once, and not where a part of it was not found
+            is_possible = all(positions[part] for part in _NAME_ANCHORS if part in anchor)
+            positions[anchor] = _positions(lowered, anchor) if is_possible else []
+        for position in positions[anchor]:
             found = pattern.match(text, position)
             if found and is_real(found[1]):
                 yield Secret(*found.span(1), kind)
 
 
-def _positions(text: str, anchor: str) -> Iterator[int]:
-    position = text.find(anchor)
+def _positions(text: str, anchor: str) -> list[int]:
+    found, position = [], text.find(anchor)
     while position >= 0:
-        yield position
+        found.append(position)
         position = text.find(anchor, position + len(anchor))
+    return found
 
 
 def _named(text: str, position: int) -> Iterator[Secret]:

@@ -6,9 +6,13 @@ Limits of the same kind are used to build public code datasets (The Stack v2, ar
 import re
 import string
 
+import numpy as np
+
 __all__ = ["data_runs", "has_longer_line", "letter_share", "mean_line"]
 
 _LETTERS = string.ascii_letters.encode() + bytes(range(128, 256))
+_IS_LETTER = bytes(byte in _LETTERS for byte in range(256))
+_IS_VISIBLE = bytes(byte not in string.whitespace.encode() for byte in range(256))
 _DATA_DIGITS = (string.ascii_letters + string.digits + "+/").encode()
 _DATA_MASK = bytes(ord("x") if byte in _DATA_DIGITS else ord(" ") for byte in range(256))
 _RUN = 64
@@ -43,12 +47,17 @@ def letter_share(text: str) -> float:
 
     All bytes beyond ASCII count as letters.
 
-
     >>> letter_share("ab 12")
     0.5
     """
-    content = text.encode(errors="replace").translate(None, string.whitespace.encode())
-    return 1 - len(content.translate(None, _LETTERS)) / len(content) if content else 1.0
+    content = text.encode(errors="replace")
+    visible = _count(content.translate(_IS_VISIBLE))
+    return _count(content.translate(_IS_LETTER)) / visible if visible else 1.0
+
+
+def _count(signs: bytes) -> int:
+    """Return the number of bytes that are not 0; many times as fast as counting those that are left of a text."""
+    return int(np.count_nonzero(np.frombuffer(signs, np.bool_)))
 
 
 def data_runs(text: str) -> list[int]:

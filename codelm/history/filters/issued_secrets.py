@@ -7,6 +7,7 @@ fast search in these is made for each anchor. The forms are those that issuers d
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from codelm.history.filters.secret_values import is_filler, is_random
@@ -216,19 +217,32 @@ _PUBLIC = re.compile(
 def issued_secrets(text: str) -> Iterator[Secret]:
     """Yield the credentials in a text that have the form of their issuer."""
     words = {word for word in text.encode(errors="replace").translate(_WORDS_ONLY).split() if len(word) >= _MIN_WORD}
-    joined = b" ".join(word for word in words if not _SMALL.fullmatch(word)).decode("ascii")
+    suspect = " ".join(word.decode("ascii") for word in words if _may_be_issued(word))
     present = [(anchor, form) for anchor, form in _OTHER_ANCHORS if anchor in text]
-    if not joined and not present:
-        return
-    present += [(anchor, form) for anchor, form in _ANCHORS_IN_WORDS if anchor in joined]
+    present += [(anchor, form) for anchor, form in _ANCHORS_IN_WORDS if anchor in suspect]
     for anchor, form in present:
         yield from _judged(_at_anchor(text, anchor, form.pattern), form.kind)
+    if not suspect:
+        return
     for form in _SHAPES:
-        if form.pattern.search(joined):
+        if form.pattern.search(suspect):
             yield from _judged(form.pattern.finditer(text), form.kind)
-    if any(map(_is_token, _UNKNOWN_ISSUER.finditer(joined))):
+    if any(map(_is_token, _UNKNOWN_ISSUER.finditer(suspect))):
         tokens = filter(_is_token, _UNKNOWN_ISSUER.finditer(text))
         yield from (Secret(*found.span(), "token") for found in tokens)
+
+
+@lru_cache(1 << 16)  # a history holds the same words again and again
+def _may_be_issued(word: bytes) -> bool:
+    """Return whether a word may hold the form of a credential, or a part of it at which that is known."""
+    if _SMALL.fullmatch(word):
+        return False
+    text = word.decode("ascii")
+    return (
+        any(anchor in text for anchor, _ in _ANCHORS_IN_WORDS)
+        or any(form.pattern.search(text) for form in _SHAPES)
+        or any(map(_is_token, _UNKNOWN_ISSUER.finditer(text)))
+    )
 
 
 def _is_token(found: re.Match[str]) -> bool:

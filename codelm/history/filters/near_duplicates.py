@@ -23,7 +23,7 @@ _MAX_PENDING = 1 << 23
 _NEAR_DUPLICATE = "near copy of training"
 _ONLY_NEAR_DUPLICATES = "only near copies of training"
 
-_WORD = re.compile(r"[A-Za-z_0-9]+")
+_WORDS_ONLY = bytes(byte if re.match(rb"[A-Za-z_0-9]", bytes([byte])) else ord(" ") for byte in range(256))
 _FACTORS = (np.random.default_rng(0).integers(1 << 63, size=_N, dtype=np.uint64) << np.uint64(1)) | np.uint64(1)
 
 _Digests = NDArray[np.uint64]
@@ -47,7 +47,7 @@ class NearDuplicates:
     def contains(self, hunk: Hunk) -> bool:
         """Return whether a hunk is long enough to judge (3 lines or 12 words) and a near duplicate."""
         text = "".join(hunk.added)
-        if len(hunk.added) < 3 and len(_WORD.findall(text)) < 12:
+        if len(hunk.added) < 3 and len(_words(text)) < 12:
             return False
         self._merge_pending()
         ngrams = _distinct(_ngrams(text))
@@ -92,9 +92,13 @@ def _without_near_duplicates(
     return replace(change, hunks=hunks) if hunks else None
 
 
+def _words(text: str) -> list[bytes]:
+    return text.encode(errors="replace").translate(_WORDS_ONLY).split()  # half the time of an expression
+
+
 def _ngrams(text: str) -> _Digests:
     """Return the digest of each n-gram of words, ``[n-grams]``."""
-    words = _WORD.findall(text)
+    words = _words(text)
     if len(words) < _N:
         return np.empty(0, np.uint64)
     digests, count = np.fromiter(map(_digest, words), np.uint64, len(words)), len(words) - _N + 1
@@ -111,5 +115,5 @@ def _distinct(digests: _Digests) -> _Digests:
 
 
 @lru_cache(maxsize=1 << 17)
-def _digest(word: str) -> int:
-    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest())
+def _digest(word: bytes) -> int:
+    return int.from_bytes(blake2b(word, digest_size=8).digest())

@@ -39,10 +39,10 @@ _LENGTH = 16
 _MIN_VALUE, _MIN_REST = 8, 12
 """Characters of a credential that is looked for in other text, and of one without its prefix. What is left of one that
 overlaps another may be a single sign."""
-_PART_OF_SECRET = re.compile(
-    r"(?im)-----BEGIN|[A-Za-z0-9+/]{32,}|(?:pass|pwd|secret|token|key|auth)[^\n]*[=(:]\s*$|^\s*[\"'][^\"'\s]{8,}[\"']"
-)
-"""Lines that may have been part of a credential of several lines, the others of which were not removed."""
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/]{32,}")
+_QUOTED_LINE = re.compile(r"^\s*[\"'][^\"'\s]{8,}[\"']", re.MULTILINE)
+_SECRET_NAMES = ("pass", "pwd", "secret", "token", "key", "auth")
+_NAME_OF_NEXT_LINE = re.compile(rf"(?:{'|'.join(_SECRET_NAMES)})[^\n]*[=(:]\s*$", re.IGNORECASE | re.MULTILINE)
 
 
 def find_secrets(text: str, known: Mapping[str, str] = MappingProxyType({})) -> list[Secret]:
@@ -139,7 +139,7 @@ class SecretScan:
         in_after = self.of_text(after, change.new_blob)
         if not in_after and not find_secrets("\n".join(removed)):
             # The hunks of a type change, such as link to file, do not relate its two sides.
-            if change.status != "T" and not any(map(_PART_OF_SECRET.search, removed)):
+            if change.status != "T" and not any(map(_may_be_part_of_secret, removed)):
                 self.clean.add(_digest(change.old_blob))
             return change, [], [[] for _ in change.hunks]
         in_removed = list(map(find_secrets, removed))
@@ -150,6 +150,18 @@ class SecretScan:
         others = [*set(in_after).difference(*added), *(secret for secrets in in_removed for secret in secrets)]
         cleaned = redacted_change(change, redact(after, in_after), list(map(redact, removed, in_removed)))
         return cleaned, others, added
+
+
+def _may_be_part_of_secret(text: str) -> bool:
+    """Return whether lines may have been part of a credential, other lines of which were not removed."""
+    small = text.lower()
+    return bool(
+        "-----begin" in small
+        or _LONG_WORD.search(text)
+        or _QUOTED_LINE.search(text)
+        # A literal is searched for many times as fast as the expression.
+        or (any(name in small for name in _SECRET_NAMES) and _NAME_OF_NEXT_LINE.search(text))
+    )
 
 
 def _digest(blob: str) -> bytes:
