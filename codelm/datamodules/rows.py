@@ -1,7 +1,10 @@
 """Data set and sampler that serve a planned epoch."""
 
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
+from multiprocessing import parent_process
 
 import torch
 from torch.utils.data import Dataset, DistributedSampler
@@ -11,7 +14,7 @@ from codelm.history.epochs.plan import MicroBatch
 from codelm.history.samples.pieces import Role
 from codelm.history.store import Store
 
-__all__ = ["InPlannedOrder", "PackedRows", "leave_signals_to_the_parent", "role_weights"]
+__all__ = ["InPlannedOrder", "PackedRows", "follow_the_parent", "role_weights"]
 
 _ROUND_TO = 64
 """Rows are padded to a multiple of this: nearly full rows then all have one shape, and kernels keep one plan for it."""
@@ -59,11 +62,19 @@ class InPlannedOrder(DistributedSampler[int]):
         return iter(range(self.start, len(self)))
 
 
-def leave_signals_to_the_parent(worker: int) -> None:
-    """Let a worker of a loader outlive the signals that stop a run: a terminal or a cluster sends them to it, too.
+def follow_the_parent(worker: int) -> None:
+    """Let a worker of a loader end with the process that reads from it, and not by the signals that stop a run.
 
-    It ends with the process that reads from it. Else that one, which saves its state on the signal, would fail with
-    "DataLoader worker is killed" first.
+    A terminal or a cluster sends those to the worker, too, and the process, which saves its state on the signal, would
+    first fail with "DataLoader worker is killed". Torch's worker looks whether the process that started it is still its
+    parent; where that is a server of forks, as by default in Python 3.14, it would stay for ever after a SIGKILL.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)

@@ -11,8 +11,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import forkserver
@@ -20,12 +20,23 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from experiments.torture.failing_files import build_library
 from experiments.torture.guards import taken_out
 
-__all__ = ["Ended", "Harm", "ReadsFrom", "processes", "run_command", "run_in_process", "what_is_left", "write_config"]
+__all__ = [
+    "Ended",
+    "Harm",
+    "ReadsFrom",
+    "left_running",
+    "processes",
+    "run_command",
+    "run_in_process",
+    "what_is_left",
+    "write_config",
+]
 
 _CONFIG = """
 model: {base: BASE, quantization: none, lora: {r: 2, alpha: 4, dropout: 0.05}, learning_rate: 0.01}
@@ -136,6 +147,7 @@ def run_command(arguments: list[str], folder: str, harm: Harm | None = None, gua
     from codelm.cli import main
 
     torch.set_num_threads(1)
+    multiprocessing.set_start_method(None, force=True)  # as in a program of its own, and not as this one came about
     os.environ.pop("LD_PRELOAD", None)  # what it starts is not to be harmed
     os.chdir(folder)
     log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -175,6 +187,21 @@ def write_config(
         config = config.replace(word, str(value))
     groups = yaml.safe_load(config) | {name: yaml.safe_load(text) for name, text in changes.items()}
     (folder / "config.yaml").write_text(yaml.safe_dump(groups))
+
+
+def left_running(folder: Path, seconds: float = 20.0) -> list[str]:
+    """Return the commands of the processes that still work in a folder after a while, by which all should have ended."""
+    end = time.monotonic() + seconds
+    while (found := list(_working_in(folder))) and time.monotonic() < end:
+        time.sleep(0.2)
+    return found
+
+
+def _working_in(folder: Path) -> Iterator[str]:
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):
+            if each.cwd() == str(folder) and each.status() != psutil.STATUS_ZOMBIE:
+                yield " ".join(each.cmdline())
 
 
 def what_is_left(run: Path) -> dict[str, Any]:

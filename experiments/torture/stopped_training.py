@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.torture.rows import Budget, Row, tally, until_bad
-from experiments.torture.runs import Ended, processes, run_in_process, what_is_left, write_config
+from experiments.torture.runs import Ended, left_running, processes, run_in_process, what_is_left, write_config
 from experiments.torture.stops import Stop
 from experiments.torture.subjects import write_base, write_repository
 
@@ -83,7 +83,8 @@ class Workplace:
         runs = sorted((folder / "runs/run").glob("version_*"), key=lambda each: int(each.name[8:]))
         unfinished = [str(path) for path in folder.rglob(".*") if re.search(r"\.(tmp|old)$|^\.lock$", path.name)]
         batches = (folder / "batches").stat().st_size
-        return what_is_left(runs[-1]) | {"unfinished": unfinished}, batches - BATCHES
+        running = left_running(folder)
+        return what_is_left(runs[-1]) | {"unfinished": unfinished, "running": running}, batches - BATCHES
 
 
 def workplace(budget: Budget, part: str) -> Workplace:

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+
+import psutil
 import pytest
 
 from codelm.batch import IGNORE
@@ -52,3 +56,29 @@ def test_an_empty_row_is_all_padding(batch_of):
 
 def test_a_batch_carries_the_weight_of_its_step(batch):
     assert batch["step_weight"] == 3.5
+
+
+_PROGRAM = """
+import sys, time
+from torch.utils.data import DataLoader
+from codelm.datamodules.rows import follow_the_parent
+
+if __name__ == "__main__":
+    numbers = list(range(100))
+    loader = DataLoader(numbers, num_workers=1, worker_init_fn=follow_the_parent, multiprocessing_context=sys.argv[1])
+    batches = iter(loader)
+    next(batches)
+    print(batches._workers[0].pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("start", ["fork", "forkserver"])
+def test_a_worker_does_not_outlive_a_process_that_is_killed(tmp_path, start):
+    (tmp_path / "program.py").write_text(_PROGRAM)
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "program.py", start], stdout=subprocess.PIPE, text=True
+    ) as reader:
+        worker = psutil.Process(int(reader.stdout.readline()))
+        reader.kill()
+    worker.wait(30)  # without a word it would stay for ever
