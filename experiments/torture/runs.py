@@ -190,7 +190,7 @@ def write_config(
 
 
 def left_running(folder: Path, seconds: float = 20.0) -> list[str]:
-    """Return the commands of the processes that still work in a folder after a while, by which all should have ended."""
+    """Return the commands of processes that still work in a folder after a while, by which all should have ended."""
     end = time.monotonic() + seconds
     while (found := list(_working_in(folder))) and time.monotonic() < end:
         time.sleep(0.2)
