@@ -80,6 +80,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     ),
 }
 RANKS = "cli/other_ranks.py"  # starts codelm itself, once for each further process of a training
+WORKERS = "datamodules/rows.py"  # asks which process it is a worker of
 PROCESSES = ("subprocess", "git", "multiprocessing", "asyncio", "pty")
 STARTING = re.compile(r"os\.(system|popen|fork|exec|posix_spawn|spawn)|concurrent\.futures(\.process|\.Process|$)")
 HEAVY = ("torch", "transformers", "lightning", "peft", "bitsandbytes")
@@ -235,8 +236,11 @@ def test_few_files_import_peft_bitsandbytes_and_xllamacpp():
 
 def test_only_git_starts_git():
     starting = importing(*PROCESSES)
-    assert RANKS in starting
-    assert {name.split("/")[0] for name in starting - {RANKS}} == {"git"}
+    assert {RANKS, WORKERS} <= starting
+    assert {name.split("/")[0] for name in starting - {RANKS, WORKERS}} == {"git"}
+    assert {each for each in imports_of(PACKAGE / WORKERS) if each.startswith(PROCESSES)} == {
+        "multiprocessing.parent_process"
+    }
     for name, file in zip(NAMES, FILES, strict=True):
         used = {ast.unparse(node) for node in ast.walk(tree_of(file)) if isinstance(node, ast.Attribute)}
         started = [dotted for dotted in used | imports_of(file) if STARTING.match(dotted)]
