@@ -4,7 +4,7 @@
 # One would guess: they notice within seconds and end, since each looks every five seconds whether the process that
 # started it is still its parent.
 #
-# What happens: so they do where they are forked (or spawned). Where a server of forks starts them, as
+# What happens: so they do where they are forked (or spawned). Where a fork server starts them, as
 # `multiprocessing_context="forkserver"` asks and Python 3.14 has it by default on Linux, the parent that a worker looks
 # at is that server. The server ends when the last process is gone that could ask it for another one, and each worker
 # can. So worker and server keep one another alive, for ever, with the memory of both; a training that ran out of memory
@@ -40,15 +40,16 @@ PYTHON
 cd "$folder"
 python3 -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 numpy 2>/dev/null
+is_there() { [[ -e /proc/$(<worker)/stat && $(cut -d' ' -f3 "/proc/$(<worker)/stat") != Z ]]; }
 seen=""
 for how in "fork alone" "forkserver alone" "forkserver watched"; do
   # shellcheck disable=SC2086
   venv/bin/python "$folder/program.py" $how >worker 2>/dev/null &
-  until [[ -s worker ]]; do sleep 0.2; done
+  until [[ -s worker ]]; do kill -0 $! && sleep 0.2; done
   kill -KILL $!
   wait $! 2>/dev/null || true
-  for _ in $(seq 60); do kill -0 "$(<worker)" 2>/dev/null && sleep 1 || break; done
-  seen+="$how: $(kill -0 "$(<worker)" 2>/dev/null && echo "there after a minute" || echo gone); "
+  for _ in $(seq 60); do is_there && sleep 1 || break; done
+  seen+="$how: $(is_there && echo "there after a minute" || echo gone); "
   : >worker
 done
 echo "torch 2.13.0, the worker of a process that was killed: $seen"

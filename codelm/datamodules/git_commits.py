@@ -32,7 +32,8 @@ from codelm.history.filters.settings import Filters
 from codelm.history.provenance import provenance
 from codelm.history.samples.formats import Formats
 from codelm.history.setting_checks import refuse_invalid_shares, refuse_too_small
-from codelm.history.store import DamagedStoreError, Split, new_store, open_store, remove_store
+from codelm.history.store import DamagedStoreError, Split, new_store, open_store
+from codelm.history.store_folders import remove_store
 from codelm.history.store_settings import StoreSettings, cache_folder, family_of, store_key, with_format
 from codelm.history.tokenization.encoder import Encoder
 

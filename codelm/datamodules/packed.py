@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from codelm.batch import Batch
 from codelm.datamodules.checks import cores_for_each
-from codelm.datamodules.rows import InPlannedOrder, PackedRows, follow_the_parent, role_weights
+from codelm.datamodules.rows import InPlannedOrder, PackedRows, role_weights, set_up_worker
 from codelm.history.epochs import plan
 from codelm.history.epochs.plan import MicroBatch, Row
 from codelm.history.epochs.training_rows import training_difficulty, training_rows
@@ -239,5 +239,5 @@ class PackedDataModule(LightningDataModule):
             sampler=InPlannedOrder(rows, start),
             batch_size=None,  # the plan has grouped the rows already
             num_workers=self.workers,
-            worker_init_fn=follow_the_parent,
+            worker_init_fn=set_up_worker,
         )

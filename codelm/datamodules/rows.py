@@ -14,7 +14,7 @@ from codelm.history.epochs.plan import MicroBatch
 from codelm.history.samples.pieces import Role
 from codelm.history.store import Store
 
-__all__ = ["InPlannedOrder", "PackedRows", "follow_the_parent", "role_weights"]
+__all__ = ["InPlannedOrder", "PackedRows", "role_weights", "set_up_worker"]
 
 _ROUND_TO = 64
 """Rows are padded to a multiple of this: nearly full rows then all have one shape, and kernels keep one plan for it."""
@@ -62,12 +62,12 @@ class InPlannedOrder(DistributedSampler[int]):
         return iter(range(self.start, len(self)))
 
 
-def follow_the_parent(worker: int) -> None:
+def set_up_worker(worker: int) -> None:
     """Let a worker of a loader end with the process that reads from it, and not by the signals that stop a run.
 
     A terminal or a cluster sends those to the worker, too, and the process, which saves its state on the signal, would
-    first fail with "DataLoader worker is killed". Torch's worker looks whether the process that started it is still its
-    parent; where that is a server of forks, as by default in Python 3.14, it would stay for ever after a SIGKILL.
+    first fail with "DataLoader worker is killed". Torch's worker checks whether the process that started it is still
+    its parent; where that is a fork server, as by default in Python 3.14, it would stay for ever after a SIGKILL.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

@@ -50,14 +50,14 @@ def read_graph(repository: Repository) -> list[Node]:
     arguments += [f"^{repository.base}"] if repository.base else []
     with isolated_git(repository, 0) as environment, Process(environment, arguments) as git:
         ids: dict[str, str] = {}  # a commit and its children share one string
-        named = ([ids.setdefault(sha, sha) for sha in line.split()] for line in _parts(git.output, b"\n"))
+        named = ([ids.setdefault(sha, sha) for sha in line.split()] for line in _fields(git.output, b"\n"))
         nodes = [Node(sha, tuple(parents)) for sha, *parents in named]
         _raise_if_failed(git, repository)
     return nodes
 
 
-def _parts(output: PipeReader, end: bytes) -> Iterator[str]:
-    """Yield what stands before each ``end``, as it comes: memory does not hold all."""
+def _fields(output: PipeReader, end: bytes) -> Iterator[str]:
+    """Yield what stands before each ``end``, decoded from UTF-8, without holding the whole output."""
     with suppress(GitEndedError):
         while output.peek():
             yield output.until(end).decode("utf-8", "replace")
@@ -73,7 +73,7 @@ def read_signatures(repository: Repository) -> Iterator[tuple[tuple[str, ...], s
     """
     arguments = ["log", "-z", "--encoding=UTF-8", "--format=%an%x00%aN%x00%cn%x00%cN%x00%B", repository.tip]
     with isolated_git(repository, 0) as environment, Process(environment, arguments) as git:
-        fields = _parts(git.output, b"\0")
+        fields = _fields(git.output, b"\0")
         while len(commit := tuple(islice(fields, 5))) == 5:
             yield commit[:4], commit[4]
         _raise_if_failed(git, repository)

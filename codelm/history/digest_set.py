@@ -1,16 +1,22 @@
 """A set of digests in little more memory than the digests themselves take."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator
+from hashlib import blake2b
 
 import numpy as np
 
-__all__ = ["DigestSet"]
+__all__ = ["DigestSet", "digest"]
 
-_MOST_RECENT = 1 << 16
+_MIN_RECENT = 1 << 16
 """Digests that are kept one by one at least, about 100 bytes each, before they are merged into the sorted ones."""
 
 
-class DigestSet(Set[bytes]):
+def digest(text: str, length: int) -> bytes:
+    """Return a digest of a text in so many bytes; lone surrogates count as they are."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=length).digest()
+
+
+class DigestSet(Collection[bytes]):
     """A set of digests of equal length, which grows to millions: a set of Python's takes 100 bytes for each.
 
     Most lie sorted in an array, the newest in a set of Python's, which is merged into it when it holds a sixteenth as
@@ -27,7 +33,7 @@ class DigestSet(Set[bytes]):
         self._recent: set[bytes] = set()
 
     def __contains__(self, digest: object) -> bool:
-        return digest in self._recent or self._is_sorted_in(digest)
+        return digest in self._recent or (isinstance(digest, bytes) and self._is_sorted_in(digest))
 
     def __iter__(self) -> Iterator[bytes]:
         merged, length = self.sorted_bytes(), self._type.itemsize
@@ -36,12 +42,17 @@ class DigestSet(Set[bytes]):
     def __len__(self) -> int:
         return len(self._sorted) + len(self._recent)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DigestSet) and self.sorted_bytes() == other.sorted_bytes()
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
     def add(self, digest: bytes) -> None:
         """Add a digest."""
         if digest in self:
             return
         self._recent.add(digest)
-        if len(self._recent) > max(_MOST_RECENT, len(self._sorted) // 16):
+        if len(self._recent) > max(_MIN_RECENT, len(self._sorted) // 16):
             self._merge()
 
     def sorted_bytes(self) -> bytes:
@@ -49,8 +60,8 @@ class DigestSet(Set[bytes]):
         self._merge()
         return self._sorted.tobytes()
 
-    def _is_sorted_in(self, digest: object) -> bool:
-        if not len(self._sorted):
+    def _is_sorted_in(self, digest: bytes) -> bool:
+        if not len(self._sorted) or len(digest) != self._type.itemsize:
             return False
         wanted = np.array(digest, self._type)  # as long as the others: numpy takes zeros at the end for nothing
         place = int(np.searchsorted(self._sorted, wanted))

@@ -8,7 +8,7 @@ equals one that is built whole.
 
 import json
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -95,7 +95,7 @@ class EarlierStore:
     store: Store
     groups: NDArray[np.void]
     """Which of its samples were made of what, sorted by key."""
-    judged: Set[bytes]
+    judged: Container[bytes]
     """Digests of texts in which filters found nothing, as of `write_reusable`."""
     asked: int = 0
     found: int = 0
@@ -133,7 +133,8 @@ def _opened(path: Path) -> EarlierStore | None:
     """Return the store that holds a file of groups; None where it is damaged, or has just been removed."""
     try:
         store = open_store(path.parent)
-        table, judged = np.load(path), (path.parent / _JUDGED_FILE).read_bytes()
+        judged = DigestSet(DIGEST_LENGTH, (path.parent / _JUDGED_FILE).read_bytes())
+        return EarlierStore(store, np.load(path), judged)
     except (DamagedStoreError, OSError, ValueError) as error:
         if path.parent.exists():
             what = error.what if isinstance(error, DamagedStoreError) else error
@@ -141,4 +142,3 @@ def _opened(path: Path) -> EarlierStore | None:
                 "history: ignoring the cache %s, which is damaged (%s): what it holds is made anew", path.parent, what
             )
         return None
-    return EarlierStore(store, table, DigestSet(DIGEST_LENGTH, judged))

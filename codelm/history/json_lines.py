@@ -24,6 +24,9 @@ class JsonLines(Sequence[dict[str, Any]]):
 
     Args:
         file: The file, of lines that `json_line` returned.
+
+    Raises:
+        ValueError: The last line does not end.
     """
 
     def __init__(self, file: Path) -> None:
@@ -34,6 +37,9 @@ class JsonLines(Sequence[dict[str, Any]]):
             ]
         self._borders = np.concatenate([[0], *ends]).astype(np.int64)
         self._text = np.memmap(file, np.uint8, "r") if ends else np.empty(0, np.uint8)
+        if self._borders[-1] != len(self._text):
+            raise ValueError(f"{file}: its last line does not end")
+        self._last: tuple[int, dict[str, Any]] | None = None
 
     def __len__(self) -> int:
         return len(self._borders) - 1
@@ -52,6 +58,7 @@ class JsonLines(Sequence[dict[str, Any]]):
         return map(self._record, range(len(self)))
 
     def _record(self, place: int) -> dict[str, Any]:
-        start, end = self._borders[place : place + 2].tolist()
-        record: dict[str, Any] = json.loads(self._text[start:end].tobytes())
-        return record
+        if self._last is None or self._last[0] != place:  # the samples of a commit stand side by side
+            start, end = self._borders[place : place + 2].tolist()
+            self._last = place, json.loads(self._text[start:end].tobytes())
+        return self._last[1]

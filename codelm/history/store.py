@@ -13,10 +13,7 @@ sums.txt      checksums of the files above (`codelm.history.checksums`)
 """
 
 import json
-import re
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -27,14 +24,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codelm.errors import FULL, DamagedDataError, InputError, cannot_write
+from codelm.errors import FULL, DamagedDataError, cannot_write
 from codelm.files import sync_files, sync_folder
 from codelm.history.checksums import damage, write_checksums
 from codelm.history.json_lines import JsonLines, json_line
 from codelm.history.samples.pieces import Role
+from codelm.history.store_folders import remove_store, temporary_folder
 from codelm.history.tokenization.encoder import Encoded
 
-__all__ = ["SAMPLE", "DamagedStoreError", "Split", "Store", "StoreWriter", "new_store", "open_store", "remove_store"]
+__all__ = ["SAMPLE", "DamagedStoreError", "Split", "Store", "StoreWriter", "new_store", "open_store"]
 
 _IDS = np.dtype("<u4")
 """32 bits, for vocabularies of any size; a history of 100 million tokens takes 400 MB."""
@@ -51,10 +49,6 @@ SAMPLE = np.dtype(
     ]
 )
 _COMMITS_FILE = "commits.jsonl"
-_UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.\w{8}\.tmp")
-"""Names of the temporary folders in which `new_store` builds stores, after the store's key."""
-_ABANDONED = 24 * 60 * 60
-"""Seconds without a write after which the process that built there is taken for dead."""
 
 
 class Split(IntEnum):
@@ -75,6 +69,10 @@ class Store:
     samples: NDArray[np.void]
     commits: Sequence[dict[str, Any]]
     facts: dict[str, Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let another process, such as a loader's worker, map the files itself: a pickled map holds all its bytes."""
+        return _mapped, (self.folder,)
 
     def sample(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Return the token ids and the roles of one sample, each ``[T]``."""
@@ -106,7 +104,14 @@ class StoreWriter:
         self._table, self._end = bytearray(), 0  # a tuple of each sample would take six times as much memory
 
     def add(self, encoded: Encoded, split: Split, *, commit: int, path: int) -> bool:
-        """Append a sample, whose commit and path are given by their indices; False, and unwritten, without a target."""
+        """Append a sample and return True; write nothing and return False if it has no target.
+
+        Args:
+            encoded: The sample.
+            split: The split it belongs to.
+            commit: Index of its commit among those of `add_commit`.
+            path: Index of its path in ``facts["paths"]``.
+        """
         roles = encoded.roles.copy()
         roles[:1] = Role.IGNORED  # nothing comes before the first token, so it cannot be predicted
         targets, contexts = (int((roles == role).sum()) for role in (Role.TARGET, Role.CONTEXT))
@@ -156,7 +161,7 @@ def new_store(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
     """
     cache = target.parent
     try:
-        temporary = _temporary_folder(target)
+        temporary = temporary_folder(target)
         try:
             yield from _build(temporary, target)
         finally:
@@ -165,19 +170,6 @@ def new_store(target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
         if error.errno not in FULL:
             raise
         raise cannot_write("cache folder", cache, error, "--data.cache") from error
-
-
-def _temporary_folder(target: Path) -> Path:
-    """Make the folder in which the store ``target`` is built."""
-    cache = target.parent
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(cache)
-        return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=cache))
-    except OSError as error:
-        if error.errno in FULL:
-            raise
-        raise InputError(str(cannot_write("cache folder", cache, error, "--data.cache"))) from error
 
 
 def _build(temporary: Path, target: Path) -> Iterator[tuple[StoreWriter, dict[str, Any]]]:
@@ -200,38 +192,6 @@ def _build(temporary: Path, target: Path) -> Iterator[tuple[StoreWriter, dict[st
     sync_folder(target.parent)
 
 
-def _remove_abandoned(cache: Path) -> None:
-    """Remove the temporary folders of killed processes from ``cache``: those not written to for a day."""
-    for folder in cache.glob(".*.tmp"):
-        if _UNFINISHED.fullmatch(folder.name) and _last_written(folder) < time.time() - _ABANDONED:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _last_written(folder: Path) -> float:
-    """Return when a folder or a file in it was last written to, in seconds since 1970; now if it no longer exists."""
-    try:  # writing to a file does not change the time of its folder, and a long history may take more than a day
-        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    except OSError:
-        return time.time()
-
-
-def remove_store(folder: Path) -> None:
-    """Remove a store, if it is there, in one step: no process finds a part of it.
-
-    Raises:
-        InputError: The cache folder cannot be written to.
-    """
-    aside = _temporary_folder(folder)
-    try:
-        folder.replace(aside / "old")
-    except FileNotFoundError:  # another process was faster
-        pass
-    except OSError as error:
-        raise InputError(str(cannot_write("cache folder", folder.parent, error, "--data.cache"))) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
 def open_store(folder: Path) -> Store:
     """Open a finished store, reading all of it once to compare its checksums.
 
@@ -240,9 +200,14 @@ def open_store(folder: Path) -> Store:
     """
     if what := damage(folder):
         raise DamagedStoreError(folder, what)
+    store = _mapped(folder)
+    if store.facts["name"] != folder.name:
+        raise DamagedStoreError(folder, f"it was made as {store.facts['name']}")
+    return store
+
+
+def _mapped(folder: Path) -> Store:
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-    if facts["name"] != folder.name:
-        raise DamagedStoreError(folder, f"it was made as {facts['name']}")
     tokens = np.memmap(folder / "tokens.bin", dtype=_IDS, mode="r")
     roles = np.memmap(folder / "roles.bin", dtype=np.uint8, mode="r")
     return Store(folder, tokens, roles, np.load(folder / "samples.npy"), JsonLines(folder / _COMMITS_FILE), facts)

@@ -200,7 +200,7 @@ def left_running(folder: Path, seconds: float = 20.0) -> list[str]:
 def _working_in(folder: Path) -> Iterator[str]:
     for each in psutil.process_iter():
         with suppress(psutil.Error):
-            if each.cwd() == str(folder) and each.status() != psutil.STATUS_ZOMBIE:
+            if each.cwd() == str(folder.resolve()) and each.status() != psutil.STATUS_ZOMBIE:
                 yield " ".join(each.cmdline())
 
 

@@ -48,11 +48,11 @@ class Workplace:
         try:
             found, repeated = self._left(self._train(stops, settings, guard))
         except (AssertionError, OSError, KeyError, ValueError) as error:
-            return f"{_told(stops)} {list(settings)}: {' '.join(str(error).split())[-300:]}"
+            return f"{_described(stops)} {list(settings)}: {' '.join(str(error).split())[-300:]}"
         if len(stops) == 1 and stops[0].place == "training":
             self.most_repeated = max(self.most_repeated, repeated)
         other = [name for name, value in self.whole[key].items() if found[name] != value]
-        return f"{_told(stops)} {list(settings)}: other {', '.join(other)}" if other else ""
+        return f"{_described(stops)} {list(settings)}: other {', '.join(other)}" if other else ""
 
     def _train(self, stops: Sequence[Stop], settings: Sequence[str], guard: str = "") -> Path:
         """Train in a new folder, stopped again and again, and return the folder."""
@@ -84,7 +84,8 @@ class Workplace:
         unfinished = [str(path) for path in folder.rglob(".*") if re.search(r"\.(tmp|old)$|^\.lock$", path.name)]
         batches = (folder / "batches").stat().st_size
         running = left_running(folder)
-        return what_is_left(runs[-1]) | {"unfinished": unfinished, "running": running}, batches - BATCHES
+        assert not running, f"still running: {running}"
+        return what_is_left(runs[-1]) | {"unfinished": unfinished}, batches - BATCHES
 
 
 def workplace(budget: Budget, part: str) -> Workplace:
@@ -114,5 +115,5 @@ def stopped_row(
     return Row(part, what, tried, held, remark, guard, tried_without, held_without, failures)
 
 
-def _told(stops: Sequence[Stop]) -> str:
+def _described(stops: Sequence[Stop]) -> str:
     return ", ".join(f"{stop.number} in {stop.place} at {stop.when:g}" for stop in stops)

@@ -241,7 +241,7 @@ def test_a_damaged_cache_that_cannot_be_written_to_is_one_line_with_the_setting(
     def read_only(**words):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("codelm.history.store.tempfile.mkdtemp", read_only)
+    monkeypatch.setattr("codelm.history.store_folders.tempfile.mkdtemp", read_only)
     with pytest.raises(InputError, match=r"Read-only file system; choose another with --data\.cache$"):
         ready(make_data())
 

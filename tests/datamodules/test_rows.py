@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -61,11 +62,11 @@ def test_a_batch_carries_the_weight_of_its_step(batch):
 _PROGRAM = """
 import sys, time
 from torch.utils.data import DataLoader
-from codelm.datamodules.rows import follow_the_parent
+from codelm.datamodules.rows import set_up_worker
 
 if __name__ == "__main__":
     numbers = list(range(100))
-    loader = DataLoader(numbers, num_workers=1, worker_init_fn=follow_the_parent, multiprocessing_context=sys.argv[1])
+    loader = DataLoader(numbers, num_workers=1, worker_init_fn=set_up_worker, multiprocessing_context=sys.argv[1])
     batches = iter(loader)
     next(batches)
     print(batches._workers[0].pid, flush=True)
@@ -81,4 +82,8 @@ def test_a_worker_does_not_outlive_a_process_that_is_killed(tmp_path, start):
     ) as reader:
         worker = psutil.Process(int(reader.stdout.readline()))
         reader.kill()
-    worker.wait(30)  # without a word it would stay for ever
+    try:
+        worker.wait(30)  # raises where it is still there
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()

@@ -27,3 +27,9 @@ def test_there_is_none_behind_the_last(records):
 def test_an_empty_file_has_none(tmp_path):
     (tmp_path / "records.jsonl").touch()
     assert list(JsonLines(tmp_path / "records.jsonl")) == []
+
+
+def test_a_line_that_does_not_end_is_refused(tmp_path):
+    (tmp_path / "records.jsonl").write_bytes(b'{"a": 1}\n{"a": 2')
+    with pytest.raises(ValueError, match=r"records\.jsonl: its last line does not end"):
+        JsonLines(tmp_path / "records.jsonl")

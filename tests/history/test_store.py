@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import pickle
 import time
 from random import Random
 
@@ -10,7 +11,8 @@ import pytest
 from codelm.errors import InputError, ResourceError
 from codelm.history.held_out_changes import HeldOutChange, held_out_writer
 from codelm.history.samples.pieces import Kind, Role
-from codelm.history.store import DamagedStoreError, Split, StoreWriter, new_store, open_store, remove_store
+from codelm.history.store import DamagedStoreError, Split, StoreWriter, new_store, open_store
+from codelm.history.store_folders import remove_store
 from codelm.history.tokenization.encoder import Encoded
 
 
@@ -232,3 +234,11 @@ def test_a_cache_that_cannot_be_made_is_refused_by_its_setting(tmp_path, cache):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"--data\.cache"), new_store(tmp_path / cache / "store"):
         pytest.fail("built where nothing can be")
+
+
+def test_a_store_goes_to_another_process_by_the_name_of_its_folder(whole):
+    store = open_store(whole)
+    pickled = pickle.dumps(store)
+    assert len(pickled) < 1000
+    again = pickle.loads(pickled)
+    assert [again.tokens.tobytes(), list(again.commits)] == [store.tokens.tobytes(), list(store.commits)]

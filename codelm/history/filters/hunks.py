@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 
 from codelm.git.commits import Hunk
-from codelm.history.digest_set import DigestSet
+from codelm.history.digest_set import DigestSet, digest
 
 __all__ = ["DELETED", "DUPLICATE", "WHITE_SPACE", "Novelty"]
 
@@ -44,10 +43,10 @@ class Novelty:
         """Return why a text is left out that replaces another: the same was there before."""
         if not self.duplicates:
             return None
-        digest = _digest(removed, added)
-        if digest in self.seen:
+        found = _digest(removed, added)
+        if found in self.seen:
             return DUPLICATE
-        self.seen.add(digest)
+        self.seen.add(found)
         return None
 
 
@@ -59,4 +58,4 @@ def _without_space(text: str) -> str:
 def _digest(removed: str, added: str) -> bytes:
     """Return a digest of the texts that does not depend on their white space."""
     text = " ".join(removed.split()) + "\0" + " ".join(added.split())
-    return blake2b(text.encode(errors="surrogatepass"), digest_size=_LENGTH).digest()
+    return digest(text, _LENGTH)

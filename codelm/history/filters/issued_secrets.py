@@ -1,7 +1,7 @@
 """Credentials that are known by the fixed forms which their issuers give them.
 
-A form is tried only where its anchor, a literal prefix, occurs: one pass picks out the long words of a text, and one
-fast search in these is made for each anchor.
+A form is tried only where its anchor, a literal prefix, occurs: one pass picks out the long words of a text, and those
+in which nothing was found once are not searched again.
 """
 
 import re
@@ -25,7 +25,7 @@ class Secret(NamedTuple):
 
 _WORD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/.~-")
 _WORDS_ONLY = bytes(byte if chr(byte) in _WORD_CHARACTERS else ord(" ") for byte in range(256))
-_MIN_WORD = 16
+_MIN_WORD, _MAX_REMEMBERED = 16, 200
 _SMALL = re.compile(rb"[a-z_/.~+-]+")
 """Words without a digit or a capital, which no credential is."""
 _SHAPES = [form for form in FORMS if not form.anchors]
@@ -44,27 +44,29 @@ _PUBLIC = re.compile(
 def issued_secrets(text: str) -> Iterator[Secret]:
     """Yield the credentials in a text that have the form of their issuer."""
     words = {word for word in text.encode(errors="replace").translate(_WORDS_ONLY).split() if len(word) >= _MIN_WORD}
-    suspect = " ".join(word.decode("ascii") for word in words if _may_be_issued(word))
+    candidates = " ".join(word.decode("ascii") for word in words if _may_be_issued(word))
     present = [(anchor, form) for anchor, form in _OTHER_ANCHORS if anchor in text]
-    present += [(anchor, form) for anchor, form in _ANCHORS_IN_WORDS if anchor in suspect]
+    present += [(anchor, form) for anchor, form in _ANCHORS_IN_WORDS if anchor in candidates]
     for anchor, form in present:
         yield from _judged(_at_anchor(text, anchor, form.pattern), form.kind)
-    if not suspect:
+    if not candidates:
         return
     for form in _SHAPES:
-        if form.pattern.search(suspect):
+        if form.pattern.search(candidates):
             yield from _judged(form.pattern.finditer(text), form.kind)
-    if any(map(_is_token, _UNKNOWN_ISSUER.finditer(suspect))):
+    if any(map(_is_token, _UNKNOWN_ISSUER.finditer(candidates))):
         tokens = filter(_is_token, _UNKNOWN_ISSUER.finditer(text))
         yield from (Secret(*found.span(), "token") for found in tokens)
 
 
-@lru_cache(1 << 16)  # a history holds the same words again and again
 def _may_be_issued(word: bytes) -> bool:
     """Return whether a word may hold the form of a credential, or a part of it at which that is known."""
-    if _SMALL.fullmatch(word):
-        return False
-    text = word.decode("ascii")
+    return len(word) > _MAX_REMEMBERED or _holds_form(word)
+
+
+@lru_cache(1 << 16)  # a history holds the same words again and again
+def _holds_form(word: bytes) -> bool:
+    text = "" if _SMALL.fullmatch(word) else word.decode("ascii")
     return (
         any(anchor in text for anchor, _ in _ANCHORS_IN_WORDS)
         or any(form.pattern.search(text) for form in _SHAPES)

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 from typing import TypeVar
 
-from codelm.history.digest_set import DigestSet
+from codelm.history.digest_set import DigestSet, digest
 
 __all__ = ["DIGEST_LENGTH", "JudgedTexts"]
 
@@ -19,7 +18,7 @@ DIGEST_LENGTH = 16
 
 @dataclass(slots=True)
 class JudgedTexts:
-    """Remembers in which texts a rule found nothing, by digests of 16 bytes.
+    """Remembers in which texts a rule found nothing, by digests of their ids.
 
     Attributes:
         known: Digests of an earlier time.
@@ -37,7 +36,7 @@ class JudgedTexts:
             blob: The id of the text; one without is always judged.
             find: Judges the text.
         """
-        key = blake2b(f"{rule}\0{blob}".encode("utf-8", "surrogatepass"), digest_size=DIGEST_LENGTH).digest()
+        key = digest(f"{rule}\0{blob}", DIGEST_LENGTH)
         found = None if blob and key in self.known else find()
         if blob and not found:
             self.passed.add(key)

@@ -18,7 +18,7 @@ _N = 5
 """Words in an n-gram."""
 _MIN_CONTAINMENT = 0.8
 """Share of the n-grams of a hunk, known from training, from which the hunk is a near duplicate."""
-_MAX_PENDING = 1 << 23
+_MIN_PENDING = 1 << 23
 """Bytes of digests that are collected at least before they are merged into the sorted ones."""
 _NEAR_DUPLICATE = "near copy of training"
 _ONLY_NEAR_DUPLICATES = "only near copies of training"
@@ -41,7 +41,7 @@ class NearDuplicates:
     def add(self, text: str) -> None:
         """Add training text: what one hunk added, or a whole file."""
         self.pending += _ngrams(text).tobytes()
-        if len(self.pending) > max(_MAX_PENDING, self.known.nbytes // 8):
+        if len(self.pending) > max(_MIN_PENDING, self.known.nbytes // 8):
             self._merge_pending()
 
     def contains(self, hunk: Hunk) -> bool:

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 from itertools import accumulate
 from types import MappingProxyType
 
 from codelm.git.commits import Change, Hunk
-from codelm.history.digest_set import DigestSet
+from codelm.history.digest_set import DigestSet, digest
 from codelm.history.filters.assigned_secrets import assigned_secrets
 from codelm.history.filters.issued_secrets import Secret, issued_secrets
 from codelm.history.filters.judged_texts import JudgedTexts
@@ -126,11 +125,11 @@ class SecretScan:
 
     def of_text(self, text: str, blob: str = "") -> list[Secret]:
         """Return the credentials in a text."""
-        if blob and _digest(blob) in self.clean:
+        if blob and digest(blob, _LENGTH) in self.clean:
             return []
         found = self.judged.judge("secrets", blob, lambda: find_secrets(text)) or []
         if blob and not found:
-            self.clean.add(_digest(blob))
+            self.clean.add(digest(blob, _LENGTH))
         return found
 
     def of_change(self, change: Change) -> tuple[Change, list[Secret], list[list[Secret]]]:
@@ -140,7 +139,7 @@ class SecretScan:
         if not in_after and not find_secrets("\n".join(removed)):
             # The hunks of a type change, such as link to file, do not relate its two sides.
             if change.status != "T" and not any(map(_may_be_part_of_secret, removed)):
-                self.clean.add(_digest(change.old_blob))
+                self.clean.add(digest(change.old_blob, _LENGTH))
             return change, [], [[] for _ in change.hunks]
         in_removed = list(map(find_secrets, removed))
         for text, secrets in zip([after, *removed], [in_after, *in_removed], strict=True):
@@ -162,10 +161,6 @@ def _may_be_part_of_secret(text: str) -> bool:
         # A literal is searched for many times as fast as the expression.
         or (any(name in small for name in _SECRET_NAMES) and _NAME_OF_NEXT_LINE.search(text))
     )
-
-
-def _digest(blob: str) -> bytes:
-    return blake2b(blob.encode(), digest_size=_LENGTH).digest()
 
 
 def _without_prefix(value: str) -> str:

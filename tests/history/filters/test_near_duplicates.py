@@ -62,7 +62,7 @@ def test_without_training_text_or_words_nothing_is_contained():
 
 
 def test_much_text_is_remembered_once_and_compactly(monkeypatch):
-    monkeypatch.setattr("codelm.history.filters.near_duplicates._MAX_PENDING", 5000)
+    monkeypatch.setattr("codelm.history.filters.near_duplicates._MIN_PENDING", 5000)
     near_duplicates, words = NearDuplicates(), [f"w{number}" for number in range(2000)]
     for _ in range(10):
         near_duplicates.add(" ".join(words))
