@@ -45,7 +45,7 @@ seen=""
 for how in "fork alone" "forkserver alone" "forkserver watched"; do
   # shellcheck disable=SC2086
   venv/bin/python "$folder/program.py" $how >worker 2>/dev/null &
-  until [[ -s worker ]]; do kill -0 $! && sleep 0.2; done
+  until [[ -s worker ]]; do kill -0 $! || exit 1; sleep 0.2; done
   kill -KILL $!
   wait $! 2>/dev/null || true
   for _ in $(seq 60); do is_there && sleep 1 || break; done

@@ -1,7 +1,8 @@
 """The checkpoints of a training: the best ones, and the last, from which it goes on."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
@@ -127,21 +128,32 @@ class Checkpoints(ModelCheckpoint):
         if not validates_training(trainer):
             return
         ends_epoch = is_at_end_of_epoch(trainer) or trainer.should_stop
-        if not (is_within_step(trainer) or (ends_epoch and saves_at_end_of_epoch(self, trainer))):
-            self._is_over(trainer)
-        super().on_validation_end(trainer, pl_module)
+        waits = is_within_step(trainer) or (ends_epoch and saves_at_end_of_epoch(self, trainer))
+        with nullcontext() if waits else self._over(trainer):
+            super().on_validation_end(trainer, pl_module)
         if not is_within_step(trainer):
             self.write_last(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the best if this is one, and ``last.ckpt``."""
-        self._is_over(trainer)
-        super().on_train_epoch_end(trainer, pl_module)
+        with self._over(trainer):
+            super().on_train_epoch_end(trainer, pl_module)
         self.write_last(trainer)
 
-    def _is_over(self, trainer: Trainer) -> None:
-        """Remember that all callbacks know of the validation."""
+    @contextmanager
+    def _over(self, trainer: Trainer) -> Iterator[None]:
+        """Remember that all callbacks know of the validation, from here on unless the best cannot be saved.
+
+        Lightning counts a file among the best before it is written, and removes the one before it after that: where it
+        is stopped in between, what it remembers is not what there is, and the validation is done anew.
+        """
+        before = self.states_before_validation, self.validated
         self.states_before_validation, self.validated = None, place(trainer)
+        try:
+            yield
+        except BaseException:
+            self.states_before_validation, self.validated = before
+            raise
 
     def _validates(self, trainer: Trainer) -> bool:
         """Return whether a validation is still to be done behind the last batch, or not over."""

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from codelm.batch import learned_weights
-from codelm.callbacks import Checkpoints, TrainingHistory
+from codelm.callbacks import Checkpoints, SaveWhenStopped, TrainingHistory
 from codelm.runs.checkpoints import load
 
 pytestmark = [
@@ -198,3 +198,33 @@ def test_a_stop_within_an_accumulation_keeps_the_training_loss_of_whole_steps(ch
     saved = load(checkpoints.last_model_path)
     assert saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["completed"] == 3
     assert float(saved["callbacks"]["Manifest"]["train_loss"][1]) == pytest.approx(sum(weights[:3]))
+
+
+@pytest.mark.parametrize(
+    "options", [{"val_check_interval": 2, "max_epochs": 1}, {"max_epochs": 3}], ids=["within", "epochs"]
+)
+@pytest.mark.parametrize("written", [True, False])
+def test_a_stop_while_the_best_is_saved_leaves_what_no_stop_leaves(
+    checkpointed, monkeypatch, tmp_path, written, options
+):
+    def train(name, *scores, stop_at=0, ckpt_path=None):
+        saves = []
+
+        def save(checkpoints, trainer, path):
+            saves.append(path)
+            if len(saves) != stop_at or written:
+                save_checkpoint(checkpoints, trainer, path)
+            if len(saves) == stop_at:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(ModelCheckpoint, "_save_checkpoint", save)
+        checkpoints = Checkpoints(dirpath=tmp_path / name, monitor="val/score", filename="{step}")
+        callbacks = Losses(*scores), SaveWhenStopped()
+        trainer = checkpointed(checkpoints, *callbacks, ckpt_path=ckpt_path, **options)
+        return names(trainer), float(checkpoints.best_model_score), Path(checkpoints.best_model_path).name
+
+    save_checkpoint = ModelCheckpoint._save_checkpoint
+    with pytest.raises(SystemExit):
+        train("stopped", 6.0, 5.0, stop_at=2)
+    resumed = train("stopped", 5.0, 5.5, ckpt_path=tmp_path / "stopped/last.ckpt")  # the validation is done anew
+    assert resumed == train("whole", 6.0, 5.0, 5.5)
