@@ -1,8 +1,10 @@
 """Handlers of Ctrl-C, SIGTERM and SIGUSR1 that raise an exception, so that unfinished files are removed."""
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -14,6 +16,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 On it Lightning 2.6 would save from within its handler, which waits for all processes, for ever where one of them is in
 another collective, and queue the job again, which would begin a new run.
 """
+
+
+_MOMENT = 0.05
+"""Seconds after which a signal is sent anew that came where nothing can be raised."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -34,7 +40,8 @@ def stop_signals() -> Iterator[list[int]]:
     """Let the stopping signals raise `Stopped`, and list the numbers of those that came.
 
     Armed before anything heavy is imported, because Lightning handles Ctrl-C only while it trains, and ends with
-    status 0 after a SIGTERM. A signal that the caller of the program had ignored (``nohup``, ``&``) stays ignored.
+    status 0 after a SIGTERM. A signal that the caller of the program had ignored (``nohup``, ``&``) stays ignored. One
+    that comes while an object is finalised, where Python shows what is raised and goes on, is sent anew.
     """
     received: list[int] = []
 
@@ -47,7 +54,31 @@ def stop_signals() -> Iterator[list[int]]:
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop)
     try:
-        yield received
+        with _sent_anew(received):
+            yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _sent_anew(received: Sequence[int]) -> Iterator[None]:
+    """Send the last signal anew where the `Stopped` that it raised was caught by Python and would only be shown."""
+    timers: list[threading.Timer] = []
+    show = sys.unraisablehook
+
+    def send(unraisable: "sys.UnraisableHookArgs") -> None:
+        if isinstance(unraisable.exc_value, Stopped):
+            timers.append(threading.Timer(_MOMENT, os.kill, (os.getpid(), received[-1])))
+            timers[-1].daemon = True
+            timers[-1].start()
+        else:
+            show(unraisable)
+
+    sys.unraisablehook = send
+    try:
+        yield
+    finally:
+        sys.unraisablehook = show
+        for timer in timers:
+            timer.cancel()

@@ -2,6 +2,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -13,6 +14,33 @@ def test_a_stopping_signal_unwinds_and_is_remembered(number):
     with stop_signals() as received, pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
     assert received == [number]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_signal_that_comes_while_an_object_is_finalised_is_not_lost_and_shows_nothing(capfd, monkeypatch):
+    class Signals:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)  # pytest has its own
+    with stop_signals() as received:
+        Signals().__init__()
+        with pytest.raises(KeyboardInterrupt):
+            time.sleep(5)
+        assert received == [signal.SIGTERM] * 2
+    assert sys.unraisablehook is sys.__unraisablehook__
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_other_finalisers_raise_is_shown_as_ever(capfd, monkeypatch):
+    class Fails:
+        def __del__(self):
+            raise ValueError("in the finaliser")
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    with stop_signals():
+        Fails().__init__()
+    assert "ValueError: in the finaliser" in capfd.readouterr().err
 
 
 def test_the_handlers_of_before_come_back():
