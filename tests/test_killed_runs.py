@@ -36,7 +36,10 @@ CHAINS = [
         id="within an accumulation",
     ),
     pytest.param(
-        [(signal.SIGTERM, 20), (signal.SIGINT, 2)], ["--trainer.accumulate_grad_batches=4"], id="within validations"
+        [(signal.SIGTERM, 20), (signal.SIGINT, 2)],
+        ["--trainer.accumulate_grad_batches=4"],
+        id="within validations",
+        marks=pytest.mark.slow,
     ),
     pytest.param([(signal.SIGKILL, 5), (signal.SIGKILL, 4)], [], id="epochs", marks=pytest.mark.slow),
     pytest.param(
