@@ -63,7 +63,10 @@ def stop_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def _sent_anew(received: Sequence[int]) -> Iterator[None]:
-    """Send the last signal anew where the `Stopped` that it raised was caught by Python and would only be shown."""
+    """Send the last signal anew where the `Stopped` that it raised was caught by Python and would only be shown.
+
+    From the first signal on, nothing else is shown of what finalisers raise.
+    """
     timers: list[threading.Timer] = []
     show = sys.unraisablehook
 
@@ -72,7 +75,7 @@ def _sent_anew(received: Sequence[int]) -> Iterator[None]:
             timers.append(threading.Timer(_MOMENT, os.kill, (os.getpid(), received[-1])))
             timers[-1].daemon = True
             timers[-1].start()
-        else:
+        elif not received:  # what a stop has left half made complains when it is finalised
             show(unraisable)
 
     sys.unraisablehook = send

@@ -32,7 +32,7 @@ def test_a_signal_that_comes_while_an_object_is_finalised_is_not_lost_and_shows_
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_other_finalisers_raise_is_shown_as_ever(capfd, monkeypatch):
+def test_what_other_finalisers_raise_is_shown_until_a_stop(capfd, monkeypatch):
     class Fails:
         def __del__(self):
             raise ValueError("in the finaliser")
@@ -40,7 +40,11 @@ def test_what_other_finalisers_raise_is_shown_as_ever(capfd, monkeypatch):
     monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
     with stop_signals():
         Fails().__init__()
-    assert "ValueError: in the finaliser" in capfd.readouterr().err
+        assert "ValueError: in the finaliser" in capfd.readouterr().err
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        Fails().__init__()
+    assert capfd.readouterr().err == ""
 
 
 def test_the_handlers_of_before_come_back():
