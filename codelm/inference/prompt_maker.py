@@ -38,6 +38,11 @@ class PromptMaker:
         self.repository = repository
         self.row_tokens = row_tokens
 
+    @property
+    def fills_in(self) -> bool:
+        """Whether the base writes between two texts, and not only from left to right."""
+        return bool(self.encoder.format.infill)
+
     def encode(self, places: Sequence[Place], new_tokens: int, files: Files = ()) -> list[HealedPrompt]:
         """Return the token ids of the prompt for each place; see `prompt`."""
         return self.encoder.encode_prompts([self.prompt(each, new_tokens, files) for each in places])
@@ -55,7 +60,7 @@ class PromptMaker:
         Raises:
             InputError: The base cannot fill in, or has no room for an answer of so many tokens.
         """
-        if place.after is not None and not self.encoder.format.infill:
+        if place.after is not None and not self.fills_in:
             raise InputError(
                 f"base model {self.base_name} writes from left to right: leave the text behind the place out"
             )

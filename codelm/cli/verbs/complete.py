@@ -1,9 +1,11 @@
 """``codelm complete``: code written by a run's model, as an editor would ask for it."""
 
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from os.path import samefile
 from pathlib import Path
@@ -21,10 +23,13 @@ from codelm.saved_run import find_run
 
 if TYPE_CHECKING:
     from codelm.inference.place import Place
+    from codelm.inference.prompt_maker import PromptMaker
     from codelm.inference.tuned_model import TunedModel
     from codelm.metrics.retrieval import Files
 
 __all__ = ["run"]
+
+log = logging.getLogger(__name__)
 
 _DESCRIPTION = """\
 Write code with a run's model: behind a prompt, or at a place in a file. RUN is the folder of a run or its name; the
@@ -60,7 +65,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     with run_logging(quiet=quiet, debug=debug):
         model = load_tuned(chosen, base_of_run(chosen))
         if place is not None:
-            _write(model, place, files, given)
+            _write(model, _as_base_writes(place, model.prompts, given), files, given)
         else:
             _answer_lines(model, files, given)
 
@@ -142,6 +147,20 @@ def _place(given: Namespace, prompt: str | None) -> "Place":
     refuse_broken_text("--suffix", given.suffix or "")
     before = "".join(typed_lines()) if prompt == "-" else prompt or ""
     return Place(given.path or _PATH, before, given.suffix)
+
+
+def _as_base_writes(place: "Place", prompts: "PromptMaker", given: Namespace) -> "Place":
+    """Return a place without the text behind it where the base writes from left to right: a file has some anyhow.
+
+    Raises:
+        InputError: That text was given by itself.
+    """
+    if place.after is None or prompts.fills_in:
+        return place
+    if not given.file:
+        raise InputError(f"base model {prompts.base_name} writes from left to right: leave --suffix out")
+    log.warning("base model %s writes from left to right: it does not see what follows the place", prompts.base_name)
+    return replace(place, after=None)
 
 
 def _shown_files(given: Namespace) -> "Files":

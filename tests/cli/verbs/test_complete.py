@@ -102,6 +102,19 @@ def test_an_error_behind_a_prompt_has_a_line_of_its_own(written, monkeypatch):
     assert written("fn a", status=2) == "fn a\n"
 
 
+def test_a_base_that_cannot_fill_in_goes_on_at_a_place_in_a_file(written, monkeypatch, tmp_path, caplog):
+    (tmp_path / "lib.rs").write_text("fn a\n}\n")
+    alone = written("fn a").removeprefix("fn a")
+    monkeypatch.setattr("codelm.inference.prompt_maker.PromptMaker.fills_in", False)
+    assert written("numbers", f"--file={tmp_path / 'lib.rs'}", "--at=1:5", "--path=src/lib.rs") == alone
+    assert "writes from left to right: it does not see what follows the place" in caplog.text
+
+
+def test_a_base_that_cannot_fill_in_refuses_a_suffix_before_anything_is_printed(written, monkeypatch):
+    monkeypatch.setattr("codelm.inference.prompt_maker.PromptMaker.fills_in", False)
+    assert written("fn a", "--suffix=}", status=2) == ""
+
+
 def test_a_temperature_near_zero_takes_the_likeliest(written):
     assert written("fn a", "--temperature=1e-320") == written("fn a")
 
