@@ -198,9 +198,10 @@ def left_running(folder: Path, seconds: float = 20.0) -> list[str]:
 
 
 def _working_in(folder: Path) -> Iterator[str]:
+    place = str(folder.resolve())
     for each in psutil.process_iter():
         with suppress(psutil.Error):
-            if each.cwd() == str(folder.resolve()) and each.status() != psutil.STATUS_ZOMBIE:
+            if each.cwd() == place and each.status() != psutil.STATUS_ZOMBIE:
                 yield " ".join(each.cmdline())
 
 

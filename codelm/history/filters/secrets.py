@@ -125,11 +125,12 @@ class SecretScan:
 
     def of_text(self, text: str, blob: str = "") -> list[Secret]:
         """Return the credentials in a text."""
-        if blob and digest(blob, _LENGTH) in self.clean:
+        key = digest(blob, _LENGTH)
+        if blob and key in self.clean:
             return []
         found = self.judged.judge("secrets", blob, lambda: find_secrets(text)) or []
         if blob and not found:
-            self.clean.add(digest(blob, _LENGTH))
+            self.clean.add(key)
         return found
 
     def of_change(self, change: Change) -> tuple[Change, list[Secret], list[list[Secret]]]:
