@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 
-from codelm.cli.signals import Stopped, stop_signals
 from codelm.errors import CodelmError
+from codelm.stopping_signals import Stopped, stop_signals
 
 __all__ = ["installed_version", "print_lines", "run_program"]
 

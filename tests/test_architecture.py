@@ -20,6 +20,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
     "errors": ("failures that a user can mend", set()),
     "files": ("atomic writing, digests", set()),
     "lines": ("text as lines", set()),
+    "stopping_signals": ("Ctrl-C and SIGTERM", set()),
     "special_tokens": ("their names, formats of prompts", set()),
     "token_healing": ("where a prompt ends", set()),
     "saved_run": ("a run's folder, read back", {"errors", "files"}),
@@ -55,7 +56,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         "Lightning callbacks",
         {
             *("batch", "errors", "evaluation", "lightning_checkpoints", "lightning_internals", "metrics", "modules"),
-            *("report", "runs"),
+            *("report", "runs", "stopping_signals"),
         },
     ),
     "inference": (
@@ -75,7 +76,7 @@ ROOMS = {  # a room, what is in it, and the rooms it imports
         {
             *("bases", "callbacks", "datamodules", "devices", "errors", "evaluation", "export", "files"),
             *("git", "history", "inference", "lightning_internals", "lines", "metrics", "modules", "report"),
-            *("runs", "saved_run", "serving", "special_tokens"),
+            *("runs", "saved_run", "serving", "special_tokens", "stopping_signals"),
         },
     ),
 }

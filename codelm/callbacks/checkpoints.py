@@ -11,6 +11,7 @@ from typing import Any
 from jsonargparse.typing import NonNegativeFloat
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch.optim import Optimizer
 
 from codelm.batch import Batch
 from codelm.lightning_checkpoints import settle
@@ -25,6 +26,7 @@ from codelm.lightning_internals import (
 )
 from codelm.runs.checkpoints import LAST, MARK, found_beside
 from codelm.runs.trainer import validates_training
+from codelm.stopping_signals import HeldStops
 
 __all__ = ["Checkpoints"]
 
@@ -36,6 +38,9 @@ class Checkpoints(ModelCheckpoint):
     Lightning 2.6 writes it only where it writes one of the best. Each checkpoint says where its last optimizer step
     ended; a validation that was not over when it was written is done anew. Where ``max_steps`` ends a run within an
     epoch, it is validated there.
+
+    A stopping signal that comes within an optimizer step waits until the step is over for all callbacks too: weights,
+    moments, learning rate and losses are of the same step then.
 
     Args:
         monitor: The metric by which the best are chosen; null for the newest.
@@ -76,6 +81,7 @@ class Checkpoints(ModelCheckpoint):
         self.written = self.last_step = 0.0
         self.validated: tuple[int, int] | None = None
         self.states_before_validation: dict[str, Any] | None = None
+        self.stops = HeldStops()
 
     @property
     def state_key(self) -> str:
@@ -97,6 +103,10 @@ class Checkpoints(ModelCheckpoint):
             count_steps_for_loggers(trainer)
             self.resumed = False
 
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        """Let a stopping signal wait."""
+        self.stops.begin()
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
@@ -109,6 +119,13 @@ class Checkpoints(ModelCheckpoint):
         goes_on = not (is_within_step(trainer) or is_at_end_of_epoch(trainer) or trainer.should_stop)
         if goes_on and self._is_time(trainer) and not validation_is_due(trainer):
             self.write_last(trainer)
+        if self.stops.half_done:  # behind all other callbacks: Lightning puts checkpoints last
+            self.stops.end()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Let no signal wait; Lightning writes a checkpoint here where it is asked to."""
+        self.stops.give_up()
+        super().on_exception(trainer, pl_module, exception)
 
     def _is_time(self, trainer: Trainer) -> bool:
         is_time = time.monotonic() - self.written >= self.last_every_seconds

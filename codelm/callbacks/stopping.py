@@ -23,8 +23,9 @@ class SaveWhenStopped(Callback):
     epoch's rows from the first one behind that step: a gradient that was only half accumulated is dropped, and its
     rows are read again. A validation that was under way begins anew.
 
-    Nothing is written where the last checkpoint is of this very step, or where there are no checkpoints at all. Where
-    several processes train, the first one's state is that of all, and it does not wait for the others.
+    Nothing is written where the last checkpoint is of this very step, where a second signal came within an optimizer
+    step, which nothing can go on from, or where there are no checkpoints at all. Where several processes train, the
+    first one's state is that of all, and it does not wait for the others.
     """
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ class SaveWhenStopped(Callback):
         is_stopped = self.training and not isinstance(exception, Exception)
         if checkpoints is None or not is_stopped or not writes_files(trainer):
             return
-        if trainer.global_step in (0, _step_of(Path(checkpoints.last_model_path))):
+        if checkpoints.stops.half_done or trainer.global_step in (0, _step_of(Path(checkpoints.last_model_path))):
             return
         try:
             checkpoints.write_last(trainer, save_alone)

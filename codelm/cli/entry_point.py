@@ -14,9 +14,9 @@ from codelm.cli.commands import COMMANDS, VERBS, help_text
 from codelm.cli.config_files import checked_arguments
 from codelm.cli.error_messages import did_you_mean
 from codelm.cli.known_settings import refuse_wrong_options
-from codelm.cli.signals import stop_signals
 from codelm.cli.standard_streams import drop_unwritable_output, open_closed_streams
 from codelm.errors import FULL, CodelmError, InputError, ResourceError, is_out_of_memory, system_error
+from codelm.stopping_signals import stop_signals
 
 __all__ = ["main"]
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _print_error("stopped", 128 + received[0])
             return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         except Exception as error:
-            return _failed(error, switches)
+            return _failed(error, switches, received)
 
 
 def _printed(arguments: Sequence[str], switches: _Switches) -> int:
@@ -119,13 +119,17 @@ def _require_command(word: str) -> None:
         raise InputError(f"no command {word!r}{did_you_mean(word, COMMANDS)} (there are {', '.join(COMMANDS)})")
 
 
-def _failed(error: Exception, switches: _Switches) -> int:
-    """Say what an error is, and return the exit status; nothing where nobody reads, as a program that SIGPIPE ends."""
+def _failed(error: Exception, switches: _Switches, received: Sequence[int]) -> int:
+    """Say what an error is, and return the exit status; nothing where nobody reads, as a program that SIGPIPE ends.
+
+    After a stopping signal the status is the signal's: it was obeyed, and what failed then did so on the way out.
+    """
     if drop_unwritable_output() and isinstance(error, BrokenPipeError):
         return _UNREAD
     if switches.debug:
         traceback.print_exc()
-    return _print_error(*_message_and_status(error, switches))
+    line, status = _message_and_status(error, switches)
+    return _print_error(f"stopped; then {line}", 128 + received[0]) if received else _print_error(line, status)
 
 
 def _message_and_status(error: Exception, switches: _Switches) -> tuple[str, int]:

@@ -1,6 +1,7 @@
 """Lightning's logger and its saved configuration, as a run's folder holds them, and what a configuration may lack."""
 
 import logging
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -37,6 +38,14 @@ class EventLogger(TensorBoardLogger):
     def save(self) -> None:
         """Write what was logged."""
         self.experiment.flush()
+
+    def finalize(self, status: str) -> None:
+        """Close the events; after a run that was stopped or failed, what ended it is the error to report.
+
+        A stop may have come while they were closed, and torch's writer then refuses to be closed again.
+        """
+        with nullcontext() if status == "success" else suppress(OSError):
+            super().finalize(status)
 
 
 def log_to(folder: Path, trainer: Trainer, *, with_events: bool) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from codelm.cli.signals import STOPPING
 from codelm.errors import CodelmError
+from codelm.stopping_signals import STOPPING
 
 __all__ = ["FIRST_PROCESS", "OtherRanks"]
 

@@ -15,10 +15,10 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleDeviceStrategy
 
 from codelm.cli.other_ranks import FIRST_PROCESS, OtherRanks
-from codelm.cli.signals import STOPPING, may_set_handlers
 from codelm.datamodules.checks import available_cores
 from codelm.errors import InputError
 from codelm.lightning_internals import leave_sigterm_alone, starts_programs
+from codelm.stopping_signals import STOPPING, may_set_handlers
 
 __all__ = ["all_ranks"]
 

@@ -16,6 +16,10 @@ def training(folder, **run):
     return manifest(folder, **run)["phase_results"]["phase_4_training"]
 
 
+def moments(folder):
+    return [(moment["epoch"], moment["step"]) for moment in training(folder)["history"]]
+
+
 def files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 

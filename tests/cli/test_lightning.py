@@ -3,13 +3,12 @@
 import json
 import logging
 import shutil
-import signal
 
 import pytest
 import yaml
 
 from codelm.cli import main
-from tests.cli.short_runs import files, manifest, training
+from tests.cli.short_runs import files, manifest, moments, training
 
 
 def test_a_run_leaves_its_folder_and_nothing_else(codelm, folder):
@@ -216,23 +215,6 @@ def test_data_and_model_take_the_tokenizer_of_one_revision(codelm, monkeypatch):
     assert asked == ["v7", "v7"]
 
 
-def test_a_stopped_run_says_so_in_its_manifest(codelm, folder, monkeypatch):
-    from codelm.modules import LoRACausalLM
-
-    step = LoRACausalLM.training_step
-
-    def stop_in_second_epoch(self, batch, batch_idx):
-        if self.current_epoch == 1:
-            signal.raise_signal(signal.SIGTERM)
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(LoRACausalLM, "training_step", stop_in_second_epoch)
-    status, error = codelm("fit", "--quiet")
-    assert (status, error) == (143, "codelm: stopped\n")
-    assert manifest(folder)["status"] == "interrupted"
-    assert (folder / "runs/numbers/version_0/adapter/adapter_model.safetensors").is_file()
-
-
 def test_no_setting_of_model_or_data_may_name_code(folder, capsys):
     """The first look need not search there for plain text that the parser imports."""
     assert main(["fit", "--help"]) == 0
@@ -246,58 +228,3 @@ def test_the_loggers_are_as_they_were_before(codelm):
     before = logging.getLogger("lightning.pytorch").level, list(logging.getLogger("codelm").handlers)
     codelm("fit", "--data.repo=nowhere")
     assert (logging.getLogger("lightning.pytorch").level, logging.getLogger("codelm").handlers) == before
-
-
-@pytest.fixture
-def stop_in(monkeypatch):
-    """Return a function that lets a signal come once, in the N-th training or validation step of the process."""
-    from codelm.modules import LoRACausalLM
-
-    def arm(name, number, sent):
-        step, calls = getattr(LoRACausalLM, name), []
-
-        def stopping_step(self, batch, batch_idx):
-            calls.append((self.current_epoch, batch["input_ids"].tolist()))
-            if len(calls) == number:
-                signal.raise_signal(sent)
-            return step(self, batch, batch_idx)
-
-        monkeypatch.setattr(LoRACausalLM, name, stopping_step)
-        return calls
-
-    return arm
-
-
-def moments(folder):
-    return [(moment["epoch"], moment["step"]) for moment in training(folder)["history"]]
-
-
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_run_stopped_in_its_first_epoch_goes_on_behind_its_last_step(codelm, folder, stop_in, sent, status):
-    """Six batches, two to a step; stopped in the fourth, so behind one step and half of another."""
-    rows = ["--trainer.accumulate_grad_batches=2", "--trainer.limit_train_batches=6", "--data.batch_size=1"]
-    calls = stop_in("training_step", 4, sent)
-    assert codelm("fit", "--quiet", *rows) == (status, "codelm: stopped\n")
-    assert (folder / "runs/numbers/version_0/checkpoints/last.ckpt").is_file()
-    status, error = codelm("fit", "--ckpt_path=last", *rows)
-    assert status == 0, error
-    assert calls[4][1] == calls[2][1]
-    assert [epoch for epoch, _ in calls] == [0] * 8 + [1] * 6
-    assert moments(folder) == [(1, 3), (2, 6)]
-    assert {path.name for path in (folder / "runs/numbers/version_0/checkpoints").glob("last*")} == {"last.ckpt"}
-
-
-def test_a_run_stopped_in_a_validation_measures_all_of_it_when_it_goes_on(codelm, folder, stop_in):
-    calls = stop_in("validation_step", 2, signal.SIGTERM)
-    assert codelm("fit", "--quiet")[0] == 143
-    status, error = codelm("fit", "--ckpt_path=last")
-    assert status == 0, error
-    assert [epoch for epoch, _ in calls] == [0, 0, 0, 0, 1, 1]
-    assert calls[2:4] == calls[:2]
-    assert moments(folder) == [(1, 3), (2, 6)]
-
-
-def test_a_run_stopped_before_its_first_step_leaves_no_checkpoint(codelm, folder, stop_in):
-    stop_in("training_step", 1, signal.SIGTERM)
-    assert codelm("fit", "--quiet")[0] == 143
-    assert not list((folder / "runs").rglob("*.ckpt"))

@@ -16,7 +16,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from codelm.cli import main, other_ranks
 from codelm.cli.other_ranks import FIRST_PROCESS, OtherRanks
 from codelm.cli.ranks import all_ranks
-from codelm.cli.signals import STOPPING, Stopped, stop_signals
+from codelm.stopping_signals import STOPPING, Stopped, stop_signals
 from tests.cli.short_runs import kill_groups
 
 CONFIG = """

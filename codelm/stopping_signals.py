@@ -1,4 +1,4 @@
-"""Handlers of Ctrl-C, SIGTERM and SIGUSR1 that raise an exception, so that unfinished files are removed."""
+"""Ctrl-C, SIGTERM and SIGUSR1: they raise an exception, at once or once a step is over."""
 
 import os
 import signal
@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-__all__ = ["STOPPING", "Stopped", "may_set_handlers", "stop_signals"]
+__all__ = ["STOPPING", "HeldStops", "Stopped", "may_set_handlers", "stop_signals"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """The last is what Slurm sends, by custom, a while before it ends a job.
@@ -85,3 +86,49 @@ def _sent_anew(received: Sequence[int]) -> Iterator[None]:
         sys.unraisablehook = show
         for timer in timers:
             timer.cancel()
+
+
+class HeldStops:
+    """Lets what the first stopping signal raises wait while something is half done; a second one does not wait.
+
+    The handlers are those that are set when it begins, whoever has set them.
+
+    Attributes:
+        half_done: Whether something has begun and not come to its end.
+    """
+
+    def __init__(self) -> None:
+        self.half_done = False
+        self._handlers: dict[int, Any] = {}
+        self._waits: BaseException | None = None
+
+    def begin(self) -> None:
+        """Let a signal wait from now on; again changes nothing."""
+        if self._handlers:
+            return
+        self.half_done, self._waits = True, None
+        before = {number: signal.getsignal(number) for number in STOPPING} if may_set_handlers() else {}
+        self._handlers = {number: handler for number, handler in before.items() if callable(handler)}
+        for number in self._handlers:
+            signal.signal(number, self._keep)
+
+    def _keep(self, number: int, frame: FrameType | None) -> None:
+        try:
+            self._handlers[number](number, frame)
+        except BaseException as stop:
+            if self._waits is not None:
+                raise
+            self._waits = stop
+
+    def end(self) -> None:
+        """Let no signal wait any more, and raise what one has raised: nothing is half done."""
+        self.give_up()
+        self.half_done = False
+        if self._waits is not None:
+            raise self._waits
+
+    def give_up(self) -> None:
+        """Let no signal wait any more: what is half done will not come to its end."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from codelm.cli.signals import stop_signals
+from codelm.stopping_signals import HeldStops, Stopped, stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
@@ -83,7 +83,7 @@ def test_a_thread_that_may_set_no_handlers_does_without():
 def test_the_status_is_ours_even_where_the_signal_hits_code_made_from_text():
     code = """
 import signal, sys
-from codelm.cli.signals import Stopped, stop_signals
+from codelm.stopping_signals import Stopped, stop_signals
 with stop_signals():
     try:
         exec("import signal; signal.raise_signal(signal.SIGTERM)")
@@ -91,3 +91,54 @@ with stop_signals():
         sys.exit(143)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 143
+
+
+@pytest.fixture
+def held():
+    with stop_signals() as received:
+        held = HeldStops()
+        held.begin()
+        yield held, received
+
+
+def test_a_first_signal_waits_until_what_is_half_done_is_over(held):
+    held, received = held
+    signal.raise_signal(signal.SIGTERM)
+    assert received == [signal.SIGTERM]
+    assert held.half_done
+    with pytest.raises(Stopped):
+        held.end()
+    assert not held.half_done
+    with pytest.raises(Stopped):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_second_signal_does_not_wait(held):
+    held, received = held
+    held.begin()  # as the optimizers that compute a loss several times do
+    signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(Stopped):
+        signal.raise_signal(signal.SIGINT)
+    assert received == [signal.SIGTERM, signal.SIGINT]
+    assert held.half_done
+
+
+def test_nothing_is_raised_where_no_signal_came_and_the_next_time_begins_anew(held):
+    held, _ = held
+    held.end()
+    held.begin()
+    signal.raise_signal(signal.SIGTERM)
+    held.give_up()
+    held.begin()
+    held.end()
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        held = HeldStops()
+        held.begin()
+        signal.raise_signal(signal.SIGUSR1)
+        held.end()
+    finally:
+        assert signal.signal(signal.SIGUSR1, before) is signal.SIG_IGN
