@@ -96,6 +96,7 @@ GUARDS: dict[str, tuple[str, Any] | list[tuple[str, Any]]] = {
     "the allowance for a scale that can fall": ("codelm.modules.causal_lm:CausalLM._count_failure", _count_all),
     "the check of saved weights": ("codelm.modules.causal_lm:refuse_not_finite", _nothing),
     "the check of a validation": ("codelm.modules.causal_lm:math", _Unchecked()),
+    "stops that wait for a step": ("codelm.stopping_signals:HeldStops.begin", _nothing),
     "seeds of each micro-batch": ("codelm.modules.causal_lm:seed_batch", _nothing),
     "the refusal of what is not UTF-8": ("codelm.git.blobs:_decode_text", _decode_anyhow),
     "the comparison of logits": ("codelm.export.writers:refuse_other_logits", _nothing),

@@ -20,6 +20,7 @@ BATCHES = 12
 CALLS = {
     "building the store": 40,
     "training": 12,
+    "the end of an optimizer step": 4,
     "validation": 9,
     "a checkpoint half written": 4,
     "a file renamed": 6,

@@ -21,6 +21,7 @@ PLACES = {
     "building the store": "codelm.history.store:StoreWriter.add",
     "the end of building the store": "codelm.history.store:sync_files",
     "training": "codelm.modules:CausalLM.training_step",
+    "the end of an optimizer step": "codelm.modules:CausalLM.lr_scheduler_step",
     "validation": "codelm.modules:CausalLM.validation_step",
     "a checkpoint half written": "pathlib:Path.write_bytes",
     "a file renamed": "codelm.files:sync_folder",

@@ -1,6 +1,7 @@
 """Runs that are stopped or killed once, in every phase: they end as one that nobody stopped."""
 
 import random
+import signal
 from collections.abc import Iterator
 from itertools import product
 
@@ -10,9 +11,13 @@ from experiments.torture.stops import PLACES, SIGNALS, TWICE, Stop
 
 __all__ = ["rows"]
 
-_WHILE_TRAINING = ("training", "validation", "a file renamed")
-"""The places behind and before which there is training."""
-_ATOMIC = "atomic writing"
+_STEP = "the end of an optimizer step"
+_GUARDS = {
+    **dict.fromkeys(("training", "validation", "a file renamed"), SEEDS),
+    "a checkpoint half written": "atomic writing",
+    _STEP: "stops that wait for a step",
+}
+"""The guard of a place where there is one of its own."""
 _AS_BEFORE = "what it ends with is guarded as in the first row"
 _TWO = ["--trainer.accumulate_grad_batches=2"]
 
@@ -57,9 +62,9 @@ def _in_phase(work: Workplace, budget: Budget, place: str, draw: random.Random) 
     kinds = [numbers[each % 4] for each in range(budget.count(12))]
     outcomes = [work.outcome([Stop(number, place, draw.choice(calls))], _TWO) for number in kinds]
     guarded = None
-    guard = _ATOMIC if place == "a checkpoint half written" else SEEDS if place in _WHILE_TRAINING else ""
-    if guard and not budget.is_short:
+    if (guard := _GUARDS.get(place, "")) and not budget.is_short:
+        number = signal.SIGTERM if place == _STEP else SIGNALS[0]  # SIGKILL saves nothing, so nothing half done either
         middle = sorted(calls, key=lambda each: abs(each - len(calls) / 2))
-        guarded = guard, (work.outcome([Stop(SIGNALS[0], place, each)], _TWO, guard) for each in middle)
+        guarded = guard, (work.outcome([Stop(number, place, each)], _TWO, guard) for each in middle)
     remark = "" if guarded else _AS_BEFORE
     return stopped_row("kills", f"SIGKILL, SIGTERM, SIGINT, SIGTERM twice in {place}", outcomes, guarded, remark)
