@@ -1,5 +1,6 @@
 """A long-running git process: writing to its standard input, reading its output in blocks, ending it."""
 
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from codelm.git.environment import git_start_errors, one_line
 __all__ = ["GitEndedError", "PipeReader", "Process"]
 
 _BLOCK_BYTES = 1 << 18
+_PIPE_BYTES = 1 << 20  # the most that Linux grants everybody
 _LINES_PER_WRITE = 1000
 
 
@@ -77,6 +79,12 @@ class PipeReader:
         return bool(block)
 
 
+def _widen(pipe: IO[bytes]) -> None:
+    """Let git write ahead of what is read, where the system allows it: 64 KB hold few files."""
+    with suppress(OSError, AttributeError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
 class Process:
     """A git process that ends with the ``with`` block; a thread of its own writes the lines of its standard input.
 
@@ -100,6 +108,7 @@ class Process:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        _widen(self._stdout)
         self.output = PipeReader(self._stdout)
         self._writer = None if lines is None else threading.Thread(target=self._write_all, args=(lines,), daemon=True)
 

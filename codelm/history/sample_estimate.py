@@ -150,9 +150,13 @@ class _Group:
         """Return the samples of all of them, drawn or not, in their order."""
         donors = self._donor_of_each(np.arange(len(self.donors)))
         donors[self.donors] = np.arange(len(self.donors))
-        rows = [_rows(each) for each in self.encoded]
-        counts = np.array([len(each) for each in rows], dtype=np.intp)[donors]
-        samples = np.concatenate([np.empty(0, SAMPLE), *(rows[donor] for donor in donors)])
+        encoded = np.array([len(each) for each in self.encoded], dtype=np.intp)
+        counts = encoded[donors]
+        # Where the rows of each donor begin among all, and which of its rows each one is.
+        begins, numbers = (np.cumsum(encoded) - encoded)[donors], np.arange(counts.sum())
+        numbers -= np.repeat(np.cumsum(counts) - counts, counts)
+        rows = _rows([each for group in self.encoded for each in group])
+        samples = rows[np.repeat(begins, counts) + numbers]
         for name in ("split", "commit", "path"):
             samples[name] = np.repeat(np.array([getattr(size, name) for size in self.sizes]), counts)
         return samples

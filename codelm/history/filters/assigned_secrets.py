@@ -6,8 +6,8 @@ Only values that look real are found: `password = "test"`, `token = env("TOKEN")
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 
 from codelm.history.filters.issued_secrets import Secret
 from codelm.history.filters.secret_values import is_key, is_password, is_random
@@ -49,19 +49,22 @@ _BARE = re.compile(r"[^\s\"'`,;<>(){}\[\]\\]{6,400}")
 
 def assigned_secrets(text: str) -> Iterator[Secret]:
     """Yield the credentials in a text that are known by their name or place; some may be yielded more than once."""
-    # Of bytes, because str.lower() may change the length of a text.
-    lowered = text.encode(errors="surrogatepass").lower().decode(errors="surrogatepass")
-    positions = {anchor: _positions(lowered, anchor) for anchor in _NAME_ANCHORS}
-    for position in chain.from_iterable(positions.values()):
+    # Of bytes, because str.lower() may change the length of other texts.
+    is_ascii = text.isascii()
+    lowered = text.lower() if is_ascii else text.encode(errors="surrogatepass").lower().decode(errors="surrogatepass")
+    for anchor in _ANCHORS:
+        if anchor in lowered:
+            yield from _at_positions(text, anchor, _positions(lowered, anchor))
+
+
+def _at_positions(text: str, anchor: str, positions: Sequence[int]) -> Iterator[Secret]:
+    """Yield the credentials of a text that a literal at some positions begins or names."""
+    for position in positions if anchor in _NAME_ANCHORS else ():
         yield from _named(text, position)
-    for anchor, pattern, kind, is_real in _PLACES:
-        if anchor not in positions:  # a literal is looked for once, and not where a part of it was not found
-            is_possible = all(positions[part] for part in _NAME_ANCHORS if part in anchor)
-            positions[anchor] = _positions(lowered, anchor) if is_possible else []
-        for position in positions[anchor]:
-            found = pattern.match(text, position)
-            if found and is_real(found[1]):
-                yield Secret(*found.span(1), kind)
+    for (_, pattern, kind, is_real), position in product(_PLACES_AT[anchor], positions):
+        found = pattern.match(text, position)
+        if found and is_real(found[1]):
+            yield Secret(*found.span(1), kind)
 
 
 def _positions(text: str, anchor: str) -> list[int]:
@@ -188,3 +191,5 @@ _PLACES = [
     )
 ]
 """Where a credential stands: a literal in small letters, the pattern from there, the kind, and how it is judged."""
+_ANCHORS = tuple(dict.fromkeys((*_NAME_ANCHORS, *(place[0] for place in _PLACES))))
+_PLACES_AT = {anchor: [place for place in _PLACES if place[0] == anchor] for anchor in _ANCHORS}

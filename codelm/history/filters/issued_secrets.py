@@ -1,12 +1,11 @@
 """Credentials that are known by the fixed forms which their issuers give them.
 
-A form is tried only where its anchor, a literal prefix, occurs: one pass picks out the long words of a text, and those
-in which nothing was found once are not searched again.
+A form is tried only where its anchor, a literal prefix, occurs among the long words of a text, and lines in which
+nothing was found once are not searched again: a history holds the same lines many times.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from codelm.history.filters.credential_forms import FORMS
@@ -25,7 +24,10 @@ class Secret(NamedTuple):
 
 _WORD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/.~-")
 _WORDS_ONLY = bytes(byte if chr(byte) in _WORD_CHARACTERS else ord(" ") for byte in range(256))
-_MIN_WORD, _MAX_REMEMBERED = 16, 200
+_MIN_WORD = 16
+_MAX_REMEMBERED, _LONGEST_REMEMBERED = 1 << 16, 200
+"""Lines in which nothing was found, and characters of one."""
+_clean_lines: set[str] = set()
 _SMALL = re.compile(rb"[a-z_/.~+-]+")
 """Words without a digit or a capital, which no credential is."""
 _SHAPES = [form for form in FORMS if not form.anchors]
@@ -42,36 +44,30 @@ _PUBLIC = re.compile(
 
 
 def issued_secrets(text: str) -> Iterator[Secret]:
-    """Yield the credentials in a text that have the form of their issuer."""
+    """Yield the credentials in a text that have the form of their issuer, none of which has a line end in it."""
+    lines = set(text.split("\n")).difference(_clean_lines)
+    if next(_in_text("\n".join(lines)), None):
+        yield from _in_text(text)
+        return
+    if len(_clean_lines) > _MAX_REMEMBERED:
+        _clean_lines.clear()
+    _clean_lines.update(line for line in lines if len(line) <= _LONGEST_REMEMBERED)
+
+
+def _in_text(text: str) -> Iterator[Secret]:
     words = {word for word in text.encode(errors="replace").translate(_WORDS_ONLY).split() if len(word) >= _MIN_WORD}
-    candidates = " ".join(word.decode("ascii") for word in words if _may_be_issued(word))
+    candidates = b" ".join(word for word in words if not _SMALL.fullmatch(word)).decode("ascii")
     present = [(anchor, form) for anchor, form in _OTHER_ANCHORS if anchor in text]
-    present += [(anchor, form) for anchor, form in _ANCHORS_IN_WORDS if anchor in candidates]
+    if candidates:
+        present += [(anchor, form) for anchor, form in _ANCHORS_IN_WORDS if anchor in candidates]
     for anchor, form in present:
         yield from _judged(_at_anchor(text, anchor, form.pattern), form.kind)
-    if not candidates:
-        return
-    for form in _SHAPES:
+    for form in _SHAPES if candidates else ():
         if form.pattern.search(candidates):
             yield from _judged(form.pattern.finditer(text), form.kind)
     if any(map(_is_token, _UNKNOWN_ISSUER.finditer(candidates))):
         tokens = filter(_is_token, _UNKNOWN_ISSUER.finditer(text))
         yield from (Secret(*found.span(), "token") for found in tokens)
-
-
-def _may_be_issued(word: bytes) -> bool:
-    """Return whether a word may hold the form of a credential, or a part of it at which that is known."""
-    return len(word) > _MAX_REMEMBERED or _holds_form(word)
-
-
-@lru_cache(1 << 16)  # a history holds the same words again and again
-def _holds_form(word: bytes) -> bool:
-    text = "" if _SMALL.fullmatch(word) else word.decode("ascii")
-    return (
-        any(anchor in text for anchor, _ in _ANCHORS_IN_WORDS)
-        or any(form.pattern.search(text) for form in _SHAPES)
-        or any(map(_is_token, _UNKNOWN_ISSUER.finditer(text)))
-    )
 
 
 def _is_token(found: re.Match[str]) -> bool:

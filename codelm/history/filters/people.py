@@ -36,7 +36,8 @@ class People:
 
     def find(self, text: str) -> list[Secret]:
         """Return the details in a text, in order, none of which overlap."""
-        return _merged(sorted(self._find(text)))
+        found = list(self._find(text))
+        return _merged(sorted(found)) if found else found
 
     def _find(self, text: str) -> Iterator[Secret]:
         if "emails" in self.details:

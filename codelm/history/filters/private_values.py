@@ -82,7 +82,8 @@ class PrivateValues:
         What names people is no reason, unless a hunk changes nothing else.
         """
         change, reasons = self._without_secrets(change)
-        change, details = self.people.of_change(replace(change, path=self._path(change.path)))
+        path = self._path(change.path)
+        change, details = self.people.of_change(change if path == change.path else replace(change, path=path))
         for detail in details:
             self.drops.add("values", f"personal: {detail.kind}", self.place(change.path))
         if not details:

@@ -195,6 +195,8 @@ class _FilterState:
         for hunk, dropped in zip(change.hunks, reasons, strict=True):
             if dropped:
                 self.drops.add("hunks", dropped, self.values.place(change.path, hunk.new_start + 1))
+        if not any(reasons):
+            return change
         hunks = tuple(hunk for hunk, reason in zip(change.hunks, reasons, strict=True) if not reason)
         if hunks:
             return replace(change, hunks=hunks)
@@ -216,7 +218,7 @@ class _FilterState:
 
 def _with_line_feeds(change: Change) -> Change:
     """Return a change whose lines end with LF: prompts have no other, whatever ends an editor's file has."""
-    if CRLF not in (change.after or "") and not any(CRLF in line for hunk in change.hunks for line in hunk.removed):
+    if CRLF not in (change.after or "") and not any(CRLF in "".join(hunk.removed) for hunk in change.hunks):
         return change
     hunks = [
         replace(each, removed=tuple(map(with_line_feeds, each.removed)), added=tuple(map(with_line_feeds, each.added)))

@@ -97,6 +97,14 @@ def test_programs_say_at_the_beginning_that_they_wrote_the_file(before, mark):
     assert is_generated(f"{before}{mark}\n{RUST}")
 
 
+@pytest.mark.parametrize("mark", GENERATED)
+def test_lines_that_were_looked_at_before_hide_no_mark(mark):
+    assert not is_generated(RUST)
+    for line in mark.split("\n"):
+        is_generated(line)
+    assert is_generated(f"{mark}\n{RUST}")
+
+
 @pytest.mark.parametrize("last", ["//# sourceMappingURL=app.js.map\n", "  recorded_at: x\nrecorded_with: VCR 3.0.3\n"])
 def test_some_say_so_in_their_last_lines(last):
     assert is_generated(RUST + last)

@@ -1,6 +1,7 @@
 import pytest
 
 from codelm.git.commits import Change, Hunk
+from codelm.history.filters.issued_secrets import issued_secrets
 from codelm.history.filters.redaction import redact
 from codelm.history.filters.secrets import SecretScan, find_secrets, kinds_of
 from tests.history.filters.credentials import (
@@ -31,6 +32,16 @@ def test_ninety_of_a_hundred_credentials_are_found_and_three_of_24_harmless_text
     assert len({secret.kind for text in CREDENTIALS.values() for secret in find_secrets(text)}) >= 60
     assert len(missed) <= 9, missed
     assert len(wrong) <= 3, wrong
+
+
+def test_lines_that_were_searched_once_hide_no_credential():
+    texts = [in_code(text) for text in CREDENTIALS.values()]
+    found = [list(issued_secrets(text)) for text in texts]
+    for line in {line for text in texts for line in text.split("\n")}:
+        list(issued_secrets(line))
+    assert [list(issued_secrets(text)) for text in texts] == found
+    assert sum(map(bool, found)) > 50
+    assert not any("\n" in text[start:end] for text, each in zip(texts, found, strict=True) for start, end, _ in each)
 
 
 @pytest.mark.parametrize(
