@@ -156,7 +156,7 @@ class _Group:
         begins, numbers = (np.cumsum(encoded) - encoded)[donors], np.arange(counts.sum())
         numbers -= np.repeat(np.cumsum(counts) - counts, counts)
         rows = _rows([each for group in self.encoded for each in group])
-        samples = rows[np.repeat(begins, counts) + numbers]
+        samples: _Table = rows[np.repeat(begins, counts) + numbers]
         for name in ("split", "commit", "path"):
             samples[name] = np.repeat(np.array([getattr(size, name) for size in self.sizes]), counts)
         return samples
