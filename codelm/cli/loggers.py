@@ -1,6 +1,7 @@
 """Lightning's logger and its saved configuration, as a run's folder holds them, and what a configuration may lack."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -34,6 +35,19 @@ class ConfigAdvice(Callback):
 
 class EventLogger(TensorBoardLogger):
     """TensorBoard's events without an empty ``hparams.yaml`` beside ``config.yaml``."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics.
+
+        Raises:
+            OSError: The events cannot be written; Lightning 2.6 would blame the metric.
+        """
+        try:
+            super().log_metrics(metrics, step)
+        except ValueError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
 
     def save(self) -> None:
         """Write what was logged."""

@@ -1,4 +1,5 @@
 import errno
+import os
 import time
 from types import SimpleNamespace
 
@@ -6,7 +7,7 @@ import pytest
 from jsonargparse import Namespace
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from codelm.cli.loggers import SaveFitConfig
+from codelm.cli.loggers import EventLogger, SaveFitConfig
 from codelm.cli.logging import run_logging
 
 
@@ -55,3 +56,18 @@ def test_a_disk_that_is_full_for_events_is_one_error_and_no_traceback_of_a_threa
     with run_logging(quiet=False, debug=False), pytest.raises(OSError, match="No space left"):
         write_events()
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_events_that_cannot_be_written_are_no_wrong_metric(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    logger = EventLogger(tmp_path, "run", "version_0")
+    monkeypatch.setattr(logger.experiment, "add_scalar", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        logger.log_metrics({"loss": 1.0}, 1)
+
+
+def test_a_metric_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="you tried to log"):
+        EventLogger(tmp_path, "run", "version_0").log_metrics({"loss": "low"}, 1)
