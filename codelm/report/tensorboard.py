@@ -17,7 +17,7 @@ _PLOTS = {
     "general code forgotten, percent": ["general/forgetting_percent"],
     "bits per byte of each held-out commit": ["held_out_commits/base", "held_out_commits/tuned"],
 }
-"""The plots on the page "Custom Scalars"."""
+"""The plots on the page "Custom Scalars"; without an evaluation the first alone has anything to show."""
 _RESULTS = (
     "val/loss",
     "evaluation/likelihood/new/tuned",
@@ -42,7 +42,8 @@ def arrange(logger: TensorBoardLogger, settings: Mapping[str, Any]) -> None:
         settings: The settings by their full names; those that are a number, a text or a switch are shown.
     """
     writer: Any = logger.experiment
-    writer.add_custom_scalars({"run": {title: ["Multiline", names] for title, names in _PLOTS.items()}})
+    plots = list(_PLOTS.items())[: 1 if settings.get("evaluation.enabled") is False else None]
+    writer.add_custom_scalars({"run": {title: ["Multiline", names] for title, names in plots}})
     shown = {
         name: str(value).lower() if isinstance(value, bool) else value  # torch would write a number
         for name, value in settings.items()

@@ -66,6 +66,21 @@ def test_a_run_s_settings_stand_beside_its_results_and_three_plots_come_first(tm
     assert len(category.chart) == 3
 
 
+def test_without_an_evaluation_no_plot_is_empty(tmp_path):
+    from lightning.pytorch.loggers import TensorBoardLogger
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+
+    logger = TensorBoardLogger(tmp_path)
+    arrange(logger, {"evaluation.enabled": False})
+    logger.experiment.flush()
+    events = EventAccumulator(logger.log_dir)
+    events.Reload()
+    [event] = events.Tensors("custom_scalars__config__")
+    [category] = Layout.FromString(event.tensor_proto.string_val[0]).category
+    assert [chart.title for chart in category.chart] == ["nats per token"]
+
+
 def test_figures_are_scalars_at_the_step_of_the_evaluated_weights_and_bits_per_byte_are_by_commit(shown):
     events = shown(FIGURES)
     assert [(each.step, each.value) for each in events.Scalars("evaluation/general/tuned")] == [(7, 1.5)]
