@@ -177,13 +177,14 @@ def _memory(memory: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _time(time: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    evaluation = f", and {time['evaluation_minutes']:g} to evaluate" if time["evaluation_minutes"] else ""
     if time["source"]:
         speed = f"{time['tokens_per_second']:,.0f} tokens a second in {time['source']}"
-        yield "time", f"about {time['training_minutes']:,.0f} minutes at most{evaluation}, by {speed}"
+        yield "time", f"about {time['training_minutes']:,.0f} minutes to train at most, by {speed}"
     else:
-        yield "time", f"not known: no run here had this base on this device{evaluation}"
+        yield "time", "not known: no run here had this base on this device"
         yield "", "--trainer.max_epochs 1 --trainer.limit_train_batches 20 makes a short one, which tells"
+    if time["evaluation_minutes"]:
+        yield "", f"{time['evaluation_minutes']:g} minutes to evaluate"
 
 
 def tokens_text(found: Mapping[str, Any]) -> str:
