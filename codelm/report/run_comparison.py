@@ -1,7 +1,7 @@
 """A comparison of runs: the settings that differ, and the results side by side, from their manifests."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import getitem
@@ -134,9 +134,17 @@ def compare_runs(manifests: Sequence[Mapping[str, Any]], settings: Sequence[Mapp
 
 
 def _differing(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the values of each setting in which runs differ."""
     names = dict.fromkeys(name for each in settings for name in each if name not in _NAMES_A_RUN)
-    values = {name: [each.get(name) for each in settings] for name in names}
+    groups = {name[:place] for name in names for place, character in enumerate(name) if character == "."}
+    values = {name: [_value(each, name, groups) for each in settings] for name in names}
     return {name: found for name, found in values.items() if any(value != found[0] for value in found)}
+
+
+def _value(settings: Mapping[str, Any], name: str, groups: Collection[str]) -> Any:
+    """Return the value of a setting; an empty group has none where those of another run's group are shown."""
+    value = settings.get(name)
+    return None if value == {} and name in groups else value
 
 
 def _parts_that_differ(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -75,6 +75,13 @@ def test_only_the_settings_that_differ_are_shown():
     assert found.settings == {"model.lora.r": [8, 16], "data.seed": [1, None], "new": [None, 3]}
 
 
+def test_an_empty_group_is_no_row_beside_those_of_what_another_run_has_in_it():
+    settings = [{"data.rules": {}}, {"data.rules.**/*.rs": 2.0}]
+    assert compare_runs([manifest()] * 2, settings).settings == {"data.rules.**/*.rs": [None, 2.0]}
+    assert compare_runs([manifest()] * 2, [{"a": {}}, {"a": None}]).settings == {"a": [{}, None]}
+    assert compare_runs([manifest()] * 2, [{"a": 1}, {"a.b": 2}]).settings == {"a": [1, None], "a.b": [None, 2]}
+
+
 def test_the_best_has_the_lowest_loss_and_the_highest_similarity():
     better = manifest(
         phase_results__phase_4_training__training_stats__final_val_loss=1.9,
