@@ -1,6 +1,7 @@
 """Atomic writing of files and folders, after a crash or on a full disk with the old content; sizes and digests."""
 
 import contextlib
+import fcntl
 import glob
 import hashlib
 import os
@@ -13,6 +14,7 @@ __all__ = [
     "existing_folder",
     "hashes",
     "left_unfinished",
+    "lock_of",
     "new_file",
     "new_folder",
     "remove_unfinished",
@@ -115,6 +117,23 @@ def left_unfinished(target: Path) -> list[Path]:
     beside = target.parent.glob(f".{glob.escape(target.name)}.*")
     found = [(path, _UNFINISHED.fullmatch(path.name)) for path in beside if path != _beside(target)]
     return [path for path, match in found if match and match["name"] == target.name]
+
+
+@contextlib.contextmanager
+def lock_of(target: Path) -> Iterator[None]:
+    """Hold the lock of a file or folder, which need not be there, once no other process holds it.
+
+    It is a hidden file beside it, which stays: whoever waits for it has it open. The system lets go of it where a
+    process ends.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f".{target.name}.lock").open("a") as file:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def existing_folder(path: Path) -> Path:

@@ -11,7 +11,7 @@ from codelm.export.export import export
 from codelm.export.record import export_record
 from codelm.export.source import Source, refuse_changed_base
 from codelm.export.writers import Options
-from codelm.files import hashes
+from codelm.files import hashes, lock_of
 
 __all__ = ["ServedGguf", "served_gguf"]
 
@@ -44,11 +44,12 @@ def served_gguf(source: Source, cache: Path) -> ServedGguf:
     """
     digest = hashlib.sha256(str(source.run.folder.resolve()).encode()).hexdigest()[:16]
     folder = cache / "served" / f"{source.name}-{digest}"
-    if record := _intact_record(source, folder):
-        refuse_changed_base(source)
-    else:
-        shutil.rmtree(folder, ignore_errors=True)  # whatever it holds: it is a cache
-        record = export(source, _OPTIONS, folder, tokens=0, force=True)
+    with lock_of(folder):  # two first starts would each export it, and one remove what the other has just written
+        if record := _intact_record(source, folder):
+            refuse_changed_base(source)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)  # whatever it holds: it is a cache
+            record = export(source, _OPTIONS, folder, tokens=0, force=True)
     return ServedGguf(folder / record["use"]["model"], record["use"]["context"])
 
 

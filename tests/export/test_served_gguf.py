@@ -1,9 +1,12 @@
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from codelm.errors import InputError
+from codelm.export import served_gguf as module
 from codelm.export.served_gguf import served_gguf
 
 pytest.importorskip("gguf", reason="gguf, which writes the file, is not installed")
@@ -32,6 +35,22 @@ def test_it_is_made_once_from_what_was_trained(found, run_with_history, tmp_path
     assert file.is_relative_to(tmp_path / "cache" / "served")
     assert not (run_with_history / "export").exists()
     assert found() == (file, made)
+
+
+def test_of_two_first_starts_one_makes_it_and_the_other_waits(found, monkeypatch):
+    exports, original = [], module.export
+
+    def slowly(*arguments, **options):
+        exports.append(1)
+        time.sleep(0.5)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(module, "export", slowly)
+    with ThreadPoolExecutor(2) as starts:
+        one, other = (start.result() for start in [starts.submit(found) for _ in range(2)])
+    assert one == other
+    assert one[0].is_file()
+    assert len(exports) == 1
 
 
 @pytest.mark.parametrize(
