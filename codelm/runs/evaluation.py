@@ -57,6 +57,7 @@ def evaluate_weights(
     epochs: list[dict[str, Any]],
     prompts: list[dict[str, Any]],
     refresh: str | None = None,
+    command: str = "test",
 ) -> tuple[dict[str, Any] | None, str | None]:
     """Evaluate the model's weights and write the report; return the figures, or else why it failed, in one line.
 
@@ -70,6 +71,7 @@ def evaluate_weights(
         epochs: What is known of each epoch, for the report.
         prompts: What base and tuned model wrote in training, for the report.
         refresh: How the adapter compares with the one that the training began with, for the report.
+        command: The command that repeats a stopped evaluation.
     """
     log.info("evaluation: about %g min; evaluation.minutes and evaluation.limit change it", settings.minutes)
     started = time.perf_counter()
@@ -90,9 +92,9 @@ def evaluate_weights(
         return None, str(error) if isinstance(error, CodelmError) else one_line(error)
     except BaseException:  # Ctrl-C, or SIGTERM
         given = ["--config", str(folder / "config.yaml"), "--ckpt_path", str(checkpoint or "last")]
-        command = shlex.join(["codelm", "test", *given])
+        again = shlex.join(["codelm", command, *given])
         adapter = f"; the adapter is {folder / 'adapter'}" if (folder / "adapter").is_dir() else ""
-        log.warning("the evaluation was stopped, everything else stands%s; %s makes the report", adapter, command)
+        log.warning("the evaluation was stopped, everything else stands%s; %s makes the report", adapter, again)
         raise
     _log(trainer, figures, step)
     return figures, None

@@ -40,16 +40,19 @@ class Evaluate(FinishingStep):
         # Unknown only where no weights could be chosen: the model then has those of the last step.
         step = int(trainer.global_step) if record.weights_step is None else record.weights_step
         record.evaluation_failure = "stopped"  # unless it comes to its end
+        # An adapter that the training began with is in no checkpoint: going on compares and evaluates once more.
+        is_first = record.weights == "first"
         record.figures, record.evaluation_failure = evaluate_weights(
             trainer,
             pl_module,
             self.settings,
             folder=run_folder(trainer),
-            checkpoint=best_checkpoint(trainer),
+            checkpoint=None if is_first else best_checkpoint(trainer),
             step=step,
             epochs=epoch_figures(record.forgetting, step),
             prompts=prompt_pairs(record.completions, step),
             refresh=_refresh(record),
+            command="fit" if is_first else "test",
         )
         if record.evaluation_failure is not None:
             log.warning("the evaluation failed, everything else stands: %s", record.evaluation_failure)

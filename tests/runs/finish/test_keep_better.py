@@ -68,6 +68,18 @@ def test_the_first_one_is_kept_where_later_commits_became_no_easier(refresh, fir
     assert not any(epoch["chosen"] for epoch in evaluated["epochs"])
 
 
+def test_a_stopped_evaluation_of_the_first_one_names_no_checkpoint_of_the_other(refresh, monkeypatch, first, caplog):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("codelm.runs.evaluation.evaluate", stop)
+    with pytest.raises((SystemExit, KeyboardInterrupt)):
+        refresh(after=2.1, change_percent=5.0)
+    [path] = first.parent.rglob("MANIFEST.json")
+    command = f"codelm fit --config {path.parent / 'config.yaml'} --ckpt_path last"
+    assert f"the adapter is {path.parent / 'adapter'}; {command} makes the report" in caplog.text
+
+
 def test_both_read_the_same_lines(refresh):
     _, manifest, _ = refresh(minutes=10)  # in less, a busy machine leaves commits out of the report
     found = manifest["refresh"]
