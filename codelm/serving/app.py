@@ -20,6 +20,7 @@ from codelm.serving.access import AccessControl
 from codelm.serving.engine import Completion
 from codelm.serving.fields import Fields, read_fields
 from codelm.serving.generation_request import Defaults, GenerationRequest, read_completion, read_infill
+from codelm.serving.model_routes import model_routes
 from codelm.serving.request_errors import RequestError, error_body, error_response, request_error_for
 from codelm.serving.request_queue import Output, RequestQueue
 from codelm.serving.responses import (
@@ -28,7 +29,6 @@ from codelm.serving.responses import (
     GenerationResponse,
     InfillResponse,
     event,
-    model_list,
 )
 
 __all__ = ["application"]
@@ -55,15 +55,7 @@ def application(
         key: The API key that requests must have; None for none.
         only_loopback: Whether requests must name this machine.
     """
-    created = int(time.time())
-
-    async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def models(request: Request) -> Response:
-        return JSONResponse(model_list(model, created))
-
-    routes = [Route("/health", health), Route("/v1/models", models), Route("/models", models)]
+    routes = model_routes(model, defaults)
     for path, read, form in (
         ("/v1/completions", read_completion, CompletionResponse),
         ("/v1/fim/completions", read_completion, FimResponse),
@@ -199,8 +191,10 @@ async def _body(request: Request) -> bytes:
     """
     # A page of another site can send text here, but JSON only where this server would allow it to: it never does.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RequestError(415, "send the header Content-Type: application/json", headers=_CLOSE)
-    too_large = RequestError(413, f"the body has more than {_MAX_BODY_BYTES // 2**20} MB; send less", headers=_CLOSE)
+        raise RequestError(415, "send the header Content-Type: application/json")
+    # The connection stays open: closed with something unread it would be reset, and many a client lose the answer.
+    # uvicorn drops what is still sent on it, and `BoundedConnection` limits the time for that.
+    too_large = RequestError(413, f"the body has more than {_MAX_BODY_BYTES // 2**20} MB; send less")
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length[:20]) > _MAX_BODY_BYTES:
         raise too_large

@@ -8,7 +8,7 @@ from codelm.inference.place import Place
 from codelm.serving.fields import Fields
 from codelm.serving.request_errors import RequestError
 
-__all__ = ["Defaults", "GenerationRequest", "read_completion", "read_infill"]
+__all__ = ["Defaults", "GenerationRequest", "read_completion", "read_infill", "refuse_other_model"]
 
 _MAX_TOKENS = 128
 """Tokens at most where a client does not say: a few lines, as an editor shows them."""
@@ -72,7 +72,8 @@ def read_completion(fields: Fields, defaults: Defaults) -> GenerationRequest:
     Raises:
         RequestError: A field is wrong, or asks for what is not supported.
     """
-    _refuse_other_model(fields, defaults)
+    if name := fields.text("model"):
+        refuse_other_model(name, defaults)
     _refuse_unsupported(fields)
     before = _prompt(fields)
     tokens = "max_completion_tokens" if fields.value("max_tokens") is None else "max_tokens"
@@ -124,19 +125,18 @@ def read_infill(fields: Fields, defaults: Defaults) -> GenerationRequest:
     )
 
 
+def refuse_other_model(name: str, defaults: Defaults) -> None:
+    """Raise `RequestError` where another model is asked for than is served."""
+    if name not in defaults.models:
+        raise RequestError(404, f"no model {name[:100]!r}: here is {' or '.join(defaults.models)}", field="model")
+
+
 def _prompt(fields: Fields) -> str:
     """Return the text before the cursor, which may stand alone in a list."""
     given = fields.value("prompt")
     if isinstance(given, list) and len(given) == 1:
         fields = Fields({"prompt": given[0]})
     return fields.required_text("prompt", "one text, what stands before the cursor")
-
-
-def _refuse_other_model(fields: Fields, defaults: Defaults) -> None:
-    """Raise `RequestError` where another model is asked for than is served."""
-    name = fields.text("model")
-    if name and name not in defaults.models:
-        raise RequestError(404, f"no model {name[:100]!r}: here is {' or '.join(defaults.models)}", field="model")
 
 
 def _refuse_unsupported(fields: Fields) -> None:

@@ -9,7 +9,15 @@ from uuid import uuid4
 from codelm.serving.engine import Completion
 from codelm.serving.generation_request import GenerationRequest
 
-__all__ = ["CompletionResponse", "FimResponse", "GenerationResponse", "InfillResponse", "event", "model_list"]
+__all__ = [
+    "CompletionResponse",
+    "FimResponse",
+    "GenerationResponse",
+    "InfillResponse",
+    "event",
+    "model_list",
+    "model_object",
+]
 
 
 def event(body: dict[str, Any] | str) -> str:
@@ -19,7 +27,12 @@ def event(body: dict[str, Any] | str) -> str:
 
 def model_list(name: str, created: int) -> dict[str, Any]:
     """Return OpenAI's list of models, which holds one; ``created`` is in seconds since 1970."""
-    return {"object": "list", "data": [{"id": name, "object": "model", "created": created, "owned_by": "codelm"}]}
+    return {"object": "list", "data": [model_object(name, created)]}
+
+
+def model_object(name: str, created: int) -> dict[str, Any]:
+    """Return OpenAI's object of a model."""
+    return {"id": name, "object": "model", "created": created, "owned_by": "codelm"}
 
 
 class GenerationResponse(ABC):
@@ -63,12 +76,12 @@ class CompletionResponse(GenerationResponse):
 
     def chunk(self, text: str) -> str:
         """Return the event for a chunk of the text."""
-        return event(self._object([self.choice(text, is_chunk=True) | {"finish_reason": None}], self.chunk_kind))
+        return self._event(self.choice(text, is_chunk=True) | {"finish_reason": None})
 
     def final_events(self, completion: Completion) -> str:
         """Return the events after the last chunk."""
         end = self.choice("", is_chunk=True) | {"finish_reason": _finish_reason(completion)}
-        events = [event(self._object([end], self.chunk_kind))]
+        events = [self._event(end)]
         if self.request.with_usage:
             events.append(event(self._object([], self.chunk_kind) | {"usage": _usage(completion)}))
         return "".join([*events, event("[DONE]")])
@@ -76,6 +89,11 @@ class CompletionResponse(GenerationResponse):
     def choice(self, text: str, *, is_chunk: bool) -> dict[str, Any]:
         """Return a choice that holds a text."""
         return {"index": 0, "text": text, "logprobs": None}
+
+    def _event(self, choice: dict[str, Any]) -> str:
+        """Return the event for a choice; OpenAI's have a null where the numbers of tokens are to come in the last."""
+        body = self._object([choice], self.chunk_kind)
+        return event(body | {"usage": None} if self.request.with_usage else body)
 
     def _object(self, choices: list[dict[str, Any]], kind: str) -> dict[str, Any]:
         return {"id": self._id, "object": kind, "created": self._created, "model": self.model, "choices": choices}

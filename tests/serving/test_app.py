@@ -35,6 +35,8 @@ def test_a_stream_has_the_chunks_and_an_end(client):
     assert [each["choices"][0]["finish_reason"] for each in events] == [None, None, None, "stop"]
     assert (usage["choices"], usage["usage"]["total_tokens"], done) == ([], 10, "[DONE]")
     assert len({each["id"] for each in (*events, usage)}) == 1
+    assert [each["usage"] for each in events] == [None] * 4
+    assert not any("usage" in each for each in client.events("/v1/completions", prompt="a")[:-1])
 
 
 def test_filling_in_the_middle_has_mistral_s_form(client):
@@ -65,9 +67,14 @@ def test_an_infill_tells_the_fields_that_are_wanted(client):
 
 
 def test_the_model_and_health_are_told(client):
-    for path in ("/v1/models", "/models"):
+    for path in ("/v1/models", "/models", "/v1/models/"):
         status, _, text = client.send("GET", path)
         assert (status, [each["id"] for each in json.loads(text)["data"]]) == (200, ["codelm-numbers"])
+    for name in ("codelm-numbers", "codelm"):
+        status, _, text = client.send("GET", f"/v1/models/{name}")
+        assert (status, json.loads(text)["id"], json.loads(text)["object"]) == (200, "codelm-numbers", "model")
+    status, _, text = client.send("GET", "/v1/models/a%2Fb")
+    assert (status, json.loads(text)["error"]["message"]) == (404, "no model 'a/b': here is codelm-numbers or codelm")
     assert client.send("GET", "/health")[::2] == (200, '{"status":"ok"}')
 
 
@@ -104,10 +111,22 @@ def test_rubbish_is_refused_in_json_and_the_server_goes_on(client, method, path,
 def test_a_body_in_chunks_is_read_up_to_the_limit(client, monkeypatch):
     assert client.send("POST", "/v1/completions", iter([b'{"prompt"', b': "a"}']), JSON)[0] == 200
     monkeypatch.setattr("codelm.serving.app._MAX_BODY_BYTES", 4)
-    head = "POST /infill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    head += "Transfer-Encoding: chunked\r\n\r\n"
-    # in one piece: a client that is still sending may find the connection closed
-    assert client.raw(f'{head}9\r\n{{"prompt"\r\n'.encode()).startswith(b"HTTP/1.1 413")
+    assert client.send("POST", "/infill", iter([b'{"prompt"', b': "a"}']), JSON)[0] == 413
+
+
+@pytest.mark.parametrize(("headers", "status"), [(JSON, 413), ({}, 415)])
+@pytest.mark.parametrize("pieces", [1, 64], ids=["length", "chunks"])
+def test_a_client_that_sends_far_too_much_sees_why_it_is_refused(client, headers, status, pieces):
+    """A connection that is closed with something unread is reset: the client fails to send, or loses the answer."""
+    body = b" " * (64 * 2**20 // pieces)
+    connection = client.connection()
+    connection.request("POST", "/infill", body if pieces == 1 else iter([body] * pieces), headers)
+    answer = connection.getresponse()
+    assert answer.status == status
+    assert json.loads(answer.read())["error"]["code"] == status
+    connection.request("GET", "/health")
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(client, monkeypatch):
@@ -233,6 +252,7 @@ def test_openai_s_own_client_is_answered(client):
         assert editor.completions.create(**fields, extra_body={"path": "a.rs"}).choices[0].text == TEXT
         assert "".join(each.choices[0].text for each in editor.completions.create(**fields, stream=True)) == TEXT
         assert [each.id for each in editor.models.list()] == ["codelm-numbers"]
+        assert editor.models.retrieve("codelm").id == "codelm-numbers"
         with pytest.raises(openai.BadRequestError, match="echo"):
             editor.completions.create(**fields, echo=True)
         with pytest.raises(openai.NotFoundError, match="codelm-numbers"):

@@ -43,12 +43,27 @@ def is_open(connection):
         return False
 
 
+def sends_on(connection):
+    try:
+        connection.sendall(b" " * 2**16)
+    except ConnectionError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     "begun", [b"", b"GET /health HTTP/1.1\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET "]
 )
 def test_a_connection_without_a_whole_request_is_closed_in_time(client, monkeypatch, begun):
     monkeypatch.setattr("codelm.serving.connections._SILENT_SECONDS", 0.2)
     assert client.raw(begun)[-15:] in (b"", b'{"status":"ok"}')  # it ends, whatever was answered before
+
+
+def test_a_client_that_sends_on_after_its_answer_is_closed_in_time(client, monkeypatch):
+    monkeypatch.setattr("codelm.serving.connections._SILENT_SECONDS", 0.2)
+    with connected(client, HEAD + b"Content-Length: 99999999999\r\n\r\n") as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 415")
+        assert not all(sends_on(connection) for _ in range(10**6))
 
 
 def test_a_connection_whose_answer_takes_longer_is_kept(client, engine, monkeypatch):
