@@ -81,7 +81,7 @@ def _parser() -> VerbParser:
     parser.add_argument("--show", metavar="FILE", action="append", default=[], help=shown)
     parser.add_argument("--base", action="store_true", help="show what the base writes without the adapter, too")
     parser.add_argument("--interactive", action="store_true", help="complete each line of standard input")
-    parser.add_argument("--lines", type=int, metavar="N", help="lines at most")
+    parser.add_argument("--lines", type=int, metavar="N", help="lines at most, without empty ones before the first")
     parser.add_argument("--max_new_tokens", type=int, default=128, metavar="N", help="tokens at most (default: 128)")
     parser.add_argument("--temperature", type=float, default=0.0, metavar="X", help="0 takes the likeliest (default)")
     parser.add_argument(
@@ -222,12 +222,25 @@ def _stream(model: "TunedModel", place: "Place", files: "Files", given: Namespac
 
 def _kept(place: "Place", text: str, lines: int | None) -> tuple[str, bool]:
     """Return the part of a text that completes a place, and whether it needs no more."""
-    if lines is not None and text.count("\n") >= lines:
-        return "\n".join(text.split("\n")[:lines]), True
+    if lines is not None and (first := _first_lines(text, lines)) is not None:
+        return first, True
     if place.after is not None:
         return text, False
     found = completion(_LANGUAGES.get(Path(place.path).suffix, ""), place.before, text, stopped=False)
     return (found.text, True) if found.finished else (text, False)
+
+
+def _first_lines(text: str, count: int) -> str | None:
+    r"""Return a text up to the end of so many lines, None where it has fewer.
+
+    Empty ones before the first do not count: behind the end of a line an answer begins with a line break.
+
+    >>> _first_lines("\n    let a = 1;\n    let b", 1)
+    '\n    let a = 1;'
+    """
+    lines = text.split("\n")
+    empty = next((place for place, line in enumerate(lines) if line.strip()), len(lines))
+    return "\n".join(lines[: empty + count]) if len(lines) > empty + count else None
 
 
 def _print(text: str) -> None:

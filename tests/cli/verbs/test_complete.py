@@ -69,6 +69,24 @@ def test_what_is_written_has_the_line_ends_of_the_file(written, monkeypatch, tmp
     assert written("numbers", f"--file={tmp_path / 'lib.rs'}", "--at=2:1") == f"a{end}b{end}\n"
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [(1, "\n \n  a;\n"), (2, "\n \n  a;\n\n"), (3, "\n \n  a;\n\nb;\n"), (4, "\n \n  a;\n\nb;\nc\n")],
+)
+def test_empty_lines_before_the_first_do_not_count(written, monkeypatch, lines, shown):
+    """Behind the end of a line an answer begins with a line break: one line of it was none."""
+    text = "\n \n  a;\n\nb;\nc"
+
+    def write(model, places, sampling, *, until, **options):
+        for end in range(len(text)):
+            if until[0](text[:end]):
+                return [Generated(text[:end], stopped=True)]
+        return [Generated(text, stopped=True)]
+
+    monkeypatch.setattr(TunedModel, "write", write)
+    assert written("fn a() {", "--suffix=}", f"--lines={lines}") == f"fn a() {{{shown}"
+
+
 def test_each_line_is_a_prompt_when_interactive(written, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("fn a\nfn b\n"))
     assert written("--interactive") == written("fn a") + written("fn b")
