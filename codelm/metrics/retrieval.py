@@ -5,7 +5,7 @@ as in RepoCoder (Zhang et al. 2023): an index that ignores what only one side ha
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -20,6 +20,10 @@ Files = Sequence[tuple[str, str]]
 """Path and text of each file, or of a part of one."""
 _NEAR = 8
 """Lines before and after a span that are compared with other code."""
+_MOST_CHARACTERS = 2**18
+"""Of a file, in which the lines most like others are looked for: counting the tokens of megabytes takes seconds."""
+_NEAR_CHARACTERS = 1024
+"""As far apart words are near one another: some thirty lines."""
 
 _WORD = re.compile(r"[^\W\d]\w+")
 
@@ -41,7 +45,7 @@ def most_similar(
     if found is None:
         return None
     path, text = files[found]
-    lines = lines_of(text)
+    lines = lines_of(text if len(text) <= _MOST_CHARACTERS else _promising_part(around, text))
     part = nearest_lines(around, lines, line_tokens(lines, count, max_tokens), max_tokens)
     return (path, part) if part else None
 
@@ -66,6 +70,29 @@ def nearest_lines(query: str, lines: Sequence[str], token_counts: Sequence[int],
     found = _similarities(_words(query), lines, longest_runs(token_counts, max_tokens))
     _, run = max(found, key=itemgetter(0), default=(0.0, (0, 0)))
     return "".join(lines[slice(*run)])
+
+
+def _promising_part(query: str, text: str) -> str:
+    """Return whole lines of a large text, where the most different words of a query are near one another."""
+    query_words = _words(query)
+    inside: Counter[str] = Counter()
+    near: deque[tuple[int, str]] = deque()
+    most = best = 0
+    for found in _WORD.finditer(text):
+        if (word := found[0]) not in query_words:
+            continue
+        inside[word] += 1
+        near.append((found.start(), word))
+        while near[0][0] < found.start() - _NEAR_CHARACTERS:
+            _, left = near.popleft()
+            inside[left] -= 1
+            if not inside[left]:
+                del inside[left]
+        if len(inside) > most:
+            most, best = len(inside), near[0][0]
+    begin = text.rfind("\n", 0, max(0, best - _MOST_CHARACTERS // 2)) + 1
+    end = text.find("\n", best + _MOST_CHARACTERS // 2) + 1
+    return text[begin : end or len(text)]
 
 
 def _similarities(

@@ -107,3 +107,24 @@ def test_without_a_common_word_or_room_there_is_none():
     assert most_similar(*AROUND, [], count, 9) is None
     assert most_similar(*AROUND, [("b.rs", "struct Other;\n")], count, 9) is None
     assert most_similar(*AROUND, [("b.rs", "fn add(left: u64) {\n")], count, 1) is None
+
+
+def test_of_a_large_file_no_more_than_a_part_is_looked_at_that_has_the_lines_most_like_the_place(monkeypatch):
+    rng = random.Random(0)
+    lines = [f"let word{rng.randrange(10**6)} = 0;\n" for _ in range(40_000)]
+    lines[30_000] = "fn add(left: u64) {\n"
+    looked_at = []
+
+    def counted(texts):
+        looked_at.extend(texts)
+        return count(texts)
+
+    path, text = most_similar(*AROUND, [("a.rs", "".join(lines))], counted, 12)
+    assert lines[30_000] in text
+    assert sum(map(len, looked_at)) <= 2**18 + 2 * len(lines[0])
+    monkeypatch.setattr(retrieval, "_MOST_CHARACTERS", 10**9)
+    assert most_similar(*AROUND, [("a.rs", "".join(lines))], count, 12) == (path, text)
+
+
+def test_a_large_file_without_line_breaks_has_no_lines_to_show():
+    assert most_similar(*AROUND, [("a.rs", "fn add left " * 100_000)], count, 9) is None
