@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codelm.bases import locate
+from codelm.bases.local_files import local_file
 from codelm.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def load_fast_tokenizer(name: str, revision: str | None = None) -> FastTokenizer
     Raises:
         InputError: The file cannot be read.
     """
-    path = _find(name, _FILE, revision)
+    path = local_file(name, _FILE, revision)
     if path is None:
         return None
     from tokenizers import Tokenizer
@@ -43,24 +43,9 @@ def load_fast_tokenizer(name: str, revision: str | None = None) -> FastTokenizer
         backend = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing more special
         raise InputError(f"{path} cannot be read: {str(error)[:200]}; give a base with its tokenizer.json") from error
-    special = _special_tokens(_find(name, _CONFIG, revision))
+    special = _special_tokens(local_file(name, _CONFIG, revision))
     eos, unknown = (backend.token_to_id(text) if text else None for text in special)
     return FastTokenizer(backend, eos, unknown)
-
-
-def _find(name: str, file: str, revision: str | None) -> Path | None:
-    place = locate(name)
-    if Path(place).is_dir():
-        found = Path(place) / file
-        return found if found.is_file() else None
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        cached = try_to_load_from_cache(place, file, revision=revision)
-    except HFValidationError as error:
-        raise InputError(f"base model {name!r} is neither a folder nor a model hub's name") from error
-    return Path(cached) if isinstance(cached, str) else None
 
 
 def _special_tokens(config: Path | None) -> tuple[str | None, str | None]:

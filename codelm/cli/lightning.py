@@ -20,12 +20,13 @@ from codelm.bases import public_name
 from codelm.callbacks import BehavioralEvaluation, Checkpoints
 from codelm.cli.base_folder import base_folder
 from codelm.cli.batch_size import keep_rows_of_step, settle_batch_size
-from codelm.cli.checks import absolute_path, check_settings, first_adapter, refuse_long_rows
+from codelm.cli.checks import absolute_path, check_settings, first_adapter
 from codelm.cli.commands import LIGHTNING_COMMANDS
 from codelm.cli.config_files import default_argument
 from codelm.cli.default_callbacks import default_callbacks
 from codelm.cli.defaults import DEFAULTS
 from codelm.cli.error_messages import as_typed, known_refusal, lightning_message
+from codelm.cli.impossible_settings import refuse_long_rows
 from codelm.cli.loggers import ConfigAdvice, SaveFitConfig, log_to
 from codelm.cli.logging import run_logging
 from codelm.cli.parser import OneLineParser, command_help
@@ -43,7 +44,8 @@ from codelm.modules.precision import auto_precision
 from codelm.modules.resume_checks import refuse_other_settings, result_settings
 from codelm.runs.checkpoint_io import use_atomic_checkpoints
 from codelm.runs.checkpoints import checkpoint_file, read_settings
-from codelm.runs.folder import claimed_folder, run_name
+from codelm.runs.folder import claimed_folder
+from codelm.runs.name import run_name
 from codelm.runs.restoring import damaged_states_refused
 from codelm.runs.standard_output import results_only, shown_results
 
@@ -148,8 +150,7 @@ class _CodelmCLI(LightningCLI):
             settings.model.base, settings.model.base_name, settings.data.tokenizer = name, None, name
         settings.trainer.precision = settings.trainer.precision or auto_precision(str(settings.trainer.accelerator))
         self.checkpoint = checkpoint_file(settings.ckpt_path, Path(settings.output), settings.name, self.config_files)
-        trains = self.subcommand == "fit"
-        settings.model.adapter = first_adapter(settings.model.adapter, self.checkpoint, trains=trains)
+        settings.model.adapter = first_adapter(settings.model.adapter, self.checkpoint, trains=self.subcommand == "fit")
         settings.ckpt_path = None  # a configuration that replays the run begins at its beginning
 
     def instantiate_classes(self) -> None:
@@ -195,8 +196,7 @@ class _CodelmCLI(LightningCLI):
         quiet = self.quiet or self.predicts
         kwargs |= {"enable_progress_bar": False} if quiet else {}
         given.callbacks = default_callbacks(_as_list(given.callbacks), settings, predicts=self.predicts, quiet=quiet)
-        if self.took_default_config:
-            given.callbacks.append(ConfigAdvice())
+        given.callbacks += [ConfigAdvice()] if self.took_default_config else []
         leaves_something = self.subcommand == "fit" and not given.fast_dev_run
         if leaves_something:
             kwargs |= {"logger": [one for one in _as_list(given.logger) if isinstance(one, Logger)] or False}

@@ -107,7 +107,8 @@ def quick_settings(arguments: Sequence[str]) -> QuickSettings:
             raise InputError(explain(str(error), setting_names())) from error
     others = {name: value for name, value in _flat(parsed) if not name.startswith("data.")}
     refuse_too_small(sequence_length=data.sequence_length, max_commits=data.max_commits)
-    refuse_too_small(curriculum_epochs=data.curriculum_epochs)
+    rows = None if data.batch_size == "auto" else data.batch_size
+    refuse_too_small(curriculum_epochs=data.curriculum_epochs, batch_size=rows, num_workers=data.num_workers)
     refuse_invalid_shares(context_weight=data.context_weight, held_out=data.held_out)
     return QuickSettings(data, int(others["seed_everything"]), others)
 

@@ -1,4 +1,4 @@
-"""The folder of a run: its name, and a number that no other run of that name has."""
+"""The folder of a run: that of its name, and a number that no other run of that name has."""
 
 import fcntl
 import os
@@ -19,32 +19,16 @@ __all__ = [
     "claimed_folder",
     "folders_of_configs",
     "next_version",
-    "run_name",
     "version_number",
 ]
 
 _CONFIG = "config.yaml"
 """The file in a run's folder with all its settings."""
 
-_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 _VERSION = re.compile(r"version_(\d+)")
 _LOCK = ".lock"
 _FREE_BYTES = 4 * 2**20
 """Bytes that a disk must have left for a run to begin: events, configuration, and the adapter of a small base."""
-
-
-def run_name(name: str | None, repositories: Sequence[str]) -> str:
-    """Return the name a user chose, or one made from the names of the repositories.
-
-    Raises:
-        InputError: The name could lead out of the output folder, or be no folder at all.
-    """
-    if name is not None:
-        if not _NAME.fullmatch(name):
-            raise InputError(f"--name {name!r} cannot name a folder: use 1 to 64 letters, digits, dots, - and _")
-        return name
-    first = re.sub(r"[^A-Za-z0-9._-]+", "-", repositories[0]).strip(".-")[:48] or "run"
-    return first if len(repositories) == 1 else f"{first}-and-{len(repositories) - 1}-more"
 
 
 def folders_of_configs(configs: Sequence[Path]) -> list[Path]:

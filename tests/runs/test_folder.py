@@ -7,7 +7,8 @@ import pytest
 
 from codelm.errors import DamagedDataError, InputError, ResourceError
 from codelm.runs.checkpoints import checkpoint_file
-from codelm.runs.folder import claimed_folder, next_version, run_name
+from codelm.runs.folder import claimed_folder, next_version
+from codelm.runs.name import run_name
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../../x", "a b", "x" * 65, "\n"])

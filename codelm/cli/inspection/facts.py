@@ -8,6 +8,8 @@ from typing import Any
 
 from codelm.bases.families import decide, identities
 from codelm.bases.fast_tokenizer import load_fast_tokenizer
+from codelm.bases.local_files import local_positions
+from codelm.cli.impossible_settings import refuse_impossible, refuse_long_rows
 from codelm.cli.inspection.cost import epoch_facts, memory_facts, time_facts
 from codelm.cli.quick_settings import QuickSettings, quick_settings
 from codelm.devices import found_devices
@@ -24,6 +26,7 @@ from codelm.history.survey import Survey, survey
 from codelm.history.tokenization.encoder import Encoder
 from codelm.history.tokenization.marked_text import marked_runs
 from codelm.history.tokenization.splitting import constructs, split_line
+from codelm.runs.name import run_name
 from codelm.saved_run import saved_runs
 from codelm.special_tokens import AUTO
 
@@ -64,6 +67,7 @@ def inspect_repository(
     if not any(token.startswith(("--config", "-c")) for token in arguments):
         given = [f"--config={languages['recommended_config']}", *given]
         settings = quick_settings(given)
+    _refuse_what_fit_refuses(settings)
     notices = clone_notices(opened)
     encoder, tokenizer = _encoder(settings)
     found = survey(opened, settings.store, encoder, cache_folder(settings.data.cache), progress)
@@ -88,6 +92,16 @@ def inspect_repository(
         "command": shlex.join(["codelm", "fit", *given]),
         "shown": _shown(found, encoder, samples),
     }
+
+
+def _refuse_what_fit_refuses(settings: QuickSettings) -> None:
+    """Raise `InputError` for what ``codelm fit`` would refuse, as far as that is known without torch and Lightning."""
+    others, data = settings.others, settings.data
+    refuse_impossible({**others, "data.repo": data.repo, "data.cache": data.cache}, trains=True)
+    if others["name"] is not None:
+        run_name(str(others["name"]), [])
+    base, revision = others["model.base"], others["model.revision"]
+    refuse_long_rows(data.sequence_length, local_positions(base, revision), base)
 
 
 def _opened(settings: QuickSettings) -> list[Repository]:

@@ -36,7 +36,7 @@ def run(arguments: Sequence[str], *, quiet: bool, debug: bool) -> None:
     parser.add_argument("--samples", default="0", metavar="N", help="show N training samples, too")
     parser.add_argument("--tokens", metavar="TEXT", help="show how the base's tokenizer splits a line, and no more")
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
-    settings, rest = split_settings(arguments)
+    settings, rest = split_settings(arguments, alone=("-c", "--config", "--seed_everything", "--output", "--name"))
     given = parser.parse_args(rest)
     samples = _count(given.samples)
     if given.tokens is not None:

@@ -142,6 +142,37 @@ def test_wrong_arguments_are_refused_in_a_line(tmp_path, monkeypatch, capsys, ar
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("--data.batch_size=0", "data.batch_size is 0: give 1 or more"),
+        ("--data.num_workers=-1", "data.num_workers is -1: give 0 or more"),
+        ("--data.sequence_length=4097", "data.sequence_length 4097 is beyond the 4096 positions of base model tiny"),
+        ("--name=a/b", "--name 'a/b' cannot name a folder"),
+        ("--seed_everything=-1", "seed_everything is -1: give a number from 0"),
+        ("--trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches is 0: give 1 or more"),
+        ("--trainer.max_epochs=-2", "trainer.max_epochs is -2: give 1 or more, or -1"),
+        (
+            "--trainer.limit_train_batches=2.5",
+            "trainer.limit_train_batches is 2.5: give a number of batches",
+        ),
+        ("--early_stopping.monitor=loss", "early_stopping.monitor is loss, which no run logs"),
+    ],
+)
+@pytest.mark.parametrize("command", ["inspect", "fit"])
+def test_what_fit_refuses_is_no_command_to_go_on_with(rust_repository, tmp_path, capsys, command, setting, message):
+    repository = [str(rust_repository)] if command == "inspect" else [f"--data.repo={rust_repository}"]
+    assert main([command, *repository, "--config=tiny", f"--output={tmp_path}", setting]) == 2
+    output, error = capsys.readouterr()
+    assert (message in error, "next" in output) == (True, False)
+
+
+def test_a_name_and_numbers_with_an_exponent_are_taken(inspect, rust_repository, tmp_path):
+    (tmp_path / "own.yaml").write_text("early_stopping: {min_delta: 1e-3}\nmodel: {weight_decay: 1e-2}\n")
+    command = inspect(rust_repository, "--name=ours", "--config=tiny", config=tmp_path / "own.yaml").splitlines()[-1]
+    assert "codelm fit --name=ours" in command
+
+
 def test_help_says_how(capsys):
     assert main(["inspect", "--help"]) == 0
     assert "codelm inspect ~/src/ripgrep --samples 3" in capsys.readouterr().out
