@@ -16,6 +16,7 @@ from codelm.devices import found_devices
 from codelm.errors import InputError
 from codelm.git.repository import Repository, open_repository
 from codelm.history.completeness import clone_notices, unread_notices
+from codelm.history.epochs.rule_counts import rule_counts
 from codelm.history.facts import Progress, split_totals, tip_languages
 from codelm.history.filters.drops import DropCounts, Dropped, Place
 from codelm.history.filters.redaction import redact
@@ -85,6 +86,9 @@ def inspect_repository(
         "secrets": _values(found.drops, _SECRETS),
         "people": _values(found.drops, _PEOPLE),
         "tokenizer": tokenizer,
+        "weights": rule_counts(
+            found.table.samples[found.training], found.commits, found.paths, settings.data.importance
+        ),
         "samples": _sample_facts(found),
         "epochs": epochs,
         "memory": memory_facts(settings, device, runs),

@@ -15,6 +15,8 @@ _WIDTH = 15
 _NOTE = 100
 """Columns of a note."""
 _MOST_DROPS, _MOST_VALUES, _MOST_LANGUAGES = 12, 6, 5
+_WIDEST_RULE = 60
+"""Columns of a rule of weights."""
 _MORE = "--json lists all"
 
 
@@ -29,6 +31,7 @@ def summary(found: Mapping[str, Any]) -> str:
         _drops(found),
         _values("secrets", found["secrets"]),
         _values("people", found["people"]),
+        *([_weights(found["weights"])] if found["weights"] else []),
         [],
         _samples(found),
         _epochs(found["epochs"]),
@@ -127,6 +130,14 @@ def _values(head: str, values: Sequence[Mapping[str, Any]]) -> Iterator[tuple[st
         yield "" if number else head, f"{what:<{width}}  {where}"
     if len(lines) > _MOST_VALUES:
         yield "", f"and {len(lines) - _MOST_VALUES} more kinds; {_MORE}"
+
+
+def _weights(rules: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    names = [f"{each['setting']} {each['rule']}" for each in rules]
+    width = min(_WIDEST_RULE, max(map(len, names)))
+    for number, (name, each) in enumerate(zip(names, rules, strict=True)):
+        weighed = f"{each['count']:,} of {each['of']:,} {each['what']}"
+        yield "" if number else "weights", f"{brief(name, width):<{width}}  factor {each['factor']:g}: {weighed}"
 
 
 def _samples(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,19 @@ from numpy.typing import NDArray
 from codelm.errors import InputError
 from codelm.history.filters.paths import path_matcher
 
-__all__ = ["DAY", "Importance", "author_digests", "author_factor", "commit_cap", "file_factors", "sample_weight"]
+__all__ = [
+    "DAY",
+    "Importance",
+    "author_digests",
+    "author_factor",
+    "author_of",
+    "commit_cap",
+    "directory_of",
+    "file_factors",
+    "file_rules_of",
+    "message_rules_of",
+    "sample_weight",
+]
 
 DAY = 86_400
 """Seconds."""
@@ -70,18 +82,24 @@ def _refuse_impossible_factors(rules: Mapping[str, float], name: str) -> None:
             raise InputError(f"data.importance.{name}: {pattern!r} has the factor {factor}; give a number from 0 up")
 
 
-def file_factors(paths: Iterable[str], importance: Importance) -> dict[str, float]:
-    """Return the factor of each path by the first of the file rules that matches it.
+def file_rules_of(paths: Iterable[str], importance: Importance) -> dict[str, str | None]:
+    """Return the first of the file rules that matches each path; None where none does.
 
     Raises:
         InputError: A rule is no gitignore pattern.
     """
-    rules = dict(reversed(importance.file_rules.items()))  # of patterns, the last that matches counts
+    rules = list(reversed(importance.file_rules))  # of patterns, the last that matches counts
     if not rules:
-        return dict.fromkeys(paths, 1.0)
-    with path_matcher({"data.importance.file_rules": list(rules)}) as match:
+        return dict.fromkeys(paths)
+    with path_matcher({"data.importance.file_rules": rules}) as match:
         matches = {path: match(path)[0][0] for path in paths}
-    return {path: rules[pattern] if included else 1.0 for path, (included, pattern) in matches.items()}
+    return {path: pattern if included else None for path, (included, pattern) in matches.items()}
+
+
+def file_factors(paths: Iterable[str], importance: Importance) -> dict[str, float]:
+    """Return the factor of each path by the file rules; see `file_rules_of`."""
+    found = file_rules_of(paths, importance)
+    return {path: 1.0 if rule is None else importance.file_rules[rule] for path, rule in found.items()}
 
 
 def sample_weight(
@@ -100,8 +118,8 @@ def sample_weight(
     """
     return (
         file_factor
-        * _directory_factor(path, importance.directories)
-        * _message_factor(message, importance.message_rules)
+        * _directory_factor(path, importance)
+        * _message_factor(message, importance)
         * author
         * _recency(now - time, importance.half_life_days)
     )
@@ -125,13 +143,24 @@ def commit_cap(tokens_per_commit: NDArray[np.int64], max_commit_tokens: int | No
     return np.minimum(1.0, max_commit_tokens / np.maximum(1, tokens_per_commit))
 
 
-def _directory_factor(path: str, rules: Mapping[str, float]) -> float:
-    matching = [(len(folder), factor) for folder, factor in rules.items() if path.startswith(folder.rstrip("/") + "/")]
-    return max(matching, default=(0, 1.0))[1]
+def directory_of(path: str, importance: Importance) -> str | None:
+    """Return the deepest folder with a factor that a path lies in; None where there is none."""
+    inside = [folder for folder in importance.directories if path.startswith(folder.rstrip("/") + "/")]
+    return max(inside, key=lambda folder: (len(folder), importance.directories[folder]), default=None)
 
 
-def _message_factor(message: str, rules: Mapping[str, float]) -> float:
-    return math.prod(factor for words, factor in rules.items() if _whole_words(words).search(message))
+def _directory_factor(path: str, importance: Importance) -> float:
+    folder = directory_of(path, importance)
+    return 1.0 if folder is None else importance.directories[folder]
+
+
+def message_rules_of(message: str, importance: Importance) -> list[str]:
+    """Return the rules of which a message has a word."""
+    return [words for words in importance.message_rules if _whole_words(words).search(message)]
+
+
+def _message_factor(message: str, importance: Importance) -> float:
+    return math.prod(importance.message_rules[words] for words in message_rules_of(message, importance))
 
 
 @lru_cache
@@ -162,7 +191,12 @@ def _author_digest(sha: str, author: str) -> str:
     return blake2b(f"{sha}\0{author.casefold()}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+def author_of(sha: str, digests: Collection[str], importance: Importance) -> str | None:
+    """Return which author with a factor a commit has, by the `author_digests` of it; None where it has none."""
+    return next((listed for listed in importance.authors if _author_digest(sha, listed) in digests), None)
+
+
 def author_factor(sha: str, digests: Collection[str], importance: Importance) -> float:
     """Return the factor of the author of a commit, by the `author_digests` of it."""
-    rules = importance.authors.items()
-    return next((factor for listed, factor in rules if _author_digest(sha, listed) in digests), 1.0)
+    author = author_of(sha, digests, importance)
+    return 1.0 if author is None else importance.authors[author]

@@ -76,6 +76,23 @@ def test_what_names_people_is_counted_by_place_and_never_shown(inspect, make_rep
     assert found == {"replaced in text": 2, "replaced in a message": 1, "replaced in a path": 2}
 
 
+def test_the_rules_of_weights_say_how_many_files_and_commits_they_weigh(inspect, rust_repository):
+    assert "\nweights" not in inspect(rust_repository)
+    rules = {"file_rules": {"lib.rs": 2.0, "*.rs": 1.5, "none/": 0.5}, "message_rules": {"change|add": 1.3}}
+    given = [f"--data.importance.{name}={json.dumps(value)}" for name, value in rules.items()]
+    found = json.loads(inspect(rust_repository, *given, "--json"))["weights"]
+    assert [(each["rule"], each["factor"], each["what"]) for each in found] == [
+        ("lib.rs", 2.0, "files"),
+        ("*.rs", 1.5, "files"),
+        ("none/", 0.5, "files"),
+        ("change|add", 1.3, "commits"),
+    ]
+    assert all(0 <= each["count"] <= each["of"] for each in found)
+    assert found[2]["count"] == 0
+    shown = f"weights file_rules lib.rs factor 2: {found[0]['count']} of {found[0]['of']} files"
+    assert shown.split() in [line.split() for line in inspect(rust_repository, *given).splitlines()]
+
+
 def test_partial_and_shallow_clones_are_named(inspect, rust_repository, tmp_path, git):
     git(tmp_path, "clone", "-q", "--depth=30", f"file://{rust_repository}", "shallow")
     assert "note: " in (shown := inspect(tmp_path / "shallow"))
