@@ -124,14 +124,12 @@ def lock_of(target: Path) -> Iterator[None]:
     """Hold the lock of a file or folder, which need not be there, once no other process holds it.
 
     It is a hidden file beside it, which stays: whoever waits for it has it open. The system lets go of it where a
-    process ends.
-
-    Raises:
-        OSError: It cannot be made.
+    process ends. Where there can be none, as on a file system without locks or on a full disk, nobody waits.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / f".{target.name}.lock").open("a") as file:
-        with contextlib.suppress(OSError):  # a file system without locks
+    with contextlib.ExitStack() as cleanup:
+        with contextlib.suppress(OSError):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = cleanup.enter_context((target.parent / f".{target.name}.lock").open("a"))
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -1,8 +1,10 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
-from codelm.files import left_unfinished, new_folder, remove_unfinished, write_text
+from codelm.files import left_unfinished, lock_of, new_folder, remove_unfinished, write_text
 
 
 def test_a_file_is_written_with_its_folder(tmp_path):
@@ -83,3 +85,25 @@ def test_what_other_processes_left_of_a_folder_is_found(tmp_path):
     ):
         (tmp_path / name).mkdir()
     assert left_unfinished(tmp_path / "data") == [tmp_path / ".data.12.tmp"]
+
+
+def test_another_process_waits_for_a_lock_and_gets_it_where_its_holder_is_killed(tmp_path):
+    code = f"import pathlib; from codelm.files import lock_of\nwith lock_of(pathlib.Path({str(tmp_path / 'a')!r})):\n"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", f"{code}    print(1, flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout.readline() == b"1\n"
+        waiting = subprocess.Popen([sys.executable, "-c", f"{code}    print(2)"], stdout=subprocess.PIPE)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.5)
+        holder.kill()
+    assert waiting.communicate(timeout=20) == (b"2\n", None)
+
+
+def test_where_there_can_be_no_lock_nobody_waits(tmp_path):
+    (tmp_path / "file").write_text("")
+    with lock_of(tmp_path / "file" / "a"), lock_of(tmp_path / "file" / "a"):
+        assert (tmp_path / "file").is_file()
