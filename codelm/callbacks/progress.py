@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from tqdm import tqdm
 
+from codelm.lightning_internals import batches_learned
 from codelm.runs.record import RunRecord
 from codelm.runs.trainer import validates_training
 
@@ -38,6 +39,7 @@ class Progress(TQDMProgressBar):
         self.writes_lines = False
         self.last_line = self.began = self.validation_began = 0.0
         self.batches = 0
+        self.batches_to_max_steps = math.inf
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Choose between bar and lines; Lightning has disabled both on all processes but the first."""
@@ -47,8 +49,19 @@ class Progress(TQDMProgressBar):
         if self.writes_lines:
             self.disable()
 
+    @property
+    def total_train_batches(self) -> int | float:
+        """The batches of this epoch that are trained: up to ``trainer.max_steps`` where that ends the run within it."""
+        return min(self.trainer.num_training_batches, self.batches_to_max_steps)
+
+    def on_train_start(self, trainer: Trainer, *rest: Any) -> None:
+        """Count the batches of an epoch in whose middle a training goes on."""
+        super().on_train_start(trainer, *rest)
+        self.batches_to_max_steps = batches_learned(trainer) + _batches_to_max_steps(trainer)
+
     def on_train_epoch_start(self, trainer: Trainer, *rest: Any) -> None:
-        """Begin to count an epoch's time."""
+        """Begin to count an epoch's time and batches."""
+        self.batches_to_max_steps = _batches_to_max_steps(trainer)
         super().on_train_epoch_start(trainer, *rest)
         self.began = time.monotonic()
         self.batches = 0
@@ -63,7 +76,8 @@ class Progress(TQDMProgressBar):
             rate = self.batches / max(self.last_line - self.began, 1e-9)
             total = float(self.total_train_batches)
             left = "?" if math.isinf(total) else tqdm.format_interval((total - batch_idx - 1) / rate)
-            place = f"{batch_idx + 1}/{total:.0f}, {rate:.2f} a second, {left} of the epoch left"
+            of = "until trainer.max_steps" if total < trainer.num_training_batches else "of the epoch left"
+            place = f"{batch_idx + 1}/{total:.0f}, {rate:.2f} a second, {left} {of}"
             numbers = _describe(self.get_metrics(trainer, pl_module))
             self._write(f"epoch {trainer.current_epoch + 1}: batch {place}, {numbers}")
 
@@ -113,6 +127,12 @@ class Progress(TQDMProgressBar):
         """Write a line and flush it, so that a log grows while it is read."""
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+def _batches_to_max_steps(trainer: Trainer) -> float:
+    """Return how many batches are left until ``trainer.max_steps``; infinity without it."""
+    steps = trainer.max_steps - trainer.global_step if trainer.max_steps > 0 else math.inf
+    return steps * trainer.accumulate_grad_batches
 
 
 def _describe(numbers: Mapping[str, Any]) -> str:

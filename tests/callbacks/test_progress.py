@@ -79,3 +79,27 @@ def test_the_time_left_is_said_to_be_the_epochs(fit, progress, capsys):
     fit(progress(), max_epochs=1, enable_progress_bar=True)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1: batch")]
     assert all(" of the epoch left, " in line for line in lines)
+
+
+@pytest.mark.parametrize(("max_steps", "places"), [(2, ["1/4", "2/4", "3/4", "4/4"]), (4, ["1/2", "2/2"])])
+def test_an_epoch_that_max_steps_cuts_ends_there(fit, progress, capsys, monkeypatch, max_steps, places):
+    """Of two epochs of six batches, two to a step."""
+    ticks = count(-10, 10)
+    monkeypatch.setattr("codelm.callbacks.progress.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    fit(progress(), max_epochs=2, max_steps=max_steps, accumulate_grad_batches=2, enable_progress_bar=True)
+    lines = [line for line in capsys.readouterr().out.splitlines() if ": batch " in line and line.startswith("epoch")]
+    cut = lines[-len(places) :]
+    assert [line.split()[3].rstrip(",") for line in cut] == places
+    assert all(" until trainer.max_steps, " in line for line in cut)
+    assert " 00:00 until trainer.max_steps, " in cut[-1]
+    assert all(" of the epoch left, " in line for line in lines[: -len(places)])
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+def test_a_training_that_goes_on_within_an_epoch_counts_what_it_has_learned(fit, progress, capsys, tmp_path):
+    fit(max_epochs=1, max_steps=2)
+    (last,) = tmp_path.rglob("last.ckpt")
+    fit(progress(), max_epochs=1, max_steps=4, ckpt_path=last, enable_progress_bar=True)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1: batch")]
+    assert [line.split()[3] for line in lines] == ["3/4,", "4/4,"]
