@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -109,8 +110,10 @@ class SavedRun:
     @property
     def going_on(self) -> str:
         """The command that ends its training: from its last checkpoint, or anew where it has none."""
-        last = " --ckpt_path last" if any((self.folder / CHECKPOINTS).glob("*.ckpt")) else ""
-        return f"codelm fit --config {self.folder / _CONFIG}{last}"
+        names = [path.name for path in (self.folder / CHECKPOINTS).glob("*.ckpt")]
+        kept = "last" if any(name.startswith(("last.", "last-v")) for name in names) else "best"
+        from_there = ["--ckpt_path", kept] if names else []
+        return shlex.join(["codelm", "fit", "--config", str(self.folder / _CONFIG), *from_there])
 
     def figure(self, *keys: str) -> Any:
         """Return a value of the manifest by the keys on the way to it, or None."""

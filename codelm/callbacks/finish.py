@@ -7,8 +7,10 @@ from lightning.pytorch import LightningModule, Trainer
 
 from codelm.callbacks.recording import RecordingCallback
 from codelm.errors import one_line
+from codelm.runs.checkpoints import command_to_go_on
 from codelm.runs.finish import FinishingStep, default_steps
 from codelm.runs.record import RunRecord, cut_short
+from codelm.runs.trainer import run_folder, writes_files
 
 __all__ = ["FinishRun"]
 
@@ -76,6 +78,8 @@ class FinishRun(RecordingCallback):
             self.record.ended_by(exception)
             self.finished = True
             self._abort(self.steps, trainer, pl_module, exception)
+            if writes_files(trainer) and not isinstance(exception, Exception):
+                _tell_how_to_go_on(trainer)
 
     def _abort(
         self, steps: Sequence[FinishingStep], trainer: Trainer, pl_module: LightningModule, reason: BaseException
@@ -85,3 +89,10 @@ class FinishRun(RecordingCallback):
                 step.abort(trainer, pl_module, reason)
             except Exception as error:  # what ended the run is the error to report
                 log.warning("%s failed after the run had ended: %s", type(step).__name__, error)
+
+
+def _tell_how_to_go_on(trainer: Trainer) -> None:
+    """Say by which command a stopped training goes on; nothing where it would begin anew."""
+    command = command_to_go_on(run_folder(trainer))
+    if command is not None:
+        log.info("the training was stopped at step %d; it goes on with: %s", trainer.global_step, command)

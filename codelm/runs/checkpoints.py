@@ -15,13 +15,14 @@ from torch import Tensor
 from codelm.errors import DamagedDataError, InputError
 from codelm.runs.folder import folders_of_configs, version_number
 from codelm.runs.record import RunRecord
-from codelm.saved_run import CHECKPOINTS
+from codelm.saved_run import CHECKPOINTS, SavedRun
 
 __all__ = [
     "LAST",
     "MARK",
     "best_checkpoint",
     "checkpoint_file",
+    "command_to_go_on",
     "damaged_checkpoint",
     "found_beside",
     "load",
@@ -75,6 +76,12 @@ def checkpoint_file(wanted: str | None, output: Path, name: str, configs: Sequen
     if not _is_whole(path):
         raise damaged_checkpoint(path)
     return str(path)
+
+
+def command_to_go_on(folder: Path) -> str | None:
+    """Return the command that goes on with a run from its last checkpoint; None where it has none, or no settings."""
+    can_go_on = any((folder / CHECKPOINTS).glob("*.ckpt")) and (folder / "config.yaml").is_file()
+    return SavedRun(folder).going_on if can_go_on else None
 
 
 def _is_whole(path: Path) -> bool:

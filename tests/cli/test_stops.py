@@ -1,11 +1,14 @@
 """Runs that Ctrl-C or SIGTERM stops, and what is left of them when they go on."""
 
+import json
 import pkgutil
+import shlex
 import signal
 
 import pytest
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from codelm.cli import main
 from codelm.files import hashes
 from tests.cli.short_runs import manifest, moments, training
 
@@ -74,8 +77,24 @@ def test_a_run_stopped_in_a_validation_measures_all_of_it_when_it_goes_on(codelm
 
 def test_a_run_stopped_before_its_first_step_leaves_no_checkpoint(codelm, folder, stop_in):
     stop_in("training_step", 1, signal.SIGTERM)
-    assert codelm("fit", "--quiet")[0] == 143
+    status, error = codelm("fit")
+    assert status == 143
+    assert "goes on with" not in error
     assert not list((folder / "runs").rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize("kept", ["last", "best"])
+def test_a_stopped_run_says_by_which_command_it_goes_on(codelm, folder, stop_in, kept):
+    stop_in("training_step", 5, signal.SIGTERM)  # the second of the second epoch
+    status, error = codelm("fit", f"--checkpoint.save_last={str(kept == 'last').lower()}", "--output=all runs")
+    assert status == 143
+    (command,) = [line for line in error.splitlines() if "goes on with" in line]
+    said, _, typed = command.partition("codelm ")
+    assert said == "the training was stopped at step 4; it goes on with: "
+    assert typed == f"fit --config 'all runs/numbers/version_0/config.yaml' --ckpt_path {kept}"
+    assert main(shlex.split(typed)) == 0
+    content = json.loads((folder / "all runs/numbers/version_0/MANIFEST.json").read_text())
+    assert content["status"] == "completed"
 
 
 @pytest.fixture
