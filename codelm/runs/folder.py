@@ -1,6 +1,7 @@
 """The folder of a run: that of its name, and a number that no other run of that name has."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,8 @@ _CONFIG = "config.yaml"
 
 _VERSION = re.compile(r"version_(\d+)")
 _LOCK = ".lock"
+_STOPS = KeyboardInterrupt, SystemExit
+"""What a stopping signal raises, and what Lightning makes of it."""
 _FREE_BYTES = 4 * 2**20
 """Bytes that a disk must have left for a run to begin: events, configuration, and the adapter of a small base."""
 
@@ -43,6 +46,8 @@ def claimed_folder(
     output: Path, name: str, checkpoint: str | None = None, configs: Sequence[Path] = ()
 ) -> Iterator[Path]:
     """Make the next free ``output/name/version_N`` and hand it over; take it back where the run could not begin.
+
+    So it does where the run was stopped before it had learned anything.
 
     A run that goes on from a ``checkpoint`` of one of these folders, or of that of a configuration, goes on in that
     folder. No other process gets it meanwhile, and what killed ones left half-written in runs beside it is removed.
@@ -80,7 +85,10 @@ def claimed_folder(
         _discard_untrained(folder, "adapter", CHECKPOINTS)
         raise
     except (DamagedDataError, ResourceError):  # the manifest of a run that had begun to train says how it ended
-        _discard_untrained(folder, "adapter", CHECKPOINTS, "MANIFEST.json")
+        _discard_untrained(folder, "adapter", CHECKPOINTS, MANIFEST_FILE)
+        raise
+    except _STOPS:
+        _discard_untrained(folder, "adapter", CHECKPOINTS, *([MANIFEST_FILE] if _has_learned(folder) else []))
         raise
     finally:
         _remove_empty([folder, *new_parents])
@@ -121,12 +129,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _left_as_it_was(folder: Path) -> Iterator[None]:
-    """Remove the files of events that loggers began in a run's folder if going on is refused before it has begun."""
-    before, manifest = set(folder.iterdir()), _modified(folder / "MANIFEST.json")
+    """Remove the files of events that loggers began in a run's folder if going on ends before it has begun."""
+    before, manifest = set(folder.iterdir()), _modified(folder / MANIFEST_FILE)
     try:
         yield
-    except InputError:
-        has_begun = _modified(folder / "MANIFEST.json") != manifest
+    except (InputError, *_STOPS):
+        has_begun = _modified(folder / MANIFEST_FILE) != manifest
         for path in () if has_begun else set(folder.glob("events.out.*")) - before:
             path.unlink(missing_ok=True)
         raise
@@ -177,6 +185,18 @@ def version_number(path: Path) -> int:
     """Return N of ``version_N``, or -1 for any other name."""
     found = _VERSION.fullmatch(path.name)
     return int(found[1]) if found else -1
+
+
+def _has_learned(folder: Path) -> bool:
+    """Return whether a run's manifest tells of batches that were trained; one that cannot be read may."""
+    path = folder / MANIFEST_FILE
+    try:
+        training = json.loads(path.read_text("utf-8"))["phase_results"]["phase_4_training"]
+        return bool(training["history"]) or training["training_stats"]["final_train_loss"] is not None
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, LookupError, TypeError):
+        return True
 
 
 def _discard_untrained(folder: Path, *worth: str) -> None:

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from codelm.cli import main
 from codelm.files import hashes
-from tests.cli.short_runs import manifest, moments, training
+from tests.cli.short_runs import files, manifest, moments, training
 
 
 def test_a_stopped_run_says_so_in_its_manifest(codelm, folder, monkeypatch):
@@ -75,12 +75,39 @@ def test_a_run_stopped_in_a_validation_measures_all_of_it_when_it_goes_on(codelm
     assert moments(folder) == [(1, 3), (2, 6)]
 
 
-def test_a_run_stopped_before_its_first_step_leaves_no_checkpoint(codelm, folder, stop_in):
+@pytest.mark.parametrize(
+    "where",
+    [
+        "codelm.datamodules.GitCommitDataModule.prepare_data",
+        "codelm.modules.LoRACausalLM.configure_model",
+        "codelm.callbacks.BaseReference.on_train_start",
+    ],
+    ids=["store", "base", "measurements"],
+)
+def test_a_run_stopped_while_it_is_set_up_leaves_nothing(codelm, folder, monkeypatch, where):
+    send(monkeypatch, where, 1, signal.SIGTERM)
+    status, error = codelm("fit")
+    assert (status, error.splitlines()[-1]) == (143, "codelm: stopped")
+    assert files(folder) == set()
+
+
+def test_a_run_stopped_before_it_goes_on_stays_as_it_was(codelm, folder, monkeypatch, stop_in):
+    stop_in("training_step", 3, signal.SIGTERM)
+    assert codelm("fit")[0] == 143
+    before = hashes(folder)
+    send(monkeypatch, "codelm.modules.LoRACausalLM.configure_model", 1, signal.SIGTERM)
+    status, error = codelm("fit", "--ckpt_path=last")
+    assert status == 143
+    assert "--ckpt_path last" in error
+    assert hashes(folder) == before
+
+
+def test_a_run_stopped_before_its_first_step_leaves_nothing(codelm, folder, stop_in):
     stop_in("training_step", 1, signal.SIGTERM)
     status, error = codelm("fit")
     assert status == 143
     assert "goes on with" not in error
-    assert not list((folder / "runs").rglob("*.ckpt"))
+    assert files(folder) == set()
 
 
 @pytest.mark.parametrize("kept", ["last", "best"])
