@@ -78,12 +78,12 @@ def _infill_lines(section: Mapping[str, Any] | None) -> list[str]:
         return []
     found, chance = [], section["similarity_by_chance"]
     by_chance = "" if chance is None else f" (chance {chance:.1f})"
-    for mode, label in (("infill", "filling gaps"), ("left_to_right", "continuing code")):
+    for mode, label in (("infill", "filling gaps"), ("left_to_right", "continuing")):
         if section.get(mode):
             base, tuned = section[mode]["base"], section[mode]["tuned"]
             exact = f"exact {base['exact']:.1%} -> {tuned['exact']:.1%}"
             similar = f"similarity {base['similarity']:.1f} -> {tuned['similarity']:.1f}"
-            found.append(f"{label:<17}{exact}, {similar}{by_chance}, of {section['tasks']}")
+            found.append(f"{label:<15}{exact}, {similar}{by_chance}, of {section['tasks']}")
     return found
 
 

@@ -58,8 +58,8 @@ def test_a_person_reads_a_line_for_each_thing_that_was_measured():
         "exact 12.5% -> 25.0%, similarity 50.0 -> 52.5, of 8",
         "inside a line  base 2.500 -> tuned 2.000 bits per byte (-20.0 %), "
         "exact 12.5% -> 25.0%, similarity 50.0 -> 52.5, of 8",
-        "filling gaps     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2 (chance 22.4), of 8",
-        "continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2 (chance 22.4), of 8",
+        "filling gaps   exact 10.0% -> 12.5%, similarity 40.0 -> 44.2 (chance 22.4), of 8",
+        "continuing     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2 (chance 22.4), of 8",
         "forgetting     +1.9 % bits per byte on general code",
         "recited        2 (base 0) of 50 windows learned, 2 (base 1) of 40 never seen",
         "secrets        3 (base 1) of 5 strings that look like secrets recited",
@@ -77,4 +77,8 @@ def test_what_was_not_measured_is_left_out():
         "floors         xz 1.700 bits per byte of new lines"
     )
     alone = {"tasks": 1, "similarity_by_chance": None, "left_to_right": WAY}
-    assert lines(EMPTY | {"holes": alone}) == ["continuing code  exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 1"]
+    assert lines(EMPTY | {"holes": alone}) == ["continuing     exact 10.0% -> 12.5%, similarity 40.0 -> 44.2, of 1"]
+
+
+def test_the_figures_of_all_lines_begin_in_one_column():
+    assert all(line[14] == " " != line[15] for line in lines(FIGURES))
