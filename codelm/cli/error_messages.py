@@ -22,6 +22,8 @@ _KINDS = {
     "NonNegativeFloat": "a number of 0 or more",
     "ClosedUnitInterval": "a number from 0 to 1",
 }
+_WORDS = {"True": "true", "False": "false", "None": "null"}
+"""Values as Python names them, in YAML's words, in which they are typed."""
 _OUT_OF_RANGE = re.compile(
     r"Not of type (\w+): (?:(?!does )(\S+) (?:does not conform|not an? )|.*: '(.*)'|.*, not '(\w+)')"
 )
@@ -120,7 +122,11 @@ def _wrong_value(key: str, details: str, known: Iterable[str]) -> str:
     wanted = _wanted(details)
     if value is None or not wanted:
         return f"{key}: {_one_line(details)}"
-    return f'{key}: "{value[1].strip()}" is not {wanted}'
+    given = value[1].strip()
+    if given not in _WORDS:
+        return f'{key}: "{given}" is not {wanted}'
+    remedy = "; give one, or leave it out" if "number" in wanted else ""
+    return f"{key}: {_WORDS[given]} is not {wanted}{remedy}"
 
 
 def _wrong_class(key: str, details: str, known: Iterable[str]) -> str | None:

@@ -37,6 +37,18 @@ KNOWN = ["model.lora.r", "model.learning_rate", "trainer.max_epochs", "evaluatio
             'model.lora.r: "many" is not a whole number',
         ),
         (
+            "Parser key \"data.formats.cursor_rate\":\n  Expected a <class 'float'>. Got value: True",
+            "data.formats.cursor_rate: true is not a number; give one, or leave it out",
+        ),
+        (
+            "Parser key \"data.held_out\":\n  Expected a <class 'float'>. Got value: None",
+            "data.held_out: null is not a number; give one, or leave it out",
+        ),
+        (
+            "Parser key \"data.revision\":\n  Expected a <class 'str'>. Got value: None",
+            "data.revision: null is not text",
+        ),
+        (
             "Parser key \"behavior.prompts\":\n  Expected a <class 'collections.abc.Sequence'>. Got value: fn main",
             'behavior.prompts: "fn main" is not a list, such as ["a", "b"]',
         ),
