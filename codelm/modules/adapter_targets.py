@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 from codelm.errors import InputError
 
-__all__ = ["names_layer", "refuse_unknown_targets"]
+__all__ = ["LLAMA_TARGETS", "names_layer", "refuse_unknown_targets"]
+
+LLAMA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""The linear layers of bases built like Llama, which `_LLAMA_CONFIG` names."""
+_LLAMA_CONFIG = "configs/bases/llama.yaml"
 
 
 def names_layer(target: str, layer: str) -> bool:
@@ -28,4 +32,6 @@ def refuse_unknown_targets(targets: Sequence[str], layers: Sequence[str], *, bas
         )
     given = ", ".join(unknown) or "(none given)"
     names = ", ".join(sorted({layer.rpartition(".")[2] for layer in layers})) or "none"
-    raise InputError(f"model.lora.targets {given}: no such linear layer in base model {base}; it has {names}")
+    is_like_llama = all(any(names_layer(name, layer) for layer in layers) for name in LLAMA_TARGETS)
+    remedy = f"; --config {_LLAMA_CONFIG} behind the other configurations names them" if is_like_llama else ""
+    raise InputError(f"model.lora.targets {given}: no such linear layer in base model {base}; it has {names}{remedy}")

@@ -1,13 +1,15 @@
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from codelm.errors import InputError
 from codelm.modules import LoRA
-from codelm.modules.adapter_targets import refuse_unknown_targets
+from codelm.modules.adapter_targets import LLAMA_TARGETS, refuse_unknown_targets
 from codelm.modules.four_bits import kernel_warning_hidden
 
 LAYERS = ["model.layers.0.self_attn.q_proj", "model.layers.0.mlp.c_fc"]
@@ -17,6 +19,19 @@ LAYERS = ["model.layers.0.self_attn.q_proj", "model.layers.0.mlp.c_fc"]
 def test_a_target_that_matches_no_layer_is_refused_with_the_real_names(targets):
     with pytest.raises(InputError, match="it has c_fc, q_proj"):
         refuse_unknown_targets(targets, LAYERS, base="some")
+
+
+def test_for_layers_like_llamas_the_configuration_that_names_them_is_given():
+    like_llama = [f"model.layers.0.self_attn.{name}" for name in LLAMA_TARGETS]
+    with pytest.raises(InputError, match=r"v_proj; --config configs/bases/llama\.yaml behind the other configurations"):
+        refuse_unknown_targets(["c_fc"], like_llama, base="some")
+    with pytest.raises(InputError, match=r"it has c_fc, q_proj$"):
+        refuse_unknown_targets(["up_proj"], LAYERS, base="some")
+
+
+def test_the_configuration_for_bases_like_llama_names_their_layers():
+    text = (Path(__file__).parents[2] / "configs/bases/llama.yaml").read_text("utf-8")
+    assert yaml.safe_load(text)["model"]["lora"]["targets"] == list(LLAMA_TARGETS)
 
 
 @pytest.mark.parametrize("targets", [["q_proj"], ["mlp.c_fc", "q_proj"], LAYERS])
