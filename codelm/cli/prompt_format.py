@@ -8,8 +8,10 @@ from lightning.pytorch import Trainer
 from codelm.datamodules.prompt_format import decide_format, encoder_for
 from codelm.evaluation.infill_probe import probe_infill
 from codelm.evaluation.model import EvaluatedModel
+from codelm.history.setting_checks import unused_cursor_rate
 from codelm.history.store_settings import with_format
 from codelm.runs.trainer import preserved_state
+from codelm.special_tokens import FORMATS
 
 __all__ = ["settle_format"]
 
@@ -24,13 +26,15 @@ def settle_format(trainer: Trainer, model: Any, datamodule: Any) -> str:
 
     A base that has the tokens of a format and may have been trained with it is loaded and asked.
     """
-    setting = datamodule.store_settings.formats.fim_format
-    decision = decide_format(model.base, model.tokenizer, setting, model.base_name)
+    formats = datamodule.store_settings.formats
+    decision = decide_format(model.base, model.tokenizer, formats.fim_format, model.base_name)
     chosen = decision.format.name
     if decision.candidate is None and decision.notice:
         log.warning(decision.notice)
     if decision.candidate and _fills_in(trainer, model, datamodule, decision.candidate.name):
         chosen = decision.candidate.name
+    if unused := unused_cursor_rate(formats, FORMATS[chosen]):
+        log.warning(unused)
     datamodule.store_settings = with_format(datamodule.store_settings, chosen)
     return chosen
 

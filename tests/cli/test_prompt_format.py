@@ -60,6 +60,17 @@ def test_a_run_records_the_format_of_its_base_and_goes_on_with_no_other(fit, bas
     assert error.count("\n") == 1
 
 
+def test_a_cursor_rate_without_holes_is_said_once_to_have_no_effect(fit, base, folder):
+    made = base("Qwen2.5-Coder-small")
+    given = ["--data.formats.cursor_rate=0.8", "--trainer.max_epochs=1"]
+    status, error = fit(made, *given)
+    assert status == 0, error
+    assert "no effect" not in error
+    status, error = fit(made, *given, "--data.formats.fim_format=left-to-right")
+    assert status == 0, error
+    assert error.count("data.formats.cursor_rate 0.8 has no effect: format left-to-right has no holes\n") == 1
+
+
 @pytest.mark.parametrize("knows", [True, False])
 def test_a_base_that_nobody_vouches_for_is_measured_once(fit, base, folder, monkeypatch, knows):
     asked = []

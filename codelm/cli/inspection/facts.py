@@ -21,6 +21,7 @@ from codelm.history.facts import Progress, split_totals, tip_languages
 from codelm.history.filters.drops import DropCounts, Dropped, Place
 from codelm.history.filters.redaction import redact
 from codelm.history.filters.secrets import find_secrets
+from codelm.history.setting_checks import unused_cursor_rate
 from codelm.history.store import Split
 from codelm.history.store_settings import cache_folder
 from codelm.history.survey import Survey, survey
@@ -131,7 +132,8 @@ def _encoder(settings: QuickSettings) -> tuple[Encoder, dict[str, Any]]:
     else:
         names = identities(base, settings.others["model.base_name"])
         decision = decide(settings.data.formats.fim_format, names, vocabulary.__contains__)
-    notices += [decision.notice] if decision.notice else []
+    unused = unused_cursor_rate(settings.data.formats, decision.format)
+    notices += [notice for notice in (decision.notice, unused) if notice]
     encoder = Encoder(own, decision.format)
     facts = {"base": base, "is_its_own": tokenizer is not None, "format": decision.format.name, "notices": notices}
     return encoder, facts
