@@ -1,11 +1,13 @@
 """What a run's evaluation leaves behind, from one command: a report, its figures, and what the manifest tells."""
 
 import json
+import signal
 import sys
 
 import pytest
 
 from codelm.cli import main
+from codelm.runs import figures
 from tests.cli.short_runs import files, filled
 
 SHORT = """
@@ -114,6 +116,26 @@ def test_testing_a_checkpoint_writes_the_report_again_and_says_what_it_found(eva
     assert figures["general"]["forgetting_percent"] == pytest.approx(fitted["general"]["forgetting_percent"])
     assert figures["epochs"] == fitted["epochs"]
     assert figures["prompts"] == fitted["prompts"] != []
+
+
+def test_a_run_that_is_stopped_behind_its_evaluation_has_one_when_it_goes_on(evaluated, folder, monkeypatch):
+    write = figures.write_report
+
+    def write_and_stop(*given):
+        write(*given)
+        signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("codelm.runs.evaluation.write_report", write_and_stop)
+        with pytest.raises(AssertionError, match="makes the report"):
+            evaluated()
+    run = folder / "runs/evaluated/version_0"
+    stopped = read(run, "evaluation/figures.json")
+    config = str(run / "config.yaml")
+    assert main(["fit", "--config", config, "--ckpt_path", "last"]) == 0
+    assert not list(run.glob("evaluation-*"))
+    assert read(run, "evaluation/figures.json")["likelihood"] == stopped["likelihood"]
+    assert read(run, "MANIFEST.json")["status"] == "completed"
 
 
 def test_testing_on_another_repository_measures_the_loss_and_leaves_the_run_alone(evaluated, make_repository, capsys):

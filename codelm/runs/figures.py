@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 REPORT = "report.html"
 FOLDER = "evaluation"
+_FIGURES, _TASKS = "figures.json", "holes.jsonl"
 
 
 def epoch_figures(epochs: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
@@ -65,15 +66,33 @@ def prompt_pairs(records: Sequence[Mapping[str, Any]], step: int) -> list[dict[s
 
 
 def write_report(folder: Path, figures: dict[str, Any], holes: list[dict[str, Any]]) -> None:
-    """Write report, figures and infill tasks to a run's folder; an earlier report is kept under another name."""
+    """Write report, figures and infill tasks to a run's folder; an earlier report is kept under another name.
+
+    Not one that says the same: a run that is stopped when its evaluation is written makes it anew when it goes on.
+    """
     with new_file(folder / REPORT) as report, new_folder(folder / FOLDER) as unfinished:
         report.write_text(page(figures), encoding="utf-8")
-        write_text(unfinished / "figures.json", to_json(figures))
+        write_text(unfinished / _FIGURES, to_json(figures))
         rows = "".join(json.dumps(row) + "\n" for row in holes)
-        write_text(unfinished / "holes.jsonl", rows)
-        kept = _keep_earlier(folder)
+        write_text(unfinished / _TASKS, rows)
+        kept = None if _says_the_same(folder / FOLDER, unfinished) else _keep_earlier(folder)
     if kept is not None:
         log.info("the report that was there before is kept: %s", kept / REPORT)
+
+
+def _says_the_same(earlier: Path, new: Path) -> bool:
+    """Return whether two folders of an evaluation hold the same, but for when it was made and how long it took."""
+    try:
+        return _timeless(earlier) == _timeless(new)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):  # the earlier one is damaged or incomplete
+        return False
+
+
+def _timeless(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the figures in a folder of an evaluation, without what the clock has made of them, and its tasks."""
+    figures = json.loads((folder / _FIGURES).read_text("utf-8"))
+    run = {name: value for name, value in figures["run"].items() if name not in ("seconds", "written")}
+    return figures | {"run": run}, (folder / _TASKS).read_bytes()
 
 
 def _keep_earlier(folder: Path) -> Path | None:

@@ -36,6 +36,22 @@ def test_what_is_written_is_read_again_and_an_earlier_report_is_kept_with_what_b
     ]
 
 
+def test_an_earlier_report_that_says_the_same_is_not_kept(tmp_path):
+    later = FIGURES["run"] | {"seconds": 9.0, "written": "2026-02-02T00:00:00+00:00"}
+    for run in (FIGURES["run"], later):
+        write_report(tmp_path, FIGURES | {"epochs": [], "run": run}, [{"path": "a"}])
+    assert {path.name for path in tmp_path.iterdir()} == {REPORT, FOLDER}
+    assert json.loads((tmp_path / FOLDER / "figures.json").read_text())["run"] == later
+
+
+@pytest.mark.parametrize("damaged", ["figures.json", "holes.jsonl"])
+def test_a_damaged_report_does_not_say_the_same(tmp_path, damaged):
+    write_report(tmp_path, FIGURES | {"epochs": []}, [])
+    (tmp_path / FOLDER / damaged).write_text("[")
+    write_report(tmp_path, FIGURES | {"epochs": []}, [])
+    assert (tmp_path / f"{FOLDER}-1" / damaged).read_text() == "["
+
+
 def test_a_page_that_cannot_be_made_leaves_what_stood_there(tmp_path, monkeypatch):
     def fail(figures):
         raise TypeError
