@@ -58,9 +58,10 @@ def build_store(
         write = samples.write, write_held_out, writer.add_commit
         reader = HistoryReader(settings, encoder.count, encoder.format, *write, progress, judged)
         reader.read(histories)
+        # Here, where paths can still be filtered: a file that a merge brought in was in no commit that was read.
+        analysis = [analysis_facts(history, progress) for history in histories]
     write_reusable(writer.folder, family_of(repositories, settings, encoder), samples.groups, judged.passed)
     write_unread(writer.folder, repositories, [history.readability for history in histories])
-    analysis = [analysis_facts(history, progress) for history in histories]
     seconds_analysing = sum(facts["seconds"] for facts in analysis)
     return {
         "analysis": {"seconds": seconds_analysing, "repositories": analysis},

@@ -81,10 +81,11 @@ def survey(
         write = estimate.write, lambda change: None, commits.append
         reader = HistoryReader(settings, encoder.count, encoder.format, *write, progress, judged)
         reader.read(histories)
+        analysis = [analysis_facts(history, progress) for history in histories]
     table = estimate.table() if store is None else _table(store)
     return Survey(
         histories,
-        [analysis_facts(history, progress) for history in histories],
+        analysis,
         reading_facts(histories, reader),
         reader.drops,
         table,

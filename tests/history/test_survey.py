@@ -88,3 +88,25 @@ def test_lines_are_counted_by_language(compared, make_repository):
 def test_a_history_that_is_too_short_is_refused(compared, make_repository):
     with pytest.raises(InputError, match="give a longer history"):
         compared(make_repository([{"a.rs": "fn a() {}\n"}]))
+
+
+def test_a_file_that_only_a_merge_brought_in_counts_among_the_newest(compared, rust_repository, git, tmp_path):
+    folder = tmp_path / "merged"
+    git(tmp_path, "clone", "-q", rust_repository, folder)
+    git(folder, "checkout", "-q", "-b", "side", "HEAD~1")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "Aside")
+    git(folder, "checkout", "-q", "-")
+    git(folder, "merge", "-q", "--no-ff", "--no-commit", "side")
+    (folder / "merged.py").write_text("print('merged')\n")
+    git(folder, "add", "merged.py")
+    git(folder, "commit", "-q", "-m", "Merge side")
+    found, store = compared(folder)
+    for analysis in (found.analysis[0], store.facts["analysis"]["repositories"][0]):
+        assert "Python" in analysis["languages"]
+
+
+def test_files_that_no_read_commit_changed_count_among_the_newest(compared, rust_repository):
+    found, store = compared(rust_repository, formats=Formats(whole_files=False), max_commits=1)
+    every, _ = compared(rust_repository)
+    assert found.analysis[0]["languages"] == every.analysis[0]["languages"]
+    assert store.facts["analysis"]["repositories"][0]["languages"] == every.analysis[0]["languages"]
